@@ -1,0 +1,425 @@
+"""What can go wrong: one tree.
+
+Your code catches the first branch, the configuration's author reads the second, and nobody catches the
+third: a harness error means that the *test* is wrong.
+
+LLMTestError
+├── ProviderError                  a provider failed, or answered with a failure
+│   ├── RateLimitedError           429: too many requests or tokens per minute
+│   ├── QuotaExceededError         402, or 429 `insufficient_quota`: no credit left
+│   ├── AuthenticationError        401: the key is missing or wrong
+│   ├── PermissionDeniedError      403: the key is right, the permission is missing
+│   ├── InvalidRequestError        400, 409, 422: the request itself is wrong
+│   │   ├── ContextLengthExceededError   the prompt does not fit the model's window
+│   │   └── RequestTooLargeError   413: the body does not fit the endpoint
+│   ├── ContentFilteredError       the prompt was refused by a content policy
+│   ├── ModelNotFoundError         404: no such model, or no access to it
+│   ├── NotSupportedError          the provider lacks the capability that was asked for
+│   ├── ServerError                500 and its like
+│   │   └── OverloadedError        503, 529: the provider is up, and too busy
+│   ├── ProviderConnectionError    refused, reset, or closed before an answer
+│   ├── ProviderTimeoutError       no answer within the limit
+│   ├── InvalidResponseError       an answer that cannot be read
+│   │   └── EmptyResponseError     an answer with nothing in it
+│   └── StreamInterruptedError     a stream that broke, or ended without its terminator
+├── RejectedError                  our own layer refused the call; no provider was asked
+│   ├── CircuitOpenError
+│   ├── BudgetExceededError
+│   └── DeadlineExceededError
+├── AllProvidersFailedError        every provider of a chain failed; `.errors` has each one
+└── ConfigurationError             a setting, file or argument is wrong
+    ├── ScenarioError
+    ├── UnknownProviderError
+    └── UnknownPriceError
+
+HarnessError (BaseException)       the test is wrong; recorded, and raised again at teardown
+├── UnscriptedRequestError
+├── UnusedStepsError
+├── NetworkBlockedError
+├── CassetteMismatchError
+├── VirtualTimeStalledError
+├── VirtualTimeLivelockError
+├── AmbiguousCallError
+└── SimulationStateError
+
+`HarnessError` derives from `BaseException` because both official SDKs wrap their transport in `except Exception` and
+retry: anthropic's retries even an `AssertionError` and reports "Connection error.". Only a `BaseException` comes
+through on its first call, so that no retry, fallback or `except Exception` can turn a wrong test into a green one.
+
+Every error keeps the facts it states as attributes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+    from llmtest.types import Attempt, Usage
+
+__all__ = [
+    "AllProvidersFailedError",
+    "AmbiguousCallError",
+    "AuthenticationError",
+    "BudgetExceededError",
+    "CassetteMismatchError",
+    "CircuitOpenError",
+    "ConfigurationError",
+    "ContentFilteredError",
+    "ContextLengthExceededError",
+    "DeadlineExceededError",
+    "EmptyResponseError",
+    "HarnessError",
+    "InvalidRequestError",
+    "InvalidResponseError",
+    "LLMTestError",
+    "ModelNotFoundError",
+    "NetworkBlockedError",
+    "NotSupportedError",
+    "OverloadedError",
+    "PermissionDeniedError",
+    "ProviderConnectionError",
+    "ProviderError",
+    "ProviderTimeoutError",
+    "QuotaExceededError",
+    "RateLimitedError",
+    "RejectedError",
+    "RequestTooLargeError",
+    "ScenarioError",
+    "ServerError",
+    "SimulationStateError",
+    "StreamInterruptedError",
+    "UnknownPriceError",
+    "UnknownProviderError",
+    "UnscriptedRequestError",
+    "UnusedStepsError",
+    "VirtualTimeLivelockError",
+    "VirtualTimeStalledError",
+]
+
+RateLimitKind = Literal["requests", "tokens", "concurrent", "daily", "unknown"]
+TimeoutPhase = Literal["connect", "write", "pool", "first_token", "read", "total"]
+ConnectionKind = Literal["refused", "reset", "closed", "dns", "tls", "other"]
+
+
+class LLMTestError(Exception):
+    """Base of every error that code under test may meet and catch."""
+
+    attempts: Sequence[Attempt] = ()
+    """Every attempt of the logical call that ended with this error, in order."""
+
+
+class ProviderError(LLMTestError):
+    """A provider failed, or answered with a failure.
+
+    Args:
+        message: What the provider said, or what happened to the connection.
+        provider: Name of the provider, as the chain or the simulation calls it.
+        model: Model that was asked for.
+        status: HTTP status, or None where there was no answer. An error inside a stream has status 200.
+        code: The provider's own code or error type (`rate_limit_exceeded`, `overloaded_error`).
+        retry_after: Seconds the provider asked to wait; None where it did not say.
+        request_id: The provider's id of the request.
+        body: The body of the answer, as received.
+    """
+
+    outcome: ClassVar[str | None] = None
+    """Word for this error in a trace; None where the status is the better word."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str | None = None,
+        model: str | None = None,
+        status: int | None = None,
+        code: str | None = None,
+        retry_after: float | None = None,
+        request_id: str | None = None,
+        body: bytes | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.provider = provider
+        self.model = model
+        self.status = status
+        self.code = code
+        self.retry_after = retry_after
+        self.request_id = request_id
+        self.body = body
+
+
+class RateLimitedError(ProviderError):
+    """The provider counted too many requests or tokens; `retry_after` says when to come back."""
+
+    limit_kind: RateLimitKind = "unknown"
+    """Which limit was reached."""
+
+
+class QuotaExceededError(ProviderError):
+    """The account has no credit left; waiting does not help."""
+
+
+class AuthenticationError(ProviderError):
+    """The key is missing, wrong or revoked."""
+
+
+class PermissionDeniedError(ProviderError):
+    """The key is valid and may not do this."""
+
+
+class InvalidRequestError(ProviderError):
+    """The request is wrong and will be wrong again."""
+
+    param: str | None = None
+    """Name of the offending field, where the provider names it."""
+
+
+class ContextLengthExceededError(InvalidRequestError):
+    """The prompt and the answer asked for do not fit the model's context window."""
+
+    requested_tokens: int | None = None
+    """Tokens the request needs, where the provider says."""
+    max_tokens: int | None = None
+    """Tokens the model's window holds, where the provider says."""
+
+
+class RequestTooLargeError(InvalidRequestError):
+    """The body is larger than the endpoint accepts."""
+
+
+class ContentFilteredError(ProviderError):
+    """A content policy refused the prompt."""
+
+
+class ModelNotFoundError(ProviderError):
+    """The model does not exist, or this key has no access to it."""
+
+
+class NotSupportedError(ProviderError):
+    """The provider or the model lacks the capability that was asked for."""
+
+
+class ServerError(ProviderError):
+    """The provider failed on its own side."""
+
+
+class OverloadedError(ServerError):
+    """The provider is up and too busy to answer."""
+
+
+class ProviderConnectionError(ProviderError):
+    """The connection was refused, reset, or closed before an answer came."""
+
+    kind: ConnectionKind = "other"
+
+    @property
+    def outcome(self) -> str:  # type: ignore[override]  # the word depends on how the connection failed
+        """Word for this error in a trace: `refused` or `reset`."""
+        return "refused" if self.kind in {"refused", "dns"} else "reset"
+
+
+class ProviderTimeoutError(ProviderError):
+    """No answer came within the limit."""
+
+    outcome: ClassVar[str | None] = "timeout"
+    phase: TimeoutPhase = "read"
+    timeout: float | None = None
+    """The limit that was passed, in seconds."""
+
+
+class InvalidResponseError(ProviderError):
+    """The provider answered with something that cannot be read."""
+
+
+class EmptyResponseError(InvalidResponseError):
+    """The provider answered with success and nothing in it."""
+
+
+class StreamInterruptedError(ProviderError):
+    """A stream broke after it had begun, or ended without its terminator.
+
+    What had arrived is not lost: `partial_text` and `partial_usage` carry it. `visible` tells whether any of it had
+    been handed to the caller, the point after which another provider's answer would only be glued to this one.
+    """
+
+    partial_text: str = ""
+    partial_usage: Usage | None = None
+    visible: bool = False
+    kind: Literal["truncated", "dropped", "stalled", "error", "malformed"] = "dropped"
+
+    @property
+    def outcome(self) -> str:  # type: ignore[override]  # the word depends on how the stream ended
+        """Word for this error in a trace: `truncated`, `dropped`, `stalled`, `error` or `malformed`."""
+        return self.kind
+
+
+class RejectedError(LLMTestError):
+    """Our own layer refused the call; no provider was asked."""
+
+
+class CircuitOpenError(RejectedError):
+    """The circuit of this provider is open.
+
+    Args:
+        provider: Whose circuit it is.
+        retry_after: Seconds until the circuit lets a probe through.
+        last_error: The failure that opened it.
+    """
+
+    def __init__(self, provider: str, *, retry_after: float, last_error: BaseException | None = None) -> None:
+        self.provider = provider
+        self.retry_after = retry_after
+        self.last_error = last_error
+        cause = f" Last failure: {type(last_error).__name__}: {last_error}" if last_error is not None else ""
+        super().__init__(f"the circuit `{provider}` is open; it lets a probe through in {retry_after:.1f} s.{cause}")
+
+
+class BudgetExceededError(RejectedError):
+    """The call could cost more than a limit has left; it was not made.
+
+    Args:
+        scope: Which limit: `session`, `task`, `day` or `month`.
+        unit: `usd` or `tokens`.
+        limit: The limit, in that unit.
+        spent: Settled so far.
+        reserved: Held by calls under way.
+        requested: Upper bound of the refused call.
+    """
+
+    def __init__(
+        self, *, scope: str, unit: str, limit: Decimal, spent: Decimal, reserved: Decimal, requested: Decimal
+    ) -> None:
+        self.scope = scope
+        self.unit = unit
+        self.limit = limit
+        self.spent = spent
+        self.reserved = reserved
+        self.requested = requested
+        sign = "$" if unit == "usd" else ""
+        word = "" if unit == "usd" else f" {unit}"
+        super().__init__(
+            f"budget exceeded: {scope} limit {sign}{limit}{word}, spent {sign}{spent}, reserved {sign}{reserved}, "
+            f"this call may need {sign}{requested}"
+        )
+
+
+class DeadlineExceededError(RejectedError):
+    """The call's own deadline left no room for another attempt.
+
+    Args:
+        deadline: The deadline of the whole call, in seconds from its start.
+        needed: Seconds the next step would have needed.
+        last_error: The failure of the attempt before.
+    """
+
+    def __init__(self, *, deadline: float, needed: float, last_error: BaseException | None = None) -> None:
+        self.deadline = deadline
+        self.needed = needed
+        self.last_error = last_error
+        super().__init__(
+            f"the call's deadline of {deadline:g} s leaves no room for the next step, which needs {needed:g} s"
+        )
+
+
+class AllProvidersFailedError(LLMTestError):
+    """Every provider of a chain failed; the first error is usually the cause, so none is dropped.
+
+    Args:
+        chain: Name of the chain.
+        errors: `(provider, error)` of every slot that was tried or skipped, in order.
+    """
+
+    def __init__(self, chain: str, errors: Sequence[tuple[str, Exception]]) -> None:
+        self.chain = chain
+        self.errors = tuple(errors)
+        waits = [
+            wait
+            for _, error in self.errors
+            if isinstance(error, CircuitOpenError | RateLimitedError) and (wait := error.retry_after) is not None
+        ]
+        self.retry_after: float | None = min(waits) if waits else None
+        if self.errors and all(isinstance(error, CircuitOpenError) for _, error in self.errors):
+            headline = f"`{chain}`: all providers unavailable (circuit breakers open)"
+        else:
+            headline = f"`{chain}`: all providers failed"
+        facts = "".join(f"\n  {name}: {type(error).__name__}: {error}" for name, error in self.errors)
+        super().__init__(headline + facts)
+
+
+class ConfigurationError(LLMTestError):
+    """A setting, a file or an argument is wrong; the text says where and how to fix it."""
+
+
+class ScenarioError(ConfigurationError):
+    """A scenario, chain or trace file is wrong.
+
+    Args:
+        message: What is wrong, with the nearest valid thing and how to fix it.
+        path: The file.
+        line: Line in the file, from 1; None where the file as a whole is at fault.
+    """
+
+    def __init__(self, message: str, *, path: str | None = None, line: int | None = None) -> None:
+        self.message = message
+        self.path = path
+        self.line = line
+        where = "" if path is None else f"{path}: " if line is None else f"{path}:{line}: "
+        super().__init__(where + message)
+
+
+class UnknownProviderError(ConfigurationError):
+    """A name that no provider has."""
+
+
+class UnknownPriceError(ConfigurationError):
+    """No price is known for a model, so its cost is unknown, which is not the same as zero.
+
+    Args:
+        message: The text, with how to add the price.
+        provider: Provider of the model.
+        model: The model without a price.
+    """
+
+    def __init__(self, message: str, *, provider: str | None = None, model: str | None = None) -> None:
+        self.provider = provider
+        self.model = model
+        super().__init__(message)
+
+
+class HarnessError(BaseException):
+    """The test is wrong, not the code under test. Never caught, always recorded; see the module's docstring."""
+
+
+class UnscriptedRequestError(HarnessError):
+    """A simulated provider received a request that its script has no answer for."""
+
+
+class UnusedStepsError(HarnessError):
+    """A script still had steps to play when the test ended."""
+
+
+class NetworkBlockedError(HarnessError):
+    """A live request was stopped before it left the process."""
+
+
+class CassetteMismatchError(HarnessError):
+    """No recorded interaction matches a request."""
+
+
+class VirtualTimeStalledError(HarnessError):
+    """Every task is waiting, and none of them is waiting for time."""
+
+
+class VirtualTimeLivelockError(HarnessError):
+    """Code keeps running without letting virtual time move, or moves it without end."""
+
+
+class AmbiguousCallError(HarnessError):
+    """An assertion about one logical call cannot tell which requests belong to it."""
+
+
+class SimulationStateError(HarnessError):
+    """A simulation was used in a way it cannot be: nested, after its end, or from a foreign loop."""

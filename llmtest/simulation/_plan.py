@@ -1,0 +1,107 @@
+"""What a simulated provider decided to do with one request, as data; the transports perform it.
+
+A simulated provider never sleeps, never touches a socket and knows no HTTP library. It turns an `Exchange` into a
+`Plan`: waits, a head, pieces of body, an end or a failure. Whoever carries the bytes (an `httpx` transport, an
+`httpx2` transport, the loopback server) performs the plan in its own world and maps a `Failure` to the exception or
+the socket behaviour of that world. So every client sees the same provider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from llmtest.types import Timeouts
+
+FailureKind = Literal[
+    "connect_refused",
+    "connect_timeout",
+    "read_timeout",
+    "reset",
+    "closed",
+    "incomplete",
+]
+"""How a connection fails.
+
+`connect_refused`, `connect_timeout`: before anything was sent. `reset`: errno 104, before the head or inside the body.
+`closed`: the server went away without a response. `incomplete`: the body stopped inside its chunked framing.
+`read_timeout`: the provider will never send another byte; the client's own limit ends it, and where the client has no
+limit it waits until something cancels it.
+"""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request as it arrived.
+
+    Args:
+        method: `POST`, upper case.
+        scheme: `https` or `http`.
+        host: Host name, lower case, without the port.
+        port: Port, the scheme's default where the URL has none.
+        path: Path of the URL, without the query.
+        query: Query string, without the question mark.
+        headers: Lower-case names; a repeated header is joined by a comma.
+        body: The body as sent.
+        timeouts: The client's own limits, which the performing transport enforces.
+    """
+
+    method: str
+    scheme: str
+    host: str
+    port: int
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+
+@dataclass(slots=True, frozen=True)
+class Wait:
+    """Let time pass before the next step. `None` waits for ever (a stalled provider)."""
+
+    ns: int | None
+
+
+@dataclass(slots=True, frozen=True)
+class Head:
+    """Status line and headers."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+
+
+@dataclass(slots=True, frozen=True)
+class Chunk:
+    """A piece of the body, delivered as one read."""
+
+    data: bytes
+
+
+@dataclass(slots=True, frozen=True)
+class Failure:
+    """The connection fails here."""
+
+    kind: FailureKind
+
+
+Step = Wait | Head | Chunk | Failure
+
+
+@dataclass(slots=True)
+class Plan:
+    """The steps of one answer. A plan without a `Failure` ends cleanly after its last step.
+
+    Args:
+        steps: What happens, in order; may be a generator, read once.
+        outcome: The outcome to report when every step has been performed.
+        on_end: Called exactly once by the performer with what really came of it: `outcome` when all steps were
+            performed, `timeout` or `stalled` when the client's limit ended it first, `abandoned` when the client went
+            away (closed the stream early, or was cancelled).
+    """
+
+    steps: Iterable[Step]
+    outcome: str
+    on_end: Callable[[str], None]

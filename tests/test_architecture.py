@@ -1,0 +1,155 @@
+"""The house of the README, enforced: levels, siblings, budgets of imports and lines, one place for time and chance."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "llmtest"
+
+LEVELS = {
+    "errors": 0,
+    "types": 0,
+    "events": 0,
+    "clock": 1,
+    "wire": 1,
+    "costs": 1,
+    "providers": 2,
+    "resilience": 2,
+    "simulation": 2,
+    "cassettes": 2,
+    "config": 3,
+    "scenarios": 4,
+    "reporting": 5,
+    "testing": 6,
+    "pytest_plugin": 7,
+    "cli": 7,
+}
+"""Rooms by level. Imports only point down, and rooms of one level do not import each other, except on the ground."""
+
+GROUND = {"types": {"errors"}, "events": {"types"}, "errors": {"types"}}
+"""The ground floor's own order: `types` raises `errors`, `events` carries `types`, `errors` names `types` in hints."""
+
+THIRD_PARTY_LIMIT = {
+    "yaml": 3,
+    "httpx": 4,
+    "httpx2": 4,
+    "genai_prices": 2,
+    "faker": 1,
+    "freezegun": 1,
+    "vcr": 4,
+    "typer": 9,
+    "rich": 6,
+    "quicktok": 1,
+}
+"""In how many files a library may be imported."""
+
+LONG_FILES: dict[str, str] = {
+    "types.py": "the vocabulary, read as one page",
+    "events.py": "one small class for each event",
+}
+"""Files over 400 lines, each with its reason."""
+
+FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+
+
+def room_of(module: str) -> str:
+    """Return the room of a dotted module name inside the package."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def imports_of(path: Path) -> set[str]:
+    """Return every module a file imports, late imports and type-checking imports included."""
+    found = set()
+    for node in ast.walk(ast.parse((PACKAGE / path).read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: write the absolute import, so that the level is visible"
+            found.add(node.module or "")
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_imports_only_point_down(path):
+    """A room imports from lower levels only, and never from its siblings."""
+    room = path.parts[0].removesuffix(".py")
+    if room in {"__init__", "__main__"}:
+        return
+    assert room in LEVELS, f"{room} has no level: add it to LEVELS and to the README"
+    for module in imports_of(path):
+        if not module.startswith("llmtest.") or room_of(module) == room:
+            continue
+        target = room_of(module)
+        allowed = LEVELS[target] < LEVELS[room] or target in GROUND.get(room, ())
+        assert allowed, f"{path} (level {LEVELS[room]}) imports {module} (level {LEVELS[target]})"
+
+
+def test_third_party_libraries_are_imported_in_few_files():
+    """Each library has a few files that know it."""
+    for library, limit in THIRD_PARTY_LIMIT.items():
+        users = [str(path) for path in FILES if library in {name.split(".")[0] for name in imports_of(path)}]
+        assert len(users) <= limit, f"{library} is imported in {len(users)} files, {limit} allowed: {users}"
+
+
+BANNED_CALLS = {
+    "time": {"time", "time_ns", "sleep", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"},
+    "datetime": {"now", "utcnow", "today"},
+    "date": {"today"},
+    "uuid": {"uuid1", "uuid4"},
+    "random": {"random", "choice", "choices", "uniform", "randint", "shuffle", "gauss", "sample", "seed"},
+    "os": {"urandom"},
+    "secrets": {"token_hex", "token_bytes", "choice"},
+}
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.parts[0] != "clock"], ids=str)
+def test_time_and_chance_are_read_in_the_clock_alone(path):
+    """No wall clock, no sleep, no global randomness outside `clock/`."""
+    for node in ast.walk(ast.parse((PACKAGE / path).read_text())):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            banned = node.attr in BANNED_CALLS.get(node.value.id, ())
+            assert not banned, f"{path}:{node.lineno}: {node.value.id}.{node.attr}: take it from llmtest.clock"
+        if isinstance(node, ast.ImportFrom) and node.module in BANNED_CALLS:
+            names = {alias.name for alias in node.names} & BANNED_CALLS[node.module]
+            assert not names, f"{path}:{node.lineno}: from {node.module} import {names}: take it from llmtest.clock"
+
+
+@pytest.mark.parametrize("path", FILES, ids=str)
+def test_files_and_functions_can_be_read_in_one_sitting(path):
+    """Files stay under 400 lines and functions under 70, or say why not; no file is named for being a rest."""
+    source = (PACKAGE / path).read_text()
+    assert path.name not in {"utils.py", "helpers.py", "core.py", "base.py", "misc.py", "common.py"}
+    assert source.count("\n") <= 400 or str(path) in LONG_FILES, f"{path} has {source.count(chr(10))} lines"
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            assert length <= 70, f"{path}:{node.lineno}: {node.name} has {length} lines"
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if len(path.parts) > 1 and path.name == "__init__.py"], ids=str
+)
+def test_a_room_s_front_door_only_re_exports(path):
+    """`__init__.py` of a room holds a docstring, imports, `__all__` and the lazy `__getattr__`; the code is behind it."""
+    for node in ast.parse((PACKAGE / path).read_text()).body:
+        code = isinstance(node, ast.ClassDef) or (
+            isinstance(node, ast.FunctionDef) and node.name not in {"__getattr__", "__dir__", "main"}
+        )
+        assert not code, f"{path}:{node.lineno}: move this into a file of its own"
+
+
+def test_a_plain_pytest_run_pays_nothing():
+    """Importing the plugin loads at most 10 modules and none of a third party."""
+    code = (
+        "import pytest, sys; before = set(sys.modules); import llmtest.pytest_plugin; "
+        "print('\\n'.join(sorted(set(sys.modules) - before)))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "llmtest.pytest_plugin" in loaded
+    assert len(loaded) <= 10, loaded
+    foreign = [name for name in loaded if name.split(".")[0] not in {"llmtest", *sys.stdlib_module_names}]
+    assert foreign == []
