@@ -1,7 +1,6 @@
 """Test and simulate LLM applications: pytest loads this package in every run, so names are imported on first use."""
 
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 _HOMES: dict[str, str] = {
     name: home

@@ -2,8 +2,8 @@
 
 Every decision anywhere in the package becomes an event here, and assertions, verdicts, metrics, reports and exports
 read the trace and nothing else. Two sides write to it: simulated providers (`RequestReceived`, `RequestAnswered`,
-`FaultFired`), which see every client whatever its make, and our own provider layer (calls, attempts, retries, fallbacks,
-breakers, budgets), which knows why.
+`FaultFired`), which see every client whatever its make, and our own provider layer (calls, attempts, retries,
+fallbacks, breakers, budgets), which knows why.
 
 Events are cheap, because an hour of traffic makes a hundred thousand of them: slotted, written once, never changed.
 `publish` hands an event to whoever has subscribed, which during a simulation is its trace.
