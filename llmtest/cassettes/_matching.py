@@ -1,0 +1,179 @@
+"""Which recorded interaction answers a request: by method, host, path and the meaning of the body.
+
+Requests are compared by a key computed once, so a cassette of a thousand interactions costs what one of ten does. The
+key is the hash of the request in a canonical form: JSON with sorted keys, without the fields that change from run to
+run. Only when nothing matches is anything compared field by field, to say what differs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from llmtest.errors import ConfigurationError
+
+PARTS = ("method", "host", "path", "query", "body")
+"""What `match_on` may name."""
+
+DEFAULT_PARTS = ("method", "host", "path", "body")
+
+VOLATILE_FIELDS = ("user", "metadata", "safety_identifier", "prompt_cache_key")
+"""Top-level fields of a body that are ignored by default: they name the run or the user, not the question."""
+
+
+@dataclass(frozen=True, slots=True)
+class MatchRule:
+    """What counts as the same request.
+
+    Args:
+        parts: Which of `method`, `host`, `path`, `query`, `body` are compared.
+        ignore: Fields of a JSON body that are not: `temperature`, `messages[*].name`, `tools[0].function`.
+    """
+
+    parts: tuple[str, ...] = DEFAULT_PARTS
+    ignore: tuple[str, ...] = VOLATILE_FIELDS
+
+    @classmethod
+    def of(cls, match_on: Sequence[str] | dict[str, Any] | None) -> MatchRule:
+        """Read `match_on` of a marker: a list of parts, or a mapping such as `{"body": {"ignore": ["seed"]}}`.
+
+        Raises:
+            ConfigurationError: A part that does not exist.
+        """
+        if match_on is None:
+            return cls()
+        if isinstance(match_on, str):
+            match_on = [match_on]
+        unknown = [part for part in match_on if part not in PARTS]
+        if unknown:
+            raise ConfigurationError(f"match_on: unknown part `{unknown[0]}`. Known parts: {', '.join(PARTS)}.")
+        if not isinstance(match_on, dict):
+            return cls(tuple(match_on))
+        parts = tuple(dict.fromkeys([*DEFAULT_PARTS, *match_on]))
+        body = match_on.get("body") or {}
+        if not isinstance(body, dict) or set(body) - {"ignore"}:
+            raise ConfigurationError('match_on: `body` takes {"ignore": [fields]}')
+        return cls(parts, (*VOLATILE_FIELDS, *body.get("ignore", ())))
+
+
+@dataclass(frozen=True, slots=True)
+class RequestView:
+    """A request as the matcher sees it; the body is parsed JSON where it is JSON, else text."""
+
+    method: str
+    host: str
+    path: str
+    query: tuple[tuple[str, str], ...]
+    body: Any
+
+    @classmethod
+    def of(cls, method: str, url: str, body: str | bytes | None) -> RequestView:
+        """Make a view of a request."""
+        parts = urlsplit(url)
+        host = (parts.hostname or "") + (f":{parts.port}" if parts.port not in {None, 80, 443} else "")
+        query = tuple(sorted(parse_qsl(parts.query, keep_blank_values=True)))
+        return cls(method.upper(), host, parts.path or "/", query, _parsed(body))
+
+    def key(self, rule: MatchRule) -> str:
+        """Return the hash by which the request is found."""
+        facts = [getattr(self, part) for part in PARTS if part in rule.parts and part != "body"]
+        if "body" in rule.parts:
+            facts.append(without(self.body, rule.ignore))
+        text = json.dumps(facts, sort_keys=True, separators=(",", ":"), default=str)
+        return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _parsed(body: str | bytes | None) -> Any:
+    if not body:
+        return None
+    text = body.decode("utf-8", "surrogateescape") if isinstance(body, bytes) else body
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def without(value: Any, ignored: Sequence[str]) -> Any:
+    """Return a JSON value without the ignored fields; the original is not changed."""
+    if not isinstance(value, dict | list):
+        return value
+    paths = [_steps(path) for path in ignored]
+    return _pruned(value, paths)
+
+
+def _steps(path: str) -> tuple[str, ...]:
+    return tuple(step for step in path.replace("[", ".").replace("]", "").split(".") if step)
+
+
+def _pruned(value: Any, paths: list[tuple[str, ...]]) -> Any:
+    if not paths:
+        return value
+    if isinstance(value, dict):
+        gone = {path[0] for path in paths if len(path) == 1}
+        return {
+            key: _pruned(item, [path[1:] for path in paths if len(path) > 1 and path[0] in {key, "*"}])
+            for key, item in value.items()
+            if key not in gone
+        }
+    if isinstance(value, list):
+        return [
+            _pruned(item, [path[1:] for path in paths if len(path) > 1 and path[0] in {str(position), "*"}])
+            for position, item in enumerate(value)
+        ]
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One place where two requests differ; `MISSING` stands for a field one of them lacks."""
+
+    path: str
+    recorded: Any
+    sent: Any
+
+    def __str__(self) -> str:
+        """Say it in one line, each side cut to 60 characters."""
+        if self.recorded is MISSING:
+            return f"{self.path}: added {_short(self.sent)}"
+        if self.sent is MISSING:
+            return f"{self.path}: missing, recorded {_short(self.recorded)}"
+        return f"{self.path}: recorded {_short(self.recorded)}, sent {_short(self.sent)}"
+
+
+MISSING = object()
+
+
+def _short(value: Any, limit: int = 60) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def differences(recorded: RequestView, sent: RequestView, rule: MatchRule) -> list[Difference]:
+    """Return where two requests differ, as far as the rule looks."""
+    found = []
+    for part in PARTS:
+        if part not in rule.parts:
+            continue
+        before, after = getattr(recorded, part), getattr(sent, part)
+        if part == "body":
+            found += list(_compared("body", without(before, rule.ignore), without(after, rule.ignore)))
+        elif before != after:
+            found.append(Difference(part, before, after))
+    return found
+
+
+def _compared(path: str, before: Any, after: Any) -> Iterator[Difference]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in sorted({*before, *after}):
+            yield from _compared(f"{path}.{key}", before.get(key, MISSING), after.get(key, MISSING))
+    elif isinstance(before, list) and isinstance(after, list):
+        for position in range(max(len(before), len(after))):
+            left = before[position] if position < len(before) else MISSING
+            right = after[position] if position < len(after) else MISSING
+            yield from _compared(f"{path}[{position}]", left, right)
+    elif before is MISSING or after is MISSING or type(before) is not type(after) or before != after:
+        yield Difference(path, before, after)

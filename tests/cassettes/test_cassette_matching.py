@@ -1,0 +1,70 @@
+"""Requests are the same when they mean the same."""
+
+import json
+
+import pytest
+
+from llmtest.cassettes._matching import MatchRule, RequestView, differences
+from llmtest.errors import ConfigurationError
+
+URL = "https://api.openai.com/v1/chat/completions"
+
+
+def view(body, url=URL, method="POST"):
+    """Make a request as the matcher sees it."""
+    return RequestView.of(method, url, json.dumps(body))
+
+
+def test_the_order_of_keys_does_not_matter():
+    """Two writers of one request get one key."""
+    assert view({"a": 1, "b": [2]}).key(MatchRule()) == view({"b": [2], "a": 1}).key(MatchRule())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"model": "b"}, {"model": "a", "temperature": 0}, {"model": 1}, {"model": None}, {"model": ["a"]}],
+    ids=json.dumps,
+)
+def test_any_field_that_changes_the_question_changes_the_key(other):
+    """A changed, added or retyped field is another request."""
+    assert view({"model": "a"}).key(MatchRule()) != view(other).key(MatchRule())
+
+
+def test_fields_that_name_the_run_are_ignored():
+    """`user` and `metadata` differ from run to run and do not count."""
+    assert view({"model": "a", "user": "u1"}).key(MatchRule()) == view({"model": "a", "user": "u2"}).key(MatchRule())
+
+
+def test_ignored_fields_are_named_by_path():
+    """A path reaches into lists, with `*` for every element."""
+    rule = MatchRule.of({"body": {"ignore": ["messages[*].name", "temperature"]}})
+    first = view({"messages": [{"name": "a", "content": "x"}], "temperature": 0})
+    second = view({"messages": [{"name": "b", "content": "x"}], "temperature": 1})
+    assert first.key(rule) == second.key(rule)
+    assert first.key(MatchRule()) != second.key(MatchRule())
+
+
+def test_differences_are_named_by_path():
+    """What differs is said field by field, and nothing else is."""
+    recorded = view({"model": "a", "messages": [{"role": "user", "content": "x"}], "seed": 1})
+    sent = view({"model": "a", "messages": [{"role": "user", "content": "y"}, {"role": "user"}], "n": 2})
+    assert [str(item) for item in differences(recorded, sent, MatchRule())] == [
+        'body.messages[0].content: recorded "x", sent "y"',
+        'body.messages[1]: added {"role": "user"}',
+        "body.n: added 2",
+        "body.seed: missing, recorded 1",
+    ]
+
+
+def test_the_query_counts_only_when_asked_for():
+    """`?beta=true` is another request only where the query is matched."""
+    plain, beta = view({}), view({}, url=URL + "?beta=true")
+    assert plain.key(MatchRule()) == beta.key(MatchRule())
+    assert plain.key(MatchRule.of(["path", "query"])) != beta.key(MatchRule.of(["path", "query"]))
+
+
+def test_an_unknown_part_is_named():
+    """A misspelt part is one clear error."""
+    with pytest.raises(ConfigurationError) as caught:
+        MatchRule.of(["method", "bodies"])
+    assert str(caught.value) == "match_on: unknown part `bodies`. Known parts: method, host, path, query, body."

@@ -1,0 +1,94 @@
+"""No credential reaches the disk, whatever its shape, wherever it stands."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmtest.cassettes._redaction import Redactor
+
+ENVIRONMENT = {"OPENAI_API_KEY": "my-own-proxy-key-123", "HOME": "/home/somebody", "SHORT_API_KEY": "ollama"}
+SHAPED = [
+    "sk-ant-api03-abcdefghijklmnop",
+    "sk-proj-abcdefghijklmnopqrstuvwx",
+    "sk-or-v1-0123456789abcdef",
+    "AIzaSyA-0123456789abcdefghijklmnopqrstu",
+    "AKIAIOSFODNN7EXAMPLE",
+    "ghp_0123456789abcdefghijABCDEFGHIJ",
+    "xoxb-1234567890-abcdef",
+    "hf_abcdefghijklmnopqrstuvwx",
+    "gsk_abcdefghijklmnopqrstuvwx",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc123def456",
+    "my-own-proxy-key-123",
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kept"),
+    [
+        ("Authorization", "Bearer abc", "Bearer <redacted>"),
+        ("X-API-KEY", "abc", "<redacted>"),
+        ("Set-Cookie", "a=b; path=/", "<redacted>"),
+        ("openai-organization", "my-company", "<redacted>"),
+        ("content-type", "application/json", "application/json"),
+        ("x-custom", "key my-own-proxy-key-123", "key <OPENAI_API_KEY>"),
+    ],
+)
+def test_a_header_is_replaced_by_name_or_by_value(name, value, kept):
+    """Credential headers lose their value whatever their case; others lose the credential inside."""
+    assert Redactor(ENVIRONMENT).header(name, value) == kept
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://h/v1?key=abc&alt=sse", "https://h/v1?key=<redacted>&alt=sse"),
+        ("https://user:pass@h/v1", "https://<redacted>@h/v1"),
+        ("https://h/AKIAIOSFODNN7EXAMPLE/x", "https://h/<redacted aws key id>/x"),
+        ("https://h/v1?api-version=2024-10-21", "https://h/v1?api-version=2024-10-21"),
+    ],
+)
+def test_a_url_loses_the_credentials_in_its_parts(url, kept):
+    """The user part, secret parameters and shapes are replaced; the rest stays."""
+    assert Redactor(ENVIRONMENT).url(url) == kept
+
+
+@given(st.sampled_from(SHAPED), st.text(max_size=30), st.text(max_size=30))
+def test_no_shape_and_no_value_survives_in_text(secret, before, after):
+    """A credential set off from its surroundings is replaced, and the last scan then finds nothing."""
+    redactor = Redactor(ENVIRONMENT)
+    kept = redactor.text(f"{before} {secret} {after}")
+    assert secret not in kept
+    assert redactor.find(kept) is None
+
+
+@given(st.text(min_size=8, max_size=40), st.text(max_size=20))
+def test_a_value_of_the_environment_is_found_inside_json(value, around):
+    """A secret value is found whichever way its JSON escapes it."""
+    redactor = Redactor({"CUSTOM_API_KEY": value})
+    for ascii_only in (True, False):
+        text = json.dumps({"a": around + " " + value + " " + around}, ensure_ascii=ascii_only)
+        assert (
+            json.dumps(value, ensure_ascii=ascii_only)[1:-1] not in redactor.text(text) or value in "<CUSTOM_API_KEY>"
+        )
+
+
+def test_a_short_value_is_no_secret():
+    """`OPENAI_API_KEY=ollama` does not turn every mention of ollama into a placeholder."""
+    assert Redactor({"OPENAI_API_KEY": "ollama"}).text("ollama serve") == "ollama serve"
+
+
+def test_a_finding_names_the_kind_and_the_place_and_not_the_value():
+    """What the last scan reports can be printed."""
+    finding = Redactor({}).find("key: sk-ant-api03-abcdefghijklmnop")
+    assert finding is not None
+    assert (finding.kind, finding.start) == ("anthropic key", 5)
+    assert "api03" not in repr(finding)
+
+
+def test_redacting_twice_changes_nothing():
+    """Placeholders are no credentials themselves."""
+    redactor = Redactor(ENVIRONMENT)
+    once = redactor.text(" ".join(SHAPED) + " Bearer abcdefghijkl")
+    assert redactor.text(once) == once
