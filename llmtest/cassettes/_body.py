@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
-Separators = tuple[str, str]
-COMPACT: Separators = (",", ":")
-SPACED: Separators = (", ", ": ")
+Separation = Literal["compact", "spaced", "mixed"]
+SEPARATORS: dict[Separation, tuple[str, str]] = {"compact": (",", ":"), "spaced": (", ", ": "), "mixed": (",", ": ")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,15 +26,14 @@ class JsonStyle:
         ending: What followed the document: usually nothing, or a newline.
     """
 
-    separators: Literal["compact", "spaced", "mixed"] = "compact"
+    separators: Separation = "compact"
     indent: int | None = None
     ascii: bool = False
     ending: str = ""
 
     def write(self, value: Any) -> str:
         """Write a value in this style."""
-        separators = {"compact": COMPACT, "spaced": SPACED, "mixed": (",", ": ")}[self.separators]
-        text = json.dumps(value, ensure_ascii=self.ascii, indent=self.indent, separators=separators)
+        text = json.dumps(value, ensure_ascii=self.ascii, indent=self.indent, separators=SEPARATORS[self.separators])
         return text + self.ending
 
     def as_hint(self) -> str:
@@ -56,8 +54,9 @@ class JsonStyle:
         Raises:
             ValueError: The hint is none that `as_hint` writes.
         """
-        separators, _, rest = hint.partition(" ")
-        if separators not in {"compact", "spaced", "mixed"}:
+        first, _, rest = hint.partition(" ")
+        separators = next((name for name in SEPARATORS if name == first), None)
+        if separators is None:
             raise ValueError(f"unknown JSON style {hint!r}")
         rest, _, ending = rest.partition("ending=")
         indent, ascii_only = None, False
@@ -68,7 +67,7 @@ class JsonStyle:
                 indent = int(word.removeprefix("indent="))
             else:
                 raise ValueError(f"unknown word {word!r} in JSON style {hint!r}")
-        return cls(cast("Any", separators), indent, ascii_only, json.loads(ending) if ending else "")
+        return cls(separators, indent, ascii_only, json.loads(ending) if ending else "")
 
 
 PRETTY = JsonStyle("mixed", indent=2)
