@@ -73,10 +73,9 @@ class JsonStyle:
 PRETTY = JsonStyle("mixed", indent=2)
 """How JSON stands in a cassette."""
 
+LAYOUTS: tuple[tuple[Separation, int | None], ...] = (("compact", None), ("spaced", None), ("mixed", 2), ("mixed", 4))
 STYLES = tuple(
-    JsonStyle(separators, indent, ascii_only)
-    for separators, indent in (("compact", None), ("spaced", None), ("mixed", 2), ("mixed", 4))
-    for ascii_only in (False, True)
+    JsonStyle(separators, indent, ascii_only) for separators, indent in LAYOUTS for ascii_only in (False, True)
 )
 
 
