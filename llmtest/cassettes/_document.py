@@ -1,0 +1,258 @@
+"""The file: written so that a person reads it and unmodified vcrpy replays it; read lazily, or as vcrpy wrote it.
+
+    version: 1
+    interactions:
+    - llmtest: {key: 5d41..., recorded_at: '2026-01-01T00:00:00Z', response_body: compact, chunks: [[12, 87], [40, 31]]}
+      request:
+        method: POST
+        uri: https://api.openai.com/v1/chat/completions
+        headers:
+          content-type: [application/json]
+        body: |-
+          {
+            "model": "gpt-4o"
+          }
+      response: ...
+
+vcrpy ignores the `llmtest` line. A file written here is cut into interactions by that line, which stands at the margin
+where no text of a body can stand, and an interaction is parsed when it is first needed: parsing a thousand of them
+with libyaml takes two seconds, finding their keys takes milliseconds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import yaml
+from vcr.serializers import yamlserializer
+
+from llmtest.cassettes._body import JsonStyle, pretty, restore
+from llmtest.cassettes._interactions import Headers, Interaction, RecordedRequest, RecordedResponse
+from llmtest.cassettes._matching import MatchRule, RequestView
+from llmtest.errors import ConfigurationError
+
+VERSION = 1
+START = re.compile(r"^- llmtest: \{key: ([0-9a-f]{32})[,}]", re.MULTILINE)
+CONFLICT = re.compile(r"^(<{7}|={7}|>{7})( |$)", re.MULTILINE)
+
+
+class CassetteFileError(ConfigurationError):
+    """A cassette cannot be read."""
+
+
+class _Flow(dict[str, Any]):
+    """A mapping that is written on one line."""
+
+
+class _Row(list[Any]):
+    """A sequence that is written on one line."""
+
+    __slots__ = ()
+
+
+class _Block(str):
+    """A text that is written as a literal block."""
+
+    __slots__ = ()
+
+
+_DUMPER: type[Any] = type("_DUMPER", (getattr(yaml, "CSafeDumper", yaml.SafeDumper),), {})
+_DUMPER.add_representer(
+    _Flow, lambda dumper, data: dumper.represent_mapping("tag:yaml.org,2002:map", data.items(), flow_style=True)
+)
+_DUMPER.add_representer(
+    _Block, lambda dumper, data: dumper.represent_scalar("tag:yaml.org,2002:str", str(data), style="|")
+)
+_DUMPER.add_representer(
+    _Row, lambda dumper, data: dumper.represent_sequence("tag:yaml.org,2002:seq", data, flow_style=True)
+)
+
+
+def _dump(value: Any) -> str:
+    text: str = yaml.dump(value, Dumper=_DUMPER, sort_keys=False, allow_unicode=True, width=1_000_000)
+    return text.removesuffix("...\n")  # libyaml ends a document after a block that keeps its last newlines
+
+
+def write_document(interactions: Iterable[Interaction]) -> str:
+    """Write interactions as the text of a cassette."""
+    head = f"version: {VERSION}\n"
+    pieces = [_dump([_as_mapping(interaction)]) for interaction in interactions]
+    return head + ("interactions:\n" + "".join(pieces) if pieces else "interactions: []\n")
+
+
+def _as_mapping(interaction: Interaction) -> dict[str, Any]:
+    request, response = interaction.request, interaction.response
+    view = RequestView.of(request.method, request.uri, request.body)
+    hints = _Flow(key=view.key(MatchRule()))
+    if interaction.recorded_at:
+        hints["recorded_at"] = interaction.recorded_at
+    request_body, request_style = _body_as_text(request.body)
+    response_body, response_style = _body_as_text(response.body)
+    if request_style:
+        hints["request_body"] = request_style
+    if response_style:
+        hints["response_body"] = response_style
+    if response.chunks:
+        hints["chunks"] = _Row(_Row(chunk) for chunk in response.chunks)
+    if not response.complete:
+        hints["complete"] = False
+    return {
+        "llmtest": hints,
+        "request": {
+            "method": request.method,
+            "uri": request.uri,
+            "headers": {name: _Row(values) for name, values in request.headers.items()},
+            "body": request_body,
+        },
+        "response": {
+            "status": _Flow(code=response.status, message=response.reason),
+            "headers": {name: _Row(values) for name, values in response.headers.items()},
+            "body": {"string": response_body},
+        },
+    }
+
+
+def _body_as_text(body: bytes) -> tuple[Any, str | None]:
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        return body, None
+    written = pretty(text)
+    if written is not None:
+        return _Block(written[0]), written[1].as_hint()
+    return (_Block(text) if "\n" in text else text), None
+
+
+class Document:
+    """The interactions of one file, in order; each is parsed when it is first read.
+
+    Args:
+        text: The text of the file.
+        path: Its name, for errors.
+
+    Raises:
+        CassetteFileError: The text is no cassette; says where and how to mend it.
+    """
+
+    def __init__(self, text: str, path: str) -> None:
+        self.path = path
+        conflict = CONFLICT.search(text)
+        if conflict is not None:
+            line = text.count("\n", 0, conflict.start()) + 1
+            raise CassetteFileError(
+                f"{path}:{line}: a merge conflict was left in the cassette. Resolve it, or re-record."
+            )
+        if not text.strip():
+            raise CassetteFileError(f"{path}: the cassette is empty. Delete it, and record it again.")
+        starts = list(START.finditer(text))
+        self._read: dict[int, Interaction] = {}
+        if starts and text[: starts[0].start()].strip().endswith("interactions:"):
+            ends = [match.start() for match in starts[1:]] + [len(text)]
+            self._texts = [text[match.start() : end] for match, end in zip(starts, ends, strict=True)]
+            self._lines = [text.count("\n", 0, starts[0].start())]
+            for piece in self._texts[:-1]:
+                self._lines.append(self._lines[-1] + piece.count("\n"))
+            self.keys: list[str | None] = [match[1] for match in starts]
+            self._parse(len(self._texts) - 1)  # a file cut short is cut in its last interaction
+        else:
+            mappings = _whole(text, path)
+            self._texts = [""] * len(mappings)
+            self.keys = [None] * len(mappings)
+            for position, mapping in enumerate(mappings):
+                self._read[position] = _as_interaction(mapping, path, position)
+
+    def __len__(self) -> int:
+        """Return how many interactions there are."""
+        return len(self._texts)
+
+    def __getitem__(self, position: int) -> Interaction:
+        """Return one interaction, parsing it if need be."""
+        if position not in self._read:
+            self._parse(position)
+        return self._read[position]
+
+    def _parse(self, position: int) -> None:
+        loaded = _load(self._texts[position], self.path, self._lines[position])
+        if not isinstance(loaded, list) or len(loaded) != 1:
+            raise CassetteFileError(f"{self.path}: interaction {position + 1} is not a mapping. Re-record it.")
+        self._read[position] = _as_interaction(loaded[0], self.path, position)
+
+
+def _load(text: str, path: str, first_line: int = 0) -> Any:
+    try:
+        return yamlserializer.deserialize(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{first_line + mark.line + 1}" if mark is not None else path
+        problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
+        raise CassetteFileError(
+            f"{where}: the cassette is not valid YAML: {problem}. Restore it, or re-record."
+        ) from error
+
+
+def _whole(text: str, path: str) -> list[Any]:
+    loaded = _load(text, path)
+    if not isinstance(loaded, Mapping) or not isinstance(loaded.get("interactions"), list):
+        raise CassetteFileError(
+            f"{path}: this is no cassette: a cassette is a mapping with a list `interactions`. "
+            "Files of other tools are imported with `llmtest cassette convert`."
+        )
+    interactions: list[Any] = loaded["interactions"]
+    return interactions
+
+
+def _as_interaction(mapping: Any, path: str, position: int) -> Interaction:
+    try:
+        request, response = mapping["request"], mapping["response"]
+        hints = mapping.get("llmtest") or {}
+        return Interaction(
+            RecordedRequest(
+                request["method"],
+                request["uri"],
+                _headers(request.get("headers")),
+                _body(request.get("body"), hints.get("request_body")),
+            ),
+            _response(response, hints),
+            hints.get("recorded_at"),
+            hints.get("key"),
+        )
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        what = f"`{error.args[0]}` is missing" if isinstance(error, KeyError) else str(error)
+        raise CassetteFileError(f"{path}: interaction {position + 1} cannot be read: {what}. Re-record it.") from error
+
+
+def _response(response: Mapping[str, Any], hints: Mapping[str, Any]) -> RecordedResponse:
+    if "status_code" in response:  # how vcrpy wrote httpx answers before version 6
+        return RecordedResponse(
+            int(response["status_code"]), "", _headers(response.get("headers")), _body(response.get("content"), None)
+        )
+    body = response.get("body") or {}
+    return RecordedResponse(
+        int(response["status"]["code"]),
+        response["status"].get("message") or "",
+        _headers(response.get("headers")),
+        _body(body.get("string") if isinstance(body, Mapping) else body, hints.get("response_body")),
+        tuple((int(at), int(length)) for at, length in hints.get("chunks") or ()),
+        bool(hints.get("complete", True)),
+    )
+
+
+def _headers(headers: Mapping[str, Any] | None) -> Headers:
+    return {
+        str(name): [str(value) for value in values] if isinstance(values, list) else [str(values)]
+        for name, values in (headers or {}).items()
+    }
+
+
+def _body(body: Any, style: str | None) -> bytes:
+    if body is None:
+        return b""
+    if hasattr(body, "read"):
+        body = body.read()
+    if isinstance(body, bytes):
+        return body
+    if not isinstance(body, str):
+        raise TypeError(f"a body of type {type(body).__name__} is not supported")
+    return (restore(body, JsonStyle.from_hint(style)) if style else body).encode("utf-8", "surrogateescape")

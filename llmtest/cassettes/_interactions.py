@@ -1,0 +1,72 @@
+"""One recorded exchange, as it was on the wire: no file format, no library."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+Headers = dict[str, list[str]]
+
+
+@dataclass(slots=True)
+class RecordedRequest:
+    """A request as it was sent."""
+
+    method: str
+    uri: str
+    headers: Headers = field(default_factory=dict)
+    body: bytes = b""
+
+
+@dataclass(slots=True)
+class RecordedResponse:
+    """An answer as it came.
+
+    Args:
+        status: Status code.
+        reason: Reason phrase; empty where none was recorded.
+        headers: Headers, each with all its values.
+        body: The body, decompressed, in one piece.
+        chunks: `(milliseconds since the head, bytes)` of each piece of a streamed body; empty where it came whole.
+        complete: False where the client gave up before the end.
+    """
+
+    status: int
+    reason: str = ""
+    headers: Headers = field(default_factory=dict)
+    body: bytes = b""
+    chunks: tuple[tuple[int, int], ...] = ()
+    complete: bool = True
+
+    def pieces(self) -> list[tuple[int, bytes]]:
+        """Return the body in the pieces in which it came, each with its time in milliseconds since the head.
+
+        Lengths that do not add up to the body (somebody edited the text) are not trusted: the body then comes whole.
+        """
+        if not self.chunks or sum(length for _, length in self.chunks) != len(self.body):
+            return [(0, self.body)] if self.body else []
+        pieces, position = [], 0
+        for at_ms, length in self.chunks:
+            pieces.append((at_ms, self.body[position : position + length]))
+            position += length
+        return pieces
+
+    def header(self, name: str) -> str | None:
+        """Return the first value of a header, whatever its case."""
+        return next((values[0] for key, values in self.headers.items() if key.lower() == name and values), None)
+
+
+@dataclass(slots=True)
+class Interaction:
+    """A request and its answer.
+
+    Args:
+        request: What was sent.
+        response: What came back.
+        recorded_at: When, as RFC 3339 in UTC; None in files that do not say (vcrpy's own).
+        key: Hash under the default match rule, as the file states it; None where it does not.
+    """
+
+    request: RecordedRequest
+    response: RecordedResponse
+    recorded_at: str | None = None
+    key: str | None = None

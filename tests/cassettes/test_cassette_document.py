@@ -1,0 +1,138 @@
+"""The file of a cassette: what we write is read by vcrpy and by us, byte for byte; what is broken is named."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from vcr.serialize import deserialize
+from vcr.serializers import yamlserializer
+
+from llmtest.cassettes._document import CassetteFileError, Document, write_document
+from llmtest.cassettes._interactions import Interaction, RecordedRequest, RecordedResponse
+
+RECORDINGS = Path(__file__).parents[2].parent / "shared" / "recordings"
+STREAM = b'data: {"a":1}\n\ndata: [DONE]\n\n'
+GOLDEN = """\
+version: 1
+interactions:
+- llmtest: {key: 9540cca40143ef0bd64b55fe1ed39098, recorded_at: '2026-01-01T00:00:00Z', request_body: compact, chunks: [[12, 15], [40, 14]]}
+  request:
+    method: POST
+    uri: https://api.openai.com/v1/chat/completions
+    headers:
+      content-type: [application/json]
+    body: |-
+      {
+        "model": "gpt-4o"
+      }
+  response:
+    status: {code: 200, message: OK}
+    headers:
+      content-type: [text/event-stream]
+    body:
+      string: |+
+        data: {"a":1}
+
+        data: [DONE]
+
+"""  # noqa: E501 - the hints stand on one line
+
+
+def interaction(**response):
+    """Make an interaction with the golden request."""
+    headers = {"content-type": ["application/json"]}
+    request = RecordedRequest("POST", "https://api.openai.com/v1/chat/completions", headers, b'{"model":"gpt-4o"}')
+    return Interaction(request, RecordedResponse(**{"status": 200, "reason": "OK", **response}), "2026-01-01T00:00:00Z")
+
+
+def test_the_file_reads_like_this():
+    """One field a line, streams event by event, our hints on one line of their own."""
+    stream = interaction(headers={"content-type": ["text/event-stream"]}, body=STREAM, chunks=((12, 15), (40, 14)))
+    assert write_document([stream]) == GOLDEN
+
+
+def test_vcrpy_reads_what_we_write():
+    """Unmodified vcrpy loads the file and finds the same answer."""
+    requests, responses = deserialize(GOLDEN, yamlserializer)
+    assert requests[0].uri == "https://api.openai.com/v1/chat/completions"
+    assert responses[0]["body"]["string"] == STREAM
+
+
+def test_a_stream_comes_back_in_its_pieces():
+    """Sizes and times of the chunks are kept; edited text whose sizes no longer fit comes whole."""
+    response = Document(GOLDEN, "a.yaml")[0].response
+    assert response.pieces() == [(12, STREAM[:15]), (40, STREAM[15:])]
+    edited = Document(GOLDEN.replace('{"a":1}', '{"a":12}'), "a.yaml")[0].response
+    assert edited.pieces() == [(0, STREAM.replace(b"1", b"12"))]
+
+
+@given(st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_any_body_comes_back_byte_for_byte(body):
+    """Text, control characters, line ends of every kind and binary data survive the file."""
+    document = Document(write_document([interaction(body=body), interaction(body=b"")]), "a.yaml")
+    assert [document[0].response.body, document[1].response.body] == [body, b""]
+
+
+def test_only_the_last_interaction_is_parsed_before_it_is_needed():
+    """A broken interaction in the middle of a file is reported when it is reached, with its line."""
+    text = write_document([interaction(body=b"a"), interaction(body=b"b")])
+    document = Document(text.replace("      string: a", "      string: 'a", 1), "a.yaml")
+    with pytest.raises(CassetteFileError, match=r"^a\.yaml:\d+: the cassette is not valid YAML: "):
+        document[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("", "a.yaml: the cassette is empty. Delete it, and record it again.", id="empty"),
+        pytest.param(
+            "- a\n- b\n",
+            "a.yaml: this is no cassette: a cassette is a mapping with a list `interactions`. Files of other tools are "
+            "imported with `llmtest cassette convert`.",
+            id="foreign",
+        ),
+        pytest.param(
+            GOLDEN.replace("    method: POST\n", "<<<<<<< HEAD\n    method: POST\n=======\n"),
+            "a.yaml:5: a merge conflict was left in the cassette. Resolve it, or re-record.",
+            id="merge-conflict",
+        ),
+        pytest.param(
+            GOLDEN[: GOLDEN.index("  response")],
+            "a.yaml: interaction 1 cannot be read: `response` is missing. Re-record it.",
+            id="cut-short",
+        ),
+        pytest.param(
+            "interactions:\n- request: {method: GET}\n  response: {}\n",
+            "a.yaml: interaction 1 cannot be read: `uri` is missing. Re-record it.",
+            id="no-uri",
+        ),
+        pytest.param(
+            "interactions:\n- request: {method: 'GET}\n",
+            "a.yaml:3: the cassette is not valid YAML: found unexpected end of stream. Restore it, or re-record.",
+            id="not-yaml",
+        ),
+    ],
+)
+def test_a_broken_file_is_one_clear_error(text, message):
+    """What is wrong, where, and how to mend it."""
+    with pytest.raises(CassetteFileError) as caught:
+        Document(text, "a.yaml")
+    assert str(caught.value) == message
+
+
+@pytest.mark.skipif(not RECORDINGS.is_dir(), reason="../shared/recordings is not beside the checkout")
+def test_every_recorded_cassette_survives_our_format():
+    """263 files of two projects: read as vcrpy wrote them, written by us, read by us and by vcrpy, nothing lost."""
+    count = 0
+    for path in sorted(RECORDINGS.rglob("*.yaml")):
+        before = Document(path.read_text(encoding="utf-8"), str(path))
+        text = write_document(before[position] for position in range(len(before)))
+        after = Document(text, str(path))
+        assert len(after) == len(before)
+        for position in range(len(before)):
+            assert after[position].request == before[position].request
+            assert after[position].response == before[position].response
+        assert len(deserialize(text, yamlserializer)[0]) == len(before)
+        count += 1
+    assert count == 263
