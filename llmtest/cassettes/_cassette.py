@@ -1,0 +1,178 @@
+"""One recorded session: plays what it has, records what it may, and says clearly what it does not have."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from llmtest.cassettes._document import CassetteFileError, Document
+from llmtest.cassettes._interactions import Interaction, RecordedRequest
+from llmtest.cassettes._keeping import redact_request, save_cassette
+from llmtest.cassettes._matching import MatchRule, RequestView
+from llmtest.cassettes._redaction import Redactor
+from llmtest.cassettes._tape import Tape
+from llmtest.errors import CassetteMismatchError, ConfigurationError
+
+Mode = Literal["none", "once", "new_episodes", "all", "rewrite"]
+"""vcrpy's words.
+
+`none` plays and never records; `once` records where there is no file, and plays where there is one; `new_episodes`
+plays what matches and records the rest; `all` records everything and replaces what it matches; `rewrite` records
+everything and replaces the whole file.
+"""
+
+MODES: tuple[Mode, ...] = get_args(Mode)
+SHOWN_DIFFERENCES = 5
+
+
+class Cassette:
+    """A recorded session.
+
+    Args:
+        path: The file.
+        mode: One of `MODES`.
+        match_on: What counts as the same request; see `MatchRule.of`.
+        keep_failures: Whether answers with status 429 and 5xx are recorded too. By default they are not: a rate limit
+            met while recording is no part of the session.
+        redactor: What is kept off the disk; by default credentials by header, by shape and by environment.
+        rerun: The command that would record the test again, for the texts of errors.
+
+    Raises:
+        CassetteFileError: The file exists and cannot be read.
+        ConfigurationError: An unknown mode or part of `match_on`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        mode: Mode = "none",
+        *,
+        match_on: Any = None,
+        keep_failures: bool = False,
+        redactor: Redactor | None = None,
+        rerun: str = "",
+    ) -> None:
+        if mode not in MODES:
+            raise ConfigurationError(f"unknown cassette mode `{mode}`. Known modes: {', '.join(MODES)}.")
+        self.path = path
+        self.mode: Mode = mode
+        self.played = 0
+        self.recorded: list[Interaction] = []
+        self._rule = MatchRule.of(match_on)
+        self._keep_failures = keep_failures
+        self._redactor = redactor or Redactor(os.environ)
+        self._rerun = rerun
+        self._lock = threading.Lock()
+        self._exists = path.exists()
+        self._document = self._read()
+        self._tape = Tape(self._document, self._rule, lambda request: redact_request(request, self._redactor))
+
+    def _read(self) -> Document | None:
+        if not self._exists or self.mode == "rewrite":
+            return None
+        try:
+            return Document(self.path.read_text(encoding="utf-8"), str(self.path))
+        except UnicodeDecodeError as error:
+            raise CassetteFileError(
+                f"{self.path}: the cassette is not UTF-8 text. Restore it, or re-record."
+            ) from error
+        except OSError as error:
+            raise CassetteFileError(f"{self.path}: the cassette cannot be read: {error.strerror or error}.") from error
+
+    def __len__(self) -> int:
+        """Return how many interactions there are, old and new."""
+        return len(self._tape) + len(self.recorded)
+
+    @property
+    def unplayed(self) -> list[int]:
+        """Numbers, from 1, of the interactions of the file that have not been played."""
+        return self._tape.unplayed
+
+    @property
+    def records(self) -> bool:
+        """Whether a request without a recorded answer is made live and recorded."""
+        return self.mode in {"new_episodes", "all", "rewrite"} or (self.mode == "once" and not self._exists)
+
+    def answer(self, request: RecordedRequest) -> Interaction | None:
+        """Return the recorded answer to a request; None means: make it live, and `record` it.
+
+        Raises:
+            CassetteMismatchError: Nothing recorded answers it, and this mode does not record.
+        """
+        with self._lock:
+            if self.mode not in {"all", "rewrite"}:
+                found = self._tape.play(request)
+                if found is not None:
+                    self.played += 1
+                    return found
+            if self.records:
+                return None
+            raise self._mismatch(request)
+
+    def record(self, interaction: Interaction) -> None:
+        """Add an interaction; it reaches the disk when the cassette is saved."""
+        status = interaction.response.status
+        if (status == 429 or status >= 500) and not self._keep_failures:
+            return
+        with self._lock:
+            self.recorded.append(interaction)
+
+    def save(self) -> bool:
+        """Write the file if there is something new; returns whether it was written.
+
+        Raises:
+            CassetteFileError: See `save_cassette`; the old file is untouched.
+        """
+        with self._lock:
+            if not self.recorded:
+                return False
+            old = [] if self._document is None else [self._document[at] for at in range(len(self._document))]
+            if self.mode == "all":
+                replaced = {self._key(interaction) for interaction in self.recorded}
+                old = [interaction for interaction in old if self._key(interaction) not in replaced]
+            save_cassette(self.path, [*old, *self.recorded], self._redactor)
+            return True
+
+    def _key(self, interaction: Interaction) -> str:
+        kept = redact_request(interaction.request, self._redactor)
+        return RequestView.of(kept.method, kept.uri, kept.body).key(self._rule)
+
+    def _mismatch(self, request: RecordedRequest) -> CassetteMismatchError:
+        shown = f"  {request.method} {self._redactor.url(request.uri)}"
+        rerecord = f"pytest --llmtest-record=rewrite {self._rerun}".rstrip()
+        if self._document is None or not len(self._tape):
+            return CassetteMismatchError(
+                f"there is no cassette {self.path} to answer this request.\n\n{shown}\n\n"
+                "To fix: record it, which calls the provider and may cost money: "
+                f"{rerecord.replace('=rewrite', '=once')}"
+            )
+        matching = self._tape.count(request)
+        if matching:
+            times = "time" if matching == 1 else "times"
+            return CassetteMismatchError(
+                f"{self.path} answers this request {matching} {times}, and that many answers have been played.\n\n"
+                f"{shown}\n\nThe code under test made one call more than when the session was recorded.\n"
+                f"To fix: if that is on purpose, record it again: {rerecord}"
+            )
+        closest = self._tape.closest(request)
+        assert closest is not None
+        paths = [f"`{difference.path}`" for difference in closest.differences]
+        headline = ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+        lines = [f"  {difference}" for difference in closest.differences[:SHOWN_DIFFERENCES]]
+        ignorable = [path.path.removeprefix("body.") for path in closest.differences if path.path.startswith("body.")]
+        fix = f"To fix, one of:\n  1. record it again: {rerecord}"
+        if ignorable:
+            ignore = '{"body": {"ignore": ["' + ignorable[0] + '"]}}'
+            fix += f"\n  2. ignore the field: @pytest.mark.llm_cassette(match_on={ignore})"
+        facts = "\n".join(lines)
+        return CassetteMismatchError(
+            f"no interaction in {self.path} matches this request; the closest, number {closest.number}, differs in "
+            f"{headline}.\n\n{shown}\n{facts}\n  (compared: {self._compared()})\n\n{fix}"
+        )
+
+    def _compared(self) -> str:
+        ignored = ", ".join(f"`{path}`" for path in self._rule.ignore)
+        parts = ", ".join(self._rule.parts)
+        return f"{parts} without {ignored}" if "body" in self._rule.parts and ignored else parts

@@ -1,0 +1,138 @@
+"""What reaches the disk, and how: redacted, scanned once more, and whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from llmtest.cassettes._document import CassetteFileError, write_document
+from llmtest.cassettes._interactions import Headers, Interaction, RecordedRequest, RecordedResponse
+from llmtest.cassettes._redaction import Redactor
+
+
+def redact_request(request: RecordedRequest, redactor: Redactor) -> RecordedRequest:
+    """Return a request without its credentials."""
+    return RecordedRequest(
+        request.method,
+        redactor.url(request.uri),
+        _redact_headers(request.headers, redactor),
+        _redact_body(request.body, redactor)[0],
+    )
+
+
+def redact_interaction(interaction: Interaction, redactor: Redactor) -> Interaction:
+    """Return an interaction without its credentials; the pieces of a stream keep their times and their order."""
+    response = interaction.response
+    body, moved = _redact_body(response.body, redactor)
+    return Interaction(
+        redact_request(interaction.request, redactor),
+        replace(
+            response,
+            headers=_redact_headers(response.headers, redactor),
+            body=body,
+            chunks=_resize(response.chunks, moved) if moved else response.chunks,
+        ),
+        interaction.recorded_at,
+    )
+
+
+def _redact_headers(headers: Headers, redactor: Redactor) -> Headers:
+    return {name: [redactor.header(name, value) for value in values] for name, values in headers.items()}
+
+
+Moved = list[tuple[int, int, int]]
+"""Replaced stretches of a body: start and end in old bytes, length in new ones."""
+
+
+def _redact_body(body: bytes, redactor: Redactor) -> tuple[bytes, Moved]:
+    text = body.decode("utf-8", "surrogateescape")
+    pieces: list[bytes] = []
+    moved: Moved = []
+    position = start_bytes = 0
+    for start, end, placeholder in redactor.spans(text):
+        before = text[position:start].encode("utf-8", "surrogateescape")
+        length = len(text[start:end].encode("utf-8", "surrogateescape"))
+        start_bytes += len(before)
+        new = placeholder.encode()
+        moved.append((start_bytes, start_bytes + length, len(new)))
+        pieces += [before, new]
+        start_bytes += length
+        position = end
+    if not moved:
+        return body, []
+    return b"".join(pieces) + text[position:].encode("utf-8", "surrogateescape"), moved
+
+
+def _resize(chunks: tuple[tuple[int, int], ...], moved: Moved) -> tuple[tuple[int, int], ...]:
+    """Return the sizes of the chunks after redaction; a placeholder belongs to the chunk where its secret began."""
+    sizes, old, new_before = [], 0, 0
+    for at_ms, length in chunks:
+        old += length
+        new = _moved_offset(old, moved)
+        if new > new_before:
+            sizes.append((at_ms, new - new_before))
+        new_before = new
+    return tuple(sizes)
+
+
+def _moved_offset(offset: int, moved: Moved) -> int:
+    shift = 0
+    for start, end, length in moved:
+        if offset <= start:
+            break
+        if offset < end:
+            return start + shift + length
+        shift += length - (end - start)
+    return offset + shift
+
+
+def save_cassette(path: Path, interactions: list[Interaction], redactor: Redactor) -> None:
+    """Write a cassette: the old file or the new one is there, never a part of either.
+
+    Raises:
+        CassetteFileError: A credential was found in what was about to be written, or the file cannot be written.
+    """
+    kept = [redact_interaction(interaction, redactor) for interaction in interactions]
+    for number, interaction in enumerate(kept, 1):
+        _scan(path, number, interaction, redactor)
+    text = write_document(kept)
+    finding = redactor.find(text)
+    if finding is not None:
+        line = text.count("\n", 0, finding.start) + 1
+        raise CassetteFileError(f"{path}: not saved: line {line} would hold a credential ({finding.kind}).")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise CassetteFileError(
+            f"{path}: the cassette cannot be written: {error.strerror or error}. Nothing was changed; make the folder "
+            "writable, or record where it is."
+        ) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _scan(path: Path, number: int, interaction: Interaction, redactor: Redactor) -> None:
+    """Refuse a credential that redaction left, naming the field, never the value."""
+    places: list[tuple[str, str]] = [("request.uri", interaction.request.uri)]
+    for side, part in (("request", interaction.request), ("response", interaction.response)):
+        places += [(f"{side}.headers.{name}", value) for name, values in part.headers.items() for value in values]
+        places.append((f"{side}.body", _plain(part)))
+    for place, text in places:
+        finding = redactor.find(text)
+        if finding is not None:
+            raise CassetteFileError(
+                f"{path}: not saved: `{place}` of interaction {number} would hold a credential ({finding.kind})."
+            )
+
+
+def _plain(part: RecordedRequest | RecordedResponse) -> str:
+    return part.body.decode("utf-8", "surrogateescape")

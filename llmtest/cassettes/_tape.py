@@ -1,0 +1,126 @@
+"""The order of play: which interaction answers, in which order identical requests are answered, what is closest."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from llmtest.cassettes._document import Document
+from llmtest.cassettes._interactions import Interaction, RecordedRequest
+from llmtest.cassettes._matching import Difference, MatchRule, RequestView, differences
+
+CLOSEST_LIMIT = 200
+"""How many interactions are compared field by field to find the closest; a miss must not take seconds."""
+
+Redact = Callable[[RecordedRequest], RecordedRequest]
+
+
+@dataclass(slots=True)
+class Closest:
+    """The recorded interaction that differs least from a request."""
+
+    number: int
+    differences: list[Difference]
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """The interactions under one key, in recorded order."""
+
+    positions: list[int] = field(default_factory=list)
+    played: int = 0
+
+
+class Tape:
+    """The interactions of one cassette, found by key and played in recorded order.
+
+    Args:
+        document: The file's interactions; None where there is no file.
+        rule: What counts as the same request.
+        redact: How requests were redacted before they were kept, so that a live one compares equal.
+    """
+
+    def __init__(self, document: Document | None, rule: MatchRule, redact: Redact) -> None:
+        self._document = document
+        self._rule = rule
+        self._redact = redact
+        self._shelves: dict[str, _Shelf] | None = None
+        self._indexed_by_hint = False
+        self._played: set[int] = set()
+
+    def __len__(self) -> int:
+        """Return how many interactions there are."""
+        return 0 if self._document is None else len(self._document)
+
+    @property
+    def unplayed(self) -> list[int]:
+        """Numbers, from 1, of the interactions that have not been played."""
+        return [position + 1 for position in range(len(self)) if position not in self._played]
+
+    def play(self, request: RecordedRequest) -> Interaction | None:
+        """Return the next interaction for a request, or None where every match is played or there is none."""
+        shelf = self._shelf(request)
+        if self._document is None or shelf is None or shelf.played == len(shelf.positions):
+            return None
+        position = shelf.positions[shelf.played]
+        shelf.played += 1
+        self._played.add(position)
+        return self._document[position]
+
+    def count(self, request: RecordedRequest) -> int:
+        """Return how many interactions match a request, played or not."""
+        shelf = self._shelf(request)
+        return 0 if shelf is None else len(shelf.positions)
+
+    def closest(self, request: RecordedRequest) -> Closest | None:
+        """Return the interaction that differs least, an unplayed one where two are equally close."""
+        if self._document is None:
+            return None
+        sent = self._view(request)
+        best: tuple[tuple[int, bool, int], Closest] | None = None
+        for position in range(min(len(self), CLOSEST_LIMIT)):
+            found = differences(self._recorded(position), sent, self._rule)
+            elsewhere = sum(difference.path in {"method", "host", "path"} for difference in found)
+            rank = (len(found) + 100 * elsewhere, position in self._played, position)
+            if best is None or rank < best[0]:
+                best = (rank, Closest(position + 1, found))
+        return best[1] if best else None
+
+    def _view(self, request: RecordedRequest) -> RequestView:
+        kept = self._redact(request)
+        return RequestView.of(kept.method, kept.uri, kept.body)
+
+    def _recorded(self, position: int) -> RequestView:
+        assert self._document is not None
+        request = self._document[position].request
+        return RequestView.of(request.method, request.uri, request.body)
+
+    def _shelf(self, request: RecordedRequest) -> _Shelf | None:
+        key = self._view(request).key(self._rule)
+        if self._shelves is None:
+            self._index(trust_hints=self._rule == MatchRule())
+        assert self._shelves is not None
+        shelf = self._shelves.get(key)
+        if self._indexed_by_hint and (shelf is None or not self._hint_holds(shelf, key)):
+            self._index(trust_hints=False)
+            shelf = self._shelves.get(key)
+        return shelf
+
+    def _hint_holds(self, shelf: _Shelf, key: str) -> bool:
+        """Tell whether the next interaction really has the key its line states: somebody may have edited the text."""
+        if shelf.played == len(shelf.positions):
+            return True
+        return self._recorded(shelf.positions[shelf.played]).key(self._rule) == key
+
+    def _index(self, *, trust_hints: bool) -> None:
+        shelves: dict[str, _Shelf] = defaultdict(_Shelf)
+        hinted = False
+        for position in range(len(self)):
+            assert self._document is not None
+            hint = self._document.keys[position] if trust_hints else None
+            hinted = hinted or hint is not None
+            shelves[hint or self._recorded(position).key(self._rule)].positions.append(position)
+        for shelf in shelves.values():
+            shelf.played = sum(position in self._played for position in shelf.positions)
+        self._shelves, self._indexed_by_hint = dict(shelves), hinted
