@@ -29,8 +29,9 @@ LEVELS = {
 }
 """Rooms by level. Imports only point down, and rooms of one level do not import each other, except on the ground."""
 
-GROUND = {"types": {"errors"}, "events": {"types"}, "errors": {"types"}}
-"""The ground floor's own order: `types` raises `errors`, `events` carries `types`, `errors` names `types` in hints."""
+GROUND = {"types": {"errors"}, "events": {"types"}, "errors": {"types"}, "costs": {"clock"}}
+"""The lower floors' own order: `types` raises `errors`, `events` carries `types`, `errors` names `types` in hints;
+prices and budgets have days, and the day is the clock's."""
 
 THIRD_PARTY_LIMIT = {
     "yaml": 3,

@@ -1,0 +1,221 @@
+"""What was spent: every billed attempt once, summed exactly, with the unknown kept apart from zero."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from threading import Lock
+
+from llmtest.costs._money import EXACT, ZERO
+from llmtest.errors import UnknownPriceError
+from llmtest.types import Usage
+
+__all__ = ["CostEntry", "CostLedger", "Spend"]
+
+
+@dataclass(frozen=True, slots=True)
+class CostEntry:
+    """One billed attempt.
+
+    Args:
+        provider: Who billed it.
+        model: The model that served it.
+        usage: Tokens, with how well they are known in `usage.source`.
+        cost_usd: Its price; None where it is unknown, which is not zero.
+        purpose: `call`, or `summary`, `health`, `hedge`, `cascade`.
+        at_ns: When it ended, in nanoseconds of the clock.
+        call: Number of the logical call it belongs to; 0 = none.
+    """
+
+    provider: str
+    model: str | None
+    usage: Usage
+    cost_usd: Decimal | None
+    purpose: str = "call"
+    at_ns: int = 0
+    call: int = 0
+
+
+@dataclass(slots=True)
+class Spend:
+    """A sum of entries.
+
+    `known_usd` sums the entries whose price is known; `unknown` counts the others, `estimated` those whose tokens
+    are an estimate.
+    """
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    known_usd: Decimal = ZERO
+    unknown: int = 0
+    estimated: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        """Input and output together."""
+        return self.input_tokens + self.output_tokens
+
+    @property
+    def usd(self) -> Decimal | None:
+        """The sum; None where any part of it is unknown."""
+        return None if self.unknown else self.known_usd
+
+    def _add(self, usage: Usage, cost: Decimal | None) -> None:
+        self.calls += 1
+        self.input_tokens += usage.input_tokens
+        self.output_tokens += usage.output_tokens
+        if cost is None:
+            self.unknown += 1
+        else:
+            self.known_usd = EXACT.add(self.known_usd, cost)
+        if usage.source == "estimated":
+            self.estimated += 1
+
+    def _merge(self, other: Spend) -> None:
+        self.calls += other.calls
+        self.input_tokens += other.input_tokens
+        self.output_tokens += other.output_tokens
+        self.known_usd = EXACT.add(self.known_usd, other.known_usd)
+        self.unknown += other.unknown
+        self.estimated += other.estimated
+
+
+class CostLedger:
+    """The account of a run.
+
+    Sums are exact, whatever the thread's decimal context is, and safe under threads.
+
+    Args:
+        keep: Whether entries are stored. A run of a million calls sets this to False; the sums are the same, and the
+            memory stays constant.
+
+    Example:
+        >>> ledger = CostLedger()
+        >>> _ = ledger.record("openai", "gpt-4o", Usage(1000, 100), Decimal("0.0035"))
+        >>> ledger.total_usd
+        Decimal('0.0035')
+    """
+
+    def __init__(self, *, keep: bool = True) -> None:
+        self._keep = keep
+        self._entries: list[CostEntry] = []
+        self._spend: dict[tuple[str, str | None, str], Spend] = {}
+        self._lock = Lock()
+
+    def record(
+        self,
+        provider: str,
+        model: str | None,
+        usage: Usage,
+        cost_usd: Decimal | None,
+        *,
+        purpose: str = "call",
+        at_ns: int = 0,
+        call: int = 0,
+    ) -> None:
+        """Enter one billed attempt.
+
+        Args:
+            provider: Who billed it.
+            model: The model that served it.
+            usage: Its tokens.
+            cost_usd: Its price; None = unknown.
+            purpose: `call`, or `summary`, `health`, `hedge`, `cascade`.
+            at_ns: When it ended, in nanoseconds of the clock.
+            call: Number of its logical call; 0 = none.
+        """
+        key = (provider, model, purpose)
+        with self._lock:
+            spend = self._spend.get(key)
+            if spend is None:
+                spend = self._spend[key] = Spend()
+            spend._add(usage, cost_usd)  # noqa: SLF001 - one file, one account
+            if self._keep:
+                self._entries.append(CostEntry(provider, model, usage, cost_usd, purpose, at_ns, call))
+
+    @property
+    def entries(self) -> tuple[CostEntry, ...]:
+        """Every entry, in order; empty where entries are not kept."""
+        return tuple(self._entries)
+
+    @property
+    def summary(self) -> Spend:
+        """The sum of everything, with unknown and estimated entries counted apart."""
+        total = Spend()
+        for spend in self.spends().values():
+            total._merge(spend)  # noqa: SLF001 - one file, one account
+        return total
+
+    @property
+    def known_usd(self) -> Decimal:
+        """Sum of the entries whose price is known."""
+        return self.summary.known_usd
+
+    @property
+    def total_usd(self) -> Decimal:
+        """Sum of all entries.
+
+        Raises:
+            UnknownPriceError: The price of an entry is unknown; `known_usd` is the sum of the others.
+        """
+        total = self.summary
+        if total.unknown:
+            raise self._unknown_price(total)
+        return total.known_usd
+
+    def spends(self) -> dict[tuple[str, str | None, str], Spend]:
+        """Return a copy of the sums by provider, model and purpose, in the order of their first entries."""
+        with self._lock:
+            return {key: replace(spend) for key, spend in self._spend.items()}
+
+    def by_provider(self) -> dict[str, Decimal | None]:
+        """Return USD by provider; None where the price of any part is unknown."""
+        return self._by(0)
+
+    def by_model(self) -> dict[str, Decimal | None]:
+        """Return USD by model; None where the price of any part is unknown."""
+        return self._by(1)
+
+    def by_purpose(self) -> dict[str, Decimal | None]:
+        """Return USD by purpose (`call`, `summary`, `health` ...); None where the price of any part is unknown."""
+        return self._by(2)
+
+    def _by(self, column: int) -> dict[str, Decimal | None]:
+        groups: dict[str, Spend] = {}
+        for key, spend in self.spends().items():
+            groups.setdefault(key[column] or "", Spend())._merge(spend)  # noqa: SLF001 - one file, one account
+        return {name: spend.usd for name, spend in groups.items()}
+
+    def __len__(self) -> int:
+        """Return how many entries were recorded, kept or not."""
+        return self.summary.calls
+
+    def __iter__(self) -> Iterator[CostEntry]:
+        """Iterate over the entries that are kept."""
+        return iter(self.entries)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._entries.clear()
+            self._spend.clear()
+
+    def _unknown_price(self, total: Spend) -> UnknownPriceError:
+        unknown = [(provider, model, spend) for (provider, model, _), spend in self.spends().items() if spend.unknown]
+        provider, model, _ = unknown[0]
+        lines = [
+            f"  {name}:{served or '?'}   {spend.unknown} of {spend.calls} calls without a price"
+            f"   {spend.input_tokens:,} input and {spend.output_tokens:,} output tokens in all"
+            for name, served, spend in unknown
+        ]
+        reference = f"{provider}:{model or '?'}"
+        return UnknownPriceError(
+            f"the total is unknown: {total.unknown} of {total.calls} calls have no known price.\n\n"
+            + "\n".join(lines)
+            + f"\n\nThe other calls cost ${total.known_usd:f} (`known_usd`). An unknown price is not zero.\n"
+            f'To fix: add it: `prices.add("{reference}", input_usd_per_mtok="1.25", output_usd_per_mtok="10")`.',
+            provider=provider,
+            model=model,
+        )

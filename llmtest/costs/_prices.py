@@ -1,0 +1,303 @@
+"""Who costs what: the offline price list, what you add to it, and the machines that cost nothing."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from difflib import get_close_matches
+from functools import cache
+
+from llmtest.costs import _snapshot
+from llmtest.costs._money import ZERO, Amount, money
+from llmtest.costs._rates import FREE, Rates, Tariff
+from llmtest.errors import ConfigurationError, UnknownPriceError
+from llmtest.types import Usage
+
+__all__ = ["Prices", "context_window", "default_prices"]
+
+LOCAL = frozenset({"ollama", "vllm", "llamacpp", "lmstudio", "sglang", "tgi"})
+"""Providers that run on one's own machine: their price is known, and it is zero."""
+
+HOMES = {
+    "azure_openai": "azure",
+    "azure-openai": "azure",
+    "bedrock": "aws",
+    "gemini": "google",
+    "google-gla": "google",
+    "google-vertex": "google",
+    "grok": "x-ai",
+    "vertex": "google",
+    "xai": "x-ai",
+}
+"""Names of providers that the price list knows under another name."""
+
+DATED = re.compile(r"[-@](?:\d{4}-\d{2}-\d{2}|\d{8}|latest)$")
+"""The end of a model's name that names a snapshot of it."""
+
+DAY_NS = 86_400_000_000_000
+EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
+_UNASKED = object()
+
+
+@dataclass(slots=True)
+class _Added:
+    """What was added for one model: tariffs by their first day, and a context window."""
+
+    days: list[int] = field(default_factory=list)
+    tariffs: list[Tariff] = field(default_factory=list)
+    window: int | None = None
+
+
+class Prices:
+    """What models cost, in exact USD.
+
+    Prices come from the list that ships with the package genai-prices: dated prices, prices of the time of day, steps
+    for long prompts and cached tokens included, without any network. What you `add` comes first. A model in neither
+    is unknown, and its cost is None, never zero.
+
+    Providers whose name is `ollama`, `vllm`, `llamacpp`, `lmstudio`, `sglang` or `tgi` run on your own machine and are
+    free. A provider under a name of your own is told with `alias`.
+
+    Example:
+        >>> prices = Prices()
+        >>> prices.add("openai:gpt-9", input_usd_per_mtok="1.25", output_usd_per_mtok="10")
+        >>> prices.cost("openai", "gpt-9", Usage(1_000_000, 1_000))
+        Decimal('1.26000')
+    """
+
+    def __init__(self) -> None:
+        self._added: dict[tuple[str, str], _Added] = {}
+        self._aliases: dict[str, str] = {}
+        self._local: set[str] = set(LOCAL)
+        self._tariffs: dict[tuple[str, str | None, int], Tariff | None] = {}
+
+    def cost(self, provider: str, model: str | None, usage: Usage, at: datetime | None = None) -> Decimal | None:
+        """Return what an attempt costs in USD; None where its price or its usage is unknown.
+
+        Args:
+            provider: Name of the provider.
+            model: The model that served it; a dated snapshot (`gpt-4o-2024-08-06`) is found by its own name first.
+            usage: Its tokens, cached and reasoning tokens included in the totals.
+            at: When; default: now, on the active clock. A time without a zone is UTC.
+        """
+        if at is None:
+            day = _now_ns() // DAY_NS + EPOCH_ORDINAL
+        elif at.tzinfo is UTC or at.tzinfo is None:
+            day = at.toordinal()
+        else:
+            day = at.astimezone(UTC).toordinal()
+        tariff = self._tariffs.get((provider, model, day), _UNASKED)
+        if tariff is _UNASKED:
+            tariff = self._resolve(provider, model, day, at)
+        if tariff is None:
+            return None
+        if tariff.free:  # type: ignore[attr-defined]  # the sentinel is gone
+            return ZERO
+        if usage.source == "unknown":
+            return None
+        return tariff.cost(usage)  # type: ignore[attr-defined,no-any-return]  # the sentinel is gone
+
+    def rates(self, provider: str, model: str | None, at: datetime | None = None) -> Rates | None:
+        """Return the prices per million tokens (of a short prompt, where there are steps); None = unknown."""
+        tariff = self._tariff(provider, model, at)
+        return None if tariff is None else tariff.rates
+
+    def is_known(self, provider: str, model: str | None, at: datetime | None = None) -> bool:
+        """Whether the price of a model is known; a free model's is."""
+        return self._tariff(provider, model, at) is not None
+
+    def is_free(self, provider: str, model: str | None, at: datetime | None = None) -> bool:
+        """Whether a model is known to cost nothing."""
+        tariff = self._tariff(provider, model, at)
+        return tariff is not None and tariff.free
+
+    def require(
+        self, provider: str, model: str | None, usage: Usage | None = None, at: datetime | None = None
+    ) -> Decimal:
+        """Return what an attempt costs in USD, and raise where that is unknown.
+
+        Args:
+            provider: Name of the provider.
+            model: The model that served it.
+            usage: Its tokens; default: none, which only asks whether the price is known.
+            at: When; default: now, on the active clock.
+
+        Raises:
+            UnknownPriceError: No price is known, or the usage is not.
+        """
+        cost = self.cost(provider, model, Usage() if usage is None else usage, at)
+        if cost is None:
+            raise self.unknown(provider, model, usage, at)
+        return cost
+
+    def unknown(
+        self, provider: str, model: str | None, usage: Usage | None = None, at: datetime | None = None
+    ) -> UnknownPriceError:
+        """Return the error that says that a price is unknown, and how to add it."""
+        reference = f"{provider}:{model or '?'}"
+        home = self._home(provider)
+        day = _moment(at).date()
+        models = _snapshot.known_models(home)
+        known = f"{_snapshot.list_version()} has prices of {len(models)} models of `{provider}`"
+        lines = [f"no price for `{reference}` on {day} ({known})."]
+        if self.is_known(provider, model, at):
+            lines = [f"the tokens of a call to `{reference}` are unknown, so its cost is."]
+        elif model and (near := get_close_matches(model, models, n=3, cutoff=0.7)):
+            lines.append(f"Nearest: {', '.join(f'`{name}`' for name in near)}.")
+        if usage is not None and usage.source != "unknown":
+            lines.append(
+                f"The call used {usage.input_tokens:,} input and {usage.output_tokens:,} output tokens; "
+                "its cost is unknown, not zero."
+            )
+        lines.append(
+            f'To fix: add it: `prices.add("{reference}", input_usd_per_mtok="1.25", output_usd_per_mtok="10")`.'
+        )
+        return UnknownPriceError("\n".join(lines), provider=provider, model=model)
+
+    def add(
+        self,
+        model: str,
+        *,
+        input_usd_per_mtok: Amount,
+        output_usd_per_mtok: Amount,
+        cache_read_usd_per_mtok: Amount | None = None,
+        cache_write_usd_per_mtok: Amount | None = None,
+        reasoning_usd_per_mtok: Amount | None = None,
+        usd_per_request: Amount = 0,
+        since: date | None = None,
+        context_window: int | None = None,
+    ) -> None:
+        """Add a price, or replace one.
+
+        Args:
+            model: `"provider:model"`, such as `"openai:gpt-9"`.
+            input_usd_per_mtok: USD per million prompt tokens; `"0"` for a free model.
+            output_usd_per_mtok: USD per million tokens of the answer.
+            cache_read_usd_per_mtok: Of prompt tokens read from the provider's cache; default: as other input.
+            cache_write_usd_per_mtok: Of prompt tokens written to it; default: as other input.
+            reasoning_usd_per_mtok: Of reasoning tokens; default: as other output.
+            usd_per_request: For each request.
+            since: First UTC day it holds; default: always. Before the first day of all, the list's price holds.
+            context_window: Tokens that prompt and answer may hold together.
+
+        Raises:
+            ConfigurationError: A malformed reference, or an amount that is negative or not finite.
+        """
+        provider, _, name = model.partition(":")
+        if not provider or not name:
+            raise ConfigurationError(f'a model is named "provider:model", such as "openai:gpt-4o"; got {model!r}')
+        amounts = {
+            "input": input_usd_per_mtok,
+            "output": output_usd_per_mtok,
+            "cache_read": cache_read_usd_per_mtok,
+            "cache_write": cache_write_usd_per_mtok,
+            "reasoning": reasoning_usd_per_mtok,
+        }
+        values = {key: None if value is None else money(value, f"{key}_usd_per_mtok") for key, value in amounts.items()}
+        tariff = Tariff((-1, Rates(**values, per_request=money(usd_per_request, "usd_per_request"))))
+        added = self._added.setdefault((provider.lower(), name.lower()), _Added())
+        day = 0 if since is None else since.toordinal()
+        place = bisect_right(added.days, day)
+        if place and added.days[place - 1] == day:
+            added.tariffs[place - 1] = tariff
+        else:
+            added.days.insert(place, day)
+            added.tariffs.insert(place, tariff)
+        added.window = context_window or added.window
+        self._tariffs.clear()
+
+    def alias(self, provider: str, of: str) -> None:
+        """Let a provider of your own name have another's prices: `alias("openai-eu", of="openai")`."""
+        self._aliases[provider.lower()] = of.lower()
+        self._tariffs.clear()
+
+    def add_free(self, provider: str) -> None:
+        """Let every model of a provider cost nothing, because it runs on your own machine."""
+        self._local.add(provider.lower())
+        self._tariffs.clear()
+
+    def context_window(self, provider: str, model: str | None) -> int | None:
+        """Return how many tokens prompt and answer may hold together; None = unknown."""
+        if model is None:
+            return None
+        for name in _names(model):
+            added = self._find_added(provider, name)
+            if added is not None and added.window is not None:
+                return added.window
+            window = _snapshot.listed_window(self._home(provider), name)
+            if window is not None:
+                return window
+        return None
+
+    def _home(self, provider: str) -> str:
+        name = provider.lower()
+        name = self._aliases.get(name, name)
+        return HOMES.get(name, name)
+
+    def _find_added(self, provider: str, model: str) -> _Added | None:
+        name = provider.lower()
+        return self._added.get((name, model)) or self._added.get((self._aliases.get(name, name), model))
+
+    def _tariff(self, provider: str, model: str | None, at: datetime | None) -> Tariff | None:
+        moment = _moment(at)
+        key = (provider, model, moment.toordinal())
+        if key in self._tariffs:
+            return self._tariffs[key]
+        return self._resolve(*key, moment)
+
+    def _resolve(self, provider: str, model: str | None, day: int, at: datetime | None) -> Tariff | None:
+        """Find a tariff, and remember it for the day unless it changes within the day."""
+        tariff, whole_day = self._search(provider, model, day, at)
+        if whole_day:
+            self._tariffs[provider, model, day] = tariff
+        return tariff
+
+    def _search(self, provider: str, model: str | None, day: int, at: datetime | None) -> tuple[Tariff | None, bool]:
+        for name in _names(model or ""):
+            added = self._find_added(provider, name)
+            if added is not None and (place := bisect_right(added.days, day)):
+                return added.tariffs[place - 1], True
+        name = provider.lower()
+        if name in self._local or self._aliases.get(name) in self._local:
+            return FREE, True
+        moment = _moment(at)
+        whole_day = True
+        for name in _names(model or ""):
+            tariff, steady = _snapshot.listed_tariff(self._home(provider), name, moment)
+            whole_day = whole_day and steady
+            if tariff is not None:
+                return tariff, whole_day
+        return None, whole_day
+
+
+def _names(model: str) -> list[str]:
+    """Return the names under which a model may be priced: its own, and without the date of its snapshot."""
+    name = model.lower()
+    undated = DATED.sub("", name)
+    return [name] if undated == name else [name, undated]
+
+
+def _now_ns() -> int:
+    from llmtest.clock import active_clock
+
+    return active_clock().time_ns()
+
+
+def _moment(at: datetime | None) -> datetime:
+    if at is None:
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=_now_ns() // 1000)
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+@cache
+def default_prices() -> Prices:
+    """Return the prices that are used where none are given; adding to them adds for the whole process."""
+    return Prices()
+
+
+def context_window(provider: str, model: str | None) -> int | None:
+    """Return how many tokens prompt and answer of a model may hold together; None = unknown."""
+    return default_prices().context_window(provider, model)

@@ -1,0 +1,121 @@
+"""What one token costs: the arithmetic from rates and usage to money, exact to the last digit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from llmtest.costs._money import EXACT, ZERO
+from llmtest.types import Usage
+
+__all__ = ["FREE", "Rates", "Tariff"]
+
+PER_MTOK = Decimal("1E-6")
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Prices in USD per million tokens; None where the price list has no price of that kind.
+
+    Cached tokens without a price of their own cost as much as other input, reasoning as much as other output.
+
+    Args:
+        input: Prompt tokens that come from no cache.
+        output: Tokens of the answer.
+        cache_read: Prompt tokens read from the provider's cache.
+        cache_write: Prompt tokens written to it (the price of the short-lived kind, where there are two).
+        reasoning: Tokens of the answer that were thought only.
+        per_request: USD for each request, whatever its size.
+    """
+
+    input: Decimal | None
+    output: Decimal | None = None
+    cache_read: Decimal | None = None
+    cache_write: Decimal | None = None
+    reasoning: Decimal | None = None
+    per_request: Decimal = ZERO
+
+
+class Tariff:
+    """The prices of one model at one time, with steps for long prompts.
+
+    A step applies to *all* tokens of a request whose prompt is longer than its start, which is how providers bill.
+
+    Args:
+        steps: `(start, rates)`: rates of prompts longer than `start` tokens; the first start is -1.
+    """
+
+    __slots__ = ("_coefficients", "_single", "free", "rates", "steps")
+
+    def __init__(self, *steps: tuple[int, Rates]) -> None:
+        self.steps = steps
+        self.rates = steps[0][1]
+        self._coefficients = [(start, _coefficients(rates)) for start, rates in steps]
+        self._single = self._coefficients[0][1] if len(steps) == 1 else None
+        self.free = all(not any(values[:5]) and None not in values[:2] for _, values in self._coefficients)
+
+    def cost(self, usage: Usage) -> Decimal | None:
+        """Return what a usage costs in USD; None where a kind of token it contains has no price.
+
+        Usage that contradicts itself (more cached tokens than prompt tokens) is charged by its parts, never below
+        them.
+        """
+        values = self._single
+        if values is None:
+            prompt = usage.input_tokens
+            for start, candidate in self._coefficients:
+                if prompt > start:
+                    values = candidate
+            assert values is not None
+        input_rate, output_rate, read_rate, write_rate, reasoning_rate, fixed, scale = values
+        read, write, reasoning = usage.cache_read_tokens, usage.cache_write_tokens, usage.reasoning_tokens
+        fresh, answer = usage.input_tokens, usage.output_tokens
+        total = fixed
+        if read or write:
+            fresh = max(fresh - read - write, 0)
+            if read_rate is None or write_rate is None:
+                return None
+            total += read * read_rate + write * write_rate
+        if reasoning and reasoning_rate != output_rate:
+            answer = max(answer - reasoning, 0)
+            if reasoning_rate is None:
+                return None
+            total += reasoning * reasoning_rate
+        if fresh:
+            if input_rate is None:
+                return None
+            total += fresh * input_rate
+        if answer:
+            if output_rate is None:
+                return None
+            total += answer * output_rate
+        return EXACT.multiply(Decimal(total), scale)
+
+
+Coefficients = tuple[int | None, int | None, int | None, int | None, int | None, int, Decimal]
+
+
+def _coefficients(rates: Rates) -> Coefficients:
+    """Turn rates into whole numbers of one common unit per token, because integers are exact and fast."""
+    read = rates.input if rates.cache_read is None else rates.cache_read
+    write = rates.input if rates.cache_write is None else rates.cache_write
+    reasoning = rates.output if rates.reasoning is None else rates.reasoning
+    per_token = [
+        None if rate is None else EXACT.multiply(rate, PER_MTOK)
+        for rate in (rates.input, rates.output, read, write, reasoning)
+    ]
+    exponents = [_exponent(rate) for rate in (*per_token, rates.per_request) if rate is not None]
+    exponent = min(exponents, default=0)
+    whole = [None if rate is None else int(EXACT.scaleb(rate, -exponent)) for rate in per_token]
+    fixed = int(EXACT.scaleb(rates.per_request, -exponent))
+    return whole[0], whole[1], whole[2], whole[3], whole[4], fixed, Decimal((0, (1,), exponent))
+
+
+def _exponent(amount: Decimal) -> int:
+    exponent = EXACT.normalize(amount).as_tuple().exponent
+    assert isinstance(exponent, int)
+    return min(exponent, 0)
+
+
+FREE = Tariff((-1, Rates(ZERO, ZERO)))
+"""The tariff of a model that runs on one's own machine."""

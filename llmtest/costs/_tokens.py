@@ -1,0 +1,149 @@
+"""How many tokens a text has: an estimate that is the same on every machine, and exact counts on request.
+
+Simulations use the estimate everywhere, so that installing a tokenizer changes no result. Exact counts need the extra
+`[tokens]` and are only made when asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import TYPE_CHECKING, Protocol
+
+from llmtest.errors import ConfigurationError
+from llmtest.types import ChatMessage, ImagePart, OpaquePart, RefusalPart, TextPart, ThinkingPart
+
+if TYPE_CHECKING:
+    from llmtest.types import CompletionRequest, ContentPart, ToolDefinition
+
+__all__ = ["count_tokens", "estimate_request_tokens"]
+
+ROLE_TOKENS = 1
+FRAMING_TOKENS = 3
+MESSAGE_TOKENS = ROLE_TOKENS + FRAMING_TOKENS
+IMAGE_TOKENS = 85
+AUDIO_TOKENS = 200
+VIDEO_TOKENS = 300
+
+
+class Tokenizer(Protocol):
+    """What is used of a tokenizer."""
+
+    def count(self, text: str) -> int:
+        """Return how many tokens a text has."""
+
+
+def count_tokens(text: str, model: str | None = None, *, exact: bool = False) -> int:
+    """Count the tokens of a text.
+
+    The default is an estimate, one token for every four characters, rounded up. It reads nothing but the text's
+    length: it costs nothing, is the same on every machine, and is what simulated providers bill. It is no upper
+    bound: Chinese, code and base64 have more tokens than a quarter of their characters.
+
+    Args:
+        text: The text.
+        model: Model whose vocabulary counts; only used by exact counts. Default: `o200k_base`, that of OpenAI's
+            models since GPT-4o. A name of an encoding (`cl100k_base`, `llama3`, `qwen3`) is accepted too.
+        exact: Whether to count with the model's own vocabulary, which needs the extra `[tokens]`.
+
+    Raises:
+        ConfigurationError: An exact count was asked for, and the extra is not installed or the model's vocabulary is
+            not public.
+
+    Example:
+        >>> count_tokens("Capital of France?")
+        5
+    """
+    if exact:
+        return _tokenizer(model or "o200k_base").count(text)
+    return (len(text) + 3) >> 2
+
+
+def estimate_request_tokens(request: CompletionRequest) -> int:
+    """Estimate the prompt tokens of a request.
+
+    Each message counts its text plus 1 for the role and 3 for the framing; an image counts 85, audio 200, video 300;
+    a tool call counts its name and arguments, a tool definition its name, description and schema as compact JSON.
+
+    Args:
+        request: The request.
+
+    Example:
+        >>> from llmtest.types import CompletionRequest
+        >>> estimate_request_tokens(CompletionRequest.ask("Capital of France?"))
+        9
+    """
+    total = 0
+    for message in request.messages:
+        content = message.content
+        if content.__class__ is str and not message.tool_calls and message.name is None:
+            total += MESSAGE_TOKENS + ((len(content) + 3) >> 2)
+        else:
+            total += _message_tokens(message)
+    for tool in request.tools:
+        total += _tool_tokens(tool)
+    return total
+
+
+def _message_tokens(message: ChatMessage) -> int:
+    total = MESSAGE_TOKENS
+    content = message.content
+    if isinstance(content, str):
+        total += (len(content) + 3) >> 2
+    elif content is not None:
+        total += sum(map(_part_tokens, content))
+    if message.name is not None:
+        total += count_tokens(message.name)
+    for call in message.tool_calls:
+        total += FRAMING_TOKENS + count_tokens(call.name) + count_tokens(call.arguments)
+    return total
+
+
+def _part_tokens(part: ContentPart) -> int:
+    if isinstance(part, TextPart | ThinkingPart | RefusalPart):
+        return count_tokens(part.text)
+    if isinstance(part, ImagePart):
+        return IMAGE_TOKENS
+    assert isinstance(part, OpaquePart)
+    kind = str(part.data.get("type", ""))
+    if "image" in kind:
+        return IMAGE_TOKENS
+    if "audio" in kind:
+        return AUDIO_TOKENS
+    if "video" in kind:
+        return VIDEO_TOKENS
+    return count_tokens(_compact(part.data))
+
+
+def _tool_tokens(tool: ToolDefinition) -> int:
+    length = len(tool.name) + len(tool.description or "") + len(_compact(tool.parameters))
+    return FRAMING_TOKENS + ((length + 3) >> 2)
+
+
+def _compact(data: object) -> str:
+    return json.dumps(data, separators=(",", ":"), default=str)
+
+
+@cache
+def _tokenizer(model: str) -> Tokenizer:
+    try:
+        import quicktok
+    except ImportError:
+        raise ConfigurationError(
+            "exact token counts need a tokenizer, which is not installed.\n\n"
+            "To fix, one of:\n"
+            "  1. install the extra `tokens`:    pip install 'llmtest-sim[tokens]'\n"
+            "  2. use the estimate:              count_tokens(text)"
+        ) from None
+    try:
+        tokenizer: Tokenizer = quicktok.get_encoding(model)
+    except (KeyError, ValueError, OSError):
+        try:
+            tokenizer = quicktok.encoding_for_model(model)
+        except (KeyError, ValueError, OSError):
+            raise ConfigurationError(
+                f"no public vocabulary is known for `{model}`, so its tokens cannot be counted exactly.\n"
+                "Known encodings: cl100k_base, llama3, o200k_base, o200k_harmony, qwen3.\n\n"
+                "To fix: name one of them as `model`, or use the estimate: count_tokens(text)"
+            ) from None
+    return tokenizer
