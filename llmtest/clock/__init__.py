@@ -1,1 +1,28 @@
-"""."""
+"""When: clocks, virtual time, and randomness that depends on nothing but its seed.
+
+This is the only room that reads the machine's clock, really sleeps, or touches global randomness.
+"""
+
+from llmtest.clock._chance import draw_bits, stream, uniform
+from llmtest.clock._clock import Clock, SystemClock, VirtualClock, active_clock
+from llmtest.clock._loop import VirtualTimeLoop, is_virtual_loop, new_virtual_loop, run_virtual
+from llmtest.clock._waiting import AsyncWaiter, BlockingWaiter, Waiter, iterate_blocking, run_blocking
+
+__all__ = [
+    "AsyncWaiter",
+    "BlockingWaiter",
+    "Clock",
+    "SystemClock",
+    "VirtualClock",
+    "VirtualTimeLoop",
+    "Waiter",
+    "active_clock",
+    "draw_bits",
+    "is_virtual_loop",
+    "iterate_blocking",
+    "new_virtual_loop",
+    "run_blocking",
+    "run_virtual",
+    "stream",
+    "uniform",
+]

@@ -1,0 +1,252 @@
+"""Clocks: what time it is, and how to wait, without saying whether time is real.
+
+Everything in the package that reads or spends time does it through a `Clock`. A virtual one counts integer
+nanoseconds, so that a thousand sleeps of 0.1 s end at exactly 100 s, and adds an epoch to tell wall time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from llmtest.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from llmtest.clock._party import Party
+
+NS_PER_SECOND = 1_000_000_000
+DEFAULT_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+NEVER_NS = 1 << 62
+"""A deadline that never comes: 146 years."""
+
+# Bound at import, so that they stay real while a simulation has replaced the attributes of `time`.
+_real_time_ns = time.time_ns
+_real_monotonic_ns = time.monotonic_ns
+_real_sleep = time.sleep
+_get_ident = threading.get_ident
+
+
+def to_ns(seconds: float) -> int:
+    """Return seconds as whole nanoseconds; infinity becomes a deadline that never comes."""
+    try:
+        return round(seconds * NS_PER_SECOND)
+    except OverflowError:
+        return NEVER_NS if seconds > 0 else -NEVER_NS
+
+
+@runtime_checkable
+class Clock(Protocol):
+    """Time to read and to spend."""
+
+    def now_ns(self) -> int:
+        """Return monotonic nanoseconds since the clock's start."""
+        ...
+
+    def time_ns(self) -> int:
+        """Return wall time, in nanoseconds since 1970."""
+        ...
+
+    def now(self) -> datetime:
+        """Return wall time as an aware UTC datetime."""
+        ...
+
+    def elapsed(self) -> float:
+        """Return seconds since the clock's start."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Block the calling thread."""
+        ...
+
+    def sleep_ns(self, ns: int) -> None:
+        """Block the calling thread for whole nanoseconds."""
+        ...
+
+    async def sleep_async(self, seconds: float) -> None:
+        """Suspend the calling task."""
+        ...
+
+    async def sleep_async_ns(self, ns: int) -> None:
+        """Suspend the calling task for whole nanoseconds."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def __init__(self) -> None:
+        self._start_ns = _real_monotonic_ns()
+
+    def now_ns(self) -> int:
+        """Return monotonic nanoseconds since this object was made."""
+        return _real_monotonic_ns() - self._start_ns
+
+    def time_ns(self) -> int:
+        """Return wall time, in nanoseconds since 1970."""
+        return _real_time_ns()
+
+    def now(self) -> datetime:
+        """Return wall time as an aware UTC datetime."""
+        return datetime_at(_real_time_ns())
+
+    def elapsed(self) -> float:
+        """Return seconds since this object was made."""
+        return self.now_ns() / NS_PER_SECOND
+
+    def sleep(self, seconds: float) -> None:
+        """Block the calling thread."""
+        _real_sleep(max(0.0, seconds))
+
+    def sleep_ns(self, ns: int) -> None:
+        """Block the calling thread for whole nanoseconds."""
+        _real_sleep(max(0, ns) / NS_PER_SECOND)
+
+    async def sleep_async(self, seconds: float) -> None:
+        """Suspend the calling task."""
+        await asyncio.sleep(seconds)
+
+    async def sleep_async_ns(self, ns: int) -> None:
+        """Suspend the calling task for whole nanoseconds."""
+        await asyncio.sleep(ns / NS_PER_SECOND)
+
+
+def datetime_at(epoch_ns: int) -> datetime:
+    """Return the aware UTC datetime of a moment; microseconds are the finest it can say."""
+    return UNIX_EPOCH + timedelta(microseconds=epoch_ns // 1000)
+
+
+class VirtualClock:
+    """A clock whose time moves only when everybody waits for it.
+
+    Waiting costs no real time: a thread's sleep moves the clock at once, and a `VirtualTimeLoop` jumps to its next
+    deadline when no task can run. Readings are integer nanoseconds, so sums of sleeps are exact.
+
+    Args:
+        epoch: Wall time at the start; an aware datetime, default 2026-01-01T00:00:00Z.
+
+    Example:
+        >>> clock = VirtualClock()
+        >>> clock.sleep(3600)
+        >>> clock.elapsed()
+        3600.0
+    """
+
+    def __init__(self, epoch: datetime = DEFAULT_EPOCH) -> None:
+        if epoch.tzinfo is None:
+            raise ConfigurationError(
+                f"the epoch of a virtual clock needs a time zone, got {epoch!r}. To fix: add tzinfo=UTC"
+            )
+        self._ns = 0
+        self._epoch_ns = (epoch - UNIX_EPOCH) // timedelta(microseconds=1) * 1000
+        self._party: Party | None = None
+        """Threads that share this clock, while a simulation is installed; None means the caller is alone."""
+
+    def now_ns(self) -> int:
+        """Return nanoseconds since the clock's start."""
+        return self._ns
+
+    def time_ns(self) -> int:
+        """Return wall time, in nanoseconds since 1970."""
+        return self._epoch_ns + self._ns
+
+    def now(self) -> datetime:
+        """Return wall time as an aware UTC datetime."""
+        return datetime_at(self._epoch_ns + self._ns)
+
+    def elapsed(self) -> float:
+        """Return seconds since the clock's start."""
+        return self._ns / NS_PER_SECOND
+
+    def sleep(self, seconds: float) -> None:
+        """Wait in virtual time, blocking the calling thread; 0 or more seconds."""
+        self.sleep_ns(to_ns(seconds))
+
+    def sleep_ns(self, ns: int) -> None:
+        """Wait whole nanoseconds of virtual time, blocking the calling thread."""
+        party = self._party
+        if party is not None and not party.solo:
+            party.sleep_until(self._ns + max(0, ns))
+        elif ns > 0:
+            self._ns += ns
+
+    async def sleep_async(self, seconds: float) -> None:
+        """Wait in virtual time, letting other tasks run."""
+        await self.sleep_async_ns(to_ns(seconds))
+
+    async def sleep_async_ns(self, ns: int) -> None:
+        """Wait whole nanoseconds of virtual time, letting other tasks run."""
+        loop = asyncio.get_running_loop()
+        wait = getattr(loop, "wait_until_ns", None)
+        if wait is None or loop.clock is not self:  # type: ignore[attr-defined]  # only a virtual loop has a clock
+            self.sleep_ns(ns)
+            await asyncio.sleep(0)
+        elif ns <= 0:
+            await asyncio.sleep(0)
+        else:
+            await wait(self._ns + ns)
+
+    def advance(self, seconds: float) -> None:
+        """Move time forward from synchronous code; whatever falls due runs in the order of its deadline.
+
+        Sleeping threads run as their deadlines come. A loop that is running in the calling thread cannot run before
+        this returns; its timers fire afterwards, in order. In a coroutine use `advance_async`.
+
+        Args:
+            seconds: How far; 0 or more.
+        """
+        self._refuse_backwards(seconds)
+        self.sleep_ns(to_ns(seconds))
+
+    async def advance_async(self, seconds: float) -> None:
+        """Move time forward and return when everything that fell due on the way, and at its end, has run.
+
+        Args:
+            seconds: How far; 0 or more.
+        """
+        self._refuse_backwards(seconds)
+        loop = asyncio.get_running_loop()
+        settle = getattr(loop, "settle_at_ns", None)
+        if settle is None or loop.clock is not self:  # type: ignore[attr-defined]  # only a virtual loop has a clock
+            await self.sleep_async(seconds)
+        else:
+            await settle(self._ns + to_ns(seconds))
+
+    def shift_epoch(self, epoch: datetime) -> None:
+        """Make wall time read `epoch` now, leaving elapsed time as it is."""
+        self._epoch_ns = (epoch - UNIX_EPOCH) // timedelta(microseconds=1) * 1000 - self._ns
+
+    @staticmethod
+    def _refuse_backwards(seconds: float) -> None:
+        if seconds < 0:
+            raise ConfigurationError(
+                f"virtual time cannot go back: advance({seconds:g}). To fix: pass 0 or more seconds, or start a new clock"
+            )
+
+
+_system_clock = SystemClock()
+_installed: VirtualClock | None = None
+
+
+def install_clock(clock: VirtualClock | None) -> None:
+    """Make `clock` the one that `active_clock` finds in the threads of its party."""
+    global _installed  # noqa: PLW0603 - at most one simulation runs in a process
+    _installed = clock
+
+
+def active_clock() -> Clock:
+    """Return the clock the calling code lives by.
+
+    That is the virtual clock of the loop it runs on, else that of the running simulation if the calling thread takes
+    part in it, else the machine's.
+    """
+    clock = _installed
+    if clock is not None:
+        party = clock._party  # noqa: SLF001 - the clock and its party are one machine
+        if party is None or _get_ident() in party.idents:
+            return clock
+    loop = asyncio._get_running_loop()  # noqa: SLF001 - the public name raises where there is no loop
+    return getattr(loop, "clock", _system_clock) if loop is not None else _system_clock

@@ -1,0 +1,306 @@
+"""An asyncio event loop that jumps: when no task can run, time moves to the next deadline at once.
+
+It differs from the stock loop where virtual time would otherwise show: deadlines are integer nanoseconds and hit
+exactly; equal deadlines fire first in, first out; work outside the loop holds time still; and a program in which
+everything waits for nothing is reported instead of hanging.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
+from contextvars import Context, copy_context
+from heapq import heapify, heappop, heappush
+from typing import Any, TypeVar
+
+from llmtest.clock._clock import NEVER_NS, NS_PER_SECOND, VirtualClock, to_ns
+from llmtest.clock._order import deterministic_order, ordered_task_factory
+from llmtest.clock._stall import livelock_error, stalled_error
+
+T = TypeVar("T")
+
+SETTLED = 1 << 61
+"""Sequence number of a timer that fires only when nothing else is left to do at its instant."""
+COMPACT_ABOVE = 100
+"""Cancelled timers are swept out when there are more than this many and they are more than half of the heap."""
+SPINS_MAX = 100_000
+"""Rounds of the loop at one instant before it is called a livelock."""
+FOREIGN_PATIENCE_S = 1.0
+"""Real seconds that a loop with nothing to wait for gives to threads it does not know, before it reports a stall."""
+
+
+class _Soon(asyncio.Handle):
+    """A callback for the next round, made in a third of the stock handle's time."""
+
+    __slots__ = ()
+
+    def __init__(  # the stock initialiser only adds the traceback that debug mode wants
+        self, callback: Callable[..., object], args: tuple[Any, ...], loop: Any, context: Context | None
+    ) -> None:
+        self._context = copy_context() if context is None else context
+        self._loop = loop
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._repr = None
+        self._source_traceback = None
+
+
+class _Timer(asyncio.TimerHandle):
+    """A callback for later."""
+
+    __slots__ = ()
+
+    def __init__(
+        self, when: float, callback: Callable[..., object], args: tuple[Any, ...], loop: Any, context: Context | None
+    ) -> None:
+        self._context = copy_context() if context is None else context
+        self._loop = loop
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._repr = None
+        self._source_traceback = None
+        self._when = when
+        self._scheduled = True
+
+    def cancel(self) -> None:
+        if not self._cancelled:
+            self._cancelled = True
+            self._callback = None  # type: ignore[assignment]  # as the stock handle does, to break cycles
+            self._args = None  # type: ignore[assignment]  # the same
+            if self._scheduled:
+                self._loop.count_dead_timer()
+
+
+class VirtualTimeLoop(asyncio.SelectorEventLoop):
+    """An event loop on a `VirtualClock`.
+
+    Args:
+        clock: Clock to live by; by default a new one.
+        jumps_max: Most jumps before the run is reported as a livelock; None for no limit.
+        elapsed_max: Most virtual seconds likewise; None for no limit.
+    """
+
+    def __init__(
+        self, clock: VirtualClock | None = None, *, jumps_max: int | None = None, elapsed_max: float | None = None
+    ) -> None:
+        super().__init__(selectors.DefaultSelector())
+        self.clock = VirtualClock() if clock is None else clock
+        self._timers: list[tuple[int, int, Any]] = []
+        self._sequence = 0
+        self._dead = 0
+        self._external = 0
+        self._spins = 0
+        self._jumps_left = -1 if jumps_max is None else jumps_max
+        self._end_ns = NEVER_NS if elapsed_max is None else to_ns(elapsed_max)
+        self._fds = self._selector.get_map()
+        self._own_fds = len(self._fds)
+        self._clock_resolution = 1e-9
+        self.set_task_factory(ordered_task_factory())
+
+    def time(self) -> float:
+        """Return seconds since the clock's start."""
+        return self.clock._ns / NS_PER_SECOND  # noqa: SLF001 - the clock and its loop are one machine, and this is hot
+
+    def call_soon(  # type: ignore[override]  # the stub's variadic types cannot be repeated here
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Run a callback in the next round."""
+        if self._debug or self._closed:
+            return super().call_soon(callback, *args, context=context)
+        handle = _Soon(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_later(  # type: ignore[override]  # the stub's variadic types cannot be repeated here
+        self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Run a callback `delay` virtual seconds from now."""
+        ns = self.clock._ns + to_ns(delay)  # noqa: SLF001 - the clock and its loop are one machine
+        return self._schedule(ns, ns / NS_PER_SECOND, callback, args, context)
+
+    def call_at(  # type: ignore[override]  # the stub's variadic types cannot be repeated here
+        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Run a callback when `time()` reads `when`."""
+        return self._schedule(to_ns(when), when, callback, args, context)
+
+    def _schedule(
+        self, ns: int, when: float, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None
+    ) -> asyncio.TimerHandle:
+        if self._debug or self._closed:
+            self._check_closed()
+            self._check_callback(callback, "call_at")
+            self._check_thread()
+        timer = _Timer(when, callback, args, self, context)
+        self._sequence += 1
+        heappush(self._timers, (ns, self._sequence, timer))
+        return timer
+
+    async def wait_until_ns(self, ns: int) -> None:
+        """Suspend the task until the clock reads `ns`: half the work of `asyncio.sleep`."""
+        self._sequence = sequence = self._sequence + 1
+        future = self.create_future()
+        heappush(self._timers, (ns, sequence, future))
+        try:
+            await future
+        except BaseException:
+            self.count_dead_timer()
+            raise
+
+    async def settle_at_ns(self, ns: int) -> None:
+        """Suspend the task until the clock reads `ns` and nothing else is left to do at that instant."""
+        self._sequence += 1
+        future = self.create_future()
+        heappush(self._timers, (ns, SETTLED + self._sequence, future))
+        await future
+
+    def count_dead_timer(self) -> None:
+        """Note that a timer in the heap has been cancelled; sweep when the dead are the majority."""
+        self._dead = dead = self._dead + 1
+        if dead > COMPACT_ABOVE and dead * 2 > len(self._timers):
+            self._timers = [entry for entry in self._timers if not _is_dead(entry[2])]
+            heapify(self._timers)
+            self._dead = 0
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """Count a cancelled timer that was made by somebody else's subclass."""
+        if handle._scheduled:  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio's own contract of loop and handle
+            self.count_dead_timer()
+
+    def run_in_executor(  # type: ignore[override]  # the stub's variadic types cannot be repeated here
+        self, executor: Executor | None, func: Callable[..., T], *args: Any
+    ) -> asyncio.Future[T]:
+        """Run a function in a thread or process; time stands still until it is done."""
+        future = super().run_in_executor(executor, func, *args)
+        self.hold(future)
+        return future
+
+    def hold(self, future: asyncio.Future[Any]) -> None:
+        """Keep time still until a future, which something outside the loop will complete, is done."""
+        self._external += 1
+        future.add_done_callback(self._release)
+
+    def _release(self, _: object) -> None:
+        self._external -= 1
+
+    def _run_once(self) -> None:
+        ready = self._ready
+        if not ready and not self._stopping:
+            self._wait()
+        else:
+            self._spins += 1
+            if len(self._fds) != self._own_fds:
+                self._process_events(self._selector.select(0))
+            timers = self._timers
+            if timers and timers[0][0] <= self.clock._ns:  # noqa: SLF001 - the clock and its loop are one machine
+                self._release_due()
+            if self._spins > SPINS_MAX and not self._external:
+                raise livelock_error(self, f"{SPINS_MAX:,} rounds of the loop have passed at one instant")
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:  # noqa: SLF001 - as the stock loop does
+                handle._run()  # noqa: SLF001 - as the stock loop does
+        handle = None
+
+    def _release_due(self) -> None:
+        """Make everything ready whose deadline has come, in the order of deadline and registration."""
+        timers = self._timers
+        ready = self._ready
+        now = self.clock._ns  # noqa: SLF001 - the clock and its loop are one machine
+        while timers:
+            ns, sequence, item = timers[0]
+            if ns > now or (sequence > SETTLED and ready):
+                break
+            heappop(timers)
+            if item.__class__ is _Timer:
+                item._scheduled = False
+                if item._cancelled:
+                    self._dead -= 1
+                else:
+                    ready.append(item)
+            elif item.done():
+                self._dead -= 1
+            else:
+                item.set_result(None)
+
+    def _next_ns(self) -> int:
+        """Return the earliest live deadline, `NEVER_NS` where there is none."""
+        timers = self._timers
+        while timers:
+            if not _is_dead(timers[0][2]):
+                return timers[0][0]
+            heappop(timers)
+            self._dead -= 1
+        return NEVER_NS
+
+    def _wait(self) -> None:
+        """Nothing can run: wait for what is outside, or else jump."""
+        self._spins = 0
+        if self._external or len(self._fds) != self._own_fds:
+            self._wait_outside()
+            return
+        ns = self._next_ns()
+        if ns >= NEVER_NS:
+            self._wait_for_strangers()
+            return
+        self._jump(ns)
+
+    def _jump(self, ns: int) -> None:
+        clock = self.clock
+        if ns > clock._ns:  # noqa: SLF001 - the clock and its loop are one machine
+            if ns > self._end_ns:
+                raise livelock_error(
+                    self, f"virtual time would pass its limit of {self._end_ns / NS_PER_SECOND:,.0f} s"
+                )
+            if self._jumps_left == 0:
+                raise livelock_error(self, "virtual time has jumped as often as it may")
+            self._jumps_left -= 1
+            clock._ns = ns  # noqa: SLF001 - the clock and its loop are one machine
+        self._release_due()
+
+    def _wait_outside(self) -> None:
+        self._process_events(self._selector.select(None if self._external else 0.02))
+        if not self._ready and not self._external:
+            self._jump(self._next_ns())
+
+    def _wait_for_strangers(self) -> None:
+        """Give threads that nobody told us about a moment to call in, then report the stall."""
+        events = self._selector.select(FOREIGN_PATIENCE_S)
+        self._process_events(events)
+        if not events and not self._ready:
+            raise stalled_error(self)
+
+
+def _is_dead(item: Any) -> bool:
+    return item._cancelled if item.__class__ is _Timer else item.done()  # noqa: SLF001 - our own timer
+
+
+def new_virtual_loop(clock: VirtualClock | None = None) -> VirtualTimeLoop:
+    """Make an event loop on `clock`, or on a new one."""
+    return VirtualTimeLoop(clock)
+
+
+def is_virtual_loop(loop: object) -> bool:
+    """Tell whether a loop lives by a virtual clock."""
+    return isinstance(loop, VirtualTimeLoop)
+
+
+def run_virtual(coroutine: Coroutine[Any, Any, T], clock: VirtualClock | None = None) -> T:
+    """Run a coroutine on a virtual loop to its end, and return its result.
+
+    Touches nothing global: `time.time` stays real. Code inside reads `active_clock()`.
+
+    Args:
+        coroutine: What to run.
+        clock: Clock to live by; by default a new one.
+
+    Raises:
+        VirtualTimeStalledError: Every task waits, and none of them for time.
+        VirtualTimeLivelockError: The code keeps running and time does not move.
+    """
+    with deterministic_order(), asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(clock)) as runner:
+        return runner.run(coroutine)

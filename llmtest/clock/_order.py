@@ -1,0 +1,124 @@
+"""Sets without chance: asyncio and anyio iterate over sets of objects, whose order depends on addresses.
+
+Tasks hash by a counter instead, and the few places that make a set of something else get an ordered one, only while a
+virtual loop runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import asyncio.tasks
+import sys
+from collections.abc import Callable, Iterable, Iterator, MutableSet
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+
+
+class OrderedTask(asyncio.Task[Any]):
+    """A task that hashes by its number, so that a set of tasks has the same order in every process."""
+
+    def __init__(self, coroutine: Any, *, number: int, **options: Any) -> None:
+        self._number = number  # first: the base registers the task in a set
+        super().__init__(coroutine, **options)
+
+    def __hash__(self) -> int:
+        return self._number
+
+    __eq__ = object.__eq__
+
+
+def ordered_task_factory() -> Callable[..., asyncio.Task[Any]]:
+    """Make a task factory that numbers the tasks of one loop."""
+    numbers = count(1)
+
+    def make(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+        number = next(numbers)
+        if options.get("name") is None:
+            options["name"] = f"Task-{number}"  # asyncio counts through the whole process, which no message can quote
+        return OrderedTask(coroutine, loop=loop, number=number, **options)
+
+    return make
+
+
+class OrderedSet(MutableSet[Any]):
+    """A set that iterates in the order of insertion, with the methods that anyio uses."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Iterable[Any] = ()) -> None:
+        self._items = dict.fromkeys(items)
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._items
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def add(self, value: Any) -> None:
+        """Add an item at the end, unless it is there."""
+        self._items[value] = None
+
+    def discard(self, value: Any) -> None:
+        """Remove an item, if it is there."""
+        self._items.pop(value, None)
+
+    def copy(self) -> OrderedSet:
+        """Return a copy in the same order."""
+        return OrderedSet(self._items)
+
+
+def _set_in_order(items: Iterable[Any] = ()) -> Any:
+    """Stand in for `set` inside `asyncio.tasks`, where `as_completed` makes one of bare coroutines."""
+    items = tuple(items)
+    if any(asyncio.iscoroutine(item) for item in items):
+        return dict.fromkeys(items)
+    return set(items)
+
+
+_depth = 0
+_scope_init: Callable[..., None] | None = None
+
+
+@contextmanager
+def deterministic_order() -> Iterator[None]:
+    """Make the order of asyncio's and anyio's sets repeatable while the context is open; may be nested."""
+    global _depth  # noqa: PLW0603 - counts the open contexts of the process
+    if _depth == 0:
+        asyncio.tasks.set = _set_in_order  # type: ignore[attr-defined]  # shadows the builtin in that module
+    _depth += 1
+    order_anyio_scopes()
+    try:
+        yield
+    finally:
+        _depth -= 1
+        if _depth == 0:
+            del asyncio.tasks.set  # type: ignore[attr-defined]  # uncovers the builtin
+            _restore_anyio_scopes()
+
+
+def order_anyio_scopes() -> None:
+    """Give anyio's cancel scopes ordered sets, if anyio is loaded and has not got them yet."""
+    global _scope_init  # noqa: PLW0603 - what to put back
+    backend = sys.modules.get("anyio._backends._asyncio")
+    if backend is None or _depth == 0 or _scope_init is not None:
+        return
+    scope = backend.CancelScope
+    original = _scope_init = scope.__init__
+
+    def __init__(self: Any, *args: Any, **options: Any) -> None:  # noqa: N807 - it becomes that method
+        original(self, *args, **options)
+        self._child_scopes = OrderedSet()
+        self._tasks = OrderedSet()
+
+    scope.__init__ = __init__
+
+
+def _restore_anyio_scopes() -> None:
+    global _scope_init  # noqa: PLW0603 - what to put back
+    if _scope_init is not None:
+        sys.modules["anyio._backends._asyncio"].CancelScope.__init__ = _scope_init  # type: ignore[misc]  # its own
+        _scope_init = None

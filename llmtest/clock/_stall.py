@@ -1,0 +1,88 @@
+"""The reports of a program that cannot go on: who waits, where, and for what."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any
+
+from llmtest.errors import VirtualTimeLivelockError, VirtualTimeStalledError
+
+_SKIPPED = ("asyncio", "anyio", "llmtest/clock")
+
+
+def stalled_error(loop: asyncio.AbstractEventLoop) -> VirtualTimeStalledError:
+    """Make the report of a loop in which every task waits, and none for time."""
+    return VirtualTimeStalledError(
+        "every task is waiting, and none of them is waiting for time.\n\n"
+        f"{_waiting_tasks(loop)}\n"
+        "Virtual time can only jump to a deadline.\n"
+        "To fix: add a timeout, or complete what the task waits for."
+    )
+
+
+def livelock_error(loop: asyncio.AbstractEventLoop, reason: str) -> VirtualTimeLivelockError:
+    """Make the report of a loop that runs without end."""
+    return VirtualTimeLivelockError(
+        f"the event loop does not come to an end: {reason}, at t={loop.time():g} s.\n\n"
+        f"{_waiting_tasks(loop)}\n"
+        "This usually means a task polls: `while not done: await asyncio.sleep(0)`, or a periodic task outlives the "
+        "one that everybody waits for.\n"
+        "To fix: await an event instead of polling, or cancel the periodic task."
+    )
+
+
+def _waiting_tasks(loop: asyncio.AbstractEventLoop) -> str:
+    tasks = sorted(asyncio.all_tasks(loop), key=hash)
+    rows = [(f"task `{task.get_name()}`", *_where(task)) for task in tasks]
+    if not rows:
+        return "  (no task is left; the loop waits for a callback that never comes)\n"
+    names = max(len(row[0]) for row in rows)
+    waits = max(len(row[1]) for row in rows)
+    return "".join(f"  {name:<{names}} awaits {wait:<{waits}}  {place}\n" for name, wait, place in rows)
+
+
+def _where(task: asyncio.Task[Any]) -> tuple[str, str]:
+    """Return what a task awaits, and the innermost line of user code it stands on."""
+    place, innermost = "?", "?"
+    frame: Any = None
+    awaitable: Any = task.get_coro()
+    while awaitable is not None:
+        frame = getattr(awaitable, "cr_frame", None) or getattr(awaitable, "gi_frame", None)
+        frame = frame or getattr(awaitable, "ag_frame", None)
+        if frame is not None:
+            file = frame.f_code.co_filename
+            innermost = getattr(awaitable, "__qualname__", frame.f_code.co_qualname)
+            if not _is_plumbing(file):
+                place = f"{_short(file)}:{frame.f_lineno}"
+                innermost = frame.f_code.co_qualname
+        following = getattr(awaitable, "cr_await", None) or getattr(awaitable, "gi_yieldfrom", None)
+        if following is None and isinstance(awaitable, asyncio.Task):
+            break
+        awaitable = following
+    return _awaited(task, innermost), place
+
+
+def _awaited(task: asyncio.Task[Any], innermost: str) -> str:
+    waiter = getattr(task, "_fut_waiter", None)
+    if isinstance(waiter, asyncio.Task):
+        return f"Task `{waiter.get_name()}`"
+    if type(waiter).__name__ == "_GatheringFuture":
+        names = ", ".join(
+            f"`{child.get_name()}`"
+            for child in waiter._children
+            if isinstance(child, asyncio.Task)  # noqa: SLF001
+        )
+        return f"gather({names})"
+    return f"{innermost}()" if innermost != "?" else "Future"
+
+
+def _is_plumbing(file: str) -> bool:
+    path = file.replace(os.sep, "/")
+    return any(f"/{part}/" in path for part in _SKIPPED)
+
+
+def _short(file: str) -> str:
+    """Return a path relative to the working directory where it is inside it."""
+    relative = os.path.relpath(file)
+    return file if relative.startswith("..") else relative.replace(os.sep, "/")
