@@ -1,1 +1,19 @@
-"""."""
+"""The fixture's objects: `Simulation`, its assertions, and the test cases for unittest."""
+
+from importlib import import_module
+
+_HOMES = {
+    "AsyncSimulationTestCase": "llmtest.testing._unittest",
+    "Simulation": "llmtest.testing._simulation",
+    "SimulationTestCase": "llmtest.testing._unittest",
+    "unordered": "llmtest.testing._step",
+}
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605 - sorted, and tested to be complete
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value

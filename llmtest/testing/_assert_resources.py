@@ -1,0 +1,67 @@
+"""`assert_waited`, `assert_spend`: what it took, in virtual seconds and in dollars."""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+
+from llmtest.errors import ConfigurationError
+from llmtest.events import Trace
+from llmtest.testing._failure import failure
+
+__all__ = ["check_spend", "check_waited"]
+
+
+def check_waited(trace: Trace, elapsed: float, *, at_least: float | None = None, at_most: float | None = None) -> None:
+    """Raise AssertionError unless the virtual time that passed is within the bounds."""
+    __tracebackhide__ = True
+    if at_least is None and at_most is None:
+        raise ConfigurationError(
+            "assert_waited was given no number.\nTo fix: give `at_least=` or `at_most=`, in seconds."
+        )
+    if at_least is not None and elapsed < at_least:
+        raise failure(f"assert_waited: {elapsed:.9g} s passed, expected at least {at_least:.9g} s.", trace)
+    if at_most is not None and elapsed > at_most:
+        raise failure(f"assert_waited: {elapsed:.9g} s passed, expected at most {at_most:.9g} s.", trace)
+
+
+def check_spend(
+    trace: Trace,
+    spent: Decimal,
+    *,
+    at_most: str | Decimal | None = None,
+    at_least: str | Decimal | None = None,
+) -> None:
+    """Raise AssertionError unless the simulated spend is within the bounds, in USD."""
+    __tracebackhide__ = True
+    if at_least is None and at_most is None:
+        raise ConfigurationError('assert_spend was given no number.\nTo fix: give `at_most="0.05"`, in USD.')
+    least, most = _usd(at_least, "at_least"), _usd(at_most, "at_most")
+    facts = [_entry(event) for event in trace if getattr(event, "billed", False)]
+    if most is not None and spent > most:
+        raise failure(f"assert_spend: ${spent} was spent, expected at most ${most}.", trace, facts=facts)
+    if least is not None and spent < least:
+        raise failure(f"assert_spend: ${spent} was spent, expected at least ${least}.", trace, facts=facts)
+
+
+def _entry(event: object) -> str:
+    cost = getattr(event, "cost_usd", None)
+    price = "price unknown" if cost is None else f"${cost}"
+    return f"{event.subject()}  {price}"  # type: ignore[attr-defined]  # only events are billed
+
+
+def _usd(amount: str | Decimal | float | None, name: str) -> Decimal | None:
+    """Return an amount as Decimal.
+
+    Raises:
+        ConfigurationError: It is a float, which cannot hold cents exactly, or no number.
+    """
+    if amount is None or isinstance(amount, Decimal):
+        return amount
+    if isinstance(amount, float):
+        raise ConfigurationError(f'{name}={amount!r}: money is exact here.\nTo fix: write {name}="{amount}".')
+    try:
+        return Decimal(str(amount))
+    except InvalidOperation:
+        raise ConfigurationError(
+            f'{name}={amount!r} is no amount of USD.\nTo fix: write it like {name}="0.05".'
+        ) from None

@@ -1,0 +1,136 @@
+"""The assertions of a simulation, as methods; each is a pure function over the trace in a file of its own."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from llmtest.events import Trace
+from llmtest.testing._assert_attempts import check_attempts, check_max_in_flight, check_retries
+from llmtest.testing._assert_breaker import check_breaker
+from llmtest.testing._assert_fallback import check_fallback, check_no_fallback
+from llmtest.testing._assert_resources import check_spend, check_waited
+from llmtest.testing._assert_sequence import check_sequence
+from llmtest.testing._cause import Cause
+from llmtest.testing._step import Unordered
+
+if TYPE_CHECKING:
+    from llmtest.costs import CostLedger
+
+__all__ = ["Assertions"]
+
+
+class Assertions(ABC):
+    """What can be asserted of a trace; every failure prints what was expected, what happened, and the trace."""
+
+    trace: Trace
+
+    @property
+    @abstractmethod
+    def costs(self) -> CostLedger:
+        """What was spent."""
+
+    @property
+    @abstractmethod
+    def waited(self) -> float:
+        """Seconds of the simulation's clock since it started."""
+
+    def assert_sequence(self, *steps: str | Unordered, exact: bool = True) -> None:
+        """Assert which attempts were made, in the order in which they began.
+
+        Args:
+            steps: `"provider:outcome"` or `"provider/model:outcome"`; the outcome is a status code, or `timeout`,
+                `reset`, `refused`, `truncated`, `dropped`, `stalled`, `malformed`, `error`, `abandoned`,
+                `circuit_open`, `cache_hit`. `unordered(...)` is a part whose order does not matter.
+            exact: Whether these are all attempts; with False, others may come between.
+
+        Example:
+            `llm_sim.assert_sequence("openai:429", "openai:200")`
+        """
+        __tracebackhide__ = True
+        check_sequence(self.trace, steps, exact=exact)
+
+    def assert_fallback(self, from_: str, to: str, because: Cause | None = None) -> None:
+        """Assert that a logical call which failed on one target was answered by another.
+
+        Args:
+            from_: Provider, or `provider/model`, that failed.
+            to: Provider, or `provider/model`, that answered.
+            because: The last failure on `from_`: an outcome (`"429"`, `"timeout"`, `"circuit_open"`), or a fault
+                class or object; any by default.
+
+        Raises:
+            AmbiguousCallError: Unmarked calls overlap; mark them with `llm_sim.call("label")`.
+        """
+        __tracebackhide__ = True
+        check_fallback(self.trace, from_, to, because=because)
+
+    def assert_no_fallback(self) -> None:
+        """Assert that no logical call went to a second provider or model.
+
+        Raises:
+            AmbiguousCallError: Unmarked calls overlap; mark them with `llm_sim.call("label")`.
+        """
+        __tracebackhide__ = True
+        check_no_fallback(self.trace)
+
+    def assert_attempts(
+        self,
+        provider: str,
+        exactly: int | None = None,
+        at_least: int | None = None,
+        at_most: int | None = None,
+    ) -> None:
+        """Assert how many requests a provider, or one `provider/model`, received."""
+        __tracebackhide__ = True
+        check_attempts(self.trace, provider, exactly, at_least=at_least, at_most=at_most)
+
+    def assert_retries(
+        self, *, at_most: int | None = None, at_least: int | None = None, exactly: int | None = None
+    ) -> None:
+        """Assert how often a logical call was retried: requests to a provider and model that had failed in it before.
+
+        Args:
+            at_most: No call was retried more often.
+            at_least: Some call was retried this often.
+            exactly: Every call was retried just as often.
+
+        Raises:
+            AmbiguousCallError: Unmarked calls overlap; mark them with `llm_sim.call("label")`.
+        """
+        __tracebackhide__ = True
+        check_retries(self.trace, exactly=exactly, at_least=at_least, at_most=at_most)
+
+    def assert_breaker(self, provider: str, *states: str, exact: bool = True) -> None:
+        """Assert the states a provider's circuit went through, from `closed` on.
+
+        Args:
+            provider: Whose circuit.
+            states: `closed`, `open`, `half_open`.
+            exact: Whether these are all states; with False, others may come between.
+
+        Raises:
+            AmbiguousCallError: The breaker is not ours and the calls are not marked, so nothing can be inferred.
+        """
+        __tracebackhide__ = True
+        check_breaker(self.trace, provider, states, exact=exact)
+
+    def assert_waited(self, at_least: float | None = None, at_most: float | None = None) -> None:
+        """Assert how many seconds of the simulation's clock have passed since it started."""
+        __tracebackhide__ = True
+        check_waited(self.trace, self.waited, at_least=at_least, at_most=at_most)
+
+    def assert_max_in_flight(self, provider: str, n: int) -> None:
+        """Assert that a provider never had more than `n` requests under way at once."""
+        __tracebackhide__ = True
+        check_max_in_flight(self.trace, provider, n)
+
+    def assert_spend(self, at_most: str | Decimal | None = None, at_least: str | Decimal | None = None) -> None:
+        """Assert the simulated spend in USD, written as text or `Decimal`.
+
+        Raises:
+            UnknownPriceError: A billed attempt has no known price, so the sum is unknown.
+        """
+        __tracebackhide__ = True
+        check_spend(self.trace, self.costs.total_usd, at_most=at_most, at_least=at_least)

@@ -1,0 +1,55 @@
+"""How a failed assertion reads: headline, facts, fix, and the whole trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+
+from llmtest.events import Trace
+
+__all__ = ["did_you_mean", "failure", "side_by_side"]
+
+TRACE_LINES = 200
+"""Lines of a trace that a failure prints; of a longer one its beginning and its end."""
+
+
+def failure(headline: str, trace: Trace, *, facts: Iterable[str] = (), fix: str | None = None) -> AssertionError:
+    """Make the error of a failed assertion: what and why, the facts, how to fix it, the trace."""
+    parts = [headline]
+    indented = "\n".join(f"  {fact}".rstrip() for fact in facts)
+    if indented:
+        parts.append(indented)
+    if fix:
+        parts.append(f"To fix: {fix}")
+    parts.append("Trace:\n" + _indent(_shortened(trace.render())))
+    return AssertionError("\n\n".join(parts))
+
+
+def _shortened(text: str) -> str:
+    lines = text.split("\n")
+    if len(lines) <= TRACE_LINES:
+        return text
+    half = TRACE_LINES // 2
+    return "\n".join([*lines[:half], f"... {len(lines) - 2 * half} lines left out ...", *lines[-half:]])
+
+
+def _indent(text: str) -> str:
+    return "\n".join(f"  {line}".rstrip() for line in text.split("\n"))
+
+
+def side_by_side(expected: Sequence[str], actual: Sequence[str], wrong: int | None) -> list[str]:
+    """Return two numbered columns, with a mark at the row where they part."""
+    width = max([len("expected"), *map(len, expected)])
+    lines = [f"     {'expected':<{width}}  actual"]
+    for row in range(max(len(expected), len(actual))):
+        left = expected[row] if row < len(expected) else "-"
+        right = actual[row] if row < len(actual) else "-"
+        mark = ">" if row == wrong else " "
+        lines.append(f"{mark} {row + 1:>2} {left:<{width}}  {right}")
+    return lines
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return the nearest known word as a sentence with a leading blank, or nothing."""
+    near = get_close_matches(word, sorted(set(known)), n=1)
+    return f" Did you mean `{near[0]}`?" if near else ""
