@@ -1,16 +1,32 @@
 """What it costs: prices, token counts, the ledger, and budgets. All money is exact `Decimal` USD."""
 
+from llmtest.costs._budget import Budget, Estimate
 from llmtest.costs._ledger import CostEntry, CostLedger, Spend
+from llmtest.costs._limits import BudgetConfig, CostManagementPolicy, Limit
 from llmtest.costs._prices import Prices, context_window, default_prices
 from llmtest.costs._rates import Rates
+from llmtest.costs._reservation import Charge, Reservation
+from llmtest.costs._sqlite import SqliteBudgetStore
+from llmtest.costs._store import Balance, BudgetStore, MemoryBudgetStore
 from llmtest.costs._tokens import count_tokens, estimate_request_tokens
 
 __all__ = [
+    "Balance",
+    "Budget",
+    "BudgetConfig",
+    "BudgetStore",
+    "Charge",
     "CostEntry",
     "CostLedger",
+    "CostManagementPolicy",
+    "Estimate",
+    "Limit",
+    "MemoryBudgetStore",
     "Prices",
     "Rates",
+    "Reservation",
     "Spend",
+    "SqliteBudgetStore",
     "context_window",
     "count_tokens",
     "default_prices",

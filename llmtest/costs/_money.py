@@ -10,7 +10,7 @@ from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation,
 
 from llmtest.errors import ConfigurationError
 
-__all__ = ["EXACT", "ZERO", "Amount", "money"]
+__all__ = ["EXACT", "ZERO", "Amount", "money", "plain"]
 
 Amount = Decimal | int | str | float
 """Money as people write it: `"0.05"`, `Decimal("0.05")`, `25`, `0.05` (read as the digits it prints)."""
@@ -40,3 +40,10 @@ def money(value: Amount, name: str) -> Decimal:
     if not amount.is_finite() or amount < 0:
         raise ConfigurationError(f"`{name}` must be finite and 0 or more, got {value!r}")
     return amount.copy_abs()
+
+
+def plain(amount: Decimal) -> Decimal:
+    """Return the same amount without trailing zeros and without an exponent, fit for reading: 0.0035, 25."""
+    short = EXACT.normalize(amount)
+    exponent = short.as_tuple().exponent
+    return EXACT.quantize(short, Decimal(1)) if isinstance(exponent, int) and exponent > 0 else short

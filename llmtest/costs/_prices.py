@@ -39,7 +39,6 @@ DATED = re.compile(r"[-@](?:\d{4}-\d{2}-\d{2}|\d{8}|latest)$")
 
 DAY_NS = 86_400_000_000_000
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
-_UNASKED = object()
 
 
 @dataclass(slots=True)
@@ -83,22 +82,31 @@ class Prices:
             usage: Its tokens, cached and reasoning tokens included in the totals.
             at: When; default: now, on the active clock. A time without a zone is UTC.
         """
-        if at is None:
-            day = _now_ns() // DAY_NS + EPOCH_ORDINAL
-        elif at.tzinfo is UTC or at.tzinfo is None:
-            day = at.toordinal()
-        else:
-            day = at.astimezone(UTC).toordinal()
-        tariff = self._tariffs.get((provider, model, day), _UNASKED)
-        if tariff is _UNASKED:
-            tariff = self._resolve(provider, model, day, at)
+        tariff = self._tariff(provider, model, at)
         if tariff is None:
             return None
-        if tariff.free:  # type: ignore[attr-defined]  # the sentinel is gone
+        if tariff.free:
             return ZERO
         if usage.source == "unknown":
             return None
-        return tariff.cost(usage)  # type: ignore[attr-defined,no-any-return]  # the sentinel is gone
+        return tariff.cost(usage)
+
+    def upper_bound(
+        self, provider: str, model: str | None, input_tokens: int, output_tokens: int, at: datetime | None = None
+    ) -> Decimal | None:
+        """Return the most that a call of this size can cost in USD; None where its price is unknown.
+
+        It is dearer than `cost` where the provider asks more for writing to its cache than for a plain token.
+
+        Args:
+            provider: Name of the provider.
+            model: The model that will serve it.
+            input_tokens: Prompt tokens.
+            output_tokens: Most tokens of the answer.
+            at: When; default: now, on the active clock.
+        """
+        tariff = self._tariff(provider, model, at)
+        return None if tariff is None else tariff.upper_bound(input_tokens, output_tokens)
 
     def rates(self, provider: str, model: str | None, at: datetime | None = None) -> Rates | None:
         """Return the prices per million tokens (of a short prompt, where there are steps); None = unknown."""
@@ -242,11 +250,16 @@ class Prices:
         return self._added.get((name, model)) or self._added.get((self._aliases.get(name, name), model))
 
     def _tariff(self, provider: str, model: str | None, at: datetime | None) -> Tariff | None:
-        moment = _moment(at)
-        key = (provider, model, moment.toordinal())
-        if key in self._tariffs:
-            return self._tariffs[key]
-        return self._resolve(*key, moment)
+        if at is None:
+            day = _now_ns() // DAY_NS + EPOCH_ORDINAL
+        elif at.tzinfo is UTC or at.tzinfo is None:
+            day = at.toordinal()
+        else:
+            day = at.astimezone(UTC).toordinal()
+        try:
+            return self._tariffs[provider, model, day]
+        except KeyError:
+            return self._resolve(provider, model, day, at)
 
     def _resolve(self, provider: str, model: str | None, day: int, at: datetime | None) -> Tariff | None:
         """Find a tariff, and remember it for the day unless it changes within the day."""

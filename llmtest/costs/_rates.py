@@ -11,6 +11,8 @@ from llmtest.types import Usage
 __all__ = ["FREE", "Rates", "Tariff"]
 
 PER_MTOK = Decimal("1E-6")
+Coefficients = tuple[int | None, int | None, int | None, int | None, int | None, int, Decimal]
+"""Rates as whole numbers of a small unit of money per token, the price per request, and that unit in USD."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +56,32 @@ class Tariff:
         self._single = self._coefficients[0][1] if len(steps) == 1 else None
         self.free = all(not any(values[:5]) and None not in values[:2] for _, values in self._coefficients)
 
+    def upper_bound(self, input_tokens: int, output_tokens: int) -> Decimal | None:
+        """Return the most that a call of this size can cost in USD; None where a price is unknown.
+
+        Nobody knows before the call which prompt tokens the provider will write to its cache, and a write can cost
+        more than a plain token; so each token counts at the dearest price of its side.
+        """
+        values = self._values(input_tokens)
+        prompt = [rate for rate in (values[0], values[2], values[3]) if rate is not None]
+        answer = [rate for rate in (values[1], values[4]) if rate is not None]
+        if (input_tokens and not prompt) or (output_tokens and not answer):
+            return None
+        total = values[5] + input_tokens * max(prompt, default=0) + output_tokens * max(answer, default=0)
+        return EXACT.multiply(Decimal(total), values[6])
+
+    def _values(self, prompt: int) -> Coefficients:
+        if self._single is not None:
+            return self._single
+        return next(values for start, values in reversed(self._coefficients) if prompt > start)
+
     def cost(self, usage: Usage) -> Decimal | None:
         """Return what a usage costs in USD; None where a kind of token it contains has no price.
 
         Usage that contradicts itself (more cached tokens than prompt tokens) is charged by its parts, never below
         them.
         """
-        values = self._single
-        if values is None:
-            prompt = usage.input_tokens
-            for start, candidate in self._coefficients:
-                if prompt > start:
-                    values = candidate
-            assert values is not None
-        input_rate, output_rate, read_rate, write_rate, reasoning_rate, fixed, scale = values
+        input_rate, output_rate, read_rate, write_rate, reasoning_rate, fixed, scale = self._values(usage.input_tokens)
         read, write, reasoning = usage.cache_read_tokens, usage.cache_write_tokens, usage.reasoning_tokens
         fresh, answer = usage.input_tokens, usage.output_tokens
         total = fixed
@@ -90,9 +104,6 @@ class Tariff:
                 return None
             total += answer * output_rate
         return EXACT.multiply(Decimal(total), scale)
-
-
-Coefficients = tuple[int | None, int | None, int | None, int | None, int | None, int, Decimal]
 
 
 def _coefficients(rates: Rates) -> Coefficients:

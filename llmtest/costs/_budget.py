@@ -1,0 +1,353 @@
+"""Budgets: set aside an upper bound before a call, settle what it cost after it, give the rest back.
+
+Checking a limit first and recording the cost later lets any number of concurrent calls pass the same check. So each
+call reserves what it may cost at most, in one atomic step with the check: what is spent plus what is reserved never
+passes a limit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from llmtest.clock import active_clock
+from llmtest.costs._limits import BudgetConfig, CostManagementPolicy, Limit
+from llmtest.costs._money import EXACT, ZERO, plain
+from llmtest.costs._prices import DAY_NS, EPOCH_ORDINAL, Prices, default_prices
+from llmtest.costs._reservation import Charge, Reservation
+from llmtest.costs._store import Balance, BudgetStore, Check, Hold, MemoryBudgetStore, Overrun, Spent
+from llmtest.costs._tokens import estimate_request_tokens
+from llmtest.errors import BudgetExceededError, ConfigurationError
+from llmtest.events import BudgetRejected, BudgetWarned, current_call, publish
+from llmtest.types import CompletionRequest, Usage
+
+if TYPE_CHECKING:
+    from llmtest.clock import Clock
+    from llmtest.costs._ledger import CostLedger
+    from llmtest.costs._limits import Scope
+
+__all__ = ["Budget", "Estimate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The most that a call may need.
+
+    Args:
+        tokens: Prompt and answer tokens.
+        usd: Price; None where it is unknown, which is not zero.
+        provider: Who is going to be asked.
+        model: The model that is going to be asked.
+    """
+
+    tokens: int
+    usd: Decimal | None
+    provider: str | None = None
+    model: str | None = None
+
+
+class _Plan(NamedTuple):
+    """Which buckets a call charges on one day, and which limits look at them."""
+
+    day: int
+    buckets: tuple[str, ...]
+    checks: tuple[Check, ...]
+
+
+class Budget:
+    """Limits that hold, also for concurrent calls.
+
+    `reserve` refuses a call if what is spent, what other calls have reserved, and what this call may need at most
+    pass a limit together; spending exactly the limit is allowed. `Reservation.settle` then charges what the call
+    really cost, and `Reservation.release` gives everything back. Days and months are those of UTC on the clock, and
+    a call is charged to the day in which it was reserved.
+
+    The upper bound of a call is its estimated prompt (`estimate_request_tokens`) and its `max_tokens`, or
+    `default_max_tokens` where the request sets none, times `n`, at the dearest rates of the model. It holds as far as
+    the estimate of the prompt does. A call that turns out to need more than it reserved is charged in full, and the
+    trace is told if that passes a limit.
+
+    Args:
+        *limits: `BudgetConfig`, `CostManagementPolicy`, or several; all are enforced.
+        prices: What models cost; default: `default_prices()`.
+        clock: Whose days count; default: the active clock at each call.
+        store: Where balances are kept; default: in memory. Budgets that share a store share their days and months.
+        session: Name of the session, to go on with one that is in the store; default: a new one.
+        name: Budgets of different names keep apart in one store.
+        default_max_tokens: Tokens of an answer where the request sets no limit; 1 or more, default 4096.
+        on_unknown_price: `error` (the default) refuses a call whose price is unknown while a limit on money is set,
+            with `UnknownPriceError`; `warn` lets it pass uncounted, and tells the trace.
+        ledger: Account in which each settled call is entered too.
+
+    Example:
+        >>> budget = Budget(BudgetConfig(max_tokens_per_session=100))
+        >>> with budget.reserve(Estimate(tokens=80, usd=ZERO)) as reservation:
+        ...     charge = reservation.settle(Usage(input_tokens=20, output_tokens=10))
+        >>> budget.balance().spent_tokens
+        30
+    """
+
+    def __init__(
+        self,
+        *limits: BudgetConfig | CostManagementPolicy,
+        prices: Prices | None = None,
+        clock: Clock | None = None,
+        store: BudgetStore | None = None,
+        session: str | None = None,
+        name: str = "",
+        default_max_tokens: int = 4096,
+        on_unknown_price: Literal["error", "warn"] = "error",
+        ledger: CostLedger | None = None,
+    ) -> None:
+        if default_max_tokens < 1:
+            raise ConfigurationError(f"`default_max_tokens` must be 1 or more, got {default_max_tokens}")
+        if on_unknown_price not in {"error", "warn"}:
+            raise ConfigurationError(f'`on_unknown_price` must be "error" or "warn", got {on_unknown_price!r}')
+        self.limits: tuple[Limit, ...] = tuple(limit for source in limits for limit in source.limits())
+        self.prices = default_prices() if prices is None else prices
+        self.ledger = ledger
+        self.default_max_tokens = default_max_tokens
+        self._clock = clock
+        self._store: BudgetStore = MemoryBudgetStore() if store is None else store
+        self._prefix = f"{name}/" if name else ""
+        self.session = self._store.new_session() if session is None else session
+        self._lenient = on_unknown_price == "warn"
+        self._limits_money = any(limit.unit == "usd" for limit in self.limits)
+        self._scopes = {"session"} | {limit.scope for limit in self.limits}
+        self._plan = _Plan(-1, (), ())
+
+    def estimate(self, request: CompletionRequest, provider: str, model: str | None = None) -> Estimate:
+        """Return the most that a request may need at a provider.
+
+        Args:
+            request: The request.
+            provider: Who is going to be asked.
+            model: The model; default: the request's.
+        """
+        model = model or request.model
+        prompt = estimate_request_tokens(request)
+        answer = request.max_tokens or self.default_max_tokens
+        if request.extra:
+            answer = _most(request.extra.get("max_completion_tokens"), answer) * _most(request.extra.get("n"), 1)
+        at = None if self._clock is None else self._clock.now()
+        return Estimate(prompt + answer, self.prices.upper_bound(provider, model, prompt, answer, at), provider, model)
+
+    def reserve(
+        self,
+        estimate: Estimate | CompletionRequest,
+        *,
+        provider: str | None = None,
+        model: str | None = None,
+        task: str | None = None,
+        purpose: str = "call",
+    ) -> Reservation:
+        """Set aside what a call may need at most, or refuse the call.
+
+        Args:
+            estimate: The upper bound; a request is estimated for `provider` and `model`.
+            provider: Who is going to be asked; needed with a request.
+            model: The model; default: the request's.
+            task: Task the call belongs to, for limits per task.
+            purpose: `call`, or `summary`, `health`, `hedge`, `cascade`, for the ledger.
+
+        Raises:
+            BudgetExceededError: The call could pass a limit that halts. Nothing was reserved.
+            UnknownPriceError: Money is limited, and the price of the model is unknown.
+        """
+        if isinstance(estimate, CompletionRequest):
+            if provider is None:
+                raise ConfigurationError("reserving for a request needs the provider that is going to be asked")
+            estimate = self.estimate(estimate, provider, model)
+        usd = estimate.usd
+        if usd is None:
+            usd = ZERO
+            if self._limits_money:
+                self._refuse_unknown(estimate)
+        clock = self._clock or active_clock()
+        now = clock.time_ns()
+        plan = self._plan_of(now // DAY_NS, task)
+        hold = Hold(plan.buckets, plan.checks, estimate.tokens, usd, now)
+        over = self._store.hold(hold)
+        if over:
+            self._report(over, hold)
+        return Reservation(self, hold, estimate.provider, estimate.model, purpose)
+
+    def charge(
+        self,
+        usage: Usage,
+        *,
+        provider: str | None = None,
+        model: str | None = None,
+        cost_usd: Decimal | None = None,
+        task: str | None = None,
+        purpose: str = "call",
+    ) -> Charge:
+        """Charge what was spent without a reservation, such as an attempt that failed and was billed all the same.
+
+        It is never refused, because it has happened; the trace is told if it passes a limit.
+
+        Args:
+            usage: Tokens.
+            provider: Who billed them.
+            model: The model that served them.
+            cost_usd: The price; default: looked up.
+            task: Task the call belongs to.
+            purpose: `call`, or `summary`, `health`, `hedge`, `cascade`.
+        """
+        usd = self._price(provider, model, usage, cost_usd)
+        charge = Charge(usage.total_tokens, ZERO if usd is None else usd, "unknown" if usd is None else usage.source)
+        plan = self._plan_of((self._clock or active_clock()).time_ns() // DAY_NS, task)
+        self._enter(provider, model, usage, usd, purpose)
+        self._warn(plan.checks, self._store.charge(plan.buckets, charge.tokens, charge.usd), charge)
+        return charge
+
+    def balance(self, scope: Scope = "session", *, task: str | None = None) -> Balance:
+        """Return what was spent and is reserved in the current session, day or month, or in a task.
+
+        Args:
+            scope: `session`, `day`, `month` or `task`. Days, months and tasks are kept if a limit looks at them.
+            task: Name of the task, with the scope `task`.
+
+        Raises:
+            ConfigurationError: The scope is not kept, or the task is missing.
+        """
+        if scope not in self._scopes or (scope == "task") != (task is not None):
+            kept = ", ".join(sorted(self._scopes))
+            raise ConfigurationError(
+                f"no balance is kept for scope `{scope}`, task {task!r}; this budget keeps: {kept}"
+            )
+        day = (self._clock or active_clock()).time_ns() // DAY_NS
+        return self._store.balance(self._buckets(day, task)[scope])
+
+    def _plan_of(self, day: int, task: str | None) -> _Plan:
+        plan = self._plan
+        if plan.day == day and (task is None or "task" not in self._scopes):
+            return plan
+        buckets = self._buckets(day, task)
+        numbers = {scope: number for number, scope in enumerate(buckets)}
+        checks = tuple(Check(limit, numbers.get(limit.scope)) for limit in self.limits)
+        plan = _Plan(day, tuple(buckets.values()), checks)
+        if task is None:
+            self._plan = plan
+        return plan
+
+    def _buckets(self, day: int, task: str | None) -> dict[str, str]:
+        today = date.fromordinal(day + EPOCH_ORDINAL).isoformat()
+        names = {"session": self.session, "day": f"day:{today}", "month": f"month:{today[:7]}", "task": f"task:{task}"}
+        return {
+            scope: self._prefix + name
+            for scope, name in names.items()
+            if scope in self._scopes and (scope != "task" or task is not None)
+        }
+
+    def _refuse_unknown(self, estimate: Estimate) -> None:
+        provider, model = estimate.provider or "?", estimate.model
+        error = self.prices.unknown(provider, model, at=None if self._clock is None else self._clock.now())
+        now, call = self._now()
+        headline = str(error).partition("\n")[0]
+        if self._lenient:
+            publish(BudgetWarned(now, call, "price", f"not counted: {headline}"))
+            return
+        publish(BudgetRejected(now, call, "price", headline))
+        raise error
+
+    def _report(self, over: tuple[Overrun, ...], hold: Hold) -> None:
+        """Tell the trace which limits a call passes, and refuse it if it was not held."""
+        now, call = self._now()
+        if hold.is_open:
+            for overrun in over:
+                publish(BudgetWarned(now, call, overrun.limit.scope, f"not halted: {_numbers(overrun)}"))
+            return
+        overrun = next(overrun for overrun in over if overrun.limit.halt)
+        limit = overrun.limit
+        publish(BudgetRejected(now, call, limit.scope, _numbers(overrun)))
+        raise BudgetExceededError(
+            scope=limit.scope,
+            unit=limit.unit,
+            limit=plain(limit.amount),
+            spent=plain(overrun.spent),
+            reserved=plain(overrun.reserved),
+            requested=plain(overrun.requested),
+        )
+
+    def _settle(
+        self,
+        hold: Hold,
+        usage: Usage | None,
+        usd: Decimal | None,
+        provider: str | None,
+        model: str | None,
+        purpose: str,
+    ) -> Charge:
+        """Charge a reservation; what is not known of its usage or price is charged as it was reserved."""
+        if usage is None or usage.source == "unknown":
+            charge = Charge(hold.tokens, hold.usd if usd is None else usd, "unknown")
+        else:
+            usd = self._price(provider, model, usage, usd)
+            charge = Charge(
+                usage.total_tokens, hold.usd if usd is None else usd, "unknown" if usd is None else usage.source
+            )
+        spent = self._store.settle(hold, charge.tokens, charge.usd)
+        self._enter(provider, model, usage, usd, purpose)
+        self._warn(hold.checks, spent, charge)
+        return charge
+
+    def _release(self, hold: Hold) -> bool:
+        return self._store.release(hold)
+
+    def _price(self, provider: str | None, model: str | None, usage: Usage, usd: Decimal | None) -> Decimal | None:
+        if usd is not None or provider is None:
+            return usd
+        return self.prices.cost(provider, model, usage, None if self._clock is None else self._clock.now())
+
+    def _enter(
+        self, provider: str | None, model: str | None, usage: Usage | None, usd: Decimal | None, purpose: str
+    ) -> None:
+        if self.ledger is not None:
+            now, call = self._now()
+            tokens = Usage(source="unknown") if usage is None else usage
+            self.ledger.record(provider or "?", model, tokens, usd, purpose=purpose, at_ns=now, call=call)
+
+    def _warn(self, checks: tuple[Check, ...], spent: tuple[Spent, ...], charge: Charge) -> None:
+        """Tell the trace of each limit that this charge took past its threshold or past itself."""
+        for limit, bucket in checks:
+            tokens, usd = (charge.tokens, charge.usd) if bucket is None else spent[bucket]
+            if limit.unit == "usd":
+                self._warn_of(limit, EXACT.subtract(usd, charge.usd), usd)
+            else:
+                self._warn_of(limit, Decimal(tokens - charge.tokens), Decimal(tokens))
+
+    def _warn_of(self, limit: Limit, old: Decimal, new: Decimal) -> None:
+        if new > limit.amount >= old:
+            reason = f"spent {_amount(new, limit)} of {_amount(limit.amount, limit)}: more than was reserved"
+        elif limit.warn_percent is not None and limit.amount:
+            threshold = EXACT.multiply(limit.amount, EXACT.scaleb(limit.warn_percent, -2))
+            if not new >= threshold > old:
+                return
+            reason = (
+                f"spent {_amount(new, limit)} of {_amount(limit.amount, limit)}, {plain(limit.warn_percent)} % or more"
+            )
+        else:
+            return
+        now, call = self._now()
+        publish(BudgetWarned(now, call, limit.scope, reason))
+
+    def _now(self) -> tuple[int, int]:
+        call = current_call.get()
+        return (self._clock or active_clock()).now_ns(), 0 if call is None else call.id
+
+
+def _most(value: object, default: int) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else default
+
+
+def _amount(value: Decimal, limit: Limit) -> str:
+    return f"${plain(value)}" if limit.unit == "usd" else f"{plain(value)} tokens"
+
+
+def _numbers(overrun: Overrun) -> str:
+    limit = overrun.limit
+    spent, reserved, requested = (plain(value) for value in (overrun.spent, overrun.reserved, overrun.requested))
+    return f"spent {spent} + reserved {reserved} + requested {requested} > limit {_amount(limit.amount, limit)}"

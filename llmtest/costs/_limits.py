@@ -1,0 +1,198 @@
+"""The limits people set: by session, task, day and month, in tokens and in money."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import Literal
+
+from llmtest.costs._money import EXACT, Amount, money
+from llmtest.errors import ConfigurationError
+
+__all__ = ["BudgetConfig", "CostManagementPolicy", "Limit"]
+
+Scope = Literal["session", "task", "day", "month"]
+Unit = Literal["usd", "tokens"]
+CENT = Decimal("0.01")
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One limit: at most `amount` of `unit` in each `scope`.
+
+    `halt` tells whether a call that could pass it is refused; `warn_percent` is the share of it that is worth a
+    warning, None for none.
+    """
+
+    scope: Scope
+    unit: Unit
+    amount: Decimal
+    halt: bool = True
+    warn_percent: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class BudgetConfig:
+    """Limits on tokens and money, per session and per UTC day.
+
+    A limit of 0 denies every call that would need any of it (free models cost nothing, and pass a money limit of 0);
+    None sets no limit. Spending exactly the limit is allowed.
+
+    Args:
+        max_tokens_per_session: Prompt and answer tokens in the life of one `Budget`; 0 or more; None = no limit.
+        max_cost_per_session: USD in the life of one `Budget`; 0 or more, `"0.05"` or a Decimal; None = no limit.
+        max_tokens_per_day: Tokens in a UTC day of the clock.
+        max_cost_per_day: USD in a UTC day of the clock.
+        halt_on_budget_exceeded: True refuses the call with `BudgetExceededError`; False lets it pass, and tells the
+            trace.
+
+    Raises:
+        ConfigurationError: A limit is negative, infinite or no number.
+
+    Example:
+        >>> BudgetConfig().with_max_tokens_per_session(50_000).with_max_cost_per_day("25.00").max_cost_per_day
+        Decimal('25.00')
+    """
+
+    max_tokens_per_session: int | None
+    max_cost_per_session: Decimal | None
+    max_tokens_per_day: int | None
+    max_cost_per_day: Decimal | None
+    halt_on_budget_exceeded: bool
+
+    def __init__(
+        self,
+        *,
+        max_tokens_per_session: int | None = None,
+        max_cost_per_session: Amount | None = None,
+        max_tokens_per_day: int | None = None,
+        max_cost_per_day: Amount | None = None,
+        halt_on_budget_exceeded: bool = True,
+    ) -> None:
+        write = object.__setattr__
+        write(self, "max_tokens_per_session", _tokens(max_tokens_per_session, "max_tokens_per_session"))
+        write(self, "max_cost_per_session", _usd(max_cost_per_session, "max_cost_per_session"))
+        write(self, "max_tokens_per_day", _tokens(max_tokens_per_day, "max_tokens_per_day"))
+        write(self, "max_cost_per_day", _usd(max_cost_per_day, "max_cost_per_day"))
+        write(self, "halt_on_budget_exceeded", halt_on_budget_exceeded)
+
+    def with_max_tokens_per_session(self, tokens: int) -> BudgetConfig:
+        """Return the same limits with another number of tokens per session."""
+        return replace(self, max_tokens_per_session=tokens)
+
+    def with_max_cost_per_session(self, usd: Amount) -> BudgetConfig:
+        """Return the same limits with another amount of USD per session."""
+        return replace(self, max_cost_per_session=money(usd, "max_cost_per_session"))
+
+    def with_max_tokens_per_day(self, tokens: int) -> BudgetConfig:
+        """Return the same limits with another number of tokens per UTC day."""
+        return replace(self, max_tokens_per_day=tokens)
+
+    def with_max_cost_per_day(self, usd: Amount) -> BudgetConfig:
+        """Return the same limits with another amount of USD per UTC day."""
+        return replace(self, max_cost_per_day=money(usd, "max_cost_per_day"))
+
+    def with_halt_on_budget_exceeded(self, halt: bool) -> BudgetConfig:
+        """Return the same limits that refuse calls (True) or only tell the trace (False)."""
+        return replace(self, halt_on_budget_exceeded=halt)
+
+    def limits(self) -> Iterator[Limit]:
+        """Return the limits that are set."""
+        halt = self.halt_on_budget_exceeded
+        if self.max_tokens_per_session is not None:
+            yield Limit("session", "tokens", Decimal(self.max_tokens_per_session), halt)
+        if self.max_cost_per_session is not None:
+            yield Limit("session", "usd", self.max_cost_per_session, halt)
+        if self.max_tokens_per_day is not None:
+            yield Limit("day", "tokens", Decimal(self.max_tokens_per_day), halt)
+        if self.max_cost_per_day is not None:
+            yield Limit("day", "usd", self.max_cost_per_day, halt)
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class CostManagementPolicy:
+    """Limits on money per task, UTC day and month, with a warning before they are reached.
+
+    Every limit is enforced. Each is given in cents or in USD, not in both; a cent is a hundredth of a dollar, and
+    fractions of it count.
+
+    Args:
+        daily_limit_cents: Cents in a UTC day of the clock; 0 denies, None = no limit.
+        monthly_limit_cents: Cents in a UTC month of the clock.
+        per_task_limit_cents: Cents in one task; a call without a task is a task of its own.
+        daily_limit_usd: The same in USD.
+        monthly_limit_usd: The same in USD.
+        per_task_limit_usd: The same in USD.
+        warn_threshold_percent: Share of a limit, in percent, from which on the trace is told, once; above 0, at most
+            100, default 80; None = never.
+        halt_on_budget_exceeded: True refuses the call with `BudgetExceededError`; False lets it pass, and tells the
+            trace.
+
+    Raises:
+        ConfigurationError: A limit is negative, infinite, no number, or given twice.
+
+    Example:
+        >>> CostManagementPolicy(daily_limit_cents=2_500).daily_limit_usd
+        Decimal('25.00')
+    """
+
+    daily_limit_usd: Decimal | None
+    monthly_limit_usd: Decimal | None
+    per_task_limit_usd: Decimal | None
+    warn_threshold_percent: Decimal | None
+    halt_on_budget_exceeded: bool
+
+    def __init__(
+        self,
+        *,
+        daily_limit_cents: Amount | None = None,
+        monthly_limit_cents: Amount | None = None,
+        per_task_limit_cents: Amount | None = None,
+        daily_limit_usd: Amount | None = None,
+        monthly_limit_usd: Amount | None = None,
+        per_task_limit_usd: Amount | None = None,
+        warn_threshold_percent: Amount | None = 80,
+        halt_on_budget_exceeded: bool = True,
+    ) -> None:
+        write = object.__setattr__
+        write(self, "daily_limit_usd", _either(daily_limit_cents, daily_limit_usd, "daily_limit"))
+        write(self, "monthly_limit_usd", _either(monthly_limit_cents, monthly_limit_usd, "monthly_limit"))
+        write(self, "per_task_limit_usd", _either(per_task_limit_cents, per_task_limit_usd, "per_task_limit"))
+        write(self, "halt_on_budget_exceeded", halt_on_budget_exceeded)
+        percent = _usd(warn_threshold_percent, "warn_threshold_percent")
+        if percent is not None and not 0 < percent <= 100:
+            raise ConfigurationError(f"`warn_threshold_percent` must be above 0 and at most 100, got {percent}")
+        write(self, "warn_threshold_percent", percent)
+
+    def limits(self) -> Iterator[Limit]:
+        """Return the limits that are set."""
+        halt, percent = self.halt_on_budget_exceeded, self.warn_threshold_percent
+        if self.per_task_limit_usd is not None:
+            yield Limit("task", "usd", self.per_task_limit_usd, halt, percent)
+        if self.daily_limit_usd is not None:
+            yield Limit("day", "usd", self.daily_limit_usd, halt, percent)
+        if self.monthly_limit_usd is not None:
+            yield Limit("month", "usd", self.monthly_limit_usd, halt, percent)
+
+
+def _tokens(value: object, name: str) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ConfigurationError(
+            f"`{name}` must be a whole number of 0 or more, got {value!r} (0 denies every call, None sets no limit)"
+        )
+    return value
+
+
+def _usd(value: Amount | None, name: str) -> Decimal | None:
+    return None if value is None else money(value, name)
+
+
+def _either(cents: Amount | None, usd: Amount | None, name: str) -> Decimal | None:
+    if cents is not None and usd is not None:
+        raise ConfigurationError(f"`{name}_cents` and `{name}_usd` set the same limit. To fix: give one of them")
+    if cents is not None:
+        return EXACT.multiply(money(cents, f"{name}_cents"), CENT)
+    return _usd(usd, f"{name}_usd")

@@ -1,0 +1,206 @@
+"""Where budgets keep their balances: the protocol of a store, and the one in memory.
+
+A store knows nothing of prices, clocks or events. It has named buckets (`day:2026-01-01`), and five operations on
+them, each of which happens as a whole or not at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from threading import Lock
+from typing import NamedTuple, Protocol
+
+from llmtest.costs._limits import Limit
+from llmtest.costs._money import EXACT, ZERO
+
+__all__ = ["Balance", "BudgetStore", "Check", "Hold", "MemoryBudgetStore", "Overrun", "Spent"]
+
+
+@dataclass(slots=True)
+class Balance:
+    """What a bucket holds: what was spent, and what calls under way may still spend."""
+
+    spent_tokens: int = 0
+    spent_usd: Decimal = ZERO
+    reserved_tokens: int = 0
+    reserved_usd: Decimal = ZERO
+
+
+NOTHING = Balance()
+
+
+class Check(NamedTuple):
+    """A limit, and the number of the hold's bucket it looks at; None means that each call stands alone."""
+
+    limit: Limit
+    bucket: int | None
+
+
+@dataclass(slots=True)
+class Hold:
+    """An amount set aside in some buckets, until it is settled or released.
+
+    Args:
+        buckets: Names of the buckets.
+        checks: Limits that look at them.
+        tokens: Upper bound of the call's tokens.
+        usd: Upper bound of its price.
+        at_ns: Wall time, in nanoseconds since 1970.
+        is_open: Whether it is held; written by the store alone.
+        id: Number the store gave it.
+    """
+
+    buckets: tuple[str, ...]
+    checks: tuple[Check, ...]
+    tokens: int
+    usd: Decimal
+    at_ns: int
+    is_open: bool = False
+    id: int = 0
+
+
+class Overrun(NamedTuple):
+    """A limit that a call could pass, with the numbers it was judged by."""
+
+    limit: Limit
+    spent: Decimal
+    reserved: Decimal
+    requested: Decimal
+
+
+Spent = tuple[int, Decimal]
+"""Tokens and USD that one bucket has spent."""
+
+
+class BudgetStore(Protocol):
+    """Balances that several budgets, threads or processes share."""
+
+    def new_session(self) -> str:
+        """Return a name that no session of this store has had."""
+
+    def hold(self, hold: Hold) -> tuple[Overrun, ...]:
+        """Set an amount aside in all buckets of `hold`, unless that could pass a halting limit.
+
+        Returns:
+            The limits that `spent + reserved + requested` passes. If one of them halts, nothing is held.
+        """
+
+    def settle(self, hold: Hold, tokens: int, usd: Decimal) -> tuple[Spent, ...]:
+        """Replace what was set aside by what was spent, and return what its buckets have spent since.
+
+        Raises:
+            RuntimeError: It is not held any more.
+        """
+
+    def release(self, hold: Hold) -> bool:
+        """Give back what was set aside; False where it is not held any more."""
+
+    def charge(self, buckets: tuple[str, ...], tokens: int, usd: Decimal) -> tuple[Spent, ...]:
+        """Add what was spent without having been set aside, and return what the buckets have spent since."""
+
+    def balance(self, bucket: str) -> Balance:
+        """Return the balance of one bucket; zeros where nothing was ever spent."""
+
+
+def overruns(balances: list[Balance], hold: Hold) -> tuple[Overrun, ...]:
+    """Return the limits that a hold would pass, given the balances of its buckets."""
+    over: tuple[Overrun, ...] = ()
+    for limit, bucket in hold.checks:
+        balance = NOTHING if bucket is None else balances[bucket]
+        if limit.unit == "usd":
+            requested, spent, reserved = hold.usd, balance.spent_usd, balance.reserved_usd
+            total = EXACT.add(EXACT.add(spent, reserved), requested)
+        else:
+            requested = Decimal(hold.tokens)
+            used, held = balance.spent_tokens, balance.reserved_tokens
+            spent, reserved, total = Decimal(used), Decimal(held), Decimal(used + held + hold.tokens)
+        if total > limit.amount:
+            over += (Overrun(limit, spent, reserved, requested),)
+    return over
+
+
+def closed(hold: Hold) -> RuntimeError:
+    """Return the error of settling twice."""
+    return RuntimeError(
+        f"this reservation of {hold.tokens} tokens and ${hold.usd:f} was settled or released before, so that settling "
+        "it now would charge twice. To fix: settle a reservation once; for spend that shows up later, "
+        "use budget.charge(usage, ...)"
+    )
+
+
+class MemoryBudgetStore:
+    """Balances in this process; every operation is atomic under threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._balances: dict[str, Balance] = {}
+        self._sessions = 0
+
+    def new_session(self) -> str:
+        """Return a name that no session of this store has had."""
+        with self._lock:
+            self._sessions += 1
+            return f"session:{self._sessions}"
+
+    def hold(self, hold: Hold) -> tuple[Overrun, ...]:
+        """Set an amount aside, unless that could pass a halting limit."""
+        tokens, usd = hold.tokens, hold.usd
+        with self._lock:
+            balances = [self._balance(bucket) for bucket in hold.buckets]
+            over = overruns(balances, hold)
+            if over and any(overrun.limit.halt for overrun in over):
+                return over
+            for balance in balances:
+                balance.reserved_tokens += tokens
+                balance.reserved_usd = EXACT.add(balance.reserved_usd, usd)
+            hold.is_open = True
+        return over
+
+    def settle(self, hold: Hold, tokens: int, usd: Decimal) -> tuple[Spent, ...]:
+        """Replace what was set aside by what was spent."""
+        with self._lock:
+            if not hold.is_open:
+                raise closed(hold)
+            self._give_back(hold)
+            return self._spend(hold.buckets, tokens, usd)
+
+    def release(self, hold: Hold) -> bool:
+        """Give back what was set aside."""
+        with self._lock:
+            if not hold.is_open:
+                return False
+            self._give_back(hold)
+            return True
+
+    def charge(self, buckets: tuple[str, ...], tokens: int, usd: Decimal) -> tuple[Spent, ...]:
+        """Add what was spent without having been set aside."""
+        with self._lock:
+            return self._spend(buckets, tokens, usd)
+
+    def balance(self, bucket: str) -> Balance:
+        """Return a copy of one balance."""
+        with self._lock:
+            return replace(self._balances.get(bucket, NOTHING))
+
+    def _balance(self, bucket: str) -> Balance:
+        balance = self._balances.get(bucket)
+        if balance is None:
+            balance = self._balances[bucket] = Balance()
+        return balance
+
+    def _give_back(self, hold: Hold) -> None:
+        hold.is_open = False
+        for bucket in hold.buckets:
+            balance = self._balances[bucket]
+            balance.reserved_tokens -= hold.tokens
+            balance.reserved_usd = EXACT.subtract(balance.reserved_usd, hold.usd)
+
+    def _spend(self, buckets: tuple[str, ...], tokens: int, usd: Decimal) -> tuple[Spent, ...]:
+        after = []
+        for bucket in buckets:
+            balance = self._balance(bucket)
+            balance.spent_tokens += tokens
+            balance.spent_usd = EXACT.add(balance.spent_usd, usd)
+            after.append((balance.spent_tokens, balance.spent_usd))
+        return tuple(after)
