@@ -128,6 +128,9 @@ class ProviderError(LLMTestError):
     outcome: ClassVar[str | None] = None
     """Word for this error in a trace; None where the status is the better word."""
 
+    should_retry: bool | None = None
+    """What the provider says about trying again (`x-should-retry`); None where it says nothing."""
+
     def __init__(
         self,
         message: str,
