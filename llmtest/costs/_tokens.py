@@ -24,6 +24,8 @@ MESSAGE_TOKENS = ROLE_TOKENS + FRAMING_TOKENS
 IMAGE_TOKENS = 85
 AUDIO_TOKENS = 200
 VIDEO_TOKENS = 300
+ENCODINGS = ("cl100k_base", "llama3", "o200k_base", "o200k_harmony", "qwen3")
+"""Vocabularies that the tokenizer brings with it."""
 
 
 class Tokenizer(Protocol):
@@ -136,14 +138,12 @@ def _tokenizer(model: str) -> Tokenizer:
             "  2. use the estimate:              count_tokens(text)"
         ) from None
     try:
-        tokenizer: Tokenizer = quicktok.get_encoding(model)
-    except (KeyError, ValueError, OSError):
-        try:
-            tokenizer = quicktok.encoding_for_model(model)
-        except (KeyError, ValueError, OSError):
-            raise ConfigurationError(
-                f"no public vocabulary is known for `{model}`, so its tokens cannot be counted exactly.\n"
-                "Known encodings: cl100k_base, llama3, o200k_base, o200k_harmony, qwen3.\n\n"
-                "To fix: name one of them as `model`, or use the estimate: count_tokens(text)"
-            ) from None
+        find = quicktok.get_encoding if model in ENCODINGS else quicktok.encoding_for_model
+        tokenizer: Tokenizer = find(model)
+    except (KeyError, ValueError, RuntimeError):
+        raise ConfigurationError(
+            f"no public vocabulary is known for `{model}`, so its tokens cannot be counted exactly.\n"
+            f"Known encodings: {', '.join(ENCODINGS)}.\n\n"
+            "To fix: name one of them as `model`, or use the estimate: count_tokens(text)"
+        ) from None
     return tokenizer
