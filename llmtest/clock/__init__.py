@@ -5,6 +5,7 @@ This is the only room that reads the machine's clock, really sleeps, or touches 
 
 from llmtest.clock._chance import draw_bits, stream, uniform
 from llmtest.clock._clock import Clock, SystemClock, VirtualClock, active_clock
+from llmtest.clock._installation import virtual_time
 from llmtest.clock._loop import VirtualTimeLoop, is_virtual_loop, new_virtual_loop, run_virtual
 from llmtest.clock._waiting import AsyncWaiter, BlockingWaiter, Waiter, iterate_blocking, run_blocking
 
@@ -25,4 +26,5 @@ __all__ = [
     "run_virtual",
     "stream",
     "uniform",
+    "virtual_time",
 ]

@@ -142,6 +142,8 @@ class VirtualClock:
             )
         self._ns = 0
         self._epoch_ns = (epoch - UNIX_EPOCH) // timedelta(microseconds=1) * 1000
+        self._base_ns = 0
+        """What monotonic clocks read at the start; above the real reading while a simulation is installed."""
         self._party: Party | None = None
         """Threads that share this clock, while a simulation is installed; None means the caller is alone."""
 
@@ -168,10 +170,10 @@ class VirtualClock:
     def sleep_ns(self, ns: int) -> None:
         """Wait whole nanoseconds of virtual time, blocking the calling thread."""
         party = self._party
-        if party is not None and not party.solo:
+        if party is None:
+            self._ns += max(0, ns)
+        else:
             party.sleep_until(self._ns + max(0, ns))
-        elif ns > 0:
-            self._ns += ns
 
     async def sleep_async(self, seconds: float) -> None:
         """Wait in virtual time, letting other tasks run."""
@@ -215,6 +217,19 @@ class VirtualClock:
         else:
             await settle(self._ns + to_ns(seconds))
 
+    def monotonic_ns(self) -> int:
+        """Return what `time.monotonic_ns` reads while this clock is installed."""
+        return self._base_ns + self._ns
+
+    def note_real_io(self, peer: str | None = None) -> None:
+        """Say that a real connection was used just now: time stands still until it has been quiet for a moment.
+
+        Args:
+            peer: The other end, as `host:port`; None where it is not known.
+        """
+        if self._party is not None:
+            self._party.note_real_io(peer)
+
     def shift_epoch(self, epoch: datetime) -> None:
         """Make wall time read `epoch` now, leaving elapsed time as it is."""
         self._epoch_ns = (epoch - UNIX_EPOCH) // timedelta(microseconds=1) * 1000 - self._ns
@@ -223,7 +238,7 @@ class VirtualClock:
     def _refuse_backwards(seconds: float) -> None:
         if seconds < 0:
             raise ConfigurationError(
-                f"virtual time cannot go back: advance({seconds:g}). To fix: pass 0 or more seconds, or start a new clock"
+                f"virtual time cannot go back: advance({seconds:g}).\nTo fix: pass 0 or more seconds, or start a new clock"
             )
 
 

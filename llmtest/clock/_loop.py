@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001 - a subclass of the loop, its handles and the clock are one machine here
 """An asyncio event loop that jumps: when no task can run, time moves to the next deadline at once.
 
 It differs from the stock loop where virtual time would otherwise show: deadlines are integer nanoseconds and hit
@@ -9,17 +10,30 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import threading
+import time
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextvars import Context, copy_context
 from heapq import heapify, heappop, heappush
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmtest.clock._clock import NEVER_NS, NS_PER_SECOND, VirtualClock, to_ns
 from llmtest.clock._order import deterministic_order, ordered_task_factory
 from llmtest.clock._stall import livelock_error, stalled_error
+from llmtest.errors import HarnessError
+
+if TYPE_CHECKING:
+    import socket
+    from collections import deque
+
+    from llmtest.clock._party import Party
 
 T = TypeVar("T")
+
+_get_ident = threading.get_ident
+_real_monotonic_ns = time.monotonic_ns
+_real_sleep = time.sleep
 
 SETTLED = 1 << 61
 """Sequence number of a timer that fires only when nothing else is left to do at its instant."""
@@ -29,6 +43,13 @@ SPINS_MAX = 100_000
 """Rounds of the loop at one instant before it is called a livelock."""
 FOREIGN_PATIENCE_S = 1.0
 """Real seconds that a loop with nothing to wait for gives to threads it does not know, before it reports a stall."""
+
+
+IO_PATIENCE_S = 10.0
+"""Real seconds that a loop with nothing but open sockets waits for them, before it reports a stall."""
+GRACE_S = 0.02
+"""Real seconds without socket activity before a loop without a simulation jumps."""
+PAUSE_S = 0.001
 
 
 class _Soon(asyncio.Handle):
@@ -84,6 +105,20 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         elapsed_max: Most virtual seconds likewise; None for no limit.
     """
 
+    if TYPE_CHECKING:  # what the stock loop has and its stubs do not tell
+        _ready: deque[asyncio.Handle]
+        _selector: selectors.BaseSelector
+        _ssock: socket.socket
+        _debug: bool
+        _closed: bool
+        _stopping: bool
+
+        def _check_closed(self) -> None: ...
+        def _check_thread(self) -> None: ...
+        def _check_callback(self, callback: object, method: str) -> None: ...
+        def _process_events(self, events: object) -> None: ...
+        def _write_to_self(self) -> None: ...
+
     def __init__(
         self, clock: VirtualClock | None = None, *, jumps_max: int | None = None, elapsed_max: float | None = None
     ) -> None:
@@ -97,13 +132,16 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._jumps_left = -1 if jumps_max is None else jumps_max
         self._end_ns = NEVER_NS if elapsed_max is None else to_ns(elapsed_max)
         self._fds = self._selector.get_map()
-        self._own_fds = len(self._fds)
+        self._own_fds = self._fds_before = len(self._fds)
+        self._io_last_ns = 0
+        self._poked = False
         self._clock_resolution = 1e-9
         self.set_task_factory(ordered_task_factory())
 
     def time(self) -> float:
         """Return seconds since the clock's start."""
-        return self.clock._ns / NS_PER_SECOND  # noqa: SLF001 - the clock and its loop are one machine, and this is hot
+        clock = self.clock
+        return (clock._base_ns + clock._ns) / NS_PER_SECOND
 
     def call_soon(  # type: ignore[override]  # the stub's variadic types cannot be repeated here
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
@@ -119,14 +157,15 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Run a callback `delay` virtual seconds from now."""
-        ns = self.clock._ns + to_ns(delay)  # noqa: SLF001 - the clock and its loop are one machine
-        return self._schedule(ns, ns / NS_PER_SECOND, callback, args, context)
+        clock = self.clock
+        ns = clock._ns + to_ns(delay)
+        return self._schedule(ns, (clock._base_ns + ns) / NS_PER_SECOND, callback, args, context)
 
     def call_at(  # type: ignore[override]  # the stub's variadic types cannot be repeated here
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Run a callback when `time()` reads `when`."""
-        return self._schedule(to_ns(when), when, callback, args, context)
+        return self._schedule(to_ns(when) - self.clock._base_ns, when, callback, args, context)
 
     def _schedule(
         self, ns: int, when: float, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None
@@ -168,15 +207,16 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """Count a cancelled timer that was made by somebody else's subclass."""
-        if handle._scheduled:  # type: ignore[attr-defined]  # noqa: SLF001 - asyncio's own contract of loop and handle
+        if handle._scheduled:  # type: ignore[attr-defined]
             self.count_dead_timer()
 
     def run_in_executor(  # type: ignore[override]  # the stub's variadic types cannot be repeated here
         self, executor: Executor | None, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
         """Run a function in a thread or process; time stands still until it is done."""
-        future = super().run_in_executor(executor, func, *args)
-        self.hold(future)
+        future: asyncio.Future[T] = super().run_in_executor(executor, func, *args)
+        if self.clock._party is None or not isinstance(executor, ThreadPoolExecutor | None):
+            self.hold(future)  # the threads of a simulation are watched one by one, and may themselves wait for time
         return future
 
     def hold(self, future: asyncio.Future[Any]) -> None:
@@ -196,21 +236,21 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             if len(self._fds) != self._own_fds:
                 self._process_events(self._selector.select(0))
             timers = self._timers
-            if timers and timers[0][0] <= self.clock._ns:  # noqa: SLF001 - the clock and its loop are one machine
+            if timers and timers[0][0] <= self.clock._ns:
                 self._release_due()
             if self._spins > SPINS_MAX and not self._external:
-                raise livelock_error(self, f"{SPINS_MAX:,} rounds of the loop have passed at one instant")
+                raise self._livelock(f"{SPINS_MAX:,} rounds of the loop have passed at one instant")
         for _ in range(len(ready)):
             handle = ready.popleft()
-            if not handle._cancelled:  # noqa: SLF001 - as the stock loop does
-                handle._run()  # noqa: SLF001 - as the stock loop does
+            if not handle._cancelled:
+                handle._run()
         handle = None
 
     def _release_due(self) -> None:
         """Make everything ready whose deadline has come, in the order of deadline and registration."""
         timers = self._timers
         ready = self._ready
-        now = self.clock._ns  # noqa: SLF001 - the clock and its loop are one machine
+        now = self.clock._ns
         while timers:
             ns, sequence, item = timers[0]
             if ns > now or (sequence > SETTLED and ready):
@@ -240,43 +280,134 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def _wait(self) -> None:
         """Nothing can run: wait for what is outside, or else jump."""
         self._spins = 0
-        if self._external or len(self._fds) != self._own_fds:
+        party = self.clock._party
+        if party is not None and party.solo_ident != _get_ident():
+            self._wait_with_others(party)
+        elif self._external or len(self._fds) != self._own_fds or (party is not None and party.io_last_ns):
             self._wait_outside()
-            return
-        ns = self._next_ns()
-        if ns >= NEVER_NS:
-            self._wait_for_strangers()
-            return
-        self._jump(ns)
+        else:
+            ns = self._next_ns()
+            if ns < NEVER_NS:
+                self._jump(ns)
+            else:
+                self._wait_for_strangers()
 
     def _jump(self, ns: int) -> None:
         clock = self.clock
-        if ns > clock._ns:  # noqa: SLF001 - the clock and its loop are one machine
+        if ns > clock._ns:
             if ns > self._end_ns:
-                raise livelock_error(
-                    self, f"virtual time would pass its limit of {self._end_ns / NS_PER_SECOND:,.0f} s"
-                )
+                raise self._livelock(f"virtual time would pass its limit of {self._end_ns / NS_PER_SECOND:,.0f} s")
             if self._jumps_left == 0:
-                raise livelock_error(self, "virtual time has jumped as often as it may")
+                raise self._livelock("virtual time has jumped as often as it may")
             self._jumps_left -= 1
-            clock._ns = ns  # noqa: SLF001 - the clock and its loop are one machine
+            clock._ns = ns
+        self._release_due()
+
+    def _wait_with_others(self, party: Party) -> None:
+        """Wait among the threads of a simulation, which jump together."""
+        self._poked = False
+        if self._ready:
+            return
+        party.hold(LoopWait(self, self._next_ns()))
         self._release_due()
 
     def _wait_outside(self) -> None:
-        self._process_events(self._selector.select(None if self._external else 0.02))
-        if not self._ready and not self._external:
-            self._jump(self._next_ns())
+        """Wait for work outside the loop, or for real sockets as long as they are active."""
+        ns = self._next_ns()
+        grace_s = self._grace_left_s()
+        patience_s = None if self._external else grace_s or (0.0 if ns < NEVER_NS else IO_PATIENCE_S)
+        if self.take_events(patience_s) or self._ready or self._external or grace_s:
+            return
+        if ns < NEVER_NS:
+            self._jump(ns)
+        else:
+            raise self.stalled()
+
+    def _grace_left_s(self) -> float:
+        """Return for how many real seconds time must still stand because of socket activity."""
+        party = self.clock._party
+        if party is not None:
+            return party.grace_left_ns() / NS_PER_SECOND
+        if len(self._fds) != self._fds_before:
+            self._fds_before = len(self._fds)
+            self._io_last_ns = _real_monotonic_ns()
+        return max(0.0, GRACE_S - (_real_monotonic_ns() - self._io_last_ns) / NS_PER_SECOND)
+
+    def take_events(self, seconds: float | None) -> bool:
+        """Wait in real time for the selector, at most so long; tell whether anything came."""
+        if seconds is not None and 0.0 < seconds < PAUSE_S:  # the selector rounds up to whole milliseconds
+            _real_sleep(seconds)
+            seconds = 0.0
+        events = self._selector.select(seconds)
+        if not events:
+            return False
+        own = self._ssock.fileno()
+        if any(key.fd != own for key, _ in events):
+            self._io_last_ns = _real_monotonic_ns()
+            self.clock.note_real_io()
+        self._process_events(events)
+        return True
+
+    def call_soon_threadsafe(  # type: ignore[override]  # the stub's variadic types cannot be repeated here
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        """Run a callback in the next round; may be called from any thread."""
+        self._poked = True
+        return super().call_soon_threadsafe(callback, *args, context=context)
+
+    @property
+    def has_work(self) -> bool:
+        """Whether something was handed to the loop that it has not seen, or runs for it outside the process."""
+        return self._poked or self._external > 0
+
+    def wake(self) -> None:
+        """End the loop's wait for its selector; may be called from any thread."""
+        self._write_to_self()
 
     def _wait_for_strangers(self) -> None:
         """Give threads that nobody told us about a moment to call in, then report the stall."""
-        events = self._selector.select(FOREIGN_PATIENCE_S)
-        self._process_events(events)
-        if not events and not self._ready:
-            raise stalled_error(self)
+        patience_s = FOREIGN_PATIENCE_S if threading.active_count() > 1 else 0.0
+        if not self.take_events(patience_s) and not self._ready:
+            raise self.stalled()
+
+    def stalled(self) -> HarnessError:
+        """Make and record the report that nothing can go on."""
+        return self._recorded(stalled_error(self))
+
+    def _livelock(self, reason: str) -> HarnessError:
+        return self._recorded(livelock_error(self, reason))
+
+    def _recorded(self, error: HarnessError) -> HarnessError:
+        party = self.clock._party
+        if party is not None and party.on_error is not None:
+            party.on_error(error)
+        return error
+
+
+class LoopWait:
+    """An idle loop among the threads of a simulation."""
+
+    def __init__(self, loop: VirtualTimeLoop, deadline_ns: int) -> None:
+        self.loop = loop
+        self.deadline_ns = deadline_ns
+        self.due = False
+        self.error: HarnessError | None = None
+
+    def block(self, seconds: float | None) -> bool:
+        """Wait for the selector; over when a callback is ready."""
+        return self.loop.take_events(seconds)
+
+    def wake(self) -> None:
+        """End `block`."""
+        self.loop.wake()
+
+    def busy(self) -> bool:
+        """Tell whether the loop has something to do."""
+        return self.loop.has_work
 
 
 def _is_dead(item: Any) -> bool:
-    return item._cancelled if item.__class__ is _Timer else item.done()  # noqa: SLF001 - our own timer
+    return item._cancelled if item.__class__ is _Timer else item.done()
 
 
 def new_virtual_loop(clock: VirtualClock | None = None) -> VirtualTimeLoop:

@@ -1,14 +1,395 @@
-"""Threads that live by one virtual clock."""
+"""The threads that live by one virtual clock, and how they agree that it is time to jump.
+
+A thread in a virtual sleep and an idle virtual loop register a wait with a deadline. Whoever registered last leads:
+it looks at the threads that wait for something else, and when nobody works it moves time to the earliest deadline and
+wakes the one thread it belongs to. The next is woken when that one waits again, so that threads take turns in an order
+that does not depend on the machine: by deadline, then by the order in which they were started.
+
+With one thread there is nobody to ask: `solo_ident` is set, and clock and loop jump without coming here.
+"""
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
+
+from llmtest.clock._clock import NEVER_NS, NS_PER_SECOND, VirtualClock
+from llmtest.clock._probe import OTHER_NS, Doing, ThreadProbe, native_id
+from llmtest.errors import HarnessError, VirtualTimeLivelockError
+
+if TYPE_CHECKING:
+    from llmtest.clock._loop import VirtualTimeLoop
+
+_real_monotonic_ns = time.monotonic_ns
+_allocate_lock = threading.Lock
+_get_ident = threading.get_ident
+
+PAUSE_MIN_S = 50e-6
+PAUSE_MAX_S = 2e-3
+STALL_PATIENCE_S = 1.0
+"""Real seconds without a deadline anywhere before a stall is reported, if the first thread runs a loop."""
+LOCKED_PATIENCE_S = 5.0
+"""The same, if the first thread waits for a lock, which somebody outside the simulation may yet release."""
+
+
+class Wait(Protocol):
+    """What a waiting thread leaves with the party."""
+
+    deadline_ns: int
+    due: bool
+    error: HarnessError | None
+    loop: VirtualTimeLoop | None
+
+    def block(self, seconds: float | None) -> bool:
+        """Wait in real time, at most so long; tell whether the wait is over for a reason of its own."""
+        ...
+
+    def wake(self) -> None:
+        """End `block` in the thread that is in it; called from another thread."""
+        ...
+
+    def busy(self) -> bool:
+        """Tell whether the thread has been given something to do that it has not seen yet."""
+        ...
+
+
+class ThreadWait:
+    """A thread that waits for time, or in a condition for whoever comes first: time or a notification.
+
+    A condition keeps it among its waiters: `release` is what `notify` calls.
+    """
+
+    loop = None
+
+    def __init__(self, deadline_ns: int) -> None:
+        self.deadline_ns = deadline_ns
+        self.due = False
+        self.error: HarnessError | None = None
+        self.notified = False
+        self._lock = _allocate_lock()
+        self._lock.acquire()
+
+    def block(self, seconds: float | None) -> bool:
+        """Wait until woken."""
+        if not self.notified:
+            self._lock.acquire(timeout=-1 if seconds is None else seconds)
+        return self.notified
+
+    def wake(self) -> None:
+        """End `block`."""
+        with suppress(RuntimeError):
+            self._lock.release()
+
+    def release(self) -> None:
+        """Take a notification."""
+        self.notified = True
+        self.wake()
+
+    def busy(self) -> bool:
+        """Tell whether a notification has come that the thread has not seen."""
+        return self.notified
+
+
+class Participant:
+    """One thread of the party."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.ident = 0
+        self.probe: ThreadProbe | None = None
+        self.wait: Wait | None = None
+        self.uses_sockets = False
+
+    def begin(self) -> None:
+        """Note which thread this is; called in it."""
+        self.ident = _get_ident()
+        self.probe = ThreadProbe(self.ident, native_id())
+
 
 class Party:
-    """The threads that take part in a simulation."""
+    """The threads of one simulation.
 
-    def __init__(self) -> None:
+    Args:
+        clock: The clock they share.
+        grace_s: Real seconds without socket activity before time may jump, once real sockets have been used.
+        jumps_max: Most jumps of the whole party, before it is reported as a livelock.
+        elapsed_max: Most virtual seconds likewise.
+        on_real_io: Called once for each peer of a real connection.
+        on_error: Called with a stall or a livelock before it is raised.
+    """
+
+    def __init__(
+        self,
+        clock: VirtualClock,
+        *,
+        grace_s: float = 0.02,
+        jumps_max: int | None = None,
+        elapsed_max: float | None = None,
+        on_real_io: Callable[[str], None] | None = None,
+        on_error: Callable[[HarnessError], None] | None = None,
+    ) -> None:
+        self.clock = clock
         self.idents: set[int] = set()
-        self.solo = True
+        self.solo_ident: int | None = None
+        self.io_last_ns = 0
+        self.grace_ns = int(grace_s * NS_PER_SECOND)
+        self.jumps_max = jumps_max
+        self.elapsed_max = elapsed_max
+        self.on_error = on_error
+        self._on_real_io = on_real_io
+        self._peers: set[str] = set()
+        self._members: list[Participant] = []
+        self._numbers = 0
+        self._mutex = _allocate_lock()
+        self._leader: Wait | None = None
+        self._pause_s = PAUSE_MIN_S
+        self._quiet_since_ns = 0
+        self._jumps = 0
+        self._jobs: dict[ThreadPoolExecutor, list[int]] = {}
+        self._closed = False
+
+    def invite(self) -> Participant:
+        """Count in a thread that is about to start."""
+        with self._mutex:
+            member = Participant(self._numbers)
+            self._numbers += 1
+            self._members.append(member)
+            self._count()
+        return member
+
+    def join(self, member: Participant) -> None:
+        """Take part as the calling thread."""
+        member.begin()
+        with self._mutex:
+            if not self._closed:
+                self.idents.add(member.ident)
+            self._count()
+
+    def dismiss(self, member: Participant) -> None:
+        """Forget a thread that could not be started."""
+        with self._mutex:
+            self._members.remove(member)
+            self._count()
+
+    def leave(self, member: Participant) -> None:
+        """Stop taking part, as the calling thread, which is about to end.
+
+        It stays a member until the system says it is gone: whoever joins it has been woken by then.
+        """
+        with self._mutex:
+            self.idents.discard(member.ident)
+
+    def close(self) -> None:
+        """Release everybody who waits; they go on in real time."""
+        with self._mutex:
+            self._closed = True
+            self.idents.clear()
+            for member in self._members:
+                if member.probe is not None:
+                    member.probe.close()
+                if member.wait is not None:
+                    member.wait.due = True
+                    member.wait.wake()
+            self._members.clear()
+
+    def _count(self) -> None:
+        """Find out whether one thread is all there is."""
+        members = self._members
+        self.solo_ident = members[0].ident if len(members) == 1 else None
+
+    def _member(self) -> Participant:
+        ident = _get_ident()
+        for member in self._members:
+            if member.ident == ident and ident in self.idents:
+                return member
+        member = self.invite()
+        self.join(member)
+        return member
 
     def sleep_until(self, ns: int) -> None:
         """Block the calling thread until the clock reads `ns`."""
+        clock = self.clock
+        if self.solo_ident == _get_ident() and self.io_last_ns == 0:
+            if ns > clock._ns:  # noqa: SLF001 - the clock and its party are one machine
+                clock._ns = ns  # noqa: SLF001 - the clock and its party are one machine
+        else:
+            self.hold(ThreadWait(ns))
+
+    def hold(self, wait: Wait) -> None:
+        """Block the calling thread until its wait is due or over, leading the party where it is its turn.
+
+        Raises:
+            HarnessError: Nobody waits for time any more, or time moves without end.
+        """
+        member = self._member()
+        with self._mutex:
+            member.wait = wait
+            self._leader = wait
+            self._pause_s = PAUSE_MIN_S
+        try:
+            while not wait.due and not self._closed:
+                pause = self._lead(wait) if self._leader is wait else None
+                if wait.due or wait.block(pause):
+                    break
+                if self._leader is None:
+                    self._leader = wait
+        finally:
+            self._step_down(member, wait)
+        if wait.error is not None:
+            raise wait.error
+
+    def _step_down(self, member: Participant, wait: Wait) -> None:
+        with self._mutex:
+            member.wait = None
+            if self._leader is not wait:
+                return
+            self._leader = None
+            for other in self._members:
+                if other.wait is not None and not other.wait.due:
+                    self._leader = other.wait
+                    other.wait.wake()
+                    return
+
+    def _lead(self, wait: Wait) -> float | None:
+        """Jump if nobody works; return how long to pause before the next look."""
+        with self._mutex:
+            if not self._all_quiet():
+                self._quiet_since_ns = 0
+                self._pause_s = min(PAUSE_MAX_S, self._pause_s * 2)
+                return self._pause_s
+            left = self.grace_left_ns()
+            if left > 0:
+                return left / NS_PER_SECOND
+            self._pause_s = PAUSE_MIN_S
+            return self._jump(wait)
+
+    def _jump(self, wait: Wait) -> float | None:
+        waits = [(member.wait.deadline_ns, member.number, member.wait) for member in self._members if member.wait]
+        ns, _, first = min(waits, key=lambda entry: entry[:2])
+        if ns >= NEVER_NS:
+            return self._stall()
+        clock = self.clock
+        if ns > clock._ns:  # noqa: SLF001 - the clock and its party are one machine
+            first.error = self._limit(ns)
+            clock._ns = ns  # noqa: SLF001 - the clock and its party are one machine
+            self._jumps += 1
+        first.due = True
+        if first is not wait:
+            first.wake()
+            return PAUSE_MIN_S
+        return 0.0
+
+    def _limit(self, ns: int) -> HarnessError | None:
+        reason = None
+        if self.jumps_max is not None and self._jumps >= self.jumps_max:
+            reason = f"virtual time has jumped {self._jumps:,} times"
+        elif self.elapsed_max is not None and ns > self.elapsed_max * NS_PER_SECOND:
+            reason = f"virtual time would pass its limit of {self.elapsed_max:,.0f} s"
+        if reason is None:
+            return None
+        error = VirtualTimeLivelockError(
+            f"the threads of this simulation do not come to an end: {reason}.\n"
+            "This usually means a thread sleeps in a loop while the others wait for it.\n"
+            "To fix: end the loop, or give the wait a timeout."
+        )
+        if self.on_error is not None:
+            self.on_error(error)
+        return error
+
+    def _stall(self) -> float | None:
+        """Nobody waits for time: give outsiders a moment, then tell the loop of the first thread that has one."""
+        now = _real_monotonic_ns()
+        if self._quiet_since_ns == 0:
+            self._quiet_since_ns = now
+        loops = [member for member in self._members if member.wait is not None and member.wait.loop is not None]
+        if not loops:
+            return PAUSE_MAX_S
+        first_runs_a_loop = loops[0] is self._members[0] and self.io_last_ns == 0
+        patience = STALL_PATIENCE_S if first_runs_a_loop else LOCKED_PATIENCE_S
+        if now - self._quiet_since_ns < patience * NS_PER_SECOND:
+            return PAUSE_MAX_S
+        victim = loops[0].wait
+        assert victim is not None
+        assert victim.loop is not None
+        victim.error = victim.loop.stalled()
+        victim.due = True
+        victim.wake()
+        self._quiet_since_ns = 0
+        return PAUSE_MAX_S
+
+    def _all_quiet(self) -> bool:
+        """Tell whether every thread waits; forgets those that have ended."""
+        quiet = True
+        ended = False
+        for member in self._members:
+            wait = member.wait
+            if wait is not None:
+                quiet = quiet and not wait.due and not wait.busy()
+            elif member.probe is None:
+                quiet = False
+            else:
+                quiet = self._is_quiet(member, member.probe) and quiet
+                ended = ended or member.probe.gone
+        if ended:
+            for member in self._members:
+                if member.probe is not None and member.probe.gone:
+                    member.probe.close()
+            self._members = [member for member in self._members if member.probe is None or not member.probe.gone]
+            self._count()
+        return quiet and not self._job_is_about_to_start()
+
+    def _is_quiet(self, member: Participant, probe: ThreadProbe) -> bool:
+        doing, age_ns = probe.look()
+        if doing is Doing.WORK or age_ns == 0:
+            return False
+        if doing is Doing.WAIT:
+            return True
+        limit = self.grace_ns if doing is Doing.NETWORK and member.uses_sockets else OTHER_NS
+        return age_ns >= limit and not probe.at_a_breakpoint()
+
+    def note_real_io(self, peer: str | None = None) -> None:
+        """Note that a real socket was used just now; `peer` names its other end, where it is known."""
+        self.io_last_ns = _real_monotonic_ns()
+        ident = _get_ident()
+        for member in self._members:
+            if member.ident == ident:
+                member.uses_sockets = True
+        if peer is not None and peer not in self._peers:
+            self._peers.add(peer)
+            if self._on_real_io is not None:
+                self._on_real_io(peer)
+
+    def grace_left_ns(self) -> int:
+        """Return for how many real nanoseconds time must still stand because of socket activity."""
+        if self.io_last_ns == 0:
+            return 0
+        return max(0, self.io_last_ns + self.grace_ns - _real_monotonic_ns())
+
+    def job_queued(self, executor: ThreadPoolExecutor) -> None:
+        """Note that a job was submitted to a thread pool."""
+        with self._mutex:
+            self._jobs.setdefault(executor, [0, 0])[0] += 1
+
+    def job_started(self, executor: ThreadPoolExecutor) -> None:
+        """Note, in the worker, that a job has been taken; the worker takes part from now on."""
+        if _get_ident() not in self.idents:
+            self._member()
+        with self._mutex:
+            counts = self._jobs[executor]
+            counts[0] -= 1
+            counts[1] += 1
+
+    def job_ended(self, executor: ThreadPoolExecutor, *, started: bool) -> None:
+        """Note that a job is done, or was cancelled before it started."""
+        with self._mutex:
+            self._jobs[executor][1 if started else 0] -= 1
+
+    def _job_is_about_to_start(self) -> bool:
+        return any(
+            queued > 0 and running < len(executor._threads)  # noqa: SLF001 - no public name tells the number
+            for executor, (queued, running) in self._jobs.items()
+        )

@@ -1,0 +1,159 @@
+"""Putting a thread, and all that it starts, into virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+import asyncio.events
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from llmtest.clock import _clock
+from llmtest.clock._clock import NS_PER_SECOND, VirtualClock
+from llmtest.clock._datetime import install_datetime, uninstall_datetime
+from llmtest.clock._loop import VirtualTimeLoop
+from llmtest.clock._names import install_names, party_of_caller, uninstall_names
+from llmtest.clock._order import deterministic_order
+from llmtest.clock._party import Party
+from llmtest.clock._patches import Patches
+from llmtest.clock._sockets import install_sockets
+from llmtest.clock._threads import install_threads
+from llmtest.errors import HarnessError, SimulationStateError
+
+JUMPS_MAX = 2_000_000
+"""Most jumps of one simulation; a test that jumps more often never ends."""
+ELAPSED_MAX_S = 100 * 365.25 * 86_400.0
+_BASE_NS = (1 << 20) * NS_PER_SECOND
+"""Monotonic clocks start at a multiple of this: 12 days, above the reading of most machines, exact as a float."""
+
+_real_monotonic_ns = time.monotonic_ns
+
+
+class _Running:
+    """The simulation that is installed, and the highest monotonic reading that any has shown."""
+
+    label: str | None = None
+    highest_ns = 0
+    lock = threading.Lock()
+
+
+@contextmanager
+def virtual_time(
+    clock: VirtualClock | None = None,
+    *,
+    seed: int = 0,
+    label: str = "a simulation",
+    grace: float = 0.02,
+    on_real_io: Callable[[str], None] | None = None,
+    on_error: Callable[[HarnessError], None] | None = None,
+    jumps_max: int | None = JUMPS_MAX,
+    elapsed_max: float | None = ELAPSED_MAX_S,
+) -> Iterator[VirtualClock]:
+    """Let the calling thread and every thread it starts live by a virtual clock while the context is open.
+
+    `time.time`, `monotonic`, `perf_counter`, `sleep` and their kin, `datetime.now`, `date.today`, waits with a limit on
+    events, conditions, queues and futures, and every event loop made inside read one clock. Threads that were there
+    before keep real time. `Lock.acquire`, `SimpleQueue.get` and `Thread.join` with a limit keep real limits.
+
+    Args:
+        clock: Clock to live by; by default a new one.
+        seed: Seed of the global `random` for the duration.
+        label: What is being simulated, for the message when a second simulation is started.
+        grace: Real seconds without socket activity before time jumps, once a real connection was used; default 0.02.
+        on_real_io: Called with `host:port`, once for each peer of a real connection.
+        on_error: Called with a stall or a livelock report before it is raised.
+        jumps_max: Most jumps before a livelock is reported; None for no limit.
+        elapsed_max: Most virtual seconds likewise; None for no limit.
+
+    Yields:
+        The clock.
+
+    Raises:
+        SimulationStateError: Another simulation is running.
+    """
+    clock = VirtualClock() if clock is None else clock
+    with _Running.lock:
+        if _Running.label is not None:
+            raise SimulationStateError(
+                f"{label} cannot start while {_Running.label} is running: a process has one virtual time.\n"
+                "To fix: end the first one, or use one simulation for both."
+            )
+        _Running.label = label
+    party = Party(
+        clock,
+        grace_s=grace,
+        jumps_max=jumps_max,
+        elapsed_max=elapsed_max,
+        on_real_io=on_real_io,
+        on_error=on_error,
+    )
+    with ExitStack() as stack:
+        stack.callback(_forget)
+        _install(stack, clock, party, seed)
+        yield clock
+
+
+def _forget() -> None:
+    _Running.label = None
+
+
+def _install(stack: ExitStack, clock: VirtualClock, party: Party, seed: int) -> None:
+    """Install everything; the stack takes it away again in reverse order."""
+    patches = Patches()
+    clock._base_ns = _monotonic_base(clock)  # noqa: SLF001 - the clock and its installation are one machine
+    party.join(party.invite())
+    clock._party = party  # noqa: SLF001 - see above
+    stack.callback(_retire, clock, party)
+    _clock.install_clock(clock)
+    stack.callback(_clock.install_clock, None)
+    stack.enter_context(deterministic_order())
+    stack.callback(patches.undo)
+    stack.callback(uninstall_names)
+    install_names(patches, party)
+    install_threads(patches)
+    install_sockets(patches)
+    _install_loops(patches, party)
+    install_datetime()
+    stack.callback(uninstall_datetime)
+    stack.callback(random.setstate, random.getstate())
+    random.seed(seed)
+
+
+def _monotonic_base(clock: VirtualClock) -> int:
+    """Return a start above everything a monotonic clock has shown, so that none goes back within a process."""
+    shown = max(_real_monotonic_ns(), _Running.highest_ns) - clock.now_ns()
+    return max(1, -(-shown // _BASE_NS)) * _BASE_NS
+
+
+def _retire(clock: VirtualClock, party: Party) -> None:
+    _Running.highest_ns = max(_Running.highest_ns, clock.monotonic_ns())
+    party.close()
+    clock._party = None  # noqa: SLF001 - the clock and its installation are one machine
+
+
+def _install_loops(patches: Patches, party: Party) -> None:
+    """Make every way to a new event loop lead to a virtual one, for participants."""
+    policy = type(asyncio.get_event_loop_policy())
+    owner = next((base for base in policy.__mro__ if "_loop_factory" in vars(base)), None)
+    real_new = asyncio.events.new_event_loop
+
+    def new_event_loop() -> asyncio.AbstractEventLoop:
+        return _virtual_loop(party) if party_of_caller() is party else real_new()
+
+    patches.replace(asyncio.events, "new_event_loop", new_event_loop)
+    patches.replace(asyncio, "new_event_loop", new_event_loop)
+    if owner is not None:
+        real_factory = owner._loop_factory  # type: ignore[attr-defined]  # noqa: SLF001 - the hook of every policy
+
+        def loop_factory(*args: Any) -> asyncio.AbstractEventLoop:
+            loop: asyncio.AbstractEventLoop = _virtual_loop(party) if party_of_caller() is party else real_factory(*args)
+            return loop
+
+        patches.replace(owner, "_loop_factory", staticmethod(loop_factory))
+
+
+def _virtual_loop(party: Party) -> VirtualTimeLoop:
+    return VirtualTimeLoop(party.clock, jumps_max=party.jumps_max, elapsed_max=party.elapsed_max)

@@ -1,0 +1,179 @@
+"""The functions of `time`, as the threads of a simulation see them, under every name they were imported by.
+
+The replacements are made once and ask at each call whether the calling thread takes part, so a module that is imported
+during a simulation and keeps one of them reads real time again afterwards.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from types import ModuleType, SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from llmtest.clock._clock import NS_PER_SECOND, to_ns
+
+if TYPE_CHECKING:
+    from llmtest.clock._party import Party
+    from llmtest.clock._patches import Patches
+
+_get_ident = threading.get_ident
+_real = SimpleNamespace(**{name: getattr(time, name) for name in dir(time) if not name.startswith("_")})
+
+REAL_CALLERS = frozenset(
+    {"subprocess", "multiprocessing", "pydevd", "_pydevd_bundle", "_pydev_bundle", "debugpy", "pdb", "bdb"}
+)
+"""Modules whose sleeps wait for something real: a child process, a person at a breakpoint."""
+_UNTOUCHED = frozenset(
+    {*sys.stdlib_module_names, "_pytest", "pytest", "pluggy", "xdist", "execnet", "coverage", "llmtest", "freezegun"}
+    | {"pydevd", "_pydevd_bundle", "_pydev_bundle", "debugpy", "looptime", "time_machine"}
+) - {"__main__"}
+"""Top-level packages whose own names for these functions stay real: the test runner times tests, a debugger polls."""
+
+
+class _State:
+    """The party whose threads see virtual time; None while no simulation runs."""
+
+    party: Party | None = None
+
+
+def party_of_caller() -> Party | None:
+    """Return the party that the calling thread belongs to."""
+    party = _State.party
+    return party if party is not None and _get_ident() in party.idents else None
+
+
+def _time() -> float:
+    """Return wall time in seconds since 1970."""
+    party = _State.party
+    if party is None or _get_ident() not in party.idents:
+        return _real.time()  # type: ignore[no-any-return]  # the real function
+    return party.clock.time_ns() / NS_PER_SECOND
+
+
+def _time_ns() -> int:
+    """Return wall time in nanoseconds since 1970."""
+    party = _State.party
+    if party is None or _get_ident() not in party.idents:
+        return _real.time_ns()  # type: ignore[no-any-return]  # the real function
+    return party.clock.time_ns()
+
+
+def _make_monotonic(name: str) -> Any:
+    real = getattr(_real, name)
+
+    def monotonic() -> float:
+        party = _State.party
+        if party is None or _get_ident() not in party.idents:
+            return real()  # type: ignore[no-any-return]  # the real function
+        return party.clock.monotonic_ns() / NS_PER_SECOND
+
+    def monotonic_ns() -> int:
+        party = _State.party
+        if party is None or _get_ident() not in party.idents:
+            return real()  # type: ignore[no-any-return]  # the real function
+        return party.clock.monotonic_ns()
+
+    function = monotonic_ns if name.endswith("_ns") else monotonic
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = real.__doc__
+    return function
+
+
+def _sleep(seconds: float, /) -> None:
+    """Wait; in virtual time where the calling thread takes part in a simulation."""
+    party = _State.party
+    if party is None or _get_ident() not in party.idents or called_by_a_real_caller(2):
+        _real.sleep(seconds)
+        return
+    if seconds < 0:
+        raise ValueError("sleep length must be non-negative")
+    party.clock.sleep_ns(to_ns(seconds))
+
+
+def called_by_a_real_caller(depth: int, frames: int = 1) -> bool:
+    """Tell whether one of the callers from `depth` on waits for something real."""
+    frame = sys._getframe(depth)  # noqa: SLF001 - the documented way to the caller
+    for _ in range(frames):
+        if str(frame.f_globals.get("__name__")).partition(".")[0] in REAL_CALLERS:
+            return True
+        if frame.f_back is None:
+            break
+        frame = frame.f_back
+    return False
+
+
+def _make_broken_down(name: str) -> Any:
+    real = getattr(_real, name)
+
+    def broken_down(secs: float | None = None, /) -> Any:
+        return real(_time() if secs is None else secs)
+
+    broken_down.__name__ = broken_down.__qualname__ = name
+    broken_down.__doc__ = real.__doc__
+    return broken_down
+
+
+def _strftime(format_: str, when: Any = None, /) -> str:
+    """Format a moment, by default now."""
+    return _real.strftime(format_, _real.localtime(_time()) if when is None else when)  # type: ignore[no-any-return]
+
+
+VIRTUAL: dict[str, Any] = {
+    "time": _time,
+    "time_ns": _time_ns,
+    "sleep": _sleep,
+    "strftime": _strftime,
+    **{name: _make_monotonic(name) for name in ("monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns")},
+    **{name: _make_broken_down(name) for name in ("localtime", "gmtime", "ctime")},
+}
+_time.__name__ = _time.__qualname__ = "time"
+_time_ns.__name__ = _time_ns.__qualname__ = "time_ns"
+_sleep.__name__ = _sleep.__qualname__ = "sleep"
+_strftime.__name__ = _strftime.__qualname__ = "strftime"
+
+_by_identity = {id(getattr(_real, name)): function for name, function in VIRTUAL.items()}
+_scanned: dict[str, tuple[int, tuple[tuple[str, Any], ...]]] = {}
+_NO_ALIASES: tuple[tuple[str, Any], ...] = ()
+
+
+def install_names(patches: Patches, party: Party) -> None:
+    """Put the replacements in place, for the threads of `party`."""
+    _State.party = party
+    for name, function in VIRTUAL.items():
+        patches.replace(time, name, function)
+    for module, aliases in _modules_with_aliases():
+        for alias, function in aliases:
+            patches.replace(module, alias, function)
+    for name, alias, function in (("queue", "time", "monotonic"), ("threading", "_time", "monotonic")):
+        patches.replace(sys.modules[name], alias, VIRTUAL[function])
+    connection = sys.modules.get("multiprocessing.connection")
+    if connection is not None:
+        patches.replace(connection, "time", _real)
+
+
+def uninstall_names() -> None:
+    """Let every replacement that somebody kept read real time."""
+    _State.party = None
+
+
+def _modules_with_aliases() -> list[tuple[ModuleType, tuple[tuple[str, Any], ...]]]:
+    """Find the modules that imported a clock by name; each module is looked at once in its life."""
+    found = []
+    for name, module in list(sys.modules.items()):
+        known = _scanned.get(name)
+        if known is None or known[0] != id(module):
+            aliases = _NO_ALIASES if name.partition(".")[0] in _UNTOUCHED or name.startswith("pytest_") else _scan(module)
+            known = _scanned[name] = (id(module), aliases)
+        if known[1]:
+            found.append((module, known[1]))
+    return found
+
+
+def _scan(module: Any) -> tuple[tuple[str, Any], ...]:
+    try:
+        values = list(vars(module).items())
+    except TypeError:  # some packages put objects without a dictionary into sys.modules
+        return _NO_ALIASES
+    return tuple((name, _by_identity[id(value)]) for name, value in values if id(value) in _by_identity)

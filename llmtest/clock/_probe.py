@@ -1,0 +1,131 @@
+"""What a thread of this process is doing: running, waiting for a lock, for the network, or for something else.
+
+Virtual time may jump only when nobody works, and a thread that waits for a lock or a queue tells nobody. Linux does:
+`/proc/self/task/<tid>/syscall` names the system call a thread sleeps in, and says `running` from the moment it is
+woken, before it runs. A second look after the interpreter lock was free tells a thread that waits for it, as its CPU
+clock has moved by then. Elsewhere the stack is compared over a few looks, which cannot tell a lock from a socket.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from enum import Enum
+from types import FrameType
+
+_real_monotonic_ns = time.monotonic_ns
+_clock_gettime_ns = getattr(time, "clock_gettime_ns", None)
+_MACHINE = os.uname().machine if hasattr(os, "uname") else ""
+
+_FUTEX = {"x86_64": b"202", "aarch64": b"98"}.get(_MACHINE, b"")
+_READ = {"x86_64": b"0", "aarch64": b"63"}.get(_MACHINE, b"")
+_NETWORK = frozenset(
+    {
+        # read, poll, select, connect, accept, recvfrom, recvmsg, epoll_wait, pselect6, ppoll, epoll_pwait, accept4
+        "x86_64": (b"0", b"7", b"23", b"42", b"43", b"45", b"47", b"232", b"270", b"271", b"281", b"288", b"441"),
+        "aarch64": (b"63", b"22", b"72", b"73", b"202", b"203", b"207", b"212", b"242", b"441"),
+    }.get(_MACHINE, ())
+)
+TIMED_LOCK_NS = 6_000_000
+"""A wait with a limit may be one for the interpreter lock, which wakes every 5 ms; this is longer."""
+OTHER_NS = 1_000_000_000
+"""How long a thread may sleep in some other system call (a child process, a file) before it no longer counts."""
+BLIND_NS = 2_000_000
+"""How long a stack must stay the same where the system cannot be asked."""
+_DEBUGGERS = frozenset({"pdb", "bdb", "cmd", "code", "ipdb", "pudb", "pydevd", "debugpy", "IPython"})
+
+
+class Doing(Enum):
+    """What a thread is doing."""
+
+    WORK = "work"
+    WAIT = "wait"
+    NETWORK = "network"
+    OTHER = "other"
+
+
+class ThreadProbe:
+    """Watches one thread.
+
+    Args:
+        ident: The thread's `get_ident()`.
+        tid: The system's number of it.
+    """
+
+    def __init__(self, ident: int, tid: int) -> None:
+        self.ident = ident
+        self.gone = False
+        self._seen: object = None
+        self._since_ns = 0
+        self._file = -1
+        self._cpu_clock: int | None = None
+        if _FUTEX:
+            try:
+                self._file = os.open(f"/proc/self/task/{tid}/syscall", os.O_RDONLY | os.O_CLOEXEC)
+                self._cpu_clock = time.pthread_getcpuclockid(ident)
+            except OSError:
+                self.close()
+
+    def close(self) -> None:
+        """Give the file back."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def look(self) -> tuple[Doing, int]:
+        """Return what the thread does, and for how many real nanoseconds it has not moved.
+
+        The first look at a new state always says it has just begun: only a later one proves that it lasts.
+        """
+        if self._file < 0:
+            return self._look_at_stack()
+        try:
+            text = os.pread(self._file, 200, 0)
+            cpu_ns = 0 if self._cpu_clock is None else time.clock_gettime_ns(self._cpu_clock)
+        except OSError:
+            self.gone = True
+            return Doing.WAIT, OTHER_NS
+        call, _, rest = text.partition(b" ")
+        if not rest:
+            self._seen = None
+            return Doing.WORK, 0
+        age = self._age((text, cpu_ns))
+        arguments = rest.split(b" ", 4)
+        if call == _FUTEX:
+            timed = arguments[3] != b"0x0"
+            return Doing.WAIT, age if not timed or age > TIMED_LOCK_NS else 0
+        if call == _READ and arguments[0] == b"0x0":
+            return Doing.WORK, 0
+        return (Doing.NETWORK if call in _NETWORK else Doing.OTHER), age
+
+    def _look_at_stack(self) -> tuple[Doing, int]:
+        frame = sys._current_frames().get(self.ident)  # noqa: SLF001 - the documented way to another thread's stack
+        if frame is None:
+            self.gone = True
+            return Doing.WAIT, OTHER_NS
+        age = self._age((id(frame), frame.f_lasti))
+        return Doing.WAIT, age if age > BLIND_NS else 0
+
+    def _age(self, seen: object) -> int:
+        now = _real_monotonic_ns()
+        if seen != self._seen:
+            self._seen = seen
+            self._since_ns = now
+            return 0
+        return max(1, now - self._since_ns)
+
+    def at_a_breakpoint(self) -> bool:
+        """Tell whether the thread stands in a debugger or an interactive prompt."""
+        frame: FrameType | None = sys._current_frames().get(self.ident)  # noqa: SLF001 - see above
+        while frame is not None:
+            if str(frame.f_globals.get("__name__", "")).partition(".")[0] in _DEBUGGERS:
+                return True
+            frame = frame.f_back
+        return False
+
+
+def native_id() -> int:
+    """Return the system's number of the calling thread."""
+    return threading.get_native_id()

@@ -1,0 +1,115 @@
+"""Who takes part: threads started by a participant, and pool threads from the moment they work for one.
+
+Waits with a time limit on conditions, events, queues and futures end by the virtual clock as well.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from llmtest.clock._clock import to_ns
+from llmtest.clock._names import called_by_a_real_caller, party_of_caller
+from llmtest.clock._party import Party, ThreadWait
+
+if TYPE_CHECKING:
+    from llmtest.clock._patches import Patches
+
+_real_start = threading.Thread.start
+_real_bootstrap = threading.Thread._bootstrap  # type: ignore[attr-defined]  # noqa: SLF001 - where a thread begins
+_real_wait = threading.Condition.wait
+_real_submit = ThreadPoolExecutor.submit
+
+
+def _start(self: threading.Thread) -> None:
+    """Start the thread; it takes part if the starting one does."""
+    party = party_of_caller()
+    if party is None:
+        _real_start(self)
+        return
+    member = party.invite()
+    self._llmtest_membership = (party, member)  # type: ignore[attr-defined]  # read by `_bootstrap`, in the new thread
+    try:
+        _real_start(self)
+    except BaseException:
+        party.dismiss(member)
+        raise
+
+
+def _bootstrap(self: threading.Thread) -> None:
+    """Run the thread, as a member from its first instruction to its last."""
+    party, member = self.__dict__.pop("_llmtest_membership", (None, None))
+    if party is None:
+        _real_bootstrap(self)
+        return
+    party.join(member)
+    try:
+        _real_bootstrap(self)
+    finally:
+        party.leave(member)
+
+
+def _wait(self: Any, timeout: float | None = None) -> bool:
+    """Wait until notified, or until the time limit; in virtual time where the thread takes part in a simulation."""
+    party = party_of_caller()
+    if party is None or timeout is None or timeout <= 0 or called_by_a_real_caller(2, frames=3):
+        return _real_wait(self, timeout)
+    if not self._is_owned():
+        raise RuntimeError("cannot wait on un-acquired lock")
+    wait = ThreadWait(party.clock.now_ns() + to_ns(timeout))
+    self._waiters.append(wait)
+    saved = self._release_save()
+    try:
+        party.hold(wait)
+    finally:
+        self._acquire_restore(saved)
+        if not wait.notified:
+            with suppress(ValueError):
+                self._waiters.remove(wait)
+    return wait.notified
+
+
+def _submit(self: ThreadPoolExecutor, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+    """Submit a job; the worker that takes it takes part in the submitter's simulation."""
+    party = party_of_caller()
+    if party is None:
+        return _real_submit(self, fn, *args, **kwargs)
+    job = _Job(party, self, fn)
+    future = _real_submit(self, job, *args, **kwargs)
+    future.add_done_callback(job.finished)
+    return future
+
+
+class _Job:
+    """A call on its way through a thread pool."""
+
+    def __init__(self, party: Party, executor: ThreadPoolExecutor, function: Callable[..., Any]) -> None:
+        self._party = party
+        self._executor = executor
+        self._function = function
+        self._started = False
+        party.job_queued(executor)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self._started = True
+        self._party.job_started(self._executor)
+        try:
+            return self._function(*args, **kwargs)
+        finally:
+            self._party.job_ended(self._executor, started=True)
+
+    def finished(self, _: Future[Any]) -> None:
+        """Take note of a job that was cancelled before any worker took it."""
+        if not self._started:
+            self._party.job_ended(self._executor, started=False)
+
+
+def install_threads(patches: Patches) -> None:
+    """Put the replacements in place."""
+    patches.replace(threading.Thread, "start", _start)
+    patches.replace(threading.Thread, "_bootstrap", _bootstrap)
+    patches.replace(threading.Condition, "wait", _wait)
+    patches.replace(ThreadPoolExecutor, "submit", _submit)
