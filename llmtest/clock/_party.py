@@ -133,7 +133,7 @@ class Party:
         on_error: Callable[[HarnessError], None] | None = None,
     ) -> None:
         self.clock = clock
-        self.idents: set[int] = set()
+        self.idents: dict[int, Participant] = {}
         self.solo_ident: int | None = None
         self.io_last_ns = 0
         self.grace_ns = int(grace_s * NS_PER_SECOND)
@@ -166,7 +166,7 @@ class Party:
         member.begin()
         with self._mutex:
             if not self._closed:
-                self.idents.add(member.ident)
+                self.idents[member.ident] = member
             self._count()
 
     def dismiss(self, member: Participant) -> None:
@@ -181,7 +181,8 @@ class Party:
         It stays a member until the system says it is gone: whoever joins it has been woken by then.
         """
         with self._mutex:
-            self.idents.discard(member.ident)
+            self.idents.pop(member.ident, None)
+            member.ident = 0  # the system gives it to the next thread at once
 
     def close(self) -> None:
         """Release everybody who waits; they go on in real time."""
@@ -202,10 +203,9 @@ class Party:
         self.solo_ident = members[0].ident if len(members) == 1 else None
 
     def _member(self) -> Participant:
-        ident = _get_ident()
-        for member in self._members:
-            if member.ident == ident and ident in self.idents:
-                return member
+        member = self.idents.get(_get_ident())
+        if member is not None:
+            return member
         member = self.invite()
         self.join(member)
         return member
@@ -354,10 +354,9 @@ class Party:
     def note_real_io(self, peer: str | None = None) -> None:
         """Note that a real socket was used just now; `peer` names its other end, where it is known."""
         self.io_last_ns = _real_monotonic_ns()
-        ident = _get_ident()
-        for member in self._members:
-            if member.ident == ident:
-                member.uses_sockets = True
+        member = self.idents.get(_get_ident())
+        if member is not None:
+            member.uses_sockets = True
         if peer is not None and peer not in self._peers:
             self._peers.add(peer)
             if self._on_real_io is not None:
