@@ -5,6 +5,7 @@ from importlib import import_module
 _HOMES: dict[str, str] = {
     name: home
     for home, names in {
+        "llmtest.testing": ("AsyncSimulationTestCase", "Simulation", "SimulationTestCase", "unordered"),
         "llmtest.types": (
             "Attempt",
             "ChatMessage",

@@ -1,1 +1,177 @@
-"""The pytest plugin: hooks, fixtures and markers."""
+"""Hooks, fixtures and options for pytest; bodies import, so that a run without llmtest's fixtures pays nothing.
+
+The world of a test is started in `pytest_runtest_setup`, before pytest-asyncio and the anyio plugin make their event
+loops, so that these loops are virtual; it is stopped after every fixture of the test has been torn down.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from llmtest.testing import Simulation
+    from llmtest.testing._plugin_session import PluginSession
+
+SESSION = pytest.StashKey["PluginSession"]()
+"""What the plugin knows of a run; made on first use."""
+
+FIXTURES = ("llm_sim", "llm_sim_module", "llm_sim_session")
+MARKERS = ("llm_budget", "llm_scenario")
+"""Markers that give a test a world even where no fixture asks for one."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare flags and ini settings; what each means is said once, here."""
+    group = parser.getgroup("llmtest", "LLM simulation (llmtest)")
+    group.addoption("--llmtest-seed", type=int, metavar="N", help="seed of every simulated world (default 0)")
+    group.addoption(
+        "--llmtest-time", metavar="MODE", help="`virtual` (default), or `real` to let waits take their time"
+    )
+    group.addoption(
+        "--llmtest-block-network",
+        action="store_true",
+        default=None,
+        help="refuse live requests in every test, not only in those that use a simulation",
+    )
+    group.addoption("--llmtest-costs", type=int, metavar="N", help="list the N dearest tests at the end")
+    parser.addini("llmtest_seed", "seed of every simulated world", default=None)
+    parser.addini("llmtest_time", "`virtual` or `real`", default=None)
+    parser.addini("llmtest_block_network", "refuse live requests in every test", type="bool", default=False)
+    parser.addini("llmtest_allowed_hosts", "hosts that requests may reach", type="linelist", default=[])
+    parser.addini("llmtest_dummy_keys", "set dummy API keys before collection", type="bool", default=False)
+    parser.addini("llmtest_scenarios", "globs of scenario files to collect as tests", type="args", default=[])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Describe the markers; their text is their signature and one sentence."""
+    for line in (
+        'llm_time(mode): "real" turns virtual time off for this test.',
+        'llm_budget(usd): the test fails if it spends more than usd="0.05" in simulated calls.',
+        "llm_scenario(path, check=False): run the test inside the world of a scenario file, without its load.",
+    ):
+        config.addinivalue_line("markers", line)
+
+
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """Set dummy keys and block the network before any conftest or test module can make a client."""
+    options = early_config.known_args_namespace
+    if early_config.getini("llmtest_dummy_keys"):
+        from llmtest.testing._environment import set_dummy_keys
+
+        set_dummy_keys()
+    if options.llmtest_block_network or early_config.getini("llmtest_block_network"):
+        _session(early_config).block_network(early_config.getini("llmtest_allowed_hosts"))
+
+
+def _session(config: pytest.Config) -> PluginSession:
+    session = config.stash.get(SESSION, None)
+    if session is None:
+        from llmtest.testing._plugin_session import PluginSession
+
+        session = config.stash[SESSION] = PluginSession(config)
+    return session
+
+
+def _wants_world(item: pytest.Item) -> bool:
+    names = getattr(item, "fixturenames", ())
+    return any(name in names for name in FIXTURES) or any(item.get_closest_marker(name) for name in MARKERS)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Start the world of a test that asks for one, before anybody makes an event loop for it."""
+    if _wants_world(item):
+        _session(item.config).arm(item)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Take harness errors out of exception groups, and hold the test to its budget."""
+    session = item.config.stash.get(SESSION, None)
+    if session is None:
+        return (yield)
+    return (yield from session.call(item))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, Any, Any]:
+    """Stop the world after every fixture is gone, and fail the test for what the code under test swallowed."""
+    session = item.config.stash.get(SESSION, None)
+    if session is None and "llmtest.testing._totals" not in sys.modules:
+        return (yield)
+    return (yield from _session(item.config).teardown(item, nextitem))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+    """Remember failures, and add what the simulation can say about them."""
+    report = yield
+    session = item.config.stash.get(SESSION, None)
+    if session is not None:
+        session.reported(item, call, report)
+    return report
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Collect scenario files that the ini setting matches or the command line names."""
+    if file_path.suffix not in {".yaml", ".yml"}:
+        return None
+    globs = parent.config.getini("llmtest_scenarios")
+    if not globs and not parent.session.isinitpath(file_path):
+        return None
+    from llmtest.testing._plugin_scenarios import collect_scenario
+
+    return collect_scenario(file_path, parent, globs)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stop what an interrupted run left behind, and send a worker's counts to its controller."""
+    plugin = session.config.stash.get(SESSION, None)
+    if plugin is not None:
+        plugin.finish()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Let live requests through again, for whoever runs pytest in his own process."""
+    plugin = config.stash.get(SESSION, None)
+    if plugin is not None:
+        plugin.unblock_network()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Add the counts of a worker of pytest-xdist to the controller's."""
+    data = getattr(node, "workeroutput", {}).get("llmtest")
+    if data is not None:
+        _session(node.config).add_worker(data)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print one line of what all simulations came to, and the dearest tests where that was asked for."""
+    plugin = config.stash.get(SESSION, None)
+    if plugin is not None:
+        plugin.summarise(terminalreporter)
+
+
+@pytest.fixture
+def llm_sim(request: pytest.FixtureRequest) -> Simulation:
+    """Give the test a simulated world: providers on a script, virtual time, a trace, and assertions over it."""
+    return _session(request.config).simulation(request)
+
+
+@pytest.fixture(scope="module")
+def llm_sim_module(request: pytest.FixtureRequest) -> Simulation:
+    """Give the tests of a module one simulated world; scripts and trace are reset between tests."""
+    return _session(request.config).simulation(request)
+
+
+@pytest.fixture(scope="session")
+def llm_sim_session(request: pytest.FixtureRequest) -> Simulation:
+    """Give the whole run one simulated world; scripts and trace are reset between tests."""
+    return _session(request.config).simulation(request)

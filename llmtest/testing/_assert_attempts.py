@@ -29,8 +29,9 @@ def check_attempts(
         return
     known = {attempt.provider for attempt in attempts} | {attempt.target for attempt in attempts}
     hint = "" if mine else did_you_mean(target, known)
+    expected = _bounds(exactly, at_least, at_most)
     raise failure(
-        f"assert_attempts: `{target}` received {_requests(len(mine))}, expected {_bounds(exactly, at_least, at_most)}.{hint}",
+        f"assert_attempts: `{target}` received {_requests(len(mine))}, expected {expected}.{hint}",
         trace,
         facts=[attempt.step for attempt in mine],
     )
@@ -55,7 +56,8 @@ def check_retries(
     if wrong is None and (at_least is None or highest >= at_least):
         return
     if wrong is None or wrong == -1:
-        headline = f"assert_retries: no logical call was retried {at_least if exactly is None else exactly} times; the most was {highest}."
+        wanted = at_least if exactly is None else exactly
+        headline = f"assert_retries: no logical call was retried {_times(wanted or 0)}; the most was {highest}."
     else:
         first = calls[wrong][0]
         which = f"logical call {first.call}" if first.call else "the test's one implicit call"

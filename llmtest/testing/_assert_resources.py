@@ -8,7 +8,7 @@ from llmtest.errors import ConfigurationError
 from llmtest.events import Trace
 from llmtest.testing._failure import failure
 
-__all__ = ["check_spend", "check_waited"]
+__all__ = ["check_spend", "check_waited", "usd"]
 
 
 def check_waited(trace: Trace, elapsed: float, *, at_least: float | None = None, at_most: float | None = None) -> None:
@@ -35,7 +35,7 @@ def check_spend(
     __tracebackhide__ = True
     if at_least is None and at_most is None:
         raise ConfigurationError('assert_spend was given no number.\nTo fix: give `at_most="0.05"`, in USD.')
-    least, most = _usd(at_least, "at_least"), _usd(at_most, "at_most")
+    least, most = usd(at_least, "at_least"), usd(at_most, "at_most")
     facts = [_entry(event) for event in trace if getattr(event, "billed", False)]
     if most is not None and spent > most:
         raise failure(f"assert_spend: ${spent} was spent, expected at most ${most}.", trace, facts=facts)
@@ -49,7 +49,7 @@ def _entry(event: object) -> str:
     return f"{event.subject()}  {price}"  # type: ignore[attr-defined]  # only events are billed
 
 
-def _usd(amount: str | Decimal | float | None, name: str) -> Decimal | None:
+def usd(amount: str | Decimal | float | None, name: str) -> Decimal | None:
     """Return an amount as Decimal.
 
     Raises:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from llmtest.errors import AmbiguousCallError
 from llmtest.events import CacheHit, CircuitSkipped, Event, RequestAnswered, RequestReceived
@@ -144,9 +145,12 @@ def calls_of(attempts: Sequence[Seen], assertion: str) -> list[list[Seen]]:
 
 
 def _overlaps(attempts: Sequence[Seen]) -> Iterator[tuple[Seen, Seen]]:
-    for first, second in zip(attempts, attempts[1:], strict=False):
-        if first.ended is None or first.ended > second.began:
-            yield first, second
+    latest: Seen | None = None
+    for attempt in attempts:
+        if latest is not None and (latest.ended is None or latest.ended > attempt.began):
+            yield latest, attempt
+        if latest is None or (latest.ended is not None and (attempt.ended is None or attempt.ended > latest.ended)):
+            latest = attempt
 
 
 def _ambiguous(assertion: str, first: Seen, second: Seen) -> AmbiguousCallError:
@@ -180,7 +184,7 @@ def fallbacks_of(group: Sequence[Seen]) -> list[tuple[Seen, Seen]]:
     """Return the moves of one group from a failed target to another."""
     return [
         (before, after)
-        for before, after in zip(group, group[1:], strict=False)
+        for before, after in pairwise(group)
         if before.failed and (before.provider, before.model) != (after.provider, after.model)
     ]
 

@@ -82,7 +82,7 @@ def test_nothing_made_means_nothing_retried():
     check_retries(traced(), exactly=0)
     with pytest.raises(AssertionError) as caught:
         check_retries(traced(), exactly=1)
-    assert headline(caught) == "assert_retries: no logical call was retried 1 times; the most was 0."
+    assert headline(caught) == "assert_retries: no logical call was retried 1 time; the most was 0."
 
 
 def test_overlapping_unmarked_calls_are_not_guessed():

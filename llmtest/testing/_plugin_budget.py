@@ -1,0 +1,45 @@
+"""`@pytest.mark.llm_budget(usd="0.05")`: the test fails if its simulated calls cost more."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from llmtest.errors import ConfigurationError
+from llmtest.testing._assert_resources import usd
+from llmtest.testing._failure import failure
+
+if TYPE_CHECKING:
+    from llmtest.testing._simulation import Simulation
+
+__all__ = ["check_budget"]
+
+LARGEST = 3
+"""How many of the dearest answers a failure lists."""
+
+
+def check_budget(mark: pytest.Mark, simulation: Simulation) -> None:
+    """Raise AssertionError if the simulated spend is over the marker's limit.
+
+    Raises:
+        UnknownPriceError: An answer has no known price, so the sum is unknown, which is not zero.
+    """
+    __tracebackhide__ = True
+    limit = usd(mark.kwargs.get("usd", mark.args[0] if mark.args else None), "usd")
+    if limit is None:
+        raise ConfigurationError('`llm_budget` needs a limit.\nTo fix: @pytest.mark.llm_budget(usd="0.05")')
+    spent = simulation.costs.total_usd
+    if spent <= limit:
+        return
+    entries = sorted(simulation.costs.entries, key=lambda entry: entry.cost_usd or 0, reverse=True)
+    facts = [
+        f"{entry.provider}/{entry.model}   {entry.usage.input_tokens:,} in   {entry.usage.output_tokens:,} out   "
+        f"${entry.cost_usd}"
+        for entry in entries[:LARGEST]
+    ]
+    raise failure(
+        f'this test spent ${spent} of its ${limit} budget (`@pytest.mark.llm_budget(usd="{limit}")`).',
+        simulation.trace,
+        facts=facts,
+    )

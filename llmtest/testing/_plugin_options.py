@@ -1,0 +1,64 @@
+"""The plugin's settings, and who wins where several speak: flag, then marker, then ini, then the default."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pytest
+
+from llmtest.errors import ConfigurationError
+from llmtest.testing._failure import did_you_mean
+
+__all__ = ["seed_of", "setting", "time_of"]
+
+TIMES = ("virtual", "real")
+
+
+def setting(config: pytest.Config, name: str, *, marker: Any = None, default: Any = None) -> Any:
+    """Return a setting: the flag beats the marker, which beats the ini file, which beats the default."""
+    flag = config.getoption(f"llmtest_{name}", None)
+    if flag is not None:
+        return flag
+    if marker is not None:
+        return marker
+    try:
+        ini = config.getini(f"llmtest_{name}")
+    except (KeyError, ValueError):
+        ini = None  # The setting exists as a flag only.
+    return default if ini is None or ini == "" else ini
+
+
+def seed_of(config: pytest.Config) -> int:
+    """Return the seed of simulated worlds.
+
+    Raises:
+        ConfigurationError: The ini file has no whole number there.
+    """
+    value = setting(config, "seed", default=0)
+    try:
+        return int(value)
+    except ValueError:
+        raise ConfigurationError(
+            f"llmtest_seed = {value}: a seed is a whole number.\nTo fix: llmtest_seed = 7"
+        ) from None
+
+
+def time_of(item: pytest.Item | None, config: pytest.Config) -> Literal["virtual", "real"]:
+    """Return whether a test lives in virtual or in real time.
+
+    Raises:
+        ConfigurationError: The word is neither.
+    """
+    mark = item.get_closest_marker("llm_time") if item is not None else None
+    marked = None
+    if mark is not None:
+        marked = mark.args[0] if mark.args else mark.kwargs.get("mode")
+        if marked is None:
+            raise ConfigurationError('`llm_time` needs a mode.\nTo fix: @pytest.mark.llm_time("real")')
+    value = setting(config, "time", marker=marked, default="virtual")
+    if value not in TIMES:
+        raise ConfigurationError(
+            f"llmtest_time = {value}: there is no such time.{did_you_mean(str(value), TIMES)}\n"
+            "To fix: llmtest_time = virtual, or real."
+        )
+    return "real" if value == "real" else "virtual"

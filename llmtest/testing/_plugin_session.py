@@ -1,0 +1,212 @@
+"""One pytest run as the plugin sees it: which world each test lives in, how it ends, and what it came to."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from llmtest.errors import HarnessError, SimulationStateError
+from llmtest.testing import _totals
+from llmtest.testing._plugin_loops import refuse_wider_loops
+from llmtest.testing._plugin_options import seed_of, time_of
+from llmtest.testing._plugin_summary import Summary
+from llmtest.testing._totals import Totals
+from llmtest.testing._verdict import combined, harness_error_in, is_reported
+
+if TYPE_CHECKING:
+    from llmtest.testing._simulation import Simulation
+
+__all__ = ["PluginSession"]
+
+FIXTURE_NODES: dict[str, type[pytest.Collector]] = {"llm_sim_module": pytest.Module, "llm_sim_session": pytest.Session}
+"""Fixtures that share one world, and the node whose tests share it."""
+
+WORLD = pytest.StashKey["Simulation"]()
+"""The world of a test, on its item; the shared world of a module or a run, on its node."""
+FAILURE = pytest.StashKey[BaseException]()
+"""What a test failed with."""
+
+
+class PluginSession:
+    """The plugin's state in one pytest run."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._summary = Summary()
+        self._shared: list[tuple[pytest.Collector, Simulation]] = []
+        self._guard: ExitStack | None = None
+
+    def arm(self, item: pytest.Item) -> None:
+        """Start the world a test asks for.
+
+        Raises:
+            SimulationStateError: It asks for two, or another one is running, or a loop was made before it.
+        """
+        names = getattr(item, "fixturenames", ())
+        asked = [name for name in ("llm_sim", *FIXTURE_NODES) if name in names]
+        if len(asked) > 1:
+            raise SimulationStateError(
+                f"`{asked[0]}` and `{asked[1]}` cannot be used by one test: a test lives in one simulated world.\n"
+                "To fix: use one of the two."
+            )
+        fixture = asked[0] if asked else "llm_sim"
+        if time_of(item, self._config) == "virtual":
+            refuse_wider_loops(item, fixture)
+        item.stash[WORLD] = self._start(item, fixture)
+        if item.get_closest_marker("llm_scenario"):
+            from llmtest.testing._plugin_scenarios import apply_scenario_marker
+
+            apply_scenario_marker(item, item.stash[WORLD])
+
+    def _start(self, item: pytest.Item, fixture: str) -> Simulation:
+        from llmtest.testing._simulation import Simulation
+
+        node_type = FIXTURE_NODES.get(fixture)
+        node = item.getparent(node_type) if node_type is not None else None
+        if node is not None and WORLD in node.stash:
+            return node.stash[WORLD]
+        time = time_of(item, self._config)
+        simulation = Simulation(seed=seed_of(self._config), time=time, name=fixture)
+        for host in self._config.getini("llmtest_allowed_hosts"):
+            simulation.allow(host)
+        simulation.start()
+        if node is not None:
+            node.stash[WORLD] = simulation
+            self._shared.append((node, simulation))
+        return simulation
+
+    def simulation(self, request: pytest.FixtureRequest) -> Simulation:
+        """Return the world that a fixture hands to its test, started now where the test asked for it only now."""
+        item = request._pyfuncitem  # noqa: SLF001 - a module's fixture has no public way to the test that asks first
+        if WORLD not in item.stash:
+            item.stash[WORLD] = self._start(item, request.fixturename or "llm_sim")
+        world = item.stash[WORLD]
+        if world.name != request.fixturename:
+            raise SimulationStateError(
+                f"`{request.fixturename}` cannot start inside `{world.name}`: a test lives in one simulated world.\n"
+                "To fix: use one of the two."
+            )
+        return world
+
+    def call(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Run the test; a harness error comes out of the group that holds it, and the budget is looked at."""
+        try:
+            result = yield
+        except BaseExceptionGroup as group:
+            found = harness_error_in(group)
+            if found is None or WORLD not in item.stash:
+                raise
+            raise found from None
+        mark = item.get_closest_marker("llm_budget")
+        if mark is not None and WORLD in item.stash:
+            from llmtest.testing._plugin_budget import check_budget
+
+            check_budget(mark, item.stash[WORLD])
+        return result
+
+    def teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, Any, Any]:
+        """Tear down the fixtures inside the world, then end it, and fail the test for what was swallowed."""
+        problem: BaseException | None = None
+        result = None
+        try:
+            result = yield
+        except BaseException as error:  # noqa: BLE001 - raised again below, once the world is gone
+            problem = error
+        simulation = item.stash.get(WORLD, None)
+        if simulation is not None:
+            found = self._end(item, nextitem, simulation, problem)
+            if found is not None:
+                problem = found
+        self._count(item)
+        if problem is not None:
+            raise problem
+        return result
+
+    def _end(
+        self, item: pytest.Item, nextitem: pytest.Item | None, simulation: Simulation, problem: BaseException | None
+    ) -> HarnessError | None:
+        failure = item.stash.get(FAILURE, None)
+        findings = simulation.findings(failed=failure is not None or problem is not None)
+        new = [error for error in findings if not is_reported(error, failure)]
+        shared = any(simulation is world for _, world in self._shared)
+        if shared:
+            simulation.reset()
+            self._end_shared(nextitem)
+        else:
+            simulation.stop()
+        del item.stash[WORLD]
+        if new:
+            return combined(new)
+        return harness_error_in(problem)
+
+    def _end_shared(self, nextitem: pytest.Item | None) -> None:
+        chain = nextitem.listchain() if nextitem is not None else []
+        for node, simulation in tuple(self._shared):
+            if node not in chain:
+                self._shared.remove((node, simulation))
+                del node.stash[WORLD]
+                simulation.stop()
+
+    def _count(self, item: pytest.Item) -> None:
+        totals = _totals.drain()
+        if totals.simulations:
+            self._summary.add(item.nodeid, totals)
+            item.user_properties += [
+                ("llm_calls", totals.calls),
+                ("llm_cost_usd", str(totals.cost_usd)),
+                ("llm_fallbacks", totals.fallbacks),
+            ]
+
+    def reported(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+        """Remember what a test failed with, and say which steps it left unplayed."""
+        if call.excinfo is None or not report.failed or call.when == "teardown":
+            return
+        item.stash[FAILURE] = call.excinfo.value
+        simulation = item.stash.get(WORLD, None)
+        note = simulation.unused_note() if simulation is not None else None
+        if note:
+            report.sections.append(("llmtest", note))
+
+    def block_network(self, hosts: list[str]) -> None:
+        """Refuse live requests from now on, in every test."""
+        from llmtest.testing._plugin_network import block_network
+
+        self._guard = block_network(hosts)
+
+    def unblock_network(self) -> None:
+        """Let live requests through again."""
+        if self._guard is not None:
+            self._guard.close()
+            self._guard = None
+
+    def finish(self) -> None:
+        """End what an interrupted run left running, and hand a worker's counts over."""
+        from llmtest.testing._simulation import running_simulation
+
+        self._end_shared(None)
+        left = running_simulation()
+        if left is not None and left.name.startswith("llm_sim"):
+            left.stop()
+        self._summary.add("", _totals.drain())
+        output = getattr(self._config, "workeroutput", None)
+        if output is not None:
+            output["llmtest"] = self._summary.as_data()
+
+    def add_worker(self, data: list[Any]) -> None:
+        """Add what a worker of pytest-xdist counted."""
+        self._summary.add_data(data)
+
+    def summarise(self, terminal: Any) -> None:
+        """Print the line that sums everything up."""
+        if hasattr(self._config, "workerinput"):
+            return
+        for line in self._summary.lines(dearest=self._config.getoption("llmtest_costs") or 0):
+            terminal.write_line(line)
+
+    @property
+    def totals(self) -> Totals:
+        """The sum over all tests so far."""
+        return self._summary.totals

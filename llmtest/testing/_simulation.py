@@ -1,0 +1,305 @@
+"""`Simulation`, the object behind the fixture `llm_sim`: one world, one clock, one trace, and its assertions."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
+
+from llmtest import events
+from llmtest.clock import SystemClock, VirtualClock, is_virtual_loop, run_virtual, virtual_time
+from llmtest.costs import CostLedger, Prices
+from llmtest.errors import ConfigurationError, HarnessError, SimulationStateError
+from llmtest.simulation import ProviderHandle, World, guard_sockets, intercept
+from llmtest.testing import _totals
+from llmtest.testing._assertions import Assertions
+from llmtest.testing._environment import dummy_keys
+from llmtest.testing._failure import did_you_mean
+from llmtest.testing._verdict import combined, harness_error_in, is_reported
+
+__all__ = ["Simulation", "running_simulation"]
+
+T = TypeVar("T")
+_running: Simulation | None = None
+_starting = threading.Lock()
+
+
+def running_simulation() -> Simulation | None:
+    """Return the simulation that is running in this process, if any."""
+    return _running
+
+
+class Simulation(Assertions):
+    """A simulated world: providers on a script, a clock that jumps, and a trace of everything.
+
+    While it runs, requests of every `httpx` and `httpx2` client to a known provider are answered by its simulated
+    providers, time is virtual, missing API keys are dummies, and any other connection out of the process is refused.
+
+    Args:
+        seed: Decides every random choice in the world; any integer.
+        strict: Whether steps that were never played fail the simulation at its end.
+        time: `virtual`, or `real` to let waits take their time.
+        prices: Prices to charge by; the published ones by default.
+        name: What errors call it.
+
+    Example:
+        >>> with Simulation() as sim:
+        ...     _ = sim.openai.echoes()
+    """
+
+    def __init__(
+        self,
+        seed: int = 0,
+        strict: bool = True,
+        *,
+        time: Literal["virtual", "real"] = "virtual",
+        prices: Prices | None = None,
+        name: str = "Simulation",
+    ) -> None:
+        if time not in {"virtual", "real"}:
+            raise ConfigurationError(
+                f"time=`{time}` is unknown.{did_you_mean(time, ('virtual', 'real'))}\nTime is `virtual` or `real`."
+            )
+        self.seed = seed
+        self.name = name
+        self._clock = VirtualClock() if time == "virtual" else SystemClock()
+        self._stack: ExitStack | None = None
+        self._counted = False
+        self.trace = events.Trace()
+        self._world = World(self._clock, self.trace, seed, prices, strict)
+        self._started_ns = self._clock.now_ns()
+
+    @property
+    def strict(self) -> bool:
+        """Whether steps that were never played fail the simulation at its end."""
+        return self._world.strict
+
+    @strict.setter
+    def strict(self, value: bool) -> None:
+        self._world.strict = value
+
+    @property
+    def world(self) -> World:
+        """The providers and their shared state."""
+        return self._world
+
+    @property
+    def clock(self) -> Any:
+        """The clock: `.elapsed()` seconds, `.now()`, `.advance(seconds)`, `await .advance_async(seconds)`."""
+        return self._clock
+
+    @property
+    def costs(self) -> CostLedger:
+        """What was spent: `.total_usd`, `.by_provider()`, `.by_model()`, `.entries`."""
+        return self._world.costs
+
+    @property
+    def waited(self) -> float:
+        """Seconds of the simulation's clock since it started, or since its scripts were reset."""
+        return (self._clock.now_ns() - self._started_ns) / 1e9
+
+    @property
+    def openai(self) -> ProviderHandle:
+        """The simulated OpenAI."""
+        return self._world.provider("openai")
+
+    @property
+    def anthropic(self) -> ProviderHandle:
+        """The simulated Anthropic."""
+        return self._world.provider("anthropic")
+
+    @property
+    def azure(self) -> ProviderHandle:
+        """The simulated Azure OpenAI."""
+        return self._world.provider("azure")
+
+    @property
+    def gemini(self) -> ProviderHandle:
+        """The simulated Gemini."""
+        return self._world.provider("gemini")
+
+    @property
+    def ollama(self) -> ProviderHandle:
+        """The simulated Ollama."""
+        return self._world.provider("ollama")
+
+    @property
+    def vllm(self) -> ProviderHandle:
+        """The simulated vLLM."""
+        return self._world.provider("vllm")
+
+    @property
+    def openrouter(self) -> ProviderHandle:
+        """The simulated OpenRouter."""
+        return self._world.provider("openrouter")
+
+    def provider(self, name: str, *, dialect: str | None = None, base_url: str | None = None) -> ProviderHandle:
+        """Return the handle of a simulated provider, made on first use.
+
+        Args:
+            name: Its name in steps, traces and costs.
+            dialect: The API it speaks, where the name does not say: `openai`, `anthropic`.
+            base_url: Where it is reached, where the name does not say; loopback addresses are fine.
+        """
+        return self._world.provider(name, dialect=dialect, base_url=base_url)
+
+    def allow(self, host: str) -> None:
+        """Let requests to a host pass through to whatever handles them: the network, or another mock."""
+        self._world.allow(host)
+
+    @contextmanager
+    def call(self, label: str) -> Iterator[events.LogicalCall]:
+        """Mark what runs inside as one logical call of the code under test.
+
+        Without marks a test is one logical call. Mark calls where several run at once, or where one test makes
+        several, so that retries and fallbacks are counted where they belong.
+
+        Args:
+            label: How the trace calls it.
+        """
+        call = self.trace.next_call(label)
+        start_ns = self._clock.now_ns()
+        token = events.current_call.set(call)
+        outcome = "ok"
+        self.trace.append(events.CallStarted(start_ns, call.id, label))
+        try:
+            yield call
+        except BaseException as error:
+            outcome = "cancelled" if type(error).__name__ == "CancelledError" else type(error).__name__
+            raise
+        finally:
+            events.current_call.reset(token)
+            self.trace.append(events.CallEnded(self._clock.now_ns(), call.id, label, outcome, None, None, start_ns))
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the virtual loop and return its result; `asyncio.run` inside the `with` does the same.
+
+        Raises:
+            SimulationStateError: The simulation is not running.
+        """
+        if self._stack is None:
+            coroutine.close()
+            raise SimulationStateError(
+                f"`{self.name}` is not running, so nothing would answer this coroutine's requests.\n"
+                "To fix: call `sim.run(...)` inside `with Simulation() as sim:`."
+            )
+        if isinstance(self._clock, SystemClock):
+            return asyncio.run(coroutine)
+        return run_virtual(coroutine, self._clock)
+
+    def start(self) -> None:
+        """Begin to answer requests and to keep time.
+
+        Raises:
+            SimulationStateError: Another simulation is running, or an event loop that keeps real time is.
+        """
+        _claim(self)
+        stack = ExitStack()
+        try:
+            stack.callback(_release)
+            self._refuse_real_loop()
+            stack.enter_context(dummy_keys())
+            stack.enter_context(events.subscribed(self._record))
+            if isinstance(self._clock, VirtualClock):
+                stack.enter_context(
+                    virtual_time(
+                        self._clock,
+                        seed=self.seed,
+                        label=f"`{self.name}`",
+                        on_real_io=self._note_real_io,
+                        on_error=self._world.record_harness_error,
+                    )
+                )
+            stack.enter_context(intercept(self._world))
+            stack.enter_context(guard_sockets(self._world))
+        except BaseException:
+            stack.close()
+            raise
+        self._stack = stack
+        self._counted = False
+
+    def stop(self) -> None:
+        """Take everything away again; harmless where the simulation does not run."""
+        stack, self._stack = self._stack, None
+        if stack is not None:
+            stack.close()
+            self._count()
+
+    def reset(self) -> None:
+        """Forget scripts, requests, trace and costs, as between two tests; the clock goes on."""
+        self._count()
+        self._world.reset()
+        self.trace = self._world.trace = events.Trace()
+        self._started_ns = self._clock.now_ns()
+
+    def _count(self) -> None:
+        if not self._counted or len(self.trace):
+            _totals.finished.append(_totals.totals_of(self.trace, self.costs))
+        self._counted = True
+
+    def _record(self, event: events.Event) -> None:
+        self.trace.append(event)
+
+    def _note_real_io(self, peer: str) -> None:
+        self.trace.append(events.RealIoObserved(self._clock.now_ns(), 0, peer))
+
+    def _refuse_real_loop(self) -> None:
+        loop = asyncio._get_running_loop()  # noqa: SLF001 - the public name raises where there is no loop
+        if loop is not None and isinstance(self._clock, VirtualClock) and not is_virtual_loop(loop):
+            raise SimulationStateError(
+                f"`{self.name}` cannot start inside a running event loop: that loop was made before it and keeps real "
+                "time.\nTo fix: enter it in synchronous code and run the coroutine with `sim.run(...)` or "
+                "`asyncio.run(...)`, or use the fixture `llm_sim`."
+            )
+
+    def findings(self, *, failed: bool = False) -> list[HarnessError]:
+        """Return what is wrong with the test: recorded harness errors, else steps that were never played.
+
+        Args:
+            failed: Whether the test has failed already; unused steps are then its consequence, not a finding.
+        """
+        recorded = list(self._world.harness_errors)
+        if recorded or failed or not self.strict:
+            return recorded
+        return list(self._world.unused_steps())
+
+    def unused_note(self) -> str | None:
+        """Return which steps were never played, as text beside another failure; None where all were."""
+        unused = self._world.unused_steps() if self.strict else []
+        return "\n\n".join(str(error) for error in unused) or None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+        found = [each for each in self.findings(failed=error is not None) if not is_reported(each, error)]
+        if found:
+            raise combined(found) from None if isinstance(error, HarnessError) else error
+        inside = harness_error_in(error)
+        if inside is not None and inside is not error:
+            raise inside from None
+        if error is not None and (note := self.unused_note()):
+            error.add_note(note)
+
+
+def _claim(simulation: Simulation) -> None:
+    global _running  # noqa: PLW0603 - at most one world at a time, which is what this variable enforces
+    with _starting:
+        if _running is not None:
+            raise SimulationStateError(
+                f"`{simulation.name}` cannot start inside `{_running.name}`: one simulated world runs at a time.\n"
+                "To fix: use one of the two, or end the first before the second begins."
+            )
+        _running = simulation
+
+
+def _release() -> None:
+    global _running  # noqa: PLW0603 - see `_claim`
+    _running = None

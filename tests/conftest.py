@@ -1,0 +1,26 @@
+"""Fixtures shared by the suite."""
+
+from importlib.metadata import version
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+
+def pytest_report_header():
+    """Name the versions of what the suite proves itself against."""
+    names = ("openai", "anthropic", "httpx", "httpx2", "pytest-asyncio", "anyio")
+    return "against " + ", ".join(f"{name} {version(name)}" for name in names)
+
+
+@pytest.fixture
+def run_tests(pytester):
+    """Return a function that runs test code in a pytest of its own, without what this run has configured."""
+
+    def run(code, *arguments, ini="", subprocess=False, **files):
+        pytester.makeini(f"[pytest]\nasyncio_default_fixture_loop_scope = function\n{ini}")
+        pytester.makepyfile(test_it=code, **files)
+        runner = pytester.runpytest_subprocess if subprocess else pytester.runpytest_inprocess
+        return runner("-p", "no:cacheprovider", "-p", "no:looptime", *arguments)
+
+    return run

@@ -1,0 +1,225 @@
+"""Other plugins' event loops: pytest-asyncio, the anyio plugin, and loops that live too long."""
+
+import pytest
+
+ASK = """
+import openai
+from llmtest import faults
+
+async def ask():
+    client = openai.AsyncOpenAI()
+    answer = await client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "Hi"}])
+    return answer.choices[0].message.content
+
+async def story(llm_sim):
+    llm_sim.openai.fails(faults.RateLimited(retry_after=30), times=2).replies("Paris")
+    assert await ask() == "Paris"
+    assert llm_sim.clock.elapsed() == 60.0
+"""
+
+
+def test_pytest_asyncio_strict_mode(run_tests):
+    """A marked coroutine runs on a virtual loop."""
+    result = run_tests(
+        """
+        import pytest
+        from app import story
+
+        @pytest.mark.asyncio
+        async def test_it(llm_sim):
+            await story(llm_sim)
+        """,
+        app=ASK,
+    )
+    result.assert_outcomes(passed=1)
+
+
+def test_pytest_asyncio_auto_mode(run_tests):
+    """In auto mode neither marker nor anything else is needed, and asynchronous fixtures share the virtual loop."""
+    result = run_tests(
+        """
+        import asyncio, pytest
+        from app import ask, story
+
+        @pytest.fixture
+        async def client(llm_sim):
+            await asyncio.sleep(100)
+            yield ask
+            await asyncio.sleep(100)
+
+        async def test_it(llm_sim):
+            await story(llm_sim)
+
+        async def test_fixture(client, llm_sim):
+            assert llm_sim.clock.elapsed() == 100.0
+            llm_sim.openai.replies("Paris")
+            assert await client() == "Paris"
+
+        async def test_without():
+            pass
+        """,
+        ini="asyncio_mode = auto",
+        app=ASK,
+    )
+    result.assert_outcomes(passed=3)
+
+
+def test_the_anyio_plugin(run_tests):
+    """A coroutine under the anyio plugin runs on a virtual loop, its fixtures too."""
+    result = run_tests(
+        """
+        import anyio, pytest
+        from app import ask, story
+
+        pytestmark = pytest.mark.anyio
+
+        @pytest.fixture
+        def anyio_backend():
+            return "asyncio"
+
+        @pytest.fixture
+        async def warm(llm_sim):
+            await anyio.sleep(100)
+            yield
+            await anyio.sleep(100)
+
+        async def test_it(llm_sim):
+            await story(llm_sim)
+
+        async def test_fixture(warm, llm_sim):
+            assert llm_sim.clock.elapsed() == 100.0
+        """,
+        app=ASK,
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_the_trio_backend_is_refused(run_tests):
+    """Virtual time is asyncio's; a test of the trio backend is told so instead of waiting in earnest."""
+    result = run_tests(
+        """
+        import pytest
+
+        @pytest.mark.anyio
+        @pytest.mark.parametrize("anyio_backend", ["trio"])
+        async def test_it(llm_sim):
+            pass
+        """
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E *SimulationStateError: `test_it` runs on trio, whose time is not simulated.",
+            (
+                'E *To fix: let the fixture `anyio_backend` return "asyncio", or mark the test '
+                '`@pytest.mark.llm_time("real")`.'
+            ),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("marker", "ini", "setting"),
+    [
+        pytest.param(
+            '@pytest.mark.asyncio(loop_scope="module")', "", '@pytest.mark.asyncio(loop_scope="module")', id="marker"
+        ),
+        pytest.param(
+            "@pytest.mark.asyncio",
+            "asyncio_default_test_loop_scope = session",
+            "asyncio_default_test_loop_scope = session",
+            id="ini",
+        ),
+    ],
+)
+def test_a_loop_that_outlives_the_simulation_is_refused(run_tests, marker, ini, setting):
+    """A test on a loop of wider scope is told which setting makes it so, and what would fit."""
+    scope = "session" if "session" in setting else "module"
+    result = run_tests(
+        f"""
+        import pytest
+
+        {marker}
+        async def test_it(llm_sim):
+            pass
+        """,
+        ini=ini,
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            (
+                f"E *SimulationStateError: `test_it` runs on a loop of scope `{scope}`, which is made before `llm_sim` and "
+                "keeps real time."
+            ),
+            f"E *The scope comes from: {setting}",
+            (
+                "E *To fix: give it the scope `function`, or use `llm_sim_module` or `llm_sim_session` so that the "
+                "simulation lives as long as the loop."
+            ),
+        ]
+    )
+
+
+def test_a_fixture_on_a_wider_loop_is_refused(run_tests):
+    """An asynchronous fixture on a wider loop is named with its setting."""
+    result = run_tests(
+        """
+        import pytest, pytest_asyncio
+
+        @pytest_asyncio.fixture(loop_scope="module")
+        async def client():
+            return 1
+
+        @pytest.mark.asyncio
+        async def test_it(client, llm_sim):
+            pass
+        """
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E *SimulationStateError: the fixture `client` runs on a loop of scope `module`, *",
+            'E *The scope comes from: @pytest_asyncio.fixture(loop_scope="module")',
+        ]
+    )
+
+
+def test_a_module_s_loop_suits_a_module_s_simulation(run_tests):
+    """Where loop and simulation have one scope, tests share both."""
+    result = run_tests(
+        """
+        import asyncio, pytest
+
+        pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+        async def test_one(llm_sim_module):
+            await asyncio.sleep(100)
+
+        async def test_two(llm_sim_module):
+            await asyncio.sleep(100)
+            assert llm_sim_module.clock.elapsed() == 200.0
+        """
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_a_loop_that_was_there_before_is_refused(run_tests):
+    """A module's simulation that comes after its module's loop cannot make that loop virtual, and says so."""
+    result = run_tests(
+        """
+        import asyncio, pytest
+
+        pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+        async def test_one():
+            pass
+
+        async def test_two(llm_sim_module):
+            await asyncio.sleep(0)
+        """
+    )
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(
+        ["E *: `test_two` runs on a loop that was made before `llm_sim_module` and keeps real time."]
+    )
