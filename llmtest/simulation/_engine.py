@@ -1,0 +1,383 @@
+"""The decision: one request comes in, one `Answer` goes out. No HTTP, no codec, no waiting.
+
+Stages, in this order whatever the order of declaration (design D9): quota, abort, latency, body, stream. In each the
+first match wins, fault rules before the script. What aborts a request (quota, context window, a rule) plays no step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from llmtest import errors, events
+from llmtest.costs import estimate_request_tokens
+from llmtest.simulation._answer import Answer, RequestRecord
+from llmtest.simulation._content import filler
+from llmtest.simulation._fault_rules import FaultRule, Target
+from llmtest.simulation._latency import LatencyModel
+from llmtest.simulation._quota import Quota, Refusal
+from llmtest.simulation._reply import Prepared, Reply, prepare
+from llmtest.simulation._script import Rule, Script
+from llmtest.simulation._texts import broken_callable, unscripted
+from llmtest.simulation.faults import Fault, SlowFirstToken, Timeout
+from llmtest.types import CompletionRequest, CompletionResponse, Usage
+from llmtest.wire import EmbeddingRequest
+
+if TYPE_CHECKING:
+    from llmtest.simulation._world import World
+
+__all__ = ["Arrival", "Engine"]
+
+MOST_CALLS_REMEMBERED = 4096
+"""Logical calls whose attempts are counted at one time; older ones are over."""
+
+
+class Arrival:
+    """A request on its way into the engine.
+
+    `http` tells whether it came in its wire format; then ids and quota headers are made as well.
+    """
+
+    __slots__ = ("api_key", "body", "headers", "http", "method", "model", "operation", "path", "request", "stream")
+
+    def __init__(
+        self,
+        operation: str,
+        request: CompletionRequest | EmbeddingRequest | None,
+        model: str | None,
+        stream: bool,
+        api_key: str | None = None,
+        *,
+        method: str = "",
+        path: str = "",
+        headers: dict[str, str] | None = None,
+        body: bytes = b"",
+    ) -> None:
+        self.operation = operation
+        self.request = request
+        self.model = model
+        self.stream = stream
+        self.api_key = api_key
+        self.method = method
+        self.path = path
+        self.headers = headers
+        self.body = body
+        self.http = headers is not None
+
+
+class Engine:
+    """Everything one simulated provider knows, and how it decides.
+
+    Args:
+        world: Clock, trace, seed, prices and account.
+        name: Name of the provider.
+    """
+
+    def __init__(self, world: World, name: str) -> None:
+        self.world = world
+        self.name = name
+        self.script = Script()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget script, faults, quotas, latency and every request."""
+        self.script.clear()
+        self.quota: Quota | None = None
+        self.latency: LatencyModel | None = None
+        self.window: int | None = None
+        self.rules: list[FaultRule] = []
+        self.records: list[RequestRecord] = []
+        self.received = 0
+        self._attempts: dict[int, int] = {}
+
+    def open(self, arrival: Arrival) -> Answer:
+        """Number a request and note that it came."""
+        world = self.world
+        call = events.current_call.get()
+        call_id = 0 if call is None else call.id
+        with world.lock:
+            self.received += 1
+            now = world.clock.now_ns()
+            exchange = world.trace.next_exchange()
+            answer = Answer(self.received, exchange, call_id, now, arrival.operation, arrival.model, arrival.stream)
+            if world.keep_requests:
+                answer.record = RequestRecord(
+                    self.received,
+                    arrival.operation,
+                    arrival.request,
+                    arrival.model,
+                    arrival.stream,
+                    now,
+                    arrival.method,
+                    arrival.path,
+                    arrival.headers or {},
+                    arrival.body,
+                )
+                self.records.append(answer.record)
+            world.trace.append(
+                events.RequestReceived(
+                    now, call_id, exchange, self.name, arrival.model, arrival.operation, arrival.stream
+                )
+            )
+        return answer
+
+    def decide(self, arrival: Arrival) -> Answer:
+        """Decide about a request of any kind.
+
+        Raises:
+            HarnessError: The script has no answer, or a function of it is broken; recorded already.
+        """
+        answer = self.open(arrival)
+        request = arrival.request
+        tokens = estimate_request_tokens(request) if isinstance(request, CompletionRequest) else 0
+        key: tuple[object, ...] = ()
+        with self.world.lock:
+            if self.rules or self.latency is not None:
+                key = self._draw_key(answer)
+            if self._is_aborted(arrival, answer, tokens, key) or arrival.operation != "chat":
+                return answer
+            assert isinstance(request, CompletionRequest)
+            rule = self._select(request, arrival)
+            step = None if rule is None else rule.take(answer.number)
+        if rule is None:
+            raise self._unscripted(arrival, answer)
+        content: Any = rule.default if step is None else step.content
+        prepared, fault = self._resolve(content, rule, request, answer)
+        if fault is not None:
+            self._apply(fault, answer)
+        if answer.error is None and answer.failure is None:
+            self._say(prepared, arrival, answer, tokens, key)
+        return answer
+
+    def _draw_key(self, answer: Answer) -> tuple[object, ...]:
+        """Name this request for the dice: by call and attempt where the call is known, else by its number."""
+        if not answer.call:
+            return ("", answer.number)
+        attempts = self._attempts
+        attempt = attempts.pop(answer.call, 0) + 1
+        attempts[answer.call] = attempt
+        if len(attempts) > MOST_CALLS_REMEMBERED:
+            del attempts[next(iter(attempts))]
+        return (answer.call, attempt)
+
+    def _is_aborted(self, arrival: Arrival, answer: Answer, tokens: int, key: tuple[object, ...]) -> bool:
+        request = arrival.request
+        limit = request.max_tokens if isinstance(request, CompletionRequest) else None
+        if self.quota is not None:
+            refusal = self.quota.admit(tokens + (limit or 0), answer.start_ns)
+            if arrival.http:
+                answer.limits = self.quota.state(answer.start_ns)
+            if refusal is not None:
+                answer.error = rate_limited(refusal, arrival.model)
+                return True
+        if self.window is not None and arrival.operation == "chat" and tokens + (limit or 0) > self.window:
+            error = errors.ContextLengthExceededError("", model=arrival.model, status=400)
+            error.requested_tokens = tokens + (limit or 0)
+            error.max_tokens = self.window
+            answer.error = error
+            return True
+        if self.rules:
+            self._strike(arrival, answer, key)
+        return answer.error is not None or answer.failure is not None
+
+    def _strike(self, arrival: Arrival, answer: Answer, key: tuple[object, ...]) -> None:
+        """Let fault rules strike, the first of each stage; an abort leaves nothing for the others to strike at."""
+        request = arrival.request
+        prompts = [message.text for message in request.messages] if isinstance(request, CompletionRequest) else []
+        target = Target(self.name, arrival.model, arrival.operation, arrival.stream, arrival.api_key, prompts)
+        seed, now = self.world.seed, answer.start_ns
+        struck: dict[str, FaultRule] = {}
+        for rule in self.rules:
+            if rule.strikes(target, now, seed, key):
+                struck.setdefault(rule.fault.stage, rule)
+        if not struck:
+            return
+        aborting = struck.get("abort")
+        for rule in [aborting] if aborting is not None else struck.values():
+            rule.fired += 1
+            self.world.trace.append(events.FaultFired(now, answer.call, rule.name, self.name, answer.exchange))
+            self._apply(rule.fault, answer)
+
+    def _apply(self, fault: Fault, answer: Answer) -> None:
+        stage = fault.stage
+        if stage == "body" or stage == "stream":
+            if answer.body_fault is not None or answer.stream_fault is not None:
+                return
+            if stage == "body":
+                answer.body_fault = fault
+            else:
+                answer.stream_fault = fault
+        elif isinstance(fault, SlowFirstToken):
+            if answer.slow_ns:
+                return
+            answer.slow_ns = round(fault.seconds * 1e9)
+        elif isinstance(fault, Timeout) and fault.phase == "first_token" and answer.stream:
+            answer.silent = True
+        else:
+            answer.error = fault.error(answer.model)
+            answer.failure = fault.failure()
+        answer.fault = fault.name if answer.fault is None else answer.fault
+
+    def _select(self, request: CompletionRequest, arrival: Arrival) -> Rule | None:
+        script = self.script
+        if len(script.rules) == 1:
+            return script.base if script.base.has_something_left else None
+        try:
+            return script.select(request, arrival.model, arrival.api_key)
+        except Exception as error:  # noqa: BLE001 - whatever a test's predicate raises is the test's mistake
+            raise self.world.record_harness_error(broken_callable(self.name, "predicate", error)) from error
+
+    def _resolve(
+        self, content: Any, rule: Rule, request: CompletionRequest, answer: Answer
+    ) -> tuple[Prepared | None, Fault | None]:
+        """Turn the content of a step into an answer, a fault, or a fault with an answer to break."""
+        if content.__class__ is Prepared:
+            return content, None
+        if not isinstance(content, Fault):
+            content = self._called(content, request, answer)
+        if not isinstance(content, Fault):
+            return prepare(content), None
+        if content.stage == "abort" and not (isinstance(content, Timeout) and content.phase == "first_token"):
+            return None, content
+        default: Callable[[CompletionRequest], str] | None = rule.default or self.script.base.default
+        if default is not None:
+            return prepare(default(request)), content
+        return prepare(filler(getattr(content, "after_chunks", 0) + 4)), content
+
+    def _called(self, function: Callable[[CompletionRequest], Any], request: CompletionRequest, answer: Answer) -> Any:
+        try:
+            result = function(request)
+        except Exception as error:  # noqa: BLE001 - whatever a test's function raises is the test's mistake
+            self._note(answer, "harness_error")
+            raise self.world.record_harness_error(broken_callable(self.name, "reply", error)) from error
+        if isinstance(result, str | Reply | Fault):
+            return result
+        if asyncio.iscoroutine(result):
+            result.close()
+        mistake = TypeError(f"it returned {type(result).__name__}, not a str, a Reply or a fault")
+        self._note(answer, "harness_error")
+        raise self.world.record_harness_error(broken_callable(self.name, "reply", mistake))
+
+    def _say(
+        self, prepared: Prepared | None, arrival: Arrival, answer: Answer, tokens: int, key: tuple[object, ...]
+    ) -> None:
+        """Fill in the response, what it bills and when it comes."""
+        assert prepared is not None
+        usage = prepared.usage
+        if usage is None:
+            usage = Usage(tokens, prepared.output_tokens, 0, 0, prepared.reasoning_tokens)
+        parts = prepared.parts
+        number = answer.exchange
+        if prepared.needs_ids:
+            make_id, base = self.world.codec(self.name).tool_call_id, self.world.number(number) << 16
+            parts = prepared.with_ids(lambda index: make_id(base + index))
+        answer.response = CompletionResponse(
+            parts=parts,
+            finish_reason=prepared.finish_reason,
+            usage=usage,
+            model=arrival.model,
+            id=None if arrival.http else f"sim-{number}",
+            provider=self.name,
+        )
+        answer.chunks = prepared.chunks
+        answer.headers = prepared.headers
+        latency = self.latency if prepared.latency is None else prepared.latency
+        if latency is not None:
+            if not key:
+                key = ("reply", answer.number)
+            answer.head_ns, answer.body_ns = latency.draw_ns(
+                usage.output_tokens, self.world.seed, "latency", self.name, *key
+            )
+        quota = self.quota
+        if quota is not None:
+            request = arrival.request
+            admitted = (request.max_tokens or 0) if isinstance(request, CompletionRequest) else 0
+            if usage.output_tokens > admitted:
+                with self.world.lock:
+                    quota.settle(usage.output_tokens - admitted)
+
+    def _unscripted(self, arrival: Arrival, answer: Answer) -> errors.HarnessError:
+        self._note(answer, "unscripted")
+        error = unscripted(
+            self.script,
+            provider=self.name,
+            method=arrival.method or "direct",
+            path=arrival.path or "call",
+            model=arrival.model,
+            stream=arrival.stream,
+            request_number=answer.number,
+        )
+        return self.world.record_harness_error(error)
+
+    def _note(self, answer: Answer, outcome: str) -> None:
+        if answer.record is not None:
+            answer.record.outcome = outcome
+
+    def finish(self, answer: Answer, outcome: str) -> None:
+        """Note what came of a request, and charge for it."""
+        world = self.world
+        usage = billed_usage(answer, outcome)
+        cost: Decimal | None = None
+        now = world.clock.now_ns()
+        if usage is not None:
+            cost = world.prices.cost(self.name, answer.model, usage)
+            world.costs.record(self.name, answer.model, usage, cost, at_ns=now, call=answer.call)
+        record = answer.record
+        if record is not None:
+            record.outcome = outcome
+            record.usage = usage
+            record.cost_usd = cost
+        error = answer.error
+        event = events.RequestAnswered(
+            now,
+            answer.call,
+            answer.exchange,
+            self.name,
+            answer.model,
+            outcome,
+            answer.start_ns,
+            usage,
+            usage is not None,
+            cost,
+            None if error is None else error.retry_after,
+            answer.fault,
+            answer.operation,
+        )
+        with world.lock:
+            world.trace.append(event)
+
+
+def rate_limited(refusal: Refusal, model: str | None) -> errors.RateLimitedError:
+    """Make the error of a reached quota; its `retry_after` is the true wait."""
+    wait = None if refusal.wait_ns is None else refusal.wait_ns / 1e9
+    error = errors.RateLimitedError("", model=model, status=429, code="rate_limit_exceeded", retry_after=wait)
+    error.limit_kind = refusal.kind
+    return error
+
+
+def billed_usage(answer: Answer, outcome: str) -> Usage | None:
+    """Return what the provider charges for: a failed request can be billed, a refused one never is.
+
+    A provider that was still answering when the client gave up has done the work; of a stream that broke off, what was
+    delivered is billed. Gateway pages and empty bodies were never generated.
+    """
+    response = answer.response
+    if response is None or answer.error is not None or answer.failure is not None or answer.silent:
+        return None
+    fault = answer.body_fault
+    if fault is not None and fault.name != "malformed_body":
+        return None
+    usage = response.usage
+    if outcome == "200" or not answer.stream or answer.pieces <= 0 or answer.delivered >= answer.pieces:
+        return usage
+    output = -(-usage.output_tokens * answer.delivered // answer.pieces)
+    return Usage(
+        usage.input_tokens,
+        output,
+        usage.cache_read_tokens,
+        usage.cache_write_tokens,
+        min(usage.reasoning_tokens, output),
+        usage.source,
+    )

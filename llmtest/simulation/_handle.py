@@ -1,0 +1,335 @@
+"""The handle of one simulated provider, and the rule handles that `when` makes: what a test writes its script with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from llmtest.errors import ConfigurationError
+from llmtest.simulation._answer import Answer, RequestRecord
+from llmtest.simulation._callsite import declaration_site
+from llmtest.simulation._content import echo, generator
+from llmtest.simulation._direct import DirectProvider
+from llmtest.simulation._engine import Arrival, Engine
+from llmtest.simulation._http import receive
+from llmtest.simulation._latency import LatencyModel, Seconds, as_latency
+from llmtest.simulation._matching import criteria
+from llmtest.simulation._plan import Exchange, Plan
+from llmtest.simulation._quota import Quota
+from llmtest.simulation._reply import Answerable, Reply, as_arguments, prepare
+from llmtest.simulation._script import Content, Rule, UnusedStep
+from llmtest.simulation.faults import Fault
+from llmtest.types import CompletionRequest, ToolCall
+
+if TYPE_CHECKING:
+    from llmtest.simulation._world import World
+
+__all__ = ["ProviderHandle", "RuleHandle"]
+
+LABEL_LENGTH = 40
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= LABEL_LENGTH else text[: LABEL_LENGTH - 3] + "...")
+
+
+def _label(reply: Any) -> str:
+    """Return a step as error texts show it."""
+    if isinstance(reply, str):
+        return f"replies({_shown(reply)})"
+    if isinstance(reply, Reply):
+        if reply.tool_calls:
+            names = ", ".join(_shown(call.name) for call in reply.tool_calls)
+            return f"calls_tool({names})" if len(reply.tool_calls) == 1 else f"calls_tools({names})"
+        return f"replies(Reply({_shown(reply.text or '')}))"
+    return f"replies({getattr(reply, '__name__', type(reply).__name__)})"
+
+
+class RuleHandle:
+    """Writes the script for the requests that a rule is for.
+
+    Every method returns the handle it was called on, so that steps chain; `when` returns a handle of its own.
+    """
+
+    def __init__(self, engine: Engine, rule: Rule) -> None:
+        self._engine = engine
+        self._rule = rule
+
+    def replies(self, *replies: Answerable, times: int | None = 1, optional: bool = False) -> Self:
+        """Answer the next requests, one each.
+
+        Args:
+            replies: Texts, `Reply` objects, or functions of the request that return either, or a fault.
+            times: How often the whole row is played: `replies(a, b, times=2)` answers a, b, a, b. 1 or more; None
+                plays the row once and repeats its last answer for ever.
+            optional: Whether the test may end without these steps.
+
+        Raises:
+            ConfigurationError: Nothing to reply with, a wrong type, `times` below 1, or a step that is never reached.
+        """
+        if not replies:
+            raise ConfigurationError('replies() needs at least one reply.\n\nTo fix: replies("Paris")')
+        steps: list[tuple[Content, str]] = []
+        for reply in replies:
+            if isinstance(reply, str | Reply):
+                steps.append((prepare(reply), _label(reply)))
+            elif callable(reply) and not isinstance(reply, Fault | type):
+                steps.append((reply, _label(reply)))
+            else:
+                hint = "fails(...)" if isinstance(reply, Fault) else 'replies("Paris")'
+                raise ConfigurationError(
+                    f"replies() takes texts, Reply objects and functions, got {reply!r}.\n\nTo fix: {hint}"
+                )
+        return self._add(steps, times=times, optional=optional)
+
+    def calls_tool(
+        self,
+        name: str,
+        arguments: Mapping[str, Any] | str | None = None,
+        times: int | None = 1,
+        *,
+        optional: bool = False,
+    ) -> Self:
+        """Answer the next request with one tool call.
+
+        Args:
+            name: Name of the tool.
+            arguments: A mapping, or JSON text that goes out as it is, malformed text included.
+            times: How often; 1 or more, None: for ever.
+            optional: Whether the test may end without this step.
+        """
+        reply = Reply(tool_calls=(ToolCall("", name, as_arguments({} if arguments is None else arguments)),))
+        return self._add([(prepare(reply), _label(reply))], times=times, optional=optional)
+
+    def calls_tools(
+        self, *calls: ToolCall, text: str | None = None, times: int | None = 1, optional: bool = False
+    ) -> Self:
+        """Answer the next request with several tool calls.
+
+        Args:
+            calls: The calls; an empty id gets one in the provider's form.
+            text: What is said beside them.
+            times: How often; 1 or more, None: for ever.
+            optional: Whether the test may end without this step.
+
+        Raises:
+            ConfigurationError: No call is given.
+        """
+        if not calls:
+            raise ConfigurationError(
+                'calls_tools() needs at least one call.\n\nTo fix: calls_tools(ToolCall("", "search", \'{"q": "x"}\'))'
+            )
+        reply = Reply(text, tool_calls=calls)
+        return self._add([(prepare(reply), _label(reply))], times=times, optional=optional)
+
+    def fails(self, fault: Fault, times: int | None = 1, *, optional: bool = False) -> Self:
+        """Let the next requests fail.
+
+        A fault that lets an answer begin (`SlowFirstToken`, the stream faults, `MalformedBody`) breaks the default of
+        the handle (`echoes`, `generates`), else filler text.
+
+        Args:
+            fault: What happens, from `llmtest.faults`.
+            times: How often; 1 or more, None: for ever.
+            optional: Whether the test may end without this step.
+
+        Raises:
+            ConfigurationError: Not a fault, `times` below 1, or a step that is never reached.
+        """
+        if not isinstance(fault, Fault):
+            name = fault.__name__ if isinstance(fault, type) else repr(fault)
+            hint = f"{name}()" if isinstance(fault, type) else "RateLimited(retry_after=30)"
+            raise ConfigurationError(
+                f"fails() takes a fault of llmtest.faults, got {name}.\n\nTo fix: fails(faults.{hint})"
+            )
+        return self._add([(fault, str(fault))], times=times, optional=optional)
+
+    def _add(self, steps: list[tuple[Content, str]], *, times: int | None, optional: bool) -> Self:
+        engine = self._engine
+        with engine.world.lock:
+            engine.script.add_steps(self._rule, steps, times=times, optional=optional, site=declaration_site())
+        return self
+
+    def when(
+        self,
+        prompt_contains: str | None = None,
+        *,
+        model: str | None = None,
+        turn: int | None = None,
+        tool_result_contains: str | None = None,
+        api_key: str | None = None,
+        predicate: Callable[[CompletionRequest], bool] | None = None,
+    ) -> RuleHandle:
+        """Return a handle for the requests that meet all conditions; this handle stays as it is.
+
+        Of all matching rules that have something left the most specific answers, the one with most conditions; ties in
+        order of declaration. Matching looks at the request alone, never at what came before.
+
+        Args:
+            prompt_contains: Text in any user or system message.
+            model: Model that is asked for; `gpt-4*` works too.
+            turn: 1 plus the number of assistant messages in the request; 1 or more.
+            tool_result_contains: Text in any tool result.
+            api_key: The key that came with the request.
+            predicate: A function of the request that returns a bool.
+
+        Raises:
+            ConfigurationError: No condition is given, or `turn` is below 1.
+        """
+        engine = self._engine
+        conditions = criteria(
+            self._rule.criteria, prompt_contains, model, turn, tool_result_contains, api_key, predicate
+        )
+        with engine.world.lock:
+            return RuleHandle(engine, engine.script.add_rule(conditions))
+
+    def echoes(self) -> Self:
+        """Answer with the last user message, where no step is left."""
+        self._rule.default = echo
+        return self
+
+    def generates(self, seed: int | None = None, words: int = 40) -> Self:
+        """Answer with generated text, where no step is left: the same prompt gets the same text.
+
+        Args:
+            seed: Seed of the text; the world's by default.
+            words: How many words; 1 or more.
+
+        Raises:
+            ConfigurationError: `words` is below 1.
+        """
+        self._rule.default = generator(self._engine.world.seed if seed is None else seed, words)
+        return self
+
+
+class ProviderHandle(RuleHandle):
+    """One simulated provider: its script, its quotas, its latency, and what it saw.
+
+    Made by a world; `llm_sim.openai` is one.
+    """
+
+    def __init__(self, world: World, name: str, dialect: str) -> None:
+        engine = Engine(world, name)
+        super().__init__(engine, engine.script.base)
+        self.name = name
+        self.dialect = dialect
+        self._world = world
+
+    def __repr__(self) -> str:
+        return f"<simulated provider `{self.name}`: {self._engine.received} requests>"
+
+    def limits(self, rpm: int | None = None, tpm: int | None = None) -> Self:
+        """Set real quotas, full from now on: token buckets, refilled all the time.
+
+        A request over a quota gets the provider's 429, with the true wait in `Retry-After`. Admission counts the
+        prompt and `max_tokens`; an answer longer than that is charged when it is given.
+
+        Args:
+            rpm: Requests a minute; 1 or more, None: no limit.
+            tpm: Tokens a minute; 1 or more, None: no limit.
+
+        Raises:
+            ConfigurationError: Neither is given, or one is below 1.
+        """
+        self._engine.quota = Quota(rpm, tpm, self._world.clock.now_ns())
+        return self
+
+    def latency(
+        self,
+        total: Seconds | LatencyModel | None = None,
+        *,
+        ttft: Seconds | None = None,
+        tokens_per_second: Seconds | None = None,
+    ) -> Self:
+        """Set how long answers take; either the total, or its parts. The default is no time at all.
+
+        Args:
+            total: Seconds until a whole answer, 0 or more, or a distribution (`Uniform`, `Lognormal`, `Gamma`).
+            ttft: Seconds until the first token.
+            tokens_per_second: How fast the rest follows; above 0.
+
+        Raises:
+            ConfigurationError: Total and parts are mixed, or a number is out of its range.
+
+        Example:
+            >>> sim.openai.latency(ttft=Lognormal(median=0.4, p99=2.0), tokens_per_second=80)  # doctest: +SKIP
+        """
+        self._engine.latency = as_latency(total, ttft=ttft, tokens_per_second=tokens_per_second)
+        return self
+
+    def context_window(self, tokens: int) -> Self:
+        """Set how many tokens prompt and `max_tokens` may have together; more is answered by the genuine 400.
+
+        Args:
+            tokens: 1 or more.
+
+        Raises:
+            ConfigurationError: Below 1.
+        """
+        if tokens < 1:
+            raise ConfigurationError(
+                f"context_window: tokens must be 1 or more, got {tokens}.\n\nTo fix: context_window(128_000)"
+            )
+        self._engine.window = tokens
+        return self
+
+    def at(self, base_url: str) -> Self:
+        """Answer at one more base URL, loopback included: `llm_sim.vllm.at("http://localhost:8000")`.
+
+        Raises:
+            ConfigurationError: Not an http or https URL.
+        """
+        self._world.register(self, base_url)
+        return self
+
+    @property
+    def requests(self) -> tuple[RequestRecord, ...]:
+        """What the provider saw, in order of arrival."""
+        return tuple(self._engine.records)
+
+    @property
+    def received(self) -> int:
+        """How many requests came."""
+        return self._engine.received
+
+    def as_provider(self, model: str | None = None, *, tokens_per_event: int = 16) -> DirectProvider:
+        """Return this simulated provider as a provider of our own layer, reached directly, without HTTP.
+
+        Script, faults, quotas, latency and log are the same; only the wire is left out, which makes it fast.
+
+        Args:
+            model: Model to ask for where a request names none.
+            tokens_per_event: How much of a stream comes in one event, in tokens; 1 or more. The first event always
+                carries one piece, so that the time to the first token is exact.
+        """
+        return DirectProvider(self._engine, self._world.codec(self.name), model, tokens_per_event)
+
+    def receive(self, exchange: Exchange) -> Plan:
+        """Decide what to do with a request in the wire format of this provider.
+
+        Raises:
+            HarnessError: The script has no answer, or nobody speaks the format; recorded already.
+        """
+        return receive(self._engine, self.dialect, exchange)
+
+    def decide(self, arrival: Arrival) -> Answer:
+        """Decide about a request that came by another way than HTTP; `finish` must follow."""
+        return self._engine.decide(arrival)
+
+    def finish(self, answer: Answer, outcome: str) -> None:
+        """Note what came of a decision."""
+        self._engine.finish(answer, outcome)
+
+    @property
+    def engine(self) -> Engine:
+        """The decisions behind this handle."""
+        return self._engine
+
+    def unused_steps(self) -> list[UnusedStep]:
+        """Return the steps that had to be played and were not."""
+        return self._engine.script.unused(self.name)
+
+    def reset(self) -> None:
+        """Forget script, faults, quotas, latency and requests. Rule handles made before are dead."""
+        self._engine.reset()
+        self._rule = self._engine.script.base

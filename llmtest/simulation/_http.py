@@ -1,0 +1,99 @@
+"""A request in its wire format comes in, a `Plan` goes out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llmtest.simulation._answer import Answer
+from llmtest.simulation._engine import Arrival, Engine
+from llmtest.simulation._plan import Chunk, Exchange, Head, Plan, Step
+from llmtest.simulation._registry import dialect_of
+from llmtest.simulation._render import render
+from llmtest.simulation._services import serve
+from llmtest.simulation._texts import unavailable_dialect, unknown_endpoint
+from llmtest.types import CompletionRequest
+from llmtest.wire import DIALECTS, Codec, ResponseMeta, WireCall, WireFormatError, codec_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["plan_of", "receive"]
+
+
+def receive(engine: Engine, dialect: str, exchange: Exchange) -> Plan:
+    """Decide what to do with a request.
+
+    Raises:
+        HarnessError: The script has no answer, or nobody speaks the format; recorded already.
+    """
+    world = engine.world
+    method, path = exchange.method, exchange.path
+    spoken = dialect_of(dialect, path)
+    if spoken is None:
+        error = unavailable_dialect(engine.name, exchange.host, method, path, DIALECTS)
+        raise world.record_harness_error(error)
+    codec = codec_for(spoken)
+    try:
+        call = codec.decode_call(method, path, exchange.query, exchange.headers, exchange.body)
+    except WireFormatError as refused:
+        if refused.error.status in {404, 405}:
+            error = unknown_endpoint(engine.name, exchange.host, method, path, spoken)
+            raise world.record_harness_error(error) from None
+        call = WireCall("chat")
+        answer = engine.open(_arrival(call, exchange))
+        answer.error = refused.error
+    else:
+        answer = engine.decide(_arrival(call, exchange))
+    return plan_of(engine, answer, call, codec)
+
+
+def _arrival(call: WireCall, exchange: Exchange) -> Arrival:
+    return Arrival(
+        call.operation,
+        call.request,
+        call.model,
+        call.stream,
+        call.api_key,
+        method=exchange.method,
+        path=exchange.path,
+        headers=exchange.headers,
+        body=exchange.body,
+    )
+
+
+def plan_of(engine: Engine, answer: Answer, call: WireCall, codec: Codec) -> Plan:
+    """Render an answer as a plan, whose end is noted by the engine."""
+    meta = meta_of(engine, answer, call, codec)
+    steps: Iterable[Step]
+    if call.operation == "chat" or answer.error is not None or answer.failure is not None:
+        steps, outcome = render(answer, call, codec, meta)
+    else:
+        body = serve(engine, answer, call, codec, meta)
+        steps, outcome = (Head(200, codec.response_headers(meta)), Chunk(body)), "200"
+
+    def on_end(ended: str) -> None:
+        # A client's limit that ends a stalled stream is this provider's stall; only the fault knows that.
+        own = ended in {"timeout", "stalled"} and outcome in {"timeout", "stalled"}
+        engine.finish(answer, outcome if own else ended)
+
+    return Plan(steps, outcome, on_end)
+
+
+def meta_of(engine: Engine, answer: Answer, call: WireCall, codec: Codec) -> ResponseMeta:
+    """Return what surrounds an answer: ids from the world's seed, the world's time, the quotas."""
+    world = engine.world
+    number = world.number(answer.exchange)
+    now = world.clock.now()
+    request = call.request
+    return ResponseMeta(
+        id=codec.response_id(number),
+        created_s=int(now.timestamp()),
+        request_id=codec.request_id(number),
+        model=answer.model,
+        limits=answer.limits,
+        now=now,
+        processing_ms=(answer.head_ns + answer.slow_ns) // 1_000_000
+        if isinstance(request, CompletionRequest)
+        else None,
+        api_key=call.api_key or "",
+    )

@@ -1,0 +1,141 @@
+"""What a simulated provider says: `Reply`, and the same prepared for answering."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field, replace
+from typing import Any
+
+from llmtest.costs import count_tokens
+from llmtest.errors import ConfigurationError
+from llmtest.simulation._latency import LatencyModel, Seconds, as_latency
+from llmtest.simulation.faults import Fault
+from llmtest.types import CompletionRequest, FinishReason, ResponsePart, TextPart, ThinkingPart, ToolCall, Usage
+
+__all__ = ["Answerable", "Prepared", "Reply", "as_arguments", "pieces_of", "prepare"]
+
+TOOL_CALL_TOKENS = 3
+"""Framing of a tool call, on top of its name and arguments."""
+
+_PIECE = re.compile(r"\s*\S+(?:\s+$)?|\s+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One answer of a simulated provider.
+
+    Args:
+        text: What it says; None for nothing.
+        tool_calls: Tools it calls. An empty id gets one in the provider's form; arguments go out as they are written.
+        usage: Tokens it bills; counted from prompt and answer by default.
+        finish_reason: Why it stopped; by default `tool_use` with tool calls, else `stop`.
+        thinking: What it thinks before it answers.
+        chunks: The pieces in which a stream delivers the text, word by word by default. Without `text` they are the
+            text; with it their concatenation must equal it.
+        headers: Headers of this answer, on top of the provider's own.
+        latency: Seconds until this answer, or a distribution, instead of the handle's latency.
+
+    Raises:
+        ConfigurationError: `chunks` do not add up to `text`, the finish reason is unknown, or a latency is negative.
+
+    Example:
+        >>> Reply("Paris", finish_reason="length", usage=Usage(12, 1))  # doctest: +ELLIPSIS
+        Reply(text='Paris', ...)
+    """
+
+    text: str | None = None
+    _: KW_ONLY
+    tool_calls: Sequence[ToolCall] = ()
+    usage: Usage | None = None
+    finish_reason: FinishReason | str | None = None
+    thinking: str | None = None
+    chunks: Sequence[str] | None = None
+    headers: Mapping[str, str] | None = None
+    latency: Seconds | LatencyModel | None = None
+
+    def __post_init__(self) -> None:
+        if self.chunks is not None:
+            joined = "".join(self.chunks)
+            if self.text is None:
+                object.__setattr__(self, "text", joined)
+            elif joined != self.text:
+                raise ConfigurationError(
+                    f"Reply: chunks must add up to the text.\n\n  text:    {self.text!r}\n  chunks:  {joined!r}\n\n"
+                    "To fix: leave `text` out; the chunks are the text"
+                )
+        if self.finish_reason is not None and self.finish_reason not in set(FinishReason):
+            known = ", ".join(FinishReason)
+            raise ConfigurationError(
+                f"Reply: unknown finish_reason {self.finish_reason!r}. Known reasons: {known}.\n\n"
+                'To fix: Reply(text, finish_reason="length")'
+            )
+
+
+Answerable = str | Reply | Callable[[CompletionRequest], Any]
+"""What a script step may be made of: a text, a `Reply`, or a function of the request that returns either or a fault."""
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A reply with everything worked out that does not depend on the request."""
+
+    parts: tuple[ResponsePart, ...]
+    text: str
+    output_tokens: int
+    reasoning_tokens: int
+    finish_reason: FinishReason
+    usage: Usage | None
+    chunks: tuple[str, ...] | None
+    headers: tuple[tuple[str, str], ...]
+    latency: LatencyModel | None
+    needs_ids: bool
+    fault: Fault | None = field(default=None)
+
+    def with_ids(self, make_id: Callable[[int], str]) -> tuple[ResponsePart, ...]:
+        """Return the parts, with an id for every tool call that has none."""
+        return tuple(
+            replace(part, id=make_id(index)) if isinstance(part, ToolCall) and not part.id else part
+            for index, part in enumerate(self.parts)
+        )
+
+
+def prepare(reply: str | Reply) -> Prepared:
+    """Work out what an answer consists of and what it bills."""
+    if isinstance(reply, str):
+        reply = Reply(reply)
+    parts: list[ResponsePart] = []
+    reasoning = 0
+    if reply.thinking is not None:
+        parts.append(ThinkingPart(reply.thinking))
+        reasoning = count_tokens(reply.thinking)
+    if reply.text is not None:
+        parts.append(TextPart(reply.text))
+    tokens = reasoning + count_tokens(reply.text or "")
+    for call in reply.tool_calls:
+        parts.append(call)
+        tokens += TOOL_CALL_TOKENS + count_tokens(call.name) + count_tokens(call.arguments)
+    default = FinishReason.TOOL_USE if reply.tool_calls else FinishReason.STOP
+    return Prepared(
+        parts=tuple(parts),
+        text=reply.text or "",
+        output_tokens=tokens,
+        reasoning_tokens=reasoning,
+        finish_reason=default if reply.finish_reason is None else FinishReason(reply.finish_reason),
+        usage=reply.usage,
+        chunks=None if reply.chunks is None else tuple(reply.chunks),
+        headers=tuple((name.lower(), value) for name, value in (reply.headers or {}).items()),
+        latency=None if reply.latency is None else as_latency(reply.latency),
+        needs_ids=any(not call.id for call in reply.tool_calls),
+    )
+
+
+def as_arguments(arguments: Mapping[str, Any] | str) -> str:
+    """Return the arguments of a tool call as JSON text; text stays as it is, malformed text included."""
+    return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+
+
+def pieces_of(text: str) -> list[str]:
+    """Cut a text into words with the space before them, which is about how a model's tokens arrive."""
+    return _PIECE.findall(text)

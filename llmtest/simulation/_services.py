@@ -1,0 +1,64 @@
+"""What a provider does beside chat: models, embeddings, token counts. Answered without any script."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from llmtest.clock import stream
+from llmtest.costs import count_tokens, estimate_request_tokens
+from llmtest.types import CompletionRequest, CompletionResponse, FinishReason, Usage
+from llmtest.wire import Codec, EmbeddingRequest, EmbeddingResponse, ModelCard, ResponseMeta, WireCall
+
+if TYPE_CHECKING:
+    from llmtest.simulation._answer import Answer
+    from llmtest.simulation._engine import Engine
+
+__all__ = ["embedding", "serve"]
+
+DIMENSIONS = {"text-embedding-3-large": 3072}
+DEFAULT_DIMENSIONS = 1536
+MODELS = {
+    "openai": ("gpt-4o", "gpt-4o-mini", "text-embedding-3-small"),
+    "anthropic": ("claude-sonnet-4-5", "claude-haiku-4-5"),
+    "ollama": ("llama3.2",),
+}
+
+
+def serve(engine: Engine, answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> bytes:
+    """Write the answer to anything but chat, and note what it bills."""
+    request = call.request
+    if call.operation == "embeddings":
+        assert isinstance(request, EmbeddingRequest)
+        return codec.encode_embeddings(_embed(engine, answer, request), call, meta)
+    if call.operation == "count_tokens":
+        assert isinstance(request, CompletionRequest)
+        return codec.encode_token_count(estimate_request_tokens(request))
+    return codec.encode_models(_models(engine, call), call, meta)
+
+
+def _models(engine: Engine, call: WireCall) -> list[ModelCard]:
+    names = [call.model] if call.operation == "model" and call.model else list(MODELS.get(engine.name, ()))
+    asked = sorted({record.model for record in engine.records if record.operation == "chat" and record.model})
+    if call.operation == "models":
+        names += [name for name in asked if name not in names]
+    created = int(engine.world.clock.now().timestamp())
+    return [ModelCard(name, created, engine.name, max_input_tokens=engine.window) for name in names]
+
+
+def _embed(engine: Engine, answer: Answer, request: EmbeddingRequest) -> EmbeddingResponse:
+    size = request.dimensions or DIMENSIONS.get(request.model or "", DEFAULT_DIMENSIONS)
+    tokens = sum(count_tokens(text) if isinstance(text, str) else len(text) for text in request.inputs)
+    usage = Usage(tokens, 0)
+    vectors = tuple(embedding(text, request.model, size) for text in request.inputs)
+    # Embeddings are billed like answers; an empty response carries the usage to the account.
+    answer.response = CompletionResponse(finish_reason=FinishReason.STOP, usage=usage, model=request.model)
+    return EmbeddingResponse(vectors, request.model, usage)
+
+
+def embedding(text: object, model: str | None, size: int) -> tuple[float, ...]:
+    """Return a unit vector that depends on the input and the model alone."""
+    draws = stream(0, "embedding", model, text)
+    values = [draws.gauss(0.0, 1.0) for _ in range(size)]
+    length = math.sqrt(math.fsum(value * value for value in values)) or 1.0
+    return tuple(value / length for value in values)

@@ -1,0 +1,209 @@
+"""The simulated world: its providers, who answers which URL, and what went wrong with the test."""
+
+from __future__ import annotations
+
+import threading
+from difflib import get_close_matches
+from typing import TypeVar
+
+from llmtest.clock import Clock
+from llmtest.costs import CostLedger, Prices, default_prices
+from llmtest.errors import ConfigurationError, HarnessError, UnusedStepsError
+from llmtest.events import HarnessErrorRecorded, LogicalCall, Trace, current_call
+from llmtest.simulation._fault_rules import FaultRule
+from llmtest.simulation._handle import ProviderHandle
+from llmtest.simulation._registry import BUILTIN, Place, environment_places, parse_place
+from llmtest.simulation._texts import unused_steps
+from llmtest.wire import DIALECTS, Codec, codec_for
+
+__all__ = ["World"]
+
+H = TypeVar("H", bound=HarnessError)
+
+
+class World:
+    """Simulated providers that share a clock, a trace, a seed and an account.
+
+    Args:
+        clock: Time of the world.
+        trace: Where requests, answers and faults are recorded.
+        seed: Decides every random choice; any integer.
+        prices: Prices to charge by; the published ones by default.
+        strict: Whether unused steps are an error; read by whoever ends the world.
+        keep_requests: Whether handles keep what they saw. A run of a million calls sets this to False.
+
+    Example:
+        >>> from llmtest.clock import VirtualClock
+        >>> world = World(VirtualClock(), Trace())
+        >>> provider = world.provider("openai").replies("Paris").as_provider("gpt-4o")
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        trace: Trace,
+        seed: int = 0,
+        prices: Prices | None = None,
+        strict: bool = True,
+        *,
+        keep_requests: bool = True,
+    ) -> None:
+        self.clock = clock
+        self.trace = trace
+        self.seed = seed
+        self.strict = strict
+        self.keep_requests = keep_requests
+        self.prices = default_prices() if prices is None else prices
+        self.costs = CostLedger(keep=keep_requests)
+        self.lock = threading.RLock()
+        self.harness_errors: list[HarnessError] = []
+        self.fault_rules: list[FaultRule] = []
+        self._handles: dict[str, ProviderHandle] = {}
+        self._allowed: set[str] = set()
+        self._places: list[tuple[Place, str]] = []
+        self._base = (seed & (1 << 64) - 1) << 64
+        for name, (_, urls) in BUILTIN.items():
+            for url in urls:
+                place = parse_place(url)
+                self._places.append((Place(place.host, place.port if name == "ollama" else None), name))
+        for name, place in environment_places():
+            self._places.append((place, name))
+        self._sort_places()
+
+    def _sort_places(self) -> None:
+        # The longest prefix knows best, and of equal ones the place that was named last.
+        self._places = sorted(self._places, key=lambda entry: len(entry[0].prefix), reverse=True)
+
+    def provider(self, name: str, dialect: str | None = None, base_url: str | None = None) -> ProviderHandle:
+        """Return the handle of a simulated provider, made on first use.
+
+        Args:
+            name: Its name in steps, traces and costs.
+            dialect: The API it speaks; by default what the name says, else OpenAI's.
+            base_url: One more URL at which it is reached.
+
+        Raises:
+            ConfigurationError: An unknown dialect, one that differs from the first use, or not a base URL.
+        """
+        with self.lock:
+            handle = self._handles.get(name)
+            if handle is None:
+                known = BUILTIN.get(name)
+                spoken = dialect or (known[0] if known else "openai")
+                if spoken not in DIALECTS and spoken not in BUILTIN:
+                    near = get_close_matches(spoken, (*DIALECTS, *BUILTIN), n=1)
+                    hint = f" Did you mean `{near[0]}`?" if near else ""
+                    raise ConfigurationError(
+                        f"provider `{name}`: unknown dialect `{spoken}`.{hint}\nKnown dialects: {', '.join(DIALECTS)}."
+                    )
+                handle = self._handles[name] = ProviderHandle(self, name, spoken)
+                for rule in self.fault_rules:
+                    if rule.concerns(name):
+                        handle.engine.rules.append(rule)
+            elif dialect is not None and dialect != handle.dialect:
+                raise ConfigurationError(
+                    f"provider `{name}` speaks `{handle.dialect}` already and cannot speak `{dialect}` too.\n\n"
+                    "To fix: give the second one a name of its own"
+                )
+        if base_url is not None:
+            self.register(handle, base_url)
+        return handle
+
+    @property
+    def handles(self) -> tuple[ProviderHandle, ...]:
+        """Every provider that was used so far, in order of first use."""
+        return tuple(self._handles.values())
+
+    def register(self, handle: ProviderHandle, base_url: str) -> None:
+        """Let a provider answer at a base URL, whoever answered there before.
+
+        Raises:
+            ConfigurationError: Not an http or https URL.
+        """
+        place = parse_place(base_url)
+        with self.lock:
+            self._places = [(place, handle.name), *(entry for entry in self._places if entry[0] != place)]
+            self._sort_places()
+
+    def route(self, scheme: str, host: str, port: int, path: str) -> ProviderHandle | None:
+        """Return who answers a URL; None where nobody here does."""
+        host = host.lower().strip("[]")
+        for place, name in self._places:
+            if place.covers(host, port, path):
+                return self._handles.get(name) or self.provider(name)
+        return None
+
+    def allow(self, host: str) -> None:
+        """Let requests to a host pass through: an exact name, or `*.example.org` for everything below it."""
+        self._allowed.add(host.lower().strip("[]"))
+
+    def is_allowed(self, host: str) -> bool:
+        """Tell whether requests to a host pass through."""
+        host = host.lower().strip("[]")
+        return host in self._allowed or any(
+            allowed.startswith("*.") and host.endswith(allowed[1:]) for allowed in self._allowed
+        )
+
+    def add_fault_rule(self, rule: FaultRule) -> FaultRule:
+        """Let faults strike by rule; rules strike in the order in which they were added.
+
+        Raises:
+            ConfigurationError: A rule of that name exists; its dice would be the same.
+        """
+        with self.lock:
+            if any(each.name == rule.name for each in self.fault_rules):
+                raise ConfigurationError(f"two fault rules are named `{rule.name}`.\n\nTo fix: rename one of them")
+            self.fault_rules.append(rule)
+            for handle in self._handles.values():
+                if rule.concerns(handle.name):
+                    handle.engine.rules.append(rule)
+        return rule
+
+    def fired(self) -> dict[str, int]:
+        """Return how often each fault rule fired, in the order in which they were added."""
+        return {rule.name: rule.fired for rule in self.fault_rules}
+
+    def unfired_rules(self) -> list[FaultRule]:
+        """Return the fault rules that never fired: what they were to prove is not proven."""
+        return [rule for rule in self.fault_rules if not rule.fired]
+
+    def record_harness_error(self, error: H) -> H:
+        """Keep an error of the test itself, so that it cannot be swallowed, and return it to be raised."""
+        with self.lock:
+            self.harness_errors.append(error)
+            call = self.current_call()
+            self.trace.append(HarnessErrorRecorded(self.clock.now_ns(), 0 if call is None else call.id, error))
+        return error
+
+    @staticmethod
+    def current_call() -> LogicalCall | None:
+        """Return the logical call that the running code belongs to."""
+        return current_call.get()
+
+    def unused_steps(self) -> list[UnusedStepsError]:
+        """Return one error for each provider whose script still had steps to play."""
+        found = []
+        for handle in self._handles.values():
+            unused = handle.unused_steps()
+            if unused:
+                total = handle.engine.script.total
+                found.append(unused_steps(handle.name, unused, total=total, requests=handle.received))
+        return found
+
+    def codec(self, name: str) -> Codec:
+        """Return the codec that writes for a provider."""
+        handle = self._handles[name]
+        return codec_for(handle.dialect if handle.dialect in DIALECTS else "openai")
+
+    def number(self, exchange: int) -> int:
+        """Return the number from which the ids of an exchange are made."""
+        return self._base | exchange
+
+    def reset(self) -> None:
+        """Forget scripts, faults, quotas, requests, costs and harness errors; providers and their URLs stay."""
+        with self.lock:
+            for handle in self._handles.values():
+                handle.reset()
+            self.harness_errors.clear()
+            self.fault_rules.clear()
+            self.costs.clear()

@@ -1,0 +1,429 @@
+"""What can be made to go wrong, by name: `from llmtest import faults`.
+
+A fault says *what* happens; a script step (`handle.fails(fault)`) or a rule of a scenario says when. Each is rendered
+in the dialect of the provider it hits: the same `RateLimited(retry_after=30)` is OpenAI's 429 at OpenAI and Anthropic's
+at Anthropic, wording, headers and all.
+
+Faults belong to one stage of an answer, and the stages come in a fixed order, whatever the order of declaration:
+
+| stage | faults |
+|---|---|
+| abort | everything that is answered by an error, and every failure of the connection |
+| latency | `SlowFirstToken` |
+| body | `MalformedBody`, `WrongContentType`, `EmptyResponse` |
+| stream | `StreamDropped`, `StreamTruncated`, `StreamStalled`, `StreamError`, `StreamMalformed` |
+
+`after_chunks` counts pieces of the answer that the client gets to see. With 0 the stream opens and breaks before the
+first of them. An answer with fewer pieces breaks after its last one, before its end. A request that asked for no stream
+meets a stream fault in its single body: dropped, truncated or stalled half-way; `StreamError` is then a plain 500, and
+`StreamMalformed` a malformed body.
+
+Faults are plain values: equal, hashable, printed as they are written, and pytest uses their text as the id of a
+parametrised case.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import MISSING, dataclass, fields
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from llmtest import errors
+
+if TYPE_CHECKING:
+    from llmtest.simulation._plan import FailureKind
+
+__all__ = [
+    "FAULTS",
+    "AuthenticationFailed",
+    "ConnectionRefused",
+    "ConnectionReset",
+    "ContentFiltered",
+    "ContextLengthExceeded",
+    "EmptyResponse",
+    "Fault",
+    "InvalidRequest",
+    "MalformedBody",
+    "ModelNotFound",
+    "Overloaded",
+    "PermissionDenied",
+    "QuotaExceeded",
+    "RateLimited",
+    "RequestTooLarge",
+    "ServerError",
+    "SlowFirstToken",
+    "StreamDropped",
+    "StreamError",
+    "StreamMalformed",
+    "StreamStalled",
+    "StreamTruncated",
+    "Timeout",
+    "WrongContentType",
+]
+
+Stage = Literal["abort", "latency", "body", "stream"]
+
+FAULTS: dict[str, type[Fault]] = {}
+"""Every fault by its name in scenario files: `rate_limited`, `server_error`, ..."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that goes wrong with one answer; use its subclasses."""
+
+    stage: ClassVar[Stage] = "abort"
+    name: ClassVar[str] = "fault"
+    """The class in snake case, as scenario files and traces write it."""
+
+    def __init_subclass__(cls) -> None:
+        # A dataclass with slots is made twice; the second class is the one that stays.
+        cls.name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
+        FAULTS[cls.name] = cls
+
+    @property
+    def __name__(self) -> str:
+        """The fault as text, which pytest takes as the id of a parametrised case."""
+        return str(self)
+
+    def __str__(self) -> str:
+        given = [
+            f"{field.name}={getattr(self, field.name)!r}"
+            for field in fields(self)
+            if field.default is MISSING or getattr(self, field.name) != field.default
+        ]
+        return f"{self.name}({', '.join(given)})" if given else self.name
+
+    def error(self, model: str | None) -> errors.ProviderError | None:
+        """Return what the provider answers instead; None where this fault answers nothing."""
+        return None
+
+    def failure(self) -> FailureKind | None:
+        """Return how the connection fails before any answer; None where it does not."""
+        return None
+
+
+def _check_seconds(fault: Fault, name: str, value: float | None, *, example: str) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0):
+        raise errors.ConfigurationError(
+            f"{type(fault).__name__}: {name} must be seconds, 0 or more, got {value!r}.\n\nTo fix: {example}"
+        )
+
+
+def _check_count(fault: Fault, name: str, value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise errors.ConfigurationError(
+            f"{type(fault).__name__}: {name} must be a whole number, 0 or more, got {value!r}.\n\n"
+            f"To fix: {type(fault).__name__}({name}=2)"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimited(Fault):
+    """The provider counts too many requests: 429.
+
+    Args:
+        retry_after: Seconds it asks to wait, 0 or more; None sends no such header.
+    """
+
+    retry_after: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_seconds(self, "retry_after", self.retry_after, example="RateLimited(retry_after=30)")
+
+    def error(self, model: str | None) -> errors.ProviderError:
+        """Return a rate limit on requests."""
+        error = errors.RateLimitedError("", model=model, status=429, retry_after=self.retry_after)
+        error.limit_kind = "requests"
+        return error
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaExceeded(Fault):
+    """The account has no credit left; waiting does not help."""
+
+    def error(self, model: str | None) -> errors.ProviderError:
+        """Return an exhausted quota."""
+        return errors.QuotaExceededError("", model=model)
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticationFailed(Fault):
+    """The key is wrong: 401."""
+
+    def error(self, model: str | None) -> errors.ProviderError:
+        """Return a refused key."""
+        return errors.AuthenticationError("", model=model, status=401)
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionDenied(Fault):
+    """The key may not do this: 403."""
+
+    def error(self, model: str | None) -> errors.ProviderError:
+        """Return a missing permission."""
+        return errors.PermissionDeniedError("", model=model, status=403)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelNotFound(Fault):
+    """The model does not exist, or the key has no access to it: 404."""
+
+    def error(self, model: str | None) -> errors.ProviderError:
+        """Return a missing model."""
+        return errors.ModelNotFoundError("", model=model, status=404)
+
+
+@dataclass(frozen=True, slots=True)
+class ContextLengthExceeded(Fault):
+    """The prompt does not fit the model's window: 400.
+
+    Args:
+        requested_tokens: Tokens the provider says were asked for, 1 or more.
+        max_tokens: Tokens the provider says its window holds, 1 or more.
+    """
+
+    requested_tokens: int = 210_000
+    max_tokens: int = 200_000
+
+    def __post_init__(self) -> None:
+        _check_count(self, "requested_tokens", self.requested_tokens)
+        _check_count(self, "max_tokens", self.max_tokens)
+
+    def error(self, model: str | None) -> errors.ProviderError:
+        """Return a prompt that is too long."""
+        error = errors.ContextLengthExceededError("", model=model, status=400)
+        error.requested_tokens = self.requested_tokens
+        error.max_tokens = self.max_tokens
+        return error
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidRequest(Fault):
+    """The provider finds the request itself wrong: 400.
+
+    Args:
+        message: What it says about it; the dialect's own words by default.
+        param: Name of the field it complains about.
+    """
+
+    message: str = ""
+    param: str | None = None
+
+    def error(self, model: str | None) -> errors.ProviderError:
+        """Return a refused request."""
+        error = errors.InvalidRequestError(self.message, model=model, status=400)
+        error.param = self.param
+        return error
+
+
+@dataclass(frozen=True, slots=True)
+class ContentFiltered(Fault):
+    """A content policy refuses the prompt: 400."""
+
+    def error(self, model: str | None) -> errors.ProviderError:
+        """Return a refused prompt."""
+        return errors.ContentFilteredError("", model=model, status=400)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTooLarge(Fault):
+    """The body is larger than the endpoint accepts: 413."""
+
+    def error(self, model: str | None) -> errors.ProviderError:
+        """Return a refused body."""
+        return errors.RequestTooLargeError("", model=model, status=413)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerError(Fault):
+    """The provider fails on its own side.
+
+    Args:
+        status: 500 to 599.
+        retry_after: Seconds it asks to wait, 0 or more; None sends no such header.
+    """
+
+    status: int = 500
+    retry_after: float | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.status, bool) or not isinstance(self.status, int) or not 500 <= self.status <= 599:
+            raise errors.ConfigurationError(
+                f"ServerError: status must be from 500 to 599, got {self.status!r}.\n\n"
+                "To fix: ServerError(status=503); for a 4xx use the fault of that name, such as "
+                "RateLimited or InvalidRequest"
+            )
+        _check_seconds(self, "retry_after", self.retry_after, example="ServerError(status=503, retry_after=30)")
+
+    def error(self, model: str | None) -> errors.ProviderError:
+        """Return a failure of the provider."""
+        return errors.ServerError("", model=model, status=self.status, retry_after=self.retry_after)
+
+
+@dataclass(frozen=True, slots=True)
+class Overloaded(Fault):
+    """The provider is up and too busy: 529 at Anthropic, 503 elsewhere.
+
+    Args:
+        retry_after: Seconds it asks to wait, 0 or more; None sends no such header.
+    """
+
+    retry_after: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_seconds(self, "retry_after", self.retry_after, example="Overloaded(retry_after=30)")
+
+    def error(self, model: str | None) -> errors.ProviderError:
+        """Return an overload."""
+        return errors.OverloadedError("", model=model, retry_after=self.retry_after)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeout(Fault):
+    """The provider never answers, so that the client's own limit ends the call.
+
+    A client without a limit waits for ever, which virtual time reports as a deadlock.
+
+    Args:
+        phase: `connect`: no connection comes about. `read`: the request is accepted and never answered.
+            `first_token`: a stream opens and stays silent; without a stream the same as `read`.
+    """
+
+    phase: Literal["connect", "read", "first_token"] = "read"
+
+    def __post_init__(self) -> None:
+        if self.phase not in {"connect", "read", "first_token"}:
+            raise errors.ConfigurationError(
+                f"Timeout: unknown phase {self.phase!r}. Known phases: connect, read, first_token.\n\n"
+                'To fix: Timeout(phase="read")'
+            )
+
+    def failure(self) -> FailureKind:
+        """Return a connection that does not come about, or one that stays silent."""
+        return "connect_timeout" if self.phase == "connect" else "read_timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRefused(Fault):
+    """Nobody listens: the connection is refused."""
+
+    def failure(self) -> FailureKind:
+        """Return a refused connection."""
+        return "connect_refused"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionReset(Fault):
+    """The connection is reset after the request was sent, before any answer."""
+
+    def failure(self) -> FailureKind:
+        """Return a reset connection."""
+        return "reset"
+
+
+@dataclass(frozen=True, slots=True)
+class MalformedBody(Fault):
+    """A 200 whose JSON stops in the middle; in a stream, a first event whose JSON does."""
+
+    stage: ClassVar[Stage] = "body"
+
+
+@dataclass(frozen=True, slots=True)
+class WrongContentType(Fault):
+    """A 200 that carries a gateway's HTML page instead of an answer."""
+
+    stage: ClassVar[Stage] = "body"
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyResponse(Fault):
+    """A 200 with no body at all; a stream that opens and ends."""
+
+    stage: ClassVar[Stage] = "body"
+
+
+@dataclass(frozen=True, slots=True)
+class SlowFirstToken(Fault):
+    """The answer is right and late: a stream opens at once and its first piece comes after `seconds`.
+
+    Without a stream the whole answer is late. The text is the handle's default (`echoes`, `generates`), else filler.
+
+    Args:
+        seconds: How late, 0 or more.
+    """
+
+    stage: ClassVar[Stage] = "latency"
+
+    seconds: float
+
+    def __post_init__(self) -> None:
+        _check_seconds(self, "seconds", self.seconds, example="SlowFirstToken(seconds=20)")
+
+
+@dataclass(frozen=True, slots=True)
+class _StreamFault(Fault):
+    stage: ClassVar[Stage] = "stream"
+
+    after_chunks: int
+
+    def __post_init__(self) -> None:
+        _check_count(self, "after_chunks", self.after_chunks)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamDropped(_StreamFault):
+    """The connection breaks inside the stream: the chunked body stays incomplete, which every client notices.
+
+    Args:
+        after_chunks: Visible pieces before it, 0 or more.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class StreamTruncated(_StreamFault):
+    """The stream ends cleanly and too early, without its terminator. No official SDK notices.
+
+    Args:
+        after_chunks: Visible pieces before it, 0 or more.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStalled(_StreamFault):
+    """The stream falls silent with the connection open.
+
+    Args:
+        after_chunks: Visible pieces before it, 0 or more.
+        seconds: How long; then the stream goes on. None: for ever.
+    """
+
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        _check_count(self, "after_chunks", self.after_chunks)
+        _check_seconds(self, "seconds", self.seconds, example="StreamStalled(after_chunks=2, seconds=120)")
+
+
+@dataclass(frozen=True, slots=True)
+class StreamError(_StreamFault):
+    """The provider reports an overload inside the stream, as an event, after its 200.
+
+    Args:
+        after_chunks: Visible pieces before it, 0 or more.
+    """
+
+    def error(self, model: str | None) -> errors.ProviderError:
+        """Return what the event, or the plain answer, says."""
+        return errors.OverloadedError("", model=model)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamMalformed(_StreamFault):
+    """An event of the stream carries JSON that stops in the middle; the stream ends there.
+
+    Args:
+        after_chunks: Visible pieces before it, 0 or more.
+    """
+
+
+del FAULTS[_StreamFault.name]
