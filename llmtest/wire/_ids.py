@@ -1,0 +1,32 @@
+"""Ids in each provider's own form, built from numbers that the caller draws: wire has no randomness of its own."""
+
+from __future__ import annotations
+
+_BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_SPREAD = 0x9E3779B97F4A7C15F39CC0605CEDC8341082276BF3A27251F86C6A11D0C18E95
+_MASK = (1 << 256) - 1
+
+
+def letters(value: int, length: int, alphabet: str = _BASE62) -> str:
+    """Return `length` letters that depend on every bit of `value`; small numbers give as random a look as large ones."""
+    value = (value + 1) * _SPREAD & _MASK
+    value ^= value >> 128
+    size = len(alphabet)
+    found = []
+    for _ in range(length):
+        value, digit = divmod(value, size)
+        found.append(alphabet[digit])
+    return "".join(found)
+
+
+def hexadecimal(value: int, length: int) -> str:
+    """Return `length` hexadecimal digits, in the same way."""
+    value = (value + 1) * _SPREAD & _MASK
+    value ^= value >> 128
+    return f"{value & (1 << 4 * length) - 1:0{length}x}"
+
+
+def base58(value: int, length: int) -> str:
+    """Return `length` letters without those that look alike, as Anthropic's ids have them."""
+    return letters(value, length, _BASE58)

@@ -1,0 +1,66 @@
+"""JSON as providers read and write it: strict in, compact out, and every failure a `ValueError`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_ENCODE_ASCII = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _reject_constant(name: str) -> Any:
+    raise ValueError(f"`{name}` is not JSON")
+
+
+_DECODE = json.JSONDecoder(parse_constant=_reject_constant).decode
+
+
+def loads(body: bytes | str) -> Any:
+    """Parse JSON; `NaN`, wrong UTF-8 and nesting beyond all measure are errors like any other.
+
+    Raises:
+        ValueError: The body is not JSON.
+    """
+    text = body if isinstance(body, str) else body.decode("utf-8-sig")
+    try:
+        return _DECODE(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def dumps_text(value: Any) -> str:
+    """Write compact JSON text, with letters outside ASCII as they are."""
+    return _ENCODE(value)
+
+
+def dumps(value: Any) -> bytes:
+    """Write compact JSON in UTF-8. Half of a surrogate pair, which UTF-8 cannot hold, is escaped."""
+    return to_bytes(_ENCODE(value), value)
+
+
+def to_bytes(text: str, value: Any) -> bytes:
+    """Encode JSON text; `value` is written again, escaped, where the text cannot be encoded."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return _ENCODE_ASCII(value).encode()
+
+
+def dump_string(value: str) -> str:
+    """Write one JSON string that can always be encoded."""
+    text = _ENCODE(value)
+    return text if text.isascii() or _encodable(text) else _ENCODE_ASCII(value)
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def count(value: object) -> int:
+    """Read a token count that may be missing, null or of a wrong type."""
+    return value if type(value) is int else int(value) if isinstance(value, float) and value == value else 0  # noqa: PLR0124 - only NaN differs from itself

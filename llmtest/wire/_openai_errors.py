@@ -1,0 +1,233 @@
+"""OpenAI's errors in OpenAI's words, both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from llmtest.errors import (
+    AuthenticationError,
+    ContentFilteredError,
+    ContextLengthExceededError,
+    InvalidRequestError,
+    ModelNotFoundError,
+    NotSupportedError,
+    OverloadedError,
+    PermissionDeniedError,
+    ProviderError,
+    ProviderTimeoutError,
+    QuotaExceededError,
+    RateLimitedError,
+    RequestTooLargeError,
+)
+from llmtest.wire import _errors
+from llmtest.wire._codec import Headers, LimitState, ResponseMeta
+from llmtest.wire._headers import format_duration, header
+from llmtest.wire._json import dumps
+
+_HELP = "help.openai.com"
+_RETRY = f"You can retry your request, or contact us through our help center at {_HELP}"
+
+Wording = tuple[int, str, str | None, str | None, str]
+"""Status, type, code, param, message."""
+
+
+def decode_error(status: int, headers: Mapping[str, str], body: bytes, *, now: datetime) -> ProviderError:
+    """Read an error of OpenAI or of a server that speaks like it."""
+    parsed = _errors.read_body(body)
+    return _errors.decode(
+        status,
+        headers,
+        body,
+        now=now,
+        request_id=header(headers, "x-request-id") or header(headers, "apim-request-id"),
+        facts=_facts(parsed),
+        parsed=parsed,
+    )
+
+
+def _facts(parsed: Mapping[str, Any]) -> dict[str, Any]:
+    error = parsed.get("error", parsed)
+    error = error if isinstance(error, dict) else {}
+    return {
+        "code": _errors.text_of(error.get("code")),
+        "type": _errors.text_of(error.get("type")),
+        "param": error.get("param"),
+    }
+
+
+def decode_stream_error(chunk: Mapping[str, Any]) -> ProviderError:
+    """Read an error that came as an event."""
+    facts = _facts(chunk)
+    error = chunk.get("error")
+    message = error.get("message") if isinstance(error, dict) else error if isinstance(error, str) else None
+    found = _errors.classify(
+        200, facts["code"], facts["type"], str(message or "An error occurred during streaming")
+    )
+    found.body = dumps(chunk)
+    return found
+
+
+def masked(api_key: str | None) -> str:
+    """Show of a key what OpenAI shows."""
+    if not api_key:
+        return "sk-llmte*****test"
+    if len(api_key) <= 12:
+        return "*" * len(api_key)
+    return api_key[:8] + "*" * (len(api_key) - 12) + api_key[-4:]
+
+
+def _rate_limited(error: RateLimitedError, meta: ResponseMeta) -> Wording:
+    kind = "tokens" if error.limit_kind == "tokens" else "requests"
+    unit = "tokens per min (TPM)" if kind == "tokens" else "requests per min (RPM)"
+    limits = meta.limits
+    state = None if limits is None else limits.tokens if kind == "tokens" else limits.requests
+    state = state or (LimitState(200_000, 0) if kind == "tokens" else LimitState(500, 0))
+    asked = max(1, state.remaining + 1)
+    wait = format_duration(1.0 if error.retry_after is None else error.retry_after)
+    message = (
+        f"Rate limit reached for {error.model or meta.model or 'gpt-4o'} in organization {meta.organization} on {unit}: "
+        f"Limit {state.limit}, Used {state.limit - state.remaining}, Requested {asked}. Please try again in {wait}. "
+        "Visit https://platform.openai.com/account/rate-limits to learn more."
+    )
+    return 429, kind, "rate_limit_exceeded", None, message
+
+
+def _authentication(_: ProviderError, meta: ResponseMeta) -> Wording:
+    if meta.api_key == "":
+        message = (
+            "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer "
+            "auth (i.e. Authorization: Bearer YOUR_KEY), or as the password field (with blank username) if you're "
+            "accessing the API from your browser and are prompted for a username and password. You can obtain an API "
+            "key from https://platform.openai.com/account/api-keys."
+        )
+        return 401, "invalid_request_error", None, None, message
+    message = f"Incorrect API key provided: {masked(meta.api_key)}. You can find your API key at "
+    return (
+        401,
+        "invalid_request_error",
+        "invalid_api_key",
+        None,
+        message + "https://platform.openai.com/account/api-keys.",
+    )
+
+
+def _too_long(error: ContextLengthExceededError, _: ResponseMeta) -> Wording:
+    most = error.max_tokens or 128_000
+    message = (
+        f"This model's maximum context length is {most} tokens. However, your messages resulted in "
+        f"{error.requested_tokens or most + 1} tokens. Please reduce the length of the messages."
+    )
+    return 400, "invalid_request_error", "context_length_exceeded", "messages", message
+
+
+def _too_large(error: RequestTooLargeError, meta: ResponseMeta) -> Wording:
+    if error.status == 429:
+        limit = meta.limits.tokens.limit if meta.limits is not None and meta.limits.tokens is not None else 30_000
+        message = (
+            f"Request too large for {error.model or meta.model or 'gpt-4o'} in organization {meta.organization} on "
+            f"tokens per min (TPM): Limit {limit}, Requested {limit + 1}. The input or output tokens must be reduced in "
+            "order to run successfully. Visit https://platform.openai.com/account/rate-limits to learn more."
+        )
+        return 429, "tokens", "rate_limit_exceeded", None, message
+    return 413, "invalid_request_error", "request_too_large", None, "Request body is too large."
+
+
+def _wording(error: ProviderError, meta: ResponseMeta) -> Wording:
+    invalid = "invalid_request_error"
+    if isinstance(error, RateLimitedError):
+        return _rate_limited(error, meta)
+    if isinstance(error, QuotaExceededError):
+        message = "You exceeded your current quota, please check your plan and billing details."
+        message += " For more information on this error, read the docs: "
+        message += "https://platform.openai.com/docs/guides/error-codes/api-errors."
+        return 429, "insufficient_quota", "insufficient_quota", None, message
+    if isinstance(error, AuthenticationError):
+        return _authentication(error, meta)
+    if isinstance(error, PermissionDeniedError):
+        message = "You have insufficient permissions for this operation. Missing scopes: model.request. Check that you "
+        message += "have the correct role in your organization (Reader, Writer, Owner) and project (Member, Owner), "
+        message += "and if you're using a restricted API key, that it has the necessary scopes."
+        return 403, invalid, "missing_scope", None, message
+    if isinstance(error, ContextLengthExceededError):
+        return _too_long(error, meta)
+    if isinstance(error, RequestTooLargeError):
+        return _too_large(error, meta)
+    if isinstance(error, InvalidRequestError):
+        param = error.param or "stop"
+        message = f"Unsupported parameter: '{param}' is not supported with this model."
+        return 400, invalid, "unsupported_parameter", param, message
+    if isinstance(error, ContentFilteredError):
+        message = "Invalid prompt: your prompt was flagged as potentially violating our usage policy. Try again with a "
+        message += "different prompt: https://platform.openai.com/docs/guides/reasoning#advice-on-prompting"
+        return 400, invalid, "content_policy_violation", None, message
+    if isinstance(error, ModelNotFoundError):
+        model = error.model or meta.model or "gpt-4o"
+        message = f"The model `{model}` does not exist or you do not have access to it."
+        return 404, invalid, "model_not_found", None, message
+    if isinstance(error, NotSupportedError):
+        return 501, "NotImplementedError", None, None, "This operation is not supported by this server."
+    if isinstance(error, ProviderTimeoutError):
+        return 408, "server_error", None, None, "Request timed out."
+    return _server_wording(error, meta)
+
+
+def _server_wording(error: ProviderError, meta: ResponseMeta) -> Wording:
+    status = error.status or (503 if isinstance(error, OverloadedError) else 500)
+    if isinstance(error, OverloadedError):
+        message = f"That model is currently overloaded with other requests. {_RETRY} if the error persists."
+    else:
+        message = f"The server had an error processing your request. Sorry about that! {_RETRY} if you keep seeing this "
+        message += f"error. (Please include the request ID {error.request_id or meta.request_id} in your email.)"
+    return status, "server_error", None, None, message
+
+
+def worded(error: ProviderError, meta: ResponseMeta) -> ProviderError:
+    """Fill in what the error does not say itself."""
+    status, kind, code, _, message = _wording(error, meta)
+    status = error.status if error.status is not None and error.status >= 400 else status
+    page = _errors.gateway_page(status)
+    if page is not None and not error.message and error.body is None:
+        error.body = page
+        message, code = page.decode(), None
+        return _errors.fill(error, status=status, code=None, message=message.strip(), request_id=meta.request_id)
+    return _errors.fill(error, status=status, code=code or kind, message=message, request_id=meta.request_id)
+
+
+def error_object(error: ProviderError, meta: ResponseMeta) -> dict[str, Any]:
+    """Write the `error` object, with all four keys."""
+    _, kind, code, param, _ = _wording(error, meta)
+    own_words = bool(error.message)
+    worded(error, meta)
+    if error.code not in {code or kind, kind}:
+        code = error.code
+    if isinstance(error, InvalidRequestError):
+        param = error.param or (None if own_words else param)
+    return {"message": error.message, "type": kind, "param": param, "code": code}
+
+
+def encode_error(error: ProviderError, meta: ResponseMeta, headers: Headers) -> tuple[int, Headers, bytes]:
+    """Write an error; `headers` are those of any answer."""
+    body = error.body
+    if body is None:
+        content = {"error": error_object(error, meta)}
+        body = error.body if error.body is not None else dumps(content)
+    status = worded(error, meta).status or 500
+    kind = "application/json" if body.lstrip()[:1] in {b"{", b"["} else "text/html; charset=utf-8"
+    found = [("content-type", kind), *(pair for pair in headers if pair[0] != "content-type")]
+    if error.retry_after is not None:
+        found += (("retry-after", str(_ceil(error.retry_after))),)
+        found += (("retry-after-ms", _milliseconds(error.retry_after)),)
+    if error.should_retry is not None:
+        found.append(("x-should-retry", "true" if error.should_retry else "false"))
+    return status, tuple(found), body
+
+
+def _ceil(value: float) -> int:
+    return int(value) + (value > int(value))
+
+
+def _milliseconds(value: float) -> str:
+    scaled = value * 1000
+    return str(int(scaled)) if scaled == int(scaled) else repr(scaled) if "e" not in repr(scaled) else f"{scaled:.9f}"

@@ -1,0 +1,379 @@
+"""OpenAI chat completions: the request, between JSON and types, with OpenAI's own complaints about bad ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from llmtest.errors import InvalidRequestError
+from llmtest.types import (
+    ChatMessage,
+    CompletionRequest,
+    ContentPart,
+    ImagePart,
+    OpaquePart,
+    RefusalPart,
+    TextPart,
+    ThinkingPart,
+    ToolCall,
+    ToolDefinition,
+)
+from llmtest.wire._codec import WireFormatError
+from llmtest.wire._openai_response import decode_tool_call, encode_tool_call
+
+_NEW_LIMIT = re.compile(r"(?:openai/)?(?:o\d|chatgpt-|codex-|gpt-(?!oss))")
+_DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,(.*)", re.DOTALL)
+_MODELLED = frozenset(
+    {"messages", "model", "stream", "max_tokens", "max_completion_tokens", "temperature", "top_p", "stop", "tools"}
+    | {"tool_choice", "seed"}
+)
+_RENAMED_ROLES = {"developer": "system", "function": "tool"}
+_ROLES = frozenset({"system", "user", "assistant", "tool"})
+
+
+def encode_messages(messages: Sequence[ChatMessage]) -> list[dict[str, Any]]:
+    """Write the conversation."""
+    return [_encode_message(message) for message in messages]
+
+
+def _encode_message(message: ChatMessage) -> dict[str, Any]:
+    content = message.content
+    encoded: dict[str, Any] = {
+        "role": message.role,
+        "content": content if content is None or isinstance(content, str) else _encode_parts(content),
+    }
+    if message.name is not None:
+        encoded["name"] = message.name
+    if message.tool_calls:
+        encoded["tool_calls"] = [encode_tool_call(call) for call in message.tool_calls]
+    if message.tool_call_id is not None:
+        encoded["tool_call_id"] = message.tool_call_id
+    return encoded
+
+
+def _encode_parts(parts: Sequence[ContentPart]) -> list[Mapping[str, Any]]:
+    return [_encode_part(part) for part in parts if not isinstance(part, ThinkingPart)]
+
+
+def _encode_part(part: ContentPart) -> Mapping[str, Any]:
+    if isinstance(part, TextPart):
+        return {"type": "text", "text": part.text}
+    if isinstance(part, ImagePart):
+        url = part.url if part.data is None else f"data:{part.media_type or 'image/png'};base64,{part.data}"
+        image = {"url": url} if part.detail is None else {"url": url, "detail": part.detail}
+        return {"type": "image_url", "image_url": image}
+    if isinstance(part, RefusalPart):
+        return {"type": "refusal", "refusal": part.text}
+    assert isinstance(part, OpaquePart)
+    return part.data
+
+
+def encode_tools(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
+    """Write the tools as functions."""
+    found = []
+    for tool in tools:
+        function: dict[str, Any] = {"name": tool.name}
+        if tool.description is not None:
+            function["description"] = tool.description
+        function["parameters"] = tool.parameters
+        function.update(tool.extra)
+        found.append({"type": "function", "function": function})
+    return found
+
+
+def _encode_tool_choice(choice: str) -> Any:
+    return choice if choice in {"auto", "required", "none"} else {"type": "function", "function": {"name": choice}}
+
+
+def encode_body(request: CompletionRequest, *, stream: bool) -> dict[str, Any]:
+    """Write the body of a request.
+
+    The limit goes by its new name, `max_completion_tokens`, to models that are OpenAI's by their name, because its
+    reasoning models refuse the old one, and by `max_tokens` to all others, because some servers know only that.
+    """
+    extra = dict(request.extra)
+    raw = extra.pop("messages", None)
+    same = isinstance(raw, list) and decode_messages(raw) == request.messages
+    body: dict[str, Any] = {"messages": raw if same else encode_messages(request.messages)}
+    if request.model is not None:
+        body["model"] = request.model
+    if request.max_tokens is not None:
+        body["max_completion_tokens" if _NEW_LIMIT.match(request.model or "") else "max_tokens"] = request.max_tokens
+    if request.temperature is not None:
+        body["temperature"] = request.temperature
+    if request.top_p is not None:
+        body["top_p"] = request.top_p
+    if request.stop_sequences:
+        body["stop"] = list(request.stop_sequences)
+    raw = extra.pop("tools", None)
+    if isinstance(raw, list) and decode_tools(raw) == request.tools:
+        body["tools"] = raw
+    elif request.tools:
+        body["tools"] = encode_tools(request.tools)
+    raw = extra.pop("tool_choice", None)
+    if raw is not None and decode_tool_choice(raw) == request.tool_choice:
+        body["tool_choice"] = raw
+    elif request.tool_choice is not None:
+        body["tool_choice"] = _encode_tool_choice(request.tool_choice)
+    if request.seed is not None:
+        body["seed"] = request.seed
+    if stream:
+        body["stream"] = True
+        body["stream_options"] = {"include_usage": True}
+    body.update(extra)
+    return body
+
+
+def decode_messages(raw: Sequence[Mapping[str, Any]]) -> tuple[ChatMessage, ...]:
+    """Read a conversation that has been checked."""
+    found = []
+    for message in raw:
+        role = message["role"]
+        content = message.get("content")
+        if len(message) == 2 and type(content) is str and role in _ROLES:
+            found.append(ChatMessage(role, content))
+            continue
+        calls = [call for call in map(decode_tool_call, message.get("tool_calls") or ()) if isinstance(call, ToolCall)]
+        legacy = message.get("function_call")
+        if isinstance(legacy, dict):
+            calls.append(ToolCall("", legacy.get("name") or "", legacy.get("arguments") or ""))
+        found.append(
+            ChatMessage(
+                _RENAMED_ROLES.get(role, role),  # type: ignore[arg-type]  # checked before
+                tuple(map(_decode_part, content)) if isinstance(content, list) else content,
+                tuple(calls),
+                message.get("tool_call_id"),
+                message.get("name"),
+            )
+        )
+    return tuple(found)
+
+
+def _decode_part(part: Mapping[str, Any]) -> ContentPart:
+    kind = part.get("type")
+    if kind == "text" and isinstance(part.get("text"), str):
+        return TextPart(part["text"])
+    if kind == "refusal" and isinstance(part.get("refusal"), str):
+        return RefusalPart(part["refusal"])
+    image = part.get("image_url")
+    if kind == "image_url" and isinstance(image, dict) and isinstance(image.get("url"), str):
+        match = _DATA_URL.fullmatch(image["url"])
+        if match:
+            return ImagePart(data=match[2], media_type=match[1], detail=image.get("detail"))
+        return ImagePart(url=image["url"], detail=image.get("detail"))
+    return OpaquePart(part)
+
+
+def decode_tools(raw: Sequence[Any]) -> tuple[ToolDefinition, ...]:
+    """Read the tools that are functions."""
+    found = []
+    for tool in raw:
+        function = tool.get("function") if isinstance(tool, dict) else None
+        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+            continue
+        extra = {key: value for key, value in function.items() if key not in {"name", "description", "parameters"}}
+        parameters = function.get("parameters")
+        if not isinstance(parameters, dict):
+            parameters = {"type": "object", "properties": {}}
+        found.append(ToolDefinition(function["name"], function.get("description"), parameters, extra))
+    return tuple(found)
+
+
+def decode_tool_choice(raw: object) -> str | None:
+    """Read `tool_choice`; a form without a word of ours is None and stays in `extra`."""
+    if isinstance(raw, str):
+        return raw
+    function = raw.get("function") if isinstance(raw, dict) else None
+    name = function.get("name") if isinstance(function, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def decode_body(body: Mapping[str, Any]) -> CompletionRequest:
+    """Read and check the body of a request.
+
+    Raises:
+        WireFormatError: OpenAI would refuse it; the error has OpenAI's words.
+    """
+    _check(body)
+    raw_messages = body["messages"]
+    messages = decode_messages(raw_messages)
+    extra = {key: value for key, value in body.items() if key not in _MODELLED and value is not None}
+    if any(len(message) != 2 or type(message.get("content")) is not str for message in raw_messages) or any(
+        message["role"] in _RENAMED_ROLES for message in raw_messages
+    ):
+        plain: Any = encode_messages(messages)
+        if plain != raw_messages:
+            extra["messages"] = raw_messages
+    raw_tools = body.get("tools")
+    tools: tuple[ToolDefinition, ...] = ()
+    if raw_tools:
+        tools = decode_tools(raw_tools)
+        if encode_tools(tools) != raw_tools:
+            extra["tools"] = raw_tools
+    raw_choice = body.get("tool_choice")
+    choice = None
+    if raw_choice is not None:
+        choice = decode_tool_choice(raw_choice)
+        if choice is None or _encode_tool_choice(choice) != raw_choice:
+            extra["tool_choice"] = raw_choice
+    stop = body.get("stop")
+    limit = body.get("max_completion_tokens")
+    return CompletionRequest(
+        messages=messages,
+        model=body["model"],
+        max_tokens=body.get("max_tokens") if limit is None else limit,
+        temperature=body.get("temperature"),
+        top_p=body.get("top_p"),
+        stop_sequences=() if not stop else (stop,) if isinstance(stop, str) else tuple(stop),
+        tools=tools,
+        tool_choice=choice,
+        seed=body.get("seed"),
+        stream=body.get("stream") is True,
+        extra=extra,
+    )
+
+
+def refuse(message: str, param: str | None = None, code: str | None = None) -> WireFormatError:
+    """Make OpenAI's refusal of a request."""
+    error = InvalidRequestError(message, status=400, code=code or "invalid_request_error")
+    error.param = param
+    return WireFormatError(error)
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    names = ((str, "a string"), (int, "an integer"), (float, "a decimal"), (list, "an array"), (dict, "an object"))
+    return next(name for kind, name in names if isinstance(value, kind))
+
+
+def _wrong_type(param: str, expected: str, value: object) -> WireFormatError:
+    return refuse(
+        f"Invalid type for '{param}': expected {expected}, but got {_kind(value)} instead.", param, "invalid_type"
+    )
+
+
+def _check(body: Mapping[str, Any]) -> None:
+    model = body.get("model")
+    if model is None or model == "":
+        raise refuse("you must provide a model parameter")
+    if not isinstance(model, str):
+        raise _wrong_type("model", "a string", model)
+    messages = body.get("messages")
+    if messages is None:
+        raise refuse("Missing required parameter: 'messages'.", "messages", "missing_required_parameter")
+    if not isinstance(messages, list):
+        raise _wrong_type("messages", "an array of objects", messages)
+    if not messages:
+        raise refuse(
+            "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.",
+            "messages",
+            "empty_array",
+        )
+    for index, message in enumerate(messages):
+        if type(message) is dict and len(message) == 2 and type(message.get("content")) is str:
+            if message.get("role") not in _ROLES or message["role"] == "tool":
+                _check_message(message, index)
+        else:
+            _check_message(message, index)
+    for name, low, high in (("temperature", 0, 2), ("top_p", 0, 1)):
+        value = body.get(name)
+        if value is not None:
+            _check_decimal(name, value, low, high)
+    for name in ("max_tokens", "max_completion_tokens", "n"):
+        value = body.get(name)
+        if value is not None:
+            _check_integer(name, value)
+    _check_rest(body)
+
+
+def _check_message(message: object, index: int) -> None:
+    at = f"messages[{index}]"
+    if not isinstance(message, dict):
+        raise _wrong_type(at, "an object", message)
+    role = message.get("role")
+    if role is None:
+        raise refuse(f"Missing required parameter: '{at}.role'.", f"{at}.role", "missing_required_parameter")
+    if not isinstance(role, str):
+        raise _wrong_type(f"{at}.role", "a string", role)
+    if role not in _ROLES and role not in _RENAMED_ROLES:
+        supported = "'system', 'assistant', 'user', 'function', 'tool', and 'developer'"
+        raise refuse(f"Invalid value: '{role}'. Supported values are: {supported}.", f"{at}.role", "invalid_value")
+    content = message.get("content")
+    if content is None and role != "assistant":
+        raise refuse(f"Missing required parameter: '{at}.content'.", f"{at}.content", "missing_required_parameter")
+    if content is not None and not isinstance(content, str | list):
+        raise refuse(
+            f"Invalid type for '{at}.content': expected one of a string or array of objects, "
+            f"but got {_kind(content)} instead.",
+            f"{at}.content",
+            "invalid_type",
+        )
+    for position, part in enumerate(content if isinstance(content, list) else ()):
+        if not isinstance(part, dict):
+            raise _wrong_type(f"{at}.content[{position}]", "an object", part)
+    calls = message.get("tool_calls")
+    if calls is not None and not isinstance(calls, list):
+        raise _wrong_type(f"{at}.tool_calls", "an array of objects", calls)
+    if role == "tool" and not isinstance(message.get("tool_call_id"), str):
+        raise refuse(
+            f"Missing required parameter: '{at}.tool_call_id'.", f"{at}.tool_call_id", "missing_required_parameter"
+        )
+
+
+def _check_decimal(name: str, value: object, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _wrong_type(name, "a decimal", value)
+    if value < low:
+        raise refuse(
+            f"Invalid '{name}': decimal below minimum value. Expected a value >= {low}, but got {value} instead.",
+            name,
+            "decimal_below_min_value",
+        )
+    if value > high:
+        raise refuse(
+            f"Invalid '{name}': decimal above maximum value. Expected a value <= {high}, but got {value} instead.",
+            name,
+            "decimal_above_max_value",
+        )
+
+
+def _check_integer(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _wrong_type(name, "an integer", value)
+    if value < 1:
+        raise refuse(
+            f"Invalid '{name}': integer below minimum value. Expected a value >= 1, but got {value} instead.",
+            name,
+            "integer_below_min_value",
+        )
+
+
+def _check_rest(body: Mapping[str, Any]) -> None:
+    stop = body.get("stop")
+    if stop is not None and not isinstance(stop, str):
+        if not isinstance(stop, list) or not all(isinstance(text, str) for text in stop):
+            raise _wrong_type("stop", "one of a string or array of strings", stop)
+    stream = body.get("stream")
+    if stream is not None and not isinstance(stream, bool):
+        raise _wrong_type("stream", "a boolean", stream)
+    seed = body.get("seed")
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+        raise _wrong_type("seed", "an integer", seed)
+    tools = body.get("tools")
+    if tools is not None and not isinstance(tools, list):
+        raise _wrong_type("tools", "an array of objects", tools)
+    for index, tool in enumerate(tools or ()):
+        if not isinstance(tool, dict):
+            raise _wrong_type(f"tools[{index}]", "an object", tool)
+    options = body.get("stream_options")
+    if options is not None:
+        if not isinstance(options, dict):
+            raise _wrong_type("stream_options", "an object", options)
+        if body.get("stream") is not True:
+            raise refuse(
+                "The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options"
+            )
