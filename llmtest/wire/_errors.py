@@ -66,7 +66,9 @@ _BY_CODE: dict[str, type[ProviderError]] = {
     "invalid_request_error": InvalidRequestError,
 }
 _TOO_LONG = (
-    re.compile(r"maximum context length is (?P<max>\d+) tokens?.*?(?:resulted in|for a total of at least) (?P<asked>\d+)", re.S),
+    re.compile(
+        r"maximum context length is (?P<max>\d+) tokens?.*?(?:resulted in|for a total of at least) (?P<asked>\d+)", re.S
+    ),
     re.compile(r"maximum context length is (?P<max>\d+) tokens?.*?requested (?:about )?(?P<asked>\d+) tokens", re.S),
     re.compile(r"maximum context length is (?P<max>\d+) tokens"),
     re.compile(r"prompt is too long: (?P<asked>\d+) tokens > (?P<max>\d+)"),

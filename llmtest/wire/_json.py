@@ -34,33 +34,29 @@ def dumps_text(value: Any) -> str:
     return _ENCODE(value)
 
 
-def dumps(value: Any) -> bytes:
-    """Write compact JSON in UTF-8. Half of a surrogate pair, which UTF-8 cannot hold, is escaped."""
-    return to_bytes(_ENCODE(value), value)
-
-
-def to_bytes(text: str, value: Any) -> bytes:
-    """Encode JSON text; `value` is written again, escaped, where the text cannot be encoded."""
+def dump_text(value: Any) -> str:
+    """Write compact JSON text that UTF-8 can hold: half of a surrogate pair is escaped."""
+    text = _ENCODE(value)
+    if text.isascii():
+        return text
     try:
-        return text.encode()
+        text.encode()
+    except UnicodeEncodeError:
+        return _ENCODE_ASCII(value)
+    return text
+
+
+dump_string = dump_text
+
+
+def dumps(value: Any) -> bytes:
+    """Write compact JSON in UTF-8."""
+    try:
+        return _ENCODE(value).encode()
     except UnicodeEncodeError:
         return _ENCODE_ASCII(value).encode()
 
 
-def dump_string(value: str) -> str:
-    """Write one JSON string that can always be encoded."""
-    text = _ENCODE(value)
-    return text if text.isascii() or _encodable(text) else _ENCODE_ASCII(value)
-
-
-def _encodable(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
 def count(value: object) -> int:
     """Read a token count that may be missing, null or of a wrong type."""
-    return value if type(value) is int else int(value) if isinstance(value, float) and value == value else 0  # noqa: PLR0124 - only NaN differs from itself
+    return value if type(value) is int else int(value) if isinstance(value, float) and abs(value) < 1e15 else 0

@@ -261,9 +261,7 @@ def _refuse_method(method: str, path: str) -> None:
 
 def _unreadable(body: bytes, request_id: str | None, reason: str) -> InvalidResponseError:
     start = body[:80].decode(errors="replace")
-    return InvalidResponseError(
-        f"the answer {reason}: {start}", status=200, request_id=request_id, body=body
-    )
+    return InvalidResponseError(f"the answer {reason}: {start}", status=200, request_id=request_id, body=body)
 
 
 def _object(body: bytes) -> dict[str, Any]:
@@ -304,7 +302,9 @@ def _decode_embedding_request(body: Mapping[str, Any]) -> EmbeddingRequest:
     elif isinstance(value, list) and value and all(isinstance(item, str | list) for item in value):
         inputs = tuple(item if isinstance(item, str) else tuple(item) for item in value)
     else:
-        raise refuse("'$.input' is invalid. Please check the API reference: https://platform.openai.com/docs/api-reference.")
+        raise refuse(
+            "'$.input' is invalid. Please check the API reference: https://platform.openai.com/docs/api-reference."
+        )
     encoding: Literal["float", "base64"] = "base64" if body.get("encoding_format") == "base64" else "float"
     known = {"model", "input", "encoding_format", "dimensions"}
     extra = {name: item for name, item in body.items() if name not in known}

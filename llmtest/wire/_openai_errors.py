@@ -62,9 +62,7 @@ def decode_stream_error(chunk: Mapping[str, Any]) -> ProviderError:
     facts = _facts(chunk)
     error = chunk.get("error")
     message = error.get("message") if isinstance(error, dict) else error if isinstance(error, str) else None
-    found = _errors.classify(
-        200, facts["code"], facts["type"], str(message or "An error occurred during streaming")
-    )
+    found = _errors.classify(200, facts["code"], facts["type"], str(message or "An error occurred during streaming"))
     found.body = dumps(chunk)
     return found
 
@@ -159,8 +157,8 @@ def _wording(error: ProviderError, meta: ResponseMeta) -> Wording:
         message = f"Unsupported parameter: '{param}' is not supported with this model."
         return 400, invalid, "unsupported_parameter", param, message
     if isinstance(error, ContentFilteredError):
-        message = "Invalid prompt: your prompt was flagged as potentially violating our usage policy. Try again with a "
-        message += "different prompt: https://platform.openai.com/docs/guides/reasoning#advice-on-prompting"
+        message = "Invalid prompt: your prompt was flagged as potentially violating our usage policy. Please try again "
+        message += "with a different prompt: https://platform.openai.com/docs/guides/reasoning#advice-on-prompting"
         return 400, invalid, "content_policy_violation", None, message
     if isinstance(error, ModelNotFoundError):
         model = error.model or meta.model or "gpt-4o"
@@ -178,7 +176,9 @@ def _server_wording(error: ProviderError, meta: ResponseMeta) -> Wording:
     if isinstance(error, OverloadedError):
         message = f"That model is currently overloaded with other requests. {_RETRY} if the error persists."
     else:
-        message = f"The server had an error processing your request. Sorry about that! {_RETRY} if you keep seeing this "
+        message = (
+            f"The server had an error processing your request. Sorry about that! {_RETRY} if you keep seeing this "
+        )
         message += f"error. (Please include the request ID {error.request_id or meta.request_id} in your email.)"
     return status, "server_error", None, None, message
 

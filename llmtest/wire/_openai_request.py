@@ -374,6 +374,4 @@ def _check_rest(body: Mapping[str, Any]) -> None:
         if not isinstance(options, dict):
             raise _wrong_type("stream_options", "an object", options)
         if body.get("stream") is not True:
-            raise refuse(
-                "The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options"
-            )
+            raise refuse("The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options")

@@ -11,7 +11,7 @@ from llmtest.wire import _openai_response as answers
 from llmtest.wire._codec import ResponseMeta, WireCall
 from llmtest.wire._framing import ServerSentEvent, frame
 from llmtest.wire._interruption import EventDecoder
-from llmtest.wire._json import dump_string, dumps_text, loads
+from llmtest.wire._json import dump_string, dump_text, loads
 from llmtest.wire._pieces import words
 
 _PADDING = "jP9abrn9XF3kQ2vLw8TzYc5HsDd1mRuE7oGiN4xB0tKyVqJf6ZpCaSgWhUlMOeIA"
@@ -34,7 +34,7 @@ class _Writer:
             "model": response.model if response.model is not None else meta.model,
         }
         head.update((key, value) for key, value in extra.items() if key not in self.late)
-        self.head = "data: " + _encodable(head)[:-1]
+        self.head = "data: " + dump_text(head)[:-1]
         self.usage = ',"usage":null' if call.include_usage else ""
         self.obfuscate = call.include_obfuscation
         self.found: list[bytes] = []
@@ -56,25 +56,12 @@ class _Writer:
 
     def last(self, choice: Mapping[str, Any], late: Mapping[str, Any]) -> None:
         """Write the chunk that ends a choice."""
-        more = "".join(f",{dump_string(key)}:{_encodable(value)}" for key, value in late.items())
-        self.found.append(
-            f'{self.head}{more},"choices":[{_encodable(choice)}]{self.usage}{self._pad(0)}}}\n\n'.encode()
-        )
+        more = "".join(f",{dump_string(key)}:{dump_text(value)}" for key, value in late.items())
+        self.found.append(f'{self.head}{more},"choices":[{dump_text(choice)}]{self.usage}{self._pad(0)}}}\n\n'.encode())
 
     def total(self, usage: Mapping[str, Any]) -> None:
         """Write the chunk with the usage."""
-        self.found.append(f'{self.head},"choices":[],"usage":{_encodable(usage)}{self._pad(3)}}}\n\n'.encode())
-
-
-def _encodable(value: Any) -> str:
-    text = dumps_text(value)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        import json
-
-        return json.dumps(value, separators=(",", ":"))
-    return text
+        self.found.append(f'{self.head},"choices":[],"usage":{dump_text(usage)}{self._pad(3)}}}\n\n'.encode())
 
 
 def encode_stream(
@@ -106,12 +93,12 @@ def _encode_choice(
         for piece in words(content) if chunks is None else chunks:
             writer.delta(index, f'{{"content":{dump_string(piece)}}}', len(piece))
     elif isinstance(content, list):
-        writer.delta(index, _encodable({"content": content}))
+        writer.delta(index, dump_text({"content": content}))
     for piece in words(message.get("refusal") or ""):
         writer.delta(index, f'{{"refusal":{dump_string(piece)}}}', len(piece))
     legacy = message.get("function_call")
     if legacy:
-        writer.delta(index, _encodable({"function_call": {"name": legacy.get("name"), "arguments": ""}}))
+        writer.delta(index, dump_text({"function_call": {"name": legacy.get("name"), "arguments": ""}}))
         for piece in words(legacy.get("arguments") or ""):
             writer.delta(index, f'{{"function_call":{{"arguments":{dump_string(piece)}}}}}', len(piece))
     for position, tool in enumerate(message.get("tool_calls") or ()):
@@ -130,10 +117,10 @@ def _encode_choice(
 def _encode_tool(writer: _Writer, tool: Mapping[str, Any], index: int, position: int) -> None:
     function = tool.get("function")
     if not isinstance(function, dict):
-        writer.delta(index, _encodable({"tool_calls": [{"index": position, **tool}]}))
+        writer.delta(index, dump_text({"tool_calls": [{"index": position, **tool}]}))
         return
     start = {"index": position, **tool, "function": {**function, "arguments": ""}}
-    writer.delta(index, _encodable({"tool_calls": [start]}))
+    writer.delta(index, dump_text({"tool_calls": [start]}))
     for piece in words(function.get("arguments") or ""):
         writer.delta(
             index,
@@ -358,4 +345,4 @@ def _merge(known: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
 
 def encode_stream_error(error: Mapping[str, Any]) -> bytes:
     """Write an error as an event."""
-    return frame(_encodable({"error": error}))
+    return frame(dump_text({"error": error}))

@@ -1,0 +1,377 @@
+"""Anthropic messages: the request, between JSON and types, with Anthropic's own complaints about bad ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from llmtest.errors import InvalidRequestError
+from llmtest.types import (
+    ChatMessage,
+    CompletionRequest,
+    ContentPart,
+    ImagePart,
+    OpaquePart,
+    RefusalPart,
+    TextPart,
+    ThinkingPart,
+    ToolCall,
+    ToolDefinition,
+)
+from llmtest.wire._anthropic_response import tool_input
+from llmtest.wire._codec import WireFormatError
+from llmtest.wire._json import dumps_text
+
+DEFAULT_MAX_TOKENS = 4096
+"""Anthropic requires a limit; this one is sent where the request has none."""
+
+_MODELLED = frozenset(
+    {"messages", "system", "model", "stream", "max_tokens", "temperature", "top_p", "stop_sequences", "tools"}
+    | {"tool_choice"}
+)
+_CHOICES = {"auto": "auto", "required": "any", "none": "none"}
+_CHOICE_WORDS = {"auto": "auto", "any": "required", "none": "none"}
+
+
+def encode_system(messages: Sequence[ChatMessage]) -> Any:
+    """Write all system messages as the `system` field; None where there are none."""
+    found = [message for message in messages if message.role == "system"]
+    if not found:
+        return None
+    if len(found) == 1 and isinstance(found[0].content, str):
+        return found[0].content
+    blocks: list[Mapping[str, Any]] = []
+    for message in found:
+        blocks += _encode_content(message.content)
+    return blocks
+
+
+def encode_messages(messages: Sequence[ChatMessage]) -> list[dict[str, Any]]:
+    """Write the conversation without its system messages; tool results in a row share one message of the user."""
+    found: list[dict[str, Any]] = []
+    results: list[Any] | None = None
+    for message in messages:
+        if message.role == "system":
+            continue
+        if message.role == "tool":
+            if results is None:
+                results = []
+                found.append({"role": "user", "content": results})
+            results.append(_encode_result(message))
+            continue
+        results = None
+        content: Any = message.content
+        if message.tool_calls or not isinstance(content, str):
+            content = [*_encode_content(content), *map(_encode_call, message.tool_calls)]
+        found.append({"role": message.role, "content": content})
+    return found
+
+
+def _encode_call(call: ToolCall) -> dict[str, Any]:
+    return {"type": "tool_use", "id": call.id, "name": call.name, "input": tool_input(call.arguments)}
+
+
+def _encode_result(message: ChatMessage) -> dict[str, Any]:
+    content: Any = message.content
+    if not isinstance(content, str):
+        content = _encode_content(content)
+    block = {"type": "tool_result", "tool_use_id": message.tool_call_id, "content": content}
+    if message.is_error:
+        block["is_error"] = True
+    return block
+
+
+def _encode_content(content: str | tuple[ContentPart, ...] | None) -> list[Mapping[str, Any]]:
+    if content is None:
+        return []
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    return [_encode_part(part) for part in content]
+
+
+def _encode_part(part: ContentPart) -> Mapping[str, Any]:
+    if isinstance(part, TextPart | RefusalPart):
+        return {"type": "text", "text": part.text}
+    if isinstance(part, ThinkingPart):
+        if part.redacted:
+            return {"type": "redacted_thinking", "data": part.signature or ""}
+        return {"type": "thinking", "thinking": part.text, "signature": part.signature or ""}
+    if isinstance(part, ImagePart):
+        if part.data is None:
+            return {"type": "image", "source": {"type": "url", "url": part.url}}
+        media = part.media_type or "image/png"
+        return {"type": "image", "source": {"type": "base64", "media_type": media, "data": part.data}}
+    return part.data
+
+
+def encode_tools(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
+    """Write the tools."""
+    found = []
+    for tool in tools:
+        encoded: dict[str, Any] = {"name": tool.name}
+        if tool.description is not None:
+            encoded["description"] = tool.description
+        encoded["input_schema"] = tool.parameters
+        encoded.update(tool.extra)
+        found.append(encoded)
+    return found
+
+
+def _encode_tool_choice(choice: str) -> dict[str, Any]:
+    return {"type": _CHOICES[choice]} if choice in _CHOICES else {"type": "tool", "name": choice}
+
+
+def encode_body(request: CompletionRequest, *, stream: bool) -> dict[str, Any]:
+    """Write the body of a request."""
+    extra = dict(request.extra)
+    limit = DEFAULT_MAX_TOKENS if request.max_tokens is None else request.max_tokens
+    body: dict[str, Any] = {"model": request.model, "max_tokens": limit}
+    raw, raw_system = extra.pop("messages", None), extra.pop("system", None)
+    if isinstance(raw, list) and decode_messages(raw_system, raw) == request.messages:
+        body["messages"] = raw
+        system = raw_system
+    else:
+        body["messages"] = encode_messages(request.messages)
+        system = encode_system(request.messages)
+    if system is not None:
+        body["system"] = system
+    if request.temperature is not None:
+        body["temperature"] = request.temperature
+    if request.top_p is not None:
+        body["top_p"] = request.top_p
+    if request.stop_sequences:
+        body["stop_sequences"] = list(request.stop_sequences)
+    raw = extra.pop("tools", None)
+    if isinstance(raw, list) and decode_tools(raw) == request.tools:
+        body["tools"] = raw
+    elif request.tools:
+        body["tools"] = encode_tools(request.tools)
+    raw = extra.pop("tool_choice", None)
+    if raw is not None and decode_tool_choice(raw) == request.tool_choice:
+        body["tool_choice"] = raw
+    elif request.tool_choice is not None:
+        body["tool_choice"] = _encode_tool_choice(request.tool_choice)
+    if stream:
+        body["stream"] = True
+    body.update(extra)
+    return body
+
+
+def decode_messages(system: object, raw: Sequence[Mapping[str, Any]]) -> tuple[ChatMessage, ...]:
+    """Read `system` and a conversation that has been checked."""
+    found: list[ChatMessage] = []
+    if isinstance(system, str):
+        found.append(ChatMessage("system", system))
+    elif isinstance(system, list):
+        found += (ChatMessage("system", block.get("text", "")) for block in system)
+    for message in raw:
+        content = message["content"]
+        if isinstance(content, str):
+            found.append(ChatMessage(message["role"], content))
+        elif message["role"] == "assistant":
+            found.append(_decode_assistant(content))
+        else:
+            found += _decode_user(content)
+    return tuple(found)
+
+
+def _decode_assistant(content: Sequence[Mapping[str, Any]]) -> ChatMessage:
+    calls = tuple(_decode_call(block) for block in content if block.get("type") == "tool_use")
+    parts = tuple(_decode_part(block) for block in content if block.get("type") != "tool_use")
+    if calls and not parts:
+        return ChatMessage("assistant", None, calls)
+    if calls and len(parts) == 1 and isinstance(parts[0], TextPart):
+        return ChatMessage("assistant", parts[0].text, calls)
+    return ChatMessage("assistant", parts, calls)
+
+
+def _decode_user(content: Sequence[Mapping[str, Any]]) -> list[ChatMessage]:
+    found = [_decode_result(block) for block in content if block.get("type") == "tool_result"]
+    rest = tuple(_decode_part(block) for block in content if block.get("type") != "tool_result")
+    if rest or not found:
+        found.append(ChatMessage("user", rest))
+    return found
+
+
+def _decode_call(block: Mapping[str, Any]) -> ToolCall:
+    value = block.get("input")
+    text = value if isinstance(value, str) else dumps_text({} if value is None else value)
+    return ToolCall(block.get("id") or "", block.get("name") or "", text)
+
+
+def _decode_result(block: Mapping[str, Any]) -> ChatMessage:
+    content = block.get("content")
+    return ChatMessage(
+        "tool",
+        tuple(map(_decode_part, content)) if isinstance(content, list) else content or "",
+        tool_call_id=block.get("tool_use_id"),
+        is_error=block.get("is_error") is True,
+    )
+
+
+def _decode_part(block: Mapping[str, Any]) -> ContentPart:
+    kind = block.get("type")
+    if kind == "text" and isinstance(block.get("text"), str):
+        return TextPart(block["text"])
+    if kind == "thinking" and isinstance(block.get("thinking"), str):
+        return ThinkingPart(block["thinking"], block.get("signature"))
+    if kind == "redacted_thinking":
+        return ThinkingPart("", block.get("data"), redacted=True)
+    source = block.get("source")
+    if kind == "image" and isinstance(source, dict):
+        if source.get("type") == "url":
+            return ImagePart(url=source.get("url"))
+        if source.get("type") == "base64":
+            return ImagePart(data=source.get("data"), media_type=source.get("media_type"))
+    return OpaquePart(block)
+
+
+def decode_tools(raw: Sequence[Any]) -> tuple[ToolDefinition, ...]:
+    """Read the tools with a schema; the provider's own server tools have none and stay in `extra`."""
+    found = []
+    for tool in raw:
+        if not isinstance(tool, dict) or not isinstance(tool.get("input_schema"), dict):
+            continue
+        extra = {key: value for key, value in tool.items() if key not in {"name", "description", "input_schema"}}
+        found.append(ToolDefinition(tool.get("name") or "", tool.get("description"), tool["input_schema"], extra))
+    return tuple(found)
+
+
+def decode_tool_choice(raw: object) -> str | None:
+    """Read `tool_choice`."""
+    if not isinstance(raw, dict):
+        return None
+    if raw.get("type") == "tool":
+        name = raw.get("name")
+        return name if isinstance(name, str) else None
+    return _CHOICE_WORDS.get(str(raw.get("type")))
+
+
+def decode_body(body: Mapping[str, Any], *, limit_required: bool = True) -> CompletionRequest:
+    """Read and check the body of a request; counting tokens needs no limit.
+
+    Raises:
+        WireFormatError: Anthropic would refuse it; the error has Anthropic's words.
+    """
+    _check(body, limit_required=limit_required)
+    raw_messages, system = body["messages"], body.get("system")
+    messages = decode_messages(system, raw_messages)
+    extra = {key: value for key, value in body.items() if key not in _MODELLED and value is not None}
+    if isinstance(system, list) or any(
+        len(message) != 2 or type(message["content"]) is not str for message in raw_messages
+    ):
+        if encode_messages(messages) != raw_messages or encode_system(messages) != system:
+            extra["messages"] = raw_messages
+            if system is not None:
+                extra["system"] = system
+    raw_tools = body.get("tools")
+    tools: tuple[ToolDefinition, ...] = ()
+    if raw_tools:
+        tools = decode_tools(raw_tools)
+        if encode_tools(tools) != raw_tools:
+            extra["tools"] = raw_tools
+    raw_choice = body.get("tool_choice")
+    choice = None
+    if raw_choice is not None:
+        choice = decode_tool_choice(raw_choice)
+        if choice is None or _encode_tool_choice(choice) != raw_choice:
+            extra["tool_choice"] = raw_choice
+    return CompletionRequest(
+        messages=messages,
+        model=body["model"],
+        max_tokens=body.get("max_tokens"),
+        temperature=body.get("temperature"),
+        top_p=body.get("top_p"),
+        stop_sequences=tuple(body.get("stop_sequences") or ()),
+        tools=tools,
+        tool_choice=choice,
+        stream=body.get("stream") is True,
+        extra=extra,
+    )
+
+
+def refuse(message: str) -> WireFormatError:
+    """Make Anthropic's refusal of a request."""
+    return WireFormatError(InvalidRequestError(message, status=400, code="invalid_request_error"))
+
+
+def _check(body: Mapping[str, Any], *, limit_required: bool) -> None:
+    model = body.get("model")
+    if model is None:
+        raise refuse("model: Field required")
+    if not isinstance(model, str):
+        raise refuse("model: Input should be a valid string")
+    if not model:
+        raise refuse("model: String should have at least 1 character")
+    limit = body.get("max_tokens")
+    if limit is None and limit_required:
+        raise refuse("max_tokens: Field required")
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
+        raise refuse("max_tokens: Input should be a valid integer")
+    if limit is not None and limit < 1:
+        raise refuse("max_tokens: must be greater than or equal to 1")
+    messages = body.get("messages")
+    if messages is None:
+        raise refuse("messages: Field required")
+    if not isinstance(messages, list):
+        raise refuse("messages: Input should be a valid list")
+    if not messages:
+        raise refuse("messages: at least one message is required")
+    for index, message in enumerate(messages):
+        _check_message(message, index)
+    _check_rest(body)
+
+
+def _check_message(message: object, index: int) -> None:
+    at = f"messages.{index}"
+    if not isinstance(message, dict):
+        raise refuse(f"{at}: Input should be a valid dictionary or object to extract fields from")
+    role = message.get("role")
+    if role is None:
+        raise refuse(f"{at}.role: Field required")
+    if role == "system":
+        raise refuse(
+            'messages: Unexpected role "system". The Messages API accepts a top-level `system` parameter, '
+            'not "system" as an input message role.'
+        )
+    if role not in ("user", "assistant"):
+        raise refuse(f"{at}.role: Input should be 'user' or 'assistant'")
+    content = message.get("content")
+    if content is None:
+        raise refuse(f"{at}.content: Field required")
+    if not isinstance(content, str | list):
+        raise refuse(f"{at}.content: Input should be a valid list")
+    for position, block in enumerate(content if isinstance(content, list) else ()):
+        if not isinstance(block, dict):
+            raise refuse(
+                f"{at}.content.{position}: Input should be a valid dictionary or object to extract fields from"
+            )
+        if not isinstance(block.get("type"), str):
+            raise refuse(f"{at}.content.{position}.type: Field required")
+
+
+def _check_rest(body: Mapping[str, Any]) -> None:
+    system = body.get("system")
+    if system is not None and not isinstance(system, str):
+        if not isinstance(system, list) or not all(isinstance(block, dict) for block in system):
+            raise refuse("system: Input should be a valid list")
+    for name in ("temperature", "top_p"):
+        value = body.get(name)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise refuse(f"{name}: Input should be a valid number")
+        if not 0 <= value <= 1:
+            raise refuse(f"{name}: range: 0..1")
+    stream = body.get("stream")
+    if stream is not None and not isinstance(stream, bool):
+        raise refuse("stream: Input should be a valid boolean")
+    stops = body.get("stop_sequences")
+    if stops is not None and (not isinstance(stops, list) or not all(isinstance(text, str) for text in stops)):
+        raise refuse("stop_sequences: Input should be a valid list")
+    tools = body.get("tools")
+    if tools is not None and (not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools)):
+        raise refuse("tools: Input should be a valid list")
+    choice = body.get("tool_choice")
+    if choice is not None and not isinstance(choice, dict):
+        raise refuse("tool_choice: Input should be a valid dictionary or object to extract fields from")
