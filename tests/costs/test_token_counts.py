@@ -72,6 +72,7 @@ def test_tools_and_tool_calls_are_counted():
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "tokens"), [(None, 2), ("gpt-4o", 2), ("cl100k_base", 2)])
 def test_exact_counts_use_the_model_s_vocabulary(model, tokens):
     """With the extra `[tokens]`, exact counts are made when asked for."""

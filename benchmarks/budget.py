@@ -1,0 +1,67 @@
+"""What a budget costs per call: estimate, reserve, settle, in memory and in SQLite; prices and the ledger beside it.
+
+Run `python benchmarks/budget.py [--short]`. The bar is 15 µs for reserve plus settle in memory.
+"""
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+from llmtest.costs import Budget, BudgetConfig, CostLedger, Prices, SqliteBudgetStore, count_tokens
+from llmtest.types import CompletionRequest, Usage
+
+BAR_US = 15.0
+LIMITS = BudgetConfig(
+    max_tokens_per_session=10**12, max_cost_per_session=10**9, max_tokens_per_day=10**12, max_cost_per_day=10**9
+)
+REQUEST = CompletionRequest.ask("What is the capital of France?", model="gpt-4o").with_max_tokens(100)
+USAGE = Usage(12, 40)
+COST = Decimal("0.00043")
+
+
+def measure(work: Callable[[], object], calls: int) -> float:
+    """Return the best of five rounds, in microseconds per call."""
+    work()
+    rounds = []
+    for _ in range(5):
+        start = time.perf_counter()
+        for _ in range(calls):
+            work()
+        rounds.append((time.perf_counter() - start) / calls * 1e6)
+    return min(rounds)
+
+
+def main() -> int:
+    """Print the table; return 1 where the bar does not hold."""
+    calls = 2_000 if "--short" in sys.argv else 50_000
+    prices = Prices()
+    budget = Budget(LIMITS, prices=prices)
+    estimate = budget.estimate(REQUEST, "openai")
+    ledger = CostLedger(keep=False)
+    with tempfile.TemporaryDirectory() as folder:
+        store = SqliteBudgetStore(Path(folder) / "budget.db")
+        filed = Budget(LIMITS, prices=prices, store=store)
+        rows: list[tuple[str, Callable[[], object], int]] = [
+            ("reserve + settle, in memory, 4 limits", lambda: budget.reserve(estimate).settle(USAGE), calls),
+            ("reserve + settle, price given", lambda: budget.reserve(estimate).settle(USAGE, cost_usd=COST), calls),
+            ("reserve + release", lambda: budget.reserve(estimate).release(), calls),
+            ("estimate of a request", lambda: budget.estimate(REQUEST, "openai"), calls),
+            ("reserve + settle, in SQLite", lambda: filed.reserve(estimate).settle(USAGE), max(calls // 50, 100)),
+            ("Prices.cost", lambda: prices.cost("openai", "gpt-4o", USAGE), calls),
+            ("CostLedger.record", lambda: ledger.record("openai", "gpt-4o", USAGE, COST), calls),
+            ("count_tokens", lambda: count_tokens("What is the capital of France?"), calls),
+        ]
+        results = [(name, measure(work, count)) for name, work, count in rows]
+        store.close()
+    print(f"{'budget':<42} {'µs/call':>9}   bar")
+    for name, duration in results:
+        bar = f"< {BAR_US:g}  {'ok' if duration < BAR_US else 'MISSED'}" if name == rows[0][0] else ""
+        print(f"{name:<42} {duration:>9.2f}   {bar}".rstrip())
+    return int(results[0][1] >= BAR_US)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
