@@ -1,5 +1,4 @@
-"""Who answers, in tests: simulated providers with scripts, faults, quotas and latency, and the interception that
-brings the requests of real clients to them.
+"""Who answers, in tests: simulated providers, and the interception that brings real clients to them.
 
 A `World` holds the providers; `ProviderHandle` writes their scripts. Names are imported on first use, so that a program
 that only needs the direct path loads no HTTP library.

@@ -167,10 +167,10 @@ class Engine:
         limit = request.max_tokens if isinstance(request, CompletionRequest) else None
         if self.quota is not None:
             refusal = self.quota.admit(tokens + (limit or 0), answer.start_ns)
-            if arrival.http:
+            if arrival.http or refusal is not None:
                 answer.limits = self.quota.state(answer.start_ns)
             if refusal is not None:
-                answer.error = rate_limited(refusal, arrival.model)
+                answer.error = self._rate_limited(refusal, arrival.model)
                 return True
         if self.window is not None and arrival.operation == "chat" and tokens + (limit or 0) > self.window:
             error = errors.ContextLengthExceededError("", model=arrival.model, status=400)
@@ -181,6 +181,16 @@ class Engine:
         if self.rules:
             self._strike(arrival, answer, key)
         return answer.error is not None or answer.failure is not None
+
+    def _rate_limited(self, refusal: Refusal, model: str | None) -> errors.ProviderError:
+        """Make the error of a reached quota; its `retry_after` is the true wait."""
+        if refusal.wait_ns is None and self.world.codec(self.name).dialect == "openai":
+            # OpenAI has words of its own for a request that no wait would help.
+            return errors.RequestTooLargeError("", model=model, status=429)
+        wait = None if refusal.wait_ns is None else refusal.wait_ns / 1e9
+        error = errors.RateLimitedError("", model=model, status=429, retry_after=wait)
+        error.limit_kind = refusal.kind
+        return error
 
     def _strike(self, arrival: Arrival, answer: Answer, key: tuple[object, ...]) -> None:
         """Let fault rules strike, the first of each stage; an abort leaves nothing for the others to strike at."""
@@ -202,7 +212,7 @@ class Engine:
 
     def _apply(self, fault: Fault, answer: Answer) -> None:
         stage = fault.stage
-        if stage == "body" or stage == "stream":
+        if stage in {"body", "stream"}:
             if answer.body_fault is not None or answer.stream_fault is not None:
                 return
             if stage == "body":
@@ -226,7 +236,7 @@ class Engine:
             return script.base if script.base.has_something_left else None
         try:
             return script.select(request, arrival.model, arrival.api_key)
-        except Exception as error:  # noqa: BLE001 - whatever a test's predicate raises is the test's mistake
+        except Exception as error:
             raise self.world.record_harness_error(broken_callable(self.name, "predicate", error)) from error
 
     def _resolve(
@@ -249,7 +259,7 @@ class Engine:
     def _called(self, function: Callable[[CompletionRequest], Any], request: CompletionRequest, answer: Answer) -> Any:
         try:
             result = function(request)
-        except Exception as error:  # noqa: BLE001 - whatever a test's function raises is the test's mistake
+        except Exception as error:
             self._note(answer, "harness_error")
             raise self.world.record_harness_error(broken_callable(self.name, "reply", error)) from error
         if isinstance(result, str | Reply | Fault):
@@ -347,14 +357,6 @@ class Engine:
         )
         with world.lock:
             world.trace.append(event)
-
-
-def rate_limited(refusal: Refusal, model: str | None) -> errors.RateLimitedError:
-    """Make the error of a reached quota; its `retry_after` is the true wait."""
-    wait = None if refusal.wait_ns is None else refusal.wait_ns / 1e9
-    error = errors.RateLimitedError("", model=model, status=429, code="rate_limit_exceeded", retry_after=wait)
-    error.limit_kind = refusal.kind
-    return error
 
 
 def billed_usage(answer: Answer, outcome: str) -> Usage | None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from llmtest.clock import uniform
 from llmtest.errors import ConfigurationError
-from llmtest.simulation.faults import Fault
+from llmtest.simulation._fault import Fault
 
 __all__ = ["FaultRule", "Target"]
 
@@ -56,7 +56,8 @@ class FaultRule:
         ConfigurationError: A value is out of its range, or `where` has an unknown key.
 
     Example:
-        >>> FaultRule("outage", ServerError(503), where={"provider": "openai"}, for_ns=300_000_000_000)  # doctest: +SKIP
+        >>> from llmtest.simulation.faults import ServerError
+        >>> rule = FaultRule("outage", ServerError(503), where={"provider": "openai"}, for_ns=300_000_000_000)
     """
 
     name: str

@@ -11,6 +11,7 @@ from llmtest.simulation._callsite import declaration_site
 from llmtest.simulation._content import echo, generator
 from llmtest.simulation._direct import DirectProvider
 from llmtest.simulation._engine import Arrival, Engine
+from llmtest.simulation._fault import Fault
 from llmtest.simulation._http import receive
 from llmtest.simulation._latency import LatencyModel, Seconds, as_latency
 from llmtest.simulation._matching import criteria
@@ -18,7 +19,6 @@ from llmtest.simulation._plan import Exchange, Plan
 from llmtest.simulation._quota import Quota
 from llmtest.simulation._reply import Answerable, Reply, as_arguments, prepare
 from llmtest.simulation._script import Content, Rule, UnusedStep
-from llmtest.simulation.faults import Fault
 from llmtest.types import CompletionRequest, ToolCall
 
 if TYPE_CHECKING:
@@ -73,13 +73,13 @@ class RuleHandle:
         for reply in replies:
             if isinstance(reply, str | Reply):
                 steps.append((prepare(reply), _label(reply)))
-            elif callable(reply) and not isinstance(reply, Fault | type):
-                steps.append((reply, _label(reply)))
-            else:
-                hint = "fails(...)" if isinstance(reply, Fault) else 'replies("Paris")'
+                continue
+            if isinstance(reply, Fault | type) or not callable(reply):
+                hint = f"fails({reply!r})" if isinstance(reply, Fault) else 'replies("Paris")'
                 raise ConfigurationError(
                     f"replies() takes texts, Reply objects and functions, got {reply!r}.\n\nTo fix: {hint}"
                 )
+            steps.append((reply, _label(reply)))
         return self._add(steps, times=times, optional=optional)
 
     def calls_tool(

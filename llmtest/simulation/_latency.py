@@ -13,6 +13,7 @@ from typing import Protocol
 
 from llmtest import clock
 from llmtest.errors import ConfigurationError
+from llmtest.simulation._numbers import is_number
 
 __all__ = ["Constant", "Distribution", "Gamma", "LatencyModel", "Lognormal", "Seconds", "Uniform", "as_latency"]
 
@@ -50,12 +51,12 @@ class Constant:
 
     def __post_init__(self) -> None:
         _require(
-            0 <= self.value < math.inf,
+            is_number(self.value),
             f"a constant latency must be seconds, 0 or more, got {self.value!r}",
             "latency(0.4)",
         )
 
-    def draw(self, seed: int, *key: object) -> float:
+    def draw(self, seed: int, *key: object) -> float:  # noqa: ARG002 - a distribution like the others
         """Return the value."""
         return self.value
 
@@ -74,7 +75,7 @@ class Uniform:
 
     def __post_init__(self) -> None:
         _require(
-            0 <= self.low <= self.high < math.inf,
+            is_number(self.low) and is_number(self.high, self.low),
             f"Uniform needs 0 <= low <= high, got low={self.low!r}, high={self.high!r}",
             "Uniform(low=0.2, high=0.6)",
         )
@@ -98,7 +99,7 @@ class Lognormal:
 
     def __post_init__(self) -> None:
         _require(
-            0 < self.median <= self.p99 < math.inf,
+            is_number(self.median, _TINY) and is_number(self.p99, self.median),
             f"Lognormal needs 0 < median <= p99, got median={self.median!r}, p99={self.p99!r}",
             "Lognormal(median=0.4, p99=2.0)",
         )
@@ -123,7 +124,7 @@ class Gamma:
 
     def __post_init__(self) -> None:
         _require(
-            0 < self.mean < math.inf and 0 < self.cv < math.inf,
+            is_number(self.mean, _TINY) and is_number(self.cv, _TINY),
             f"Gamma needs mean > 0 and cv > 0, got mean={self.mean!r}, cv={self.cv!r}",
             "Gamma(mean=0.5, cv=1.0)",
         )
@@ -184,7 +185,7 @@ def as_latency(
     )
     if tokens_per_second is not None and isinstance(tokens_per_second, int | float):
         _require(
-            tokens_per_second > 0,
+            is_number(tokens_per_second, _TINY),
             f"tokens_per_second must be above 0, got {tokens_per_second!r}",
             "latency(ttft=0.4, tokens_per_second=80)",
         )

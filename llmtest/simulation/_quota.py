@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from llmtest.errors import ConfigurationError
+from llmtest.simulation._numbers import is_whole
 from llmtest.wire import LimitState, RateLimits
 
 __all__ = ["Quota", "Refusal", "TokenBucket"]
@@ -62,16 +63,10 @@ class Refusal:
         kind: Which limit was reached.
         wait_ns: True wait until this request would be admitted; None where it never will be, being larger than a
             whole minute's quota.
-        limit: The limit.
-        used: How much of it is in use.
-        requested: What the request needs.
     """
 
     kind: Literal["requests", "tokens"]
     wait_ns: int | None
-    limit: int
-    used: int
-    requested: int
 
 
 class Quota:
@@ -90,7 +85,7 @@ class Quota:
 
     def __init__(self, rpm: int | None, tpm: int | None, now_ns: int) -> None:
         for name, value in (("rpm", rpm), ("tpm", tpm)):
-            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+            if value is not None and not is_whole(value, 1):
                 raise ConfigurationError(
                     f"limits: {name} must be a whole number, 1 or more, got {value!r}.\n\n"
                     "To fix: limits(rpm=600, tpm=400_000)"
@@ -104,11 +99,9 @@ class Quota:
         """Take one request and its tokens, or say why not; a refused request takes nothing."""
         requests, bucket = self._requests, self._tokens
         if requests is not None and (wait := requests.wait_ns(1, now_ns)):
-            return Refusal("requests", wait, requests.per_minute, requests.per_minute, 1)
+            return Refusal("requests", wait)
         if bucket is not None and (wait := bucket.wait_ns(tokens, now_ns)):
-            never = tokens > bucket.per_minute
-            used = bucket.per_minute - bucket.state(now_ns).remaining
-            return Refusal("tokens", None if never else wait, bucket.per_minute, used, tokens)
+            return Refusal("tokens", None if tokens > bucket.per_minute else wait)
         if requests is not None:
             requests.take(1)
         if bucket is not None:

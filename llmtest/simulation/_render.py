@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from llmtest.simulation._answer import Answer
 from llmtest.simulation._plan import Chunk, Failure, Head, Step, Wait
 from llmtest.simulation._reply import pieces_of
-from llmtest.simulation.faults import EmptyResponse, Fault, StreamError, StreamStalled, WrongContentType
+from llmtest.simulation.faults import EmptyResponse, Fault, StreamDropped, StreamError, StreamStalled, WrongContentType
 from llmtest.types import TextPart
 from llmtest.wire import Codec, Headers, ResponseMeta, WireCall
 
@@ -87,24 +87,25 @@ def _whole(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> 
     assert answer.response is not None
     wait = answer.head_ns + answer.slow_ns + answer.body_ns
     headers = _headers(answer, codec, meta, stream=False)
-    steps: list[Step] = [Wait(wait)] if wait else []
+    opening: list[Step] = [Wait(wait)] if wait else []
     body_fault, cut = answer.body_fault, answer.stream_fault
     if isinstance(body_fault, WrongContentType):
-        return (*steps, Head(200, _page_headers(headers)), Chunk(GATEWAY_PAGE))
+        return [*opening, Head(200, _page_headers(headers)), Chunk(GATEWAY_PAGE)]
+    opening.append(Head(200, headers))
     if isinstance(body_fault, EmptyResponse):
-        return (*steps, Head(200, headers))
+        return opening
     body = codec.encode_response(answer.response, call, meta)
-    steps.append(Head(200, headers))
-    if body_fault is not None:
-        return (*steps, Chunk(_cut_json(body)))
-    if cut is None:
-        return (*steps, Chunk(body))
-    steps.append(Chunk(_cut_json(body)))
-    if isinstance(cut, StreamStalled):
-        if cut.seconds is not None:
-            return (*steps, Wait(round(cut.seconds * 1e9)), Chunk(body[len(_cut_json(body)) :]))
-        return (*steps, Failure("read_timeout"))
-    return (*steps, Failure("incomplete")) if cut.name == "stream_dropped" else tuple(steps)
+    if body_fault is None and cut is None:
+        return [*opening, Chunk(body)]
+    half = _cut_json(body)
+    opening.append(Chunk(half))
+    if body_fault is None and isinstance(cut, StreamStalled) and cut.seconds is not None:
+        opening += [Wait(round(cut.seconds * 1e9)), Chunk(body[len(half) :])]
+    elif body_fault is None and isinstance(cut, StreamStalled):
+        opening.append(Failure("read_timeout"))
+    elif body_fault is None and isinstance(cut, StreamDropped):
+        opening.append(Failure("incomplete"))
+    return opening
 
 
 def _counted(answer: Answer, steps: Sequence[Step]) -> Iterator[Step]:
@@ -185,7 +186,7 @@ def _break(fault: Fault, piece: bytes, answer: Answer, codec: Codec, meta: Respo
     """Return how the stream ends here; None where it only pauses."""
     if isinstance(fault, StreamStalled):
         return None if fault.seconds is not None else [Failure("read_timeout")]
-    if fault.name == "stream_dropped":
+    if isinstance(fault, StreamDropped):
         return [Failure("incomplete")]
     if fault.name == "stream_truncated":
         return []

@@ -10,8 +10,8 @@ from typing import Any
 
 from llmtest.costs import count_tokens
 from llmtest.errors import ConfigurationError
+from llmtest.simulation._fault import Fault
 from llmtest.simulation._latency import LatencyModel, Seconds, as_latency
-from llmtest.simulation.faults import Fault
 from llmtest.types import CompletionRequest, FinishReason, ResponsePart, TextPart, ThinkingPart, ToolCall, Usage
 
 __all__ = ["Answerable", "Prepared", "Reply", "as_arguments", "pieces_of", "prepare"]

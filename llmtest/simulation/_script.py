@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llmtest.errors import ConfigurationError
+from llmtest.simulation._fault import Fault
 from llmtest.simulation._matching import ANY, Criteria
+from llmtest.simulation._numbers import is_whole
 from llmtest.simulation._reply import Prepared
-from llmtest.simulation.faults import Fault
 from llmtest.types import CompletionRequest
 
 __all__ = ["Rule", "Script", "Step", "UnusedStep"]
@@ -118,7 +119,7 @@ class Script:
         Raises:
             ConfigurationError: `times` is below 1, or the step before repeats for ever.
         """
-        if times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < 1):
+        if times is not None and not is_whole(times, 1):
             raise ConfigurationError(
                 f"times must be a whole number, 1 or more, or None for ever, got {times!r}.\n\nTo fix: times=2"
             )

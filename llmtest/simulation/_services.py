@@ -30,7 +30,7 @@ def serve(engine: Engine, answer: Answer, call: WireCall, codec: Codec, meta: Re
     request = call.request
     if call.operation == "embeddings":
         assert isinstance(request, EmbeddingRequest)
-        return codec.encode_embeddings(_embed(engine, answer, request), call, meta)
+        return codec.encode_embeddings(_embed(answer, request), call, meta)
     if call.operation == "count_tokens":
         assert isinstance(request, CompletionRequest)
         return codec.encode_token_count(estimate_request_tokens(request))
@@ -46,7 +46,7 @@ def _models(engine: Engine, call: WireCall) -> list[ModelCard]:
     return [ModelCard(name, created, engine.name, max_input_tokens=engine.window) for name in names]
 
 
-def _embed(engine: Engine, answer: Answer, request: EmbeddingRequest) -> EmbeddingResponse:
+def _embed(answer: Answer, request: EmbeddingRequest) -> EmbeddingResponse:
     size = request.dimensions or DIMENSIONS.get(request.model or "", DEFAULT_DIMENSIONS)
     tokens = sum(count_tokens(text) if isinstance(text, str) else len(text) for text in request.inputs)
     usage = Usage(tokens, 0)

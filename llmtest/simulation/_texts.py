@@ -112,11 +112,8 @@ def unscripted(
 def unused_steps(provider: str, unused: Sequence[UnusedStep], *, total: int, requests: int) -> UnusedStepsError:
     """Make the error of steps that were never played."""
     width = max(len(f"step {step.number}: {step.label}") for step in unused)
-    lines = [
-        f"`{provider}` still had {len(unused)} of {total} scripted {'step' if total == 1 else 'steps'} to play when "
-        "the test ended.",
-        "",
-    ]
+    noun = "step" if total == 1 else "steps"
+    lines = [f"`{provider}` still had {len(unused)} of {total} scripted {noun} to play when the test ended.", ""]
     for step in unused[:SHOWN_STEPS]:
         times = f"   ({step.left} times)" if step.left > 1 else ""
         lines.append(f"  {f'step {step.number}: {step.label}':<{width}}   {step.site}{times}".rstrip())

@@ -125,7 +125,13 @@ class World:
             self._places = [(place, handle.name), *(entry for entry in self._places if entry[0] != place)]
             self._sort_places()
 
-    def route(self, scheme: str, host: str, port: int, path: str) -> ProviderHandle | None:
+    def route(
+        self,
+        scheme: str,  # noqa: ARG002 - a place is told by host and port, whatever is spoken on the way to it
+        host: str,
+        port: int,
+        path: str,
+    ) -> ProviderHandle | None:
         """Return who answers a URL; None where nobody here does."""
         host = host.lower().strip("[]")
         for place, name in self._places:

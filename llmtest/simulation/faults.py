@@ -24,11 +24,12 @@ parametrised case.
 
 from __future__ import annotations
 
-import re
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from llmtest import errors
+from llmtest.simulation._fault import FAULTS, Fault, Stage, check_count, check_seconds
+from llmtest.simulation._numbers import is_whole
 
 if TYPE_CHECKING:
     from llmtest.simulation._plan import FailureKind
@@ -61,61 +62,6 @@ __all__ = [
     "WrongContentType",
 ]
 
-Stage = Literal["abort", "latency", "body", "stream"]
-
-FAULTS: dict[str, type[Fault]] = {}
-"""Every fault by its name in scenario files: `rate_limited`, `server_error`, ..."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something that goes wrong with one answer; use its subclasses."""
-
-    stage: ClassVar[Stage] = "abort"
-    name: ClassVar[str] = "fault"
-    """The class in snake case, as scenario files and traces write it."""
-
-    def __init_subclass__(cls) -> None:
-        # A dataclass with slots is made twice; the second class is the one that stays.
-        cls.name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
-        FAULTS[cls.name] = cls
-
-    @property
-    def __name__(self) -> str:
-        """The fault as text, which pytest takes as the id of a parametrised case."""
-        return str(self)
-
-    def __str__(self) -> str:
-        given = [
-            f"{field.name}={getattr(self, field.name)!r}"
-            for field in fields(self)
-            if field.default is MISSING or getattr(self, field.name) != field.default
-        ]
-        return f"{self.name}({', '.join(given)})" if given else self.name
-
-    def error(self, model: str | None) -> errors.ProviderError | None:
-        """Return what the provider answers instead; None where this fault answers nothing."""
-        return None
-
-    def failure(self) -> FailureKind | None:
-        """Return how the connection fails before any answer; None where it does not."""
-        return None
-
-
-def _check_seconds(fault: Fault, name: str, value: float | None, *, example: str) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0):
-        raise errors.ConfigurationError(
-            f"{type(fault).__name__}: {name} must be seconds, 0 or more, got {value!r}.\n\nTo fix: {example}"
-        )
-
-
-def _check_count(fault: Fault, name: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise errors.ConfigurationError(
-            f"{type(fault).__name__}: {name} must be a whole number, 0 or more, got {value!r}.\n\n"
-            f"To fix: {type(fault).__name__}({name}=2)"
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class RateLimited(Fault):
@@ -128,7 +74,7 @@ class RateLimited(Fault):
     retry_after: float | None = None
 
     def __post_init__(self) -> None:
-        _check_seconds(self, "retry_after", self.retry_after, example="RateLimited(retry_after=30)")
+        check_seconds(self, "retry_after", self.retry_after, example="RateLimited(retry_after=30)")
 
     def error(self, model: str | None) -> errors.ProviderError:
         """Return a rate limit on requests."""
@@ -186,8 +132,8 @@ class ContextLengthExceeded(Fault):
     max_tokens: int = 200_000
 
     def __post_init__(self) -> None:
-        _check_count(self, "requested_tokens", self.requested_tokens)
-        _check_count(self, "max_tokens", self.max_tokens)
+        check_count(self, "requested_tokens", self.requested_tokens, least=1)
+        check_count(self, "max_tokens", self.max_tokens, least=1)
 
     def error(self, model: str | None) -> errors.ProviderError:
         """Return a prompt that is too long."""
@@ -247,13 +193,13 @@ class ServerError(Fault):
     retry_after: float | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.status, bool) or not isinstance(self.status, int) or not 500 <= self.status <= 599:
+        if not is_whole(self.status, 500) or self.status > 599:
             raise errors.ConfigurationError(
                 f"ServerError: status must be from 500 to 599, got {self.status!r}.\n\n"
                 "To fix: ServerError(status=503); for a 4xx use the fault of that name, such as "
                 "RateLimited or InvalidRequest"
             )
-        _check_seconds(self, "retry_after", self.retry_after, example="ServerError(status=503, retry_after=30)")
+        check_seconds(self, "retry_after", self.retry_after, example="ServerError(status=503, retry_after=30)")
 
     def error(self, model: str | None) -> errors.ProviderError:
         """Return a failure of the provider."""
@@ -271,7 +217,7 @@ class Overloaded(Fault):
     retry_after: float | None = None
 
     def __post_init__(self) -> None:
-        _check_seconds(self, "retry_after", self.retry_after, example="Overloaded(retry_after=30)")
+        check_seconds(self, "retry_after", self.retry_after, example="Overloaded(retry_after=30)")
 
     def error(self, model: str | None) -> errors.ProviderError:
         """Return an overload."""
@@ -357,7 +303,7 @@ class SlowFirstToken(Fault):
     seconds: float
 
     def __post_init__(self) -> None:
-        _check_seconds(self, "seconds", self.seconds, example="SlowFirstToken(seconds=20)")
+        check_seconds(self, "seconds", self.seconds, example="SlowFirstToken(seconds=20)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,7 +313,7 @@ class _StreamFault(Fault):
     after_chunks: int
 
     def __post_init__(self) -> None:
-        _check_count(self, "after_chunks", self.after_chunks)
+        check_count(self, "after_chunks", self.after_chunks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,8 +346,8 @@ class StreamStalled(_StreamFault):
     seconds: float | None = None
 
     def __post_init__(self) -> None:
-        _check_count(self, "after_chunks", self.after_chunks)
-        _check_seconds(self, "seconds", self.seconds, example="StreamStalled(after_chunks=2, seconds=120)")
+        check_count(self, "after_chunks", self.after_chunks)
+        check_seconds(self, "seconds", self.seconds, example="StreamStalled(after_chunks=2, seconds=120)")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,80 @@
+"""What every fault is: a value with a stage, a name, and what the provider answers instead."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import MISSING, dataclass, fields
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from llmtest import errors
+from llmtest.simulation._numbers import is_number, is_whole
+
+if TYPE_CHECKING:
+    from llmtest.simulation._plan import FailureKind
+
+__all__ = ["FAULTS", "Fault", "Stage", "check_count", "check_seconds"]
+
+Stage = Literal["abort", "latency", "body", "stream"]
+
+FAULTS: dict[str, type[Fault]] = {}
+"""Every fault by its name in scenario files: `rate_limited`, `server_error`, ..."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that goes wrong with one answer; use its subclasses."""
+
+    stage: ClassVar[Stage] = "abort"
+    name: ClassVar[str] = "fault"
+    """The class in snake case, as scenario files and traces write it."""
+
+    def __init_subclass__(cls) -> None:
+        # A dataclass with slots is made twice; the second class is the one that stays.
+        cls.name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__qualname__).lower()
+        FAULTS[cls.name] = cls
+
+    @property
+    def __name__(self) -> str:
+        """The fault as text, which pytest takes as the id of a parametrised case."""
+        return str(self)
+
+    def __str__(self) -> str:
+        given = [
+            f"{field.name}={getattr(self, field.name)!r}"
+            for field in fields(self)
+            if field.default is MISSING or getattr(self, field.name) != field.default
+        ]
+        return f"{self.name}({', '.join(given)})" if given else self.name
+
+    def error(self, model: str | None) -> errors.ProviderError | None:  # noqa: ARG002 - subclasses name it
+        """Return what the provider answers instead; None where this fault answers nothing."""
+        return None
+
+    def failure(self) -> FailureKind | None:
+        """Return how the connection fails before any answer; None where it does not."""
+        return None
+
+
+def check_seconds(fault: Fault, name: str, value: float | None, *, example: str) -> None:
+    """Refuse what is no number of seconds.
+
+    Raises:
+        ConfigurationError: Negative, infinite, or no number.
+    """
+    if value is not None and not is_number(value):
+        raise errors.ConfigurationError(
+            f"{type(fault).__name__}: {name} must be seconds, 0 or more, got {value!r}.\n\nTo fix: {example}"
+        )
+
+
+def check_count(fault: Fault, name: str, value: int, *, least: int = 0) -> None:
+    """Refuse what is no whole number, or too small.
+
+    Raises:
+        ConfigurationError: Below `least`, or no whole number.
+    """
+    if not is_whole(value, least):
+        raise errors.ConfigurationError(
+            f"{type(fault).__name__}: {name} must be a whole number, {least} or more, got {value!r}.\n\n"
+            f"To fix: {type(fault).__name__}({name}=2)"
+        )
