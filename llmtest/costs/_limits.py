@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
-from llmtest.costs._money import EXACT, Amount, money
+from llmtest.costs._money import EXACT, Amount, money, optional_money
 from llmtest.errors import ConfigurationError
 
 __all__ = ["BudgetConfig", "CostManagementPolicy", "Limit"]
@@ -72,9 +72,9 @@ class BudgetConfig:
     ) -> None:
         write = object.__setattr__
         write(self, "max_tokens_per_session", _tokens(max_tokens_per_session, "max_tokens_per_session"))
-        write(self, "max_cost_per_session", _usd(max_cost_per_session, "max_cost_per_session"))
+        write(self, "max_cost_per_session", optional_money(max_cost_per_session, "max_cost_per_session"))
         write(self, "max_tokens_per_day", _tokens(max_tokens_per_day, "max_tokens_per_day"))
-        write(self, "max_cost_per_day", _usd(max_cost_per_day, "max_cost_per_day"))
+        write(self, "max_cost_per_day", optional_money(max_cost_per_day, "max_cost_per_day"))
         write(self, "halt_on_budget_exceeded", halt_on_budget_exceeded)
 
     def with_max_tokens_per_session(self, tokens: int) -> BudgetConfig:
@@ -160,7 +160,7 @@ class CostManagementPolicy:
         write(self, "monthly_limit_usd", _either(monthly_limit_cents, monthly_limit_usd, "monthly_limit"))
         write(self, "per_task_limit_usd", _either(per_task_limit_cents, per_task_limit_usd, "per_task_limit"))
         write(self, "halt_on_budget_exceeded", halt_on_budget_exceeded)
-        percent = _usd(warn_threshold_percent, "warn_threshold_percent")
+        percent = optional_money(warn_threshold_percent, "warn_threshold_percent")
         if percent is not None and not 0 < percent <= 100:
             raise ConfigurationError(f"`warn_threshold_percent` must be above 0 and at most 100, got {percent}")
         write(self, "warn_threshold_percent", percent)
@@ -186,13 +186,9 @@ def _tokens(value: object, name: str) -> int | None:
     return value
 
 
-def _usd(value: Amount | None, name: str) -> Decimal | None:
-    return None if value is None else money(value, name)
-
-
 def _either(cents: Amount | None, usd: Amount | None, name: str) -> Decimal | None:
     if cents is not None and usd is not None:
         raise ConfigurationError(f"`{name}_cents` and `{name}_usd` set the same limit. To fix: give one of them")
     if cents is not None:
         return EXACT.multiply(money(cents, f"{name}_cents"), CENT)
-    return _usd(usd, f"{name}_usd")
+    return optional_money(usd, f"{name}_usd")

@@ -10,7 +10,7 @@ from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation,
 
 from llmtest.errors import ConfigurationError
 
-__all__ = ["EXACT", "ZERO", "Amount", "money", "plain"]
+__all__ = ["EXACT", "ZERO", "Amount", "money", "optional_money", "plain"]
 
 Amount = Decimal | int | str | float
 """Money as people write it: `"0.05"`, `Decimal("0.05")`, `25`, `0.05` (read as the digits it prints)."""
@@ -40,6 +40,11 @@ def money(value: Amount, name: str) -> Decimal:
     if not amount.is_finite() or amount < 0:
         raise ConfigurationError(f"`{name}` must be finite and 0 or more, got {value!r}")
     return amount.copy_abs()
+
+
+def optional_money(value: Amount | None, name: str) -> Decimal | None:
+    """Read an amount of money; None stays None."""
+    return None if value is None else money(value, name)
 
 
 def plain(amount: Decimal) -> Decimal:

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from functools import cache
 
 from llmtest.costs import _snapshot
-from llmtest.costs._money import ZERO, Amount, money
+from llmtest.costs._money import ZERO, Amount, money, optional_money
 from llmtest.costs._rates import FREE, Rates, Tariff
 from llmtest.errors import ConfigurationError, UnknownPriceError
 from llmtest.types import Usage
@@ -55,7 +55,8 @@ class Prices:
 
     Prices come from the list that ships with the package genai-prices: dated prices, prices of the time of day, steps
     for long prompts and cached tokens included, without any network. What you `add` comes first. A model in neither
-    is unknown, and its cost is None, never zero.
+    is unknown, and its cost is None, never zero. Web searches, audio and images that a provider bills apart from tokens
+    are not part of `Usage`, and not counted.
 
     Providers whose name is `ollama`, `vllm`, `llamacpp`, `lmstudio`, `sglang` or `tgi` run on your own machine and are
     free. A provider under a name of your own is told with `alias`.
@@ -151,9 +152,15 @@ class Prices:
         models = _snapshot.known_models(home)
         known = f"{_snapshot.list_version()} has prices of {len(models)} models of `{provider}`"
         lines = [f"no price for `{reference}` on {day} ({known})."]
-        if self.is_known(provider, model, at):
-            lines = [f"the tokens of a call to `{reference}` are unknown, so its cost is."]
-        elif model and (near := get_close_matches(model, models, n=3, cutoff=0.7)):
+        if usage is not None and usage.source == "unknown" and self.is_known(provider, model, at):
+            return UnknownPriceError(
+                f"nobody counted the tokens of a call to `{reference}`, so its cost is unknown, not zero.\n"
+                'To fix: let the provider report usage (OpenAI streams: `stream_options={"include_usage": True}`), or '
+                'count an estimate: `Usage(..., source="estimated")`.',
+                provider=provider,
+                model=model,
+            )
+        if model and (near := get_close_matches(model, models, n=3, cutoff=0.7)):
             lines.append(f"Nearest: {', '.join(f'`{name}`' for name in near)}.")
         if usage is not None and usage.source != "unknown":
             lines.append(
@@ -197,15 +204,15 @@ class Prices:
         provider, _, name = model.partition(":")
         if not provider or not name:
             raise ConfigurationError(f'a model is named "provider:model", such as "openai:gpt-4o"; got {model!r}')
-        amounts = {
-            "input": input_usd_per_mtok,
-            "output": output_usd_per_mtok,
-            "cache_read": cache_read_usd_per_mtok,
-            "cache_write": cache_write_usd_per_mtok,
-            "reasoning": reasoning_usd_per_mtok,
-        }
-        values = {key: None if value is None else money(value, f"{key}_usd_per_mtok") for key, value in amounts.items()}
-        tariff = Tariff((-1, Rates(**values, per_request=money(usd_per_request, "usd_per_request"))))
+        rates = Rates(
+            money(input_usd_per_mtok, "input_usd_per_mtok"),
+            money(output_usd_per_mtok, "output_usd_per_mtok"),
+            optional_money(cache_read_usd_per_mtok, "cache_read_usd_per_mtok"),
+            optional_money(cache_write_usd_per_mtok, "cache_write_usd_per_mtok"),
+            optional_money(reasoning_usd_per_mtok, "reasoning_usd_per_mtok"),
+            money(usd_per_request, "usd_per_request"),
+        )
+        tariff = Tariff((-1, rates))
         added = self._added.setdefault((provider.lower(), name.lower()), _Added())
         day = 0 if since is None else since.toordinal()
         place = bisect_right(added.days, day)

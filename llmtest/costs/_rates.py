@@ -11,8 +11,9 @@ from llmtest.types import Usage
 __all__ = ["FREE", "Rates", "Tariff"]
 
 PER_MTOK = Decimal("1E-6")
-Coefficients = tuple[int | None, int | None, int | None, int | None, int | None, int, Decimal]
-"""Rates as whole numbers of a small unit of money per token, the price per request, and that unit in USD."""
+Coefficients = tuple[int, int | None, int, int, int | None, int, Decimal]
+"""Rates as whole numbers of a small unit of money per token (input, output, cache read, cache write, reasoning), the
+price per request in that unit, and the unit in USD."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Rates:
         per_request: USD for each request, whatever its size.
     """
 
-    input: Decimal | None
+    input: Decimal
     output: Decimal | None = None
     cache_read: Decimal | None = None
     cache_write: Decimal | None = None
@@ -54,7 +55,7 @@ class Tariff:
         self.rates = steps[0][1]
         self._coefficients = [(start, _coefficients(rates)) for start, rates in steps]
         self._single = self._coefficients[0][1] if len(steps) == 1 else None
-        self.free = all(not any(values[:5]) and None not in values[:2] for _, values in self._coefficients)
+        self.free = all(values[1] is not None and not any(values[:6]) for _, values in self._coefficients)
 
     def upper_bound(self, input_tokens: int, output_tokens: int) -> Decimal | None:
         """Return the most that a call of this size can cost in USD; None where a price is unknown.
@@ -62,13 +63,13 @@ class Tariff:
         Nobody knows before the call which prompt tokens the provider will write to its cache, and a write can cost
         more than a plain token; so each token counts at the dearest price of its side.
         """
-        values = self._values(input_tokens)
-        prompt = [rate for rate in (values[0], values[2], values[3]) if rate is not None]
-        answer = [rate for rate in (values[1], values[4]) if rate is not None]
-        if (input_tokens and not prompt) or (output_tokens and not answer):
-            return None
-        total = values[5] + input_tokens * max(prompt, default=0) + output_tokens * max(answer, default=0)
-        return EXACT.multiply(Decimal(total), values[6])
+        input_rate, output_rate, read_rate, write_rate, reasoning_rate, total, scale = self._values(input_tokens)
+        total += input_tokens * max(input_rate, read_rate, write_rate)
+        if output_tokens:
+            if output_rate is None or reasoning_rate is None:
+                return None
+            total += output_tokens * max(output_rate, reasoning_rate)
+        return EXACT.multiply(Decimal(total), scale)
 
     def _values(self, prompt: int) -> Coefficients:
         if self._single is not None:
@@ -81,24 +82,16 @@ class Tariff:
         Usage that contradicts itself (more cached tokens than prompt tokens) is charged by its parts, never below
         them.
         """
-        input_rate, output_rate, read_rate, write_rate, reasoning_rate, fixed, scale = self._values(usage.input_tokens)
+        input_rate, output_rate, read_rate, write_rate, reasoning_rate, total, scale = self._values(usage.input_tokens)
         read, write, reasoning = usage.cache_read_tokens, usage.cache_write_tokens, usage.reasoning_tokens
         fresh, answer = usage.input_tokens, usage.output_tokens
-        total = fixed
         if read or write:
             fresh = max(fresh - read - write, 0)
-            if read_rate is None or write_rate is None:
-                return None
             total += read * read_rate + write * write_rate
-        if reasoning and reasoning_rate != output_rate:
+        if reasoning and reasoning_rate is not None and reasoning_rate != output_rate:
             answer = max(answer - reasoning, 0)
-            if reasoning_rate is None:
-                return None
             total += reasoning * reasoning_rate
-        if fresh:
-            if input_rate is None:
-                return None
-            total += fresh * input_rate
+        total += fresh * input_rate
         if answer:
             if output_rate is None:
                 return None
@@ -111,15 +104,19 @@ def _coefficients(rates: Rates) -> Coefficients:
     read = rates.input if rates.cache_read is None else rates.cache_read
     write = rates.input if rates.cache_write is None else rates.cache_write
     reasoning = rates.output if rates.reasoning is None else rates.reasoning
-    per_token = [
-        None if rate is None else EXACT.multiply(rate, PER_MTOK)
-        for rate in (rates.input, rates.output, read, write, reasoning)
-    ]
-    exponents = [_exponent(rate) for rate in (*per_token, rates.per_request) if rate is not None]
-    exponent = min(exponents, default=0)
-    whole = [None if rate is None else int(EXACT.scaleb(rate, -exponent)) for rate in per_token]
-    fixed = int(EXACT.scaleb(rates.per_request, -exponent))
-    return whole[0], whole[1], whole[2], whole[3], whole[4], fixed, Decimal((0, (1,), exponent))
+    amounts = [rates.input, rates.output or ZERO, read, write, reasoning or ZERO]
+    per_token = [EXACT.multiply(amount, PER_MTOK) for amount in amounts]
+    exponent = min(_exponent(amount) for amount in (*per_token, rates.per_request))
+    whole = [int(EXACT.scaleb(amount, -exponent)) for amount in (*per_token, rates.per_request)]
+    return (
+        whole[0],
+        None if rates.output is None else whole[1],
+        whole[2],
+        whole[3],
+        None if reasoning is None else whole[4],
+        whole[5],
+        Decimal((0, (1,), exponent)),
+    )
 
 
 def _exponent(amount: Decimal) -> int:

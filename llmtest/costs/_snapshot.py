@@ -80,7 +80,7 @@ def _tariff(model: ModelInfo, price: ModelPrice) -> Tariff | None:
     """Translate one entry; None where what it prices is not tokens (hours of audio, pages) or nothing at all."""
     if not any(value is not None for value in vars(price).values()):
         return FREE if model.id.endswith(":free") or model.id == "moderation" else None
-    if price.input_mtok is None and price.output_mtok is None:
+    if price.input_mtok is None:
         return None
     starts = {-1} | {tier.start for value in vars(price).values() for tier in getattr(value, "tiers", ())}
     return Tariff(*((start, _rates(price, start)) for start in sorted(starts)))
@@ -90,7 +90,7 @@ def _rates(price: ModelPrice, start: int) -> Rates:
     """Return the rates of prompts just longer than `start` tokens."""
     per_thousand = _at_step(price.requests_kcount, start)
     return Rates(
-        input=_at_step(price.input_mtok, start),
+        input=_at_step(price.input_mtok, start) or ZERO,
         output=_at_step(price.output_mtok, start),
         cache_read=_at_step(price.cache_read_mtok, start),
         cache_write=_at_step(price.cache_write_mtok, start),
