@@ -5,6 +5,10 @@ from importlib import import_module
 _HOMES: dict[str, str] = {
     name: home
     for home, names in {
+        "llmtest.clock": ("SystemClock", "VirtualClock"),
+        "llmtest.costs": ("Budget", "BudgetConfig", "CostLedger", "CostManagementPolicy", "Prices"),
+        "llmtest.events": ("Trace",),
+        "llmtest.simulation": ("Gamma", "Lognormal", "Reply", "Uniform"),
         "llmtest.testing": ("AsyncSimulationTestCase", "Simulation", "SimulationTestCase", "unordered"),
         "llmtest.types": (
             "Attempt",

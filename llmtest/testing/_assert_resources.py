@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 
 from llmtest.errors import ConfigurationError
 from llmtest.events import Trace
-from llmtest.testing._failure import failure
+from llmtest.testing._failure import dollars, failure
 
 __all__ = ["check_spend", "check_waited", "usd"]
 
@@ -38,14 +38,18 @@ def check_spend(
     least, most = usd(at_least, "at_least"), usd(at_most, "at_most")
     facts = [_entry(event) for event in trace if getattr(event, "billed", False)]
     if most is not None and spent > most:
-        raise failure(f"assert_spend: ${spent} was spent, expected at most ${most}.", trace, facts=facts)
+        raise failure(
+            f"assert_spend: {dollars(spent)} was spent, expected at most {dollars(most)}.", trace, facts=facts
+        )
     if least is not None and spent < least:
-        raise failure(f"assert_spend: ${spent} was spent, expected at least ${least}.", trace, facts=facts)
+        raise failure(
+            f"assert_spend: {dollars(spent)} was spent, expected at least {dollars(least)}.", trace, facts=facts
+        )
 
 
 def _entry(event: object) -> str:
     cost = getattr(event, "cost_usd", None)
-    price = "price unknown" if cost is None else f"${cost}"
+    price = "price unknown" if cost is None else dollars(cost)
     return f"{event.subject()}  {price}"  # type: ignore[attr-defined]  # only events are billed
 
 

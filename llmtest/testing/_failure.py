@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from difflib import get_close_matches
 
 from llmtest.events import Trace
 
-__all__ = ["did_you_mean", "failure", "side_by_side"]
+__all__ = ["did_you_mean", "dollars", "failure", "side_by_side"]
 
 TRACE_LINES = 200
 """Lines of a trace that a failure prints; of a longer one its beginning and its end."""
@@ -53,3 +54,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the nearest known word as a sentence with a leading blank, or nothing."""
     near = get_close_matches(word, sorted(set(known)), n=1)
     return f" Did you mean `{near[0]}`?" if near else ""
+
+
+def dollars(amount: Decimal) -> str:
+    """Return an amount of USD as text: exact, without an exponent and without zeros at its end."""
+    return f"${amount.normalize():f}"

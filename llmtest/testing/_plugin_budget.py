@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import pytest
 
 from llmtest.errors import ConfigurationError
 from llmtest.testing._assert_resources import usd
-from llmtest.testing._failure import failure
+from llmtest.testing._failure import dollars, failure
 
 if TYPE_CHECKING:
     from llmtest.testing._simulation import Simulation
 
 __all__ = ["check_budget"]
 
+ZERO = Decimal(0)
 LARGEST = 3
 """How many of the dearest answers a failure lists."""
 
@@ -32,14 +34,14 @@ def check_budget(mark: pytest.Mark, simulation: Simulation) -> None:
     spent = simulation.costs.total_usd
     if spent <= limit:
         return
-    entries = sorted(simulation.costs.entries, key=lambda entry: entry.cost_usd or 0, reverse=True)
+    entries = sorted(simulation.costs.entries, key=lambda entry: entry.cost_usd or ZERO, reverse=True)
     facts = [
         f"{entry.provider}/{entry.model}   {entry.usage.input_tokens:,} in   {entry.usage.output_tokens:,} out   "
-        f"${entry.cost_usd}"
+        f"{dollars(entry.cost_usd or ZERO)}"
         for entry in entries[:LARGEST]
     ]
     raise failure(
-        f'this test spent ${spent} of its ${limit} budget (`@pytest.mark.llm_budget(usd="{limit}")`).',
+        f'this test spent {dollars(spent)} of its {dollars(limit)} budget (`@pytest.mark.llm_budget(usd="{limit}")`).',
         simulation.trace,
         facts=facts,
     )

@@ -156,7 +156,7 @@ class PluginSession:
             self._summary.add(item.nodeid, totals)
             item.user_properties += [
                 ("llm_calls", totals.calls),
-                ("llm_cost_usd", str(totals.cost_usd)),
+                ("llm_cost_usd", f"{totals.cost_usd.normalize():f}"),
                 ("llm_fallbacks", totals.fallbacks),
             ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+from llmtest.testing._failure import dollars
 from llmtest.testing._totals import Totals
 
 __all__ = ["Summary"]
@@ -39,8 +40,8 @@ class Summary:
         if not totals.simulations:
             return []
         ranked = sorted(self._costs, key=lambda entry: (-entry[1], entry[0]))[:dearest]
-        lines = [f"llmtest: ${cost:f}  {nodeid}" for nodeid, cost in ranked]
-        spend = f"${totals.cost_usd:f} simulated"
+        lines = [f"llmtest: {dollars(cost)}  {nodeid}" for nodeid, cost in ranked]
+        spend = f"{dollars(totals.cost_usd)} simulated"
         if totals.unpriced:
             spend += f" and {_count(totals.unpriced, 'answer')} of unknown price"
         parts = [

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 from llmtest import events
-from llmtest.clock import SystemClock, VirtualClock, is_virtual_loop, run_virtual, virtual_time
+from llmtest.clock import SystemClock, VirtualClock, active_clock, is_virtual_loop, run_virtual, virtual_time
 from llmtest.costs import CostLedger, Prices
 from llmtest.errors import ConfigurationError, HarnessError, SimulationStateError
 from llmtest.simulation import ProviderHandle, World, guard_sockets, intercept
@@ -65,11 +65,13 @@ class Simulation(Assertions):
             )
         self.seed = seed
         self.name = name
-        self._clock = VirtualClock() if time == "virtual" else SystemClock()
+        self._clock: VirtualClock | SystemClock = VirtualClock() if time == "virtual" else SystemClock()
+        # Our own layer reads the process's one system clock, so a world in real time has to read the same.
+        world_clock = self._clock if isinstance(self._clock, VirtualClock) else active_clock()
         self._stack: ExitStack | None = None
         self._counted = False
         self.trace = events.Trace()
-        self._world = World(self._clock, self.trace, seed, prices, strict)
+        self._world = World(world_clock, self.trace, seed, prices, strict)
         self._started_ns = self._clock.now_ns()
 
     @property
@@ -161,7 +163,7 @@ class Simulation(Assertions):
             label: How the trace calls it.
         """
         call = self.trace.next_call(label)
-        start_ns = self._clock.now_ns()
+        start_ns = self._world.clock.now_ns()
         token = events.current_call.set(call)
         outcome = "ok"
         self.trace.append(events.CallStarted(start_ns, call.id, label))
@@ -172,7 +174,9 @@ class Simulation(Assertions):
             raise
         finally:
             events.current_call.reset(token)
-            self.trace.append(events.CallEnded(self._clock.now_ns(), call.id, label, outcome, None, None, start_ns))
+            self.trace.append(
+                events.CallEnded(self._world.clock.now_ns(), call.id, label, outcome, None, None, start_ns)
+            )
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the virtual loop and return its result; `asyncio.run` inside the `with` does the same.
@@ -220,6 +224,7 @@ class Simulation(Assertions):
             raise
         self._stack = stack
         self._counted = False
+        self._started_ns = self._clock.now_ns()
 
     def stop(self) -> None:
         """Take everything away again; harmless where the simulation does not run."""
