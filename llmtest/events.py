@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ __all__ = [
     "RequestReceived",
     "RetryScheduled",
     "Trace",
+    "begin_call",
     "current_call",
     "publish",
     "subscribed",
@@ -417,9 +419,12 @@ class HarnessErrorRecorded(Event):
 
 
 Subscriber = Callable[[Event], None]
+CallNumbering = Callable[[str], LogicalCall]
 E = TypeVar("E", bound=Event)
 _subscribers: tuple[Subscriber, ...] = ()
+_numberings: tuple[CallNumbering, ...] = ()
 _subscribing = threading.Lock()
+_unobserved_calls = count(1)
 
 
 def publish(event: Event) -> None:
@@ -428,12 +433,25 @@ def publish(event: Event) -> None:
         subscriber(event)
 
 
+def begin_call(label: str) -> LogicalCall:
+    """Number a new logical call: by whoever records the run, so that its numbers are those of its trace."""
+    numberings = _numberings
+    return numberings[-1](label) if numberings else LogicalCall(next(_unobserved_calls), label)
+
+
 @contextmanager
-def subscribed(subscriber: Subscriber) -> Iterator[None]:
-    """Receive every event published in the process while the context is open, from any thread."""
-    global _subscribers  # noqa: PLW0603 - one process-wide list, replaced whole so that `publish` needs no lock
+def subscribed(subscriber: Subscriber, *, number_call: CallNumbering | None = None) -> Iterator[None]:
+    """Receive every event published in the process while the context is open, from any thread.
+
+    Args:
+        subscriber: Called with each event.
+        number_call: Numbers the logical calls that our own clients begin, as `Trace.next_call` does.
+    """
+    global _subscribers, _numberings  # noqa: PLW0603 - process-wide lists, replaced whole so that readers need no lock
     with _subscribing:
         _subscribers = (*_subscribers, subscriber)
+        if number_call is not None:
+            _numberings = (*_numberings, number_call)
     try:
         yield
     finally:
@@ -441,6 +459,10 @@ def subscribed(subscriber: Subscriber) -> Iterator[None]:
             remaining = list(_subscribers)
             remaining.remove(subscriber)
             _subscribers = tuple(remaining)
+            if number_call is not None:
+                numberings = list(_numberings)
+                numberings.remove(number_call)
+                _numberings = tuple(numberings)
 
 
 class Trace:

@@ -206,7 +206,7 @@ class Simulation(Assertions):
             stack.callback(_release)
             self._refuse_real_loop()
             stack.enter_context(dummy_keys())
-            stack.enter_context(events.subscribed(self._record))
+            stack.enter_context(events.subscribed(self._record, number_call=self._number_call))
             if isinstance(self._clock, VirtualClock):
                 stack.enter_context(
                     virtual_time(
@@ -247,6 +247,9 @@ class Simulation(Assertions):
 
     def _record(self, event: events.Event) -> None:
         self.trace.append(event)
+
+    def _number_call(self, label: str) -> events.LogicalCall:
+        return self.trace.next_call(label)
 
     def _note_real_io(self, peer: str) -> None:
         self.trace.append(events.RealIoObserved(self._clock.now_ns(), 0, peer))
