@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from llmtest.clock._real import REAL
 from llmtest.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -23,10 +23,6 @@ UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 NEVER_NS = 1 << 62
 """A deadline that never comes: 146 years."""
 
-# Bound at import, so that they stay real while a simulation has replaced the attributes of `time`.
-_real_time_ns = time.time_ns
-_real_monotonic_ns = time.monotonic_ns
-_real_sleep = time.sleep
 _get_ident = threading.get_ident
 
 
@@ -79,19 +75,19 @@ class SystemClock:
     """The machine's own clock."""
 
     def __init__(self) -> None:
-        self._start_ns = _real_monotonic_ns()
+        self._start_ns = REAL.monotonic_ns()
 
     def now_ns(self) -> int:
         """Return monotonic nanoseconds since this object was made."""
-        return _real_monotonic_ns() - self._start_ns
+        return REAL.monotonic_ns() - self._start_ns
 
     def time_ns(self) -> int:
         """Return wall time, in nanoseconds since 1970."""
-        return _real_time_ns()
+        return REAL.time_ns()
 
     def now(self) -> datetime:
         """Return wall time as an aware UTC datetime."""
-        return datetime_at(_real_time_ns())
+        return datetime_at(REAL.time_ns())
 
     def elapsed(self) -> float:
         """Return seconds since this object was made."""
@@ -99,11 +95,11 @@ class SystemClock:
 
     def sleep(self, seconds: float) -> None:
         """Block the calling thread."""
-        _real_sleep(max(0.0, seconds))
+        REAL.sleep(max(0.0, seconds))
 
     def sleep_ns(self, ns: int) -> None:
         """Block the calling thread for whole nanoseconds."""
-        _real_sleep(max(0, ns) / NS_PER_SECOND)
+        REAL.sleep(max(0, ns) / NS_PER_SECOND)
 
     async def sleep_async(self, seconds: float) -> None:
         """Suspend the calling task."""
@@ -238,7 +234,8 @@ class VirtualClock:
     def _refuse_backwards(seconds: float) -> None:
         if seconds < 0:
             raise ConfigurationError(
-                f"virtual time cannot go back: advance({seconds:g}).\nTo fix: pass 0 or more seconds, or start a new clock"
+                f"virtual time cannot go back: advance({seconds:g}).\n"
+                "To fix: pass 0 or more seconds, or start a new clock."
             )
 
 

@@ -1,9 +1,9 @@
 """`datetime.now` in virtual time, without another class.
 
-A replaced class would break `isinstance`, and pydantic, which looks classes up when it builds a schema. So the two
-methods that read the machine's clock are replaced inside the type, which is immutable from Python: its dictionary is
-reached through the garbage collector, and the type is told that it changed. `date.today` and `datetime.today` ask
-`time.time` and follow by themselves.
+A replaced class would break `isinstance`, and pydantic, which looks classes up when it builds a schema. So the methods
+that read the machine's clock are replaced inside the types, which are immutable from Python: their dictionaries are
+reached through the garbage collector, and the types are told that they changed. `today` asks `time.time` and follows by
+itself; it is replaced for the local time of freezegun.
 """
 
 from __future__ import annotations
@@ -12,23 +12,40 @@ import ctypes
 import gc
 import sys
 import warnings
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
 from llmtest.clock._clock import NS_PER_SECOND, VirtualClock
 from llmtest.clock._names import party_of_caller
+from llmtest.clock._real import REAL
 from llmtest.errors import SimulationStateError
 
-_methods: dict[str, Any] = gc.get_referents(datetime.__dict__)[0]
-_originals = {name: _methods[name] for name in ("now", "utcnow")}
+_datetime_methods: dict[str, Any] = gc.get_referents(REAL.datetime_type.__dict__)[0]
+_date_methods: dict[str, Any] = gc.get_referents(REAL.date_type.__dict__)[0]
+_real_now = _datetime_methods["now"]
+_real_utcnow = _datetime_methods["utcnow"]
+_real_today = _date_methods["today"]
 
 
 def _now(cls: type[datetime], tz: tzinfo | None = None) -> datetime:
     """Return the current date and time, in `tz` or in local time."""
     party = party_of_caller()
     if party is None:
-        return _originals["now"].__get__(None, cls)(tz)  # type: ignore[no-any-return]  # the real method
+        return _real_now.__get__(None, cls)(tz)  # type: ignore[no-any-return]  # the real method
+    if tz is None and party.local_offset is not None:
+        return _moment(cls, party.clock, UTC).replace(tzinfo=None) + party.local_offset
     return _moment(cls, party.clock, tz)
+
+
+def _today(cls: type[date]) -> date:
+    """Return the current local date, or date and time on a `datetime`."""
+    party = party_of_caller()
+    if party is None or party.local_offset is None:
+        return _real_today.__get__(None, cls)()  # type: ignore[no-any-return]  # it asks `time.time`, which is ours
+    now = _moment(REAL.datetime_type, party.clock, UTC).replace(tzinfo=None) + party.local_offset
+    if issubclass(cls, datetime):
+        return cls(now.year, now.month, now.day, now.hour, now.minute, now.second, now.microsecond)
+    return cls(now.year, now.month, now.day)
 
 
 def _utcnow(cls: type[datetime]) -> datetime:
@@ -51,12 +68,12 @@ def _moment(cls: type[datetime], clock: VirtualClock, tz: tzinfo | None) -> date
     return cls.fromtimestamp(seconds, tz).replace(microsecond=ns // 1000)
 
 
-_virtual = {"now": classmethod(_now), "utcnow": classmethod(_utcnow)}
-
-
-def _set_methods(methods: dict[str, Any]) -> None:
-    _methods.update(methods)
-    ctypes.pythonapi.PyType_Modified(ctypes.py_object(datetime))
+def _set_methods(now: Any, utcnow: Any, today: Any) -> None:
+    _datetime_methods["now"] = now
+    _datetime_methods["utcnow"] = utcnow
+    _date_methods["today"] = today
+    ctypes.pythonapi.PyType_Modified(ctypes.py_object(REAL.date_type))  # and with it its subclass
+    ctypes.pythonapi.PyType_Modified(ctypes.py_object(REAL.datetime_type))
 
 
 def install_datetime() -> None:
@@ -65,9 +82,9 @@ def install_datetime() -> None:
     Raises:
         SimulationStateError: This interpreter keeps its types in another way.
     """
-    _set_methods(_virtual)
+    _set_methods(classmethod(_now), classmethod(_utcnow), classmethod(_today))
     party = party_of_caller()
-    if party is not None and datetime.now(UTC) != _moment(datetime, party.clock, UTC):
+    if party is not None and REAL.datetime_type.now(UTC) != _moment(REAL.datetime_type, party.clock, UTC):
         uninstall_datetime()
         raise SimulationStateError(
             f"`datetime.now` could not be made virtual on this interpreter ({sys.version.split()[0]}).\n"
@@ -77,6 +94,4 @@ def install_datetime() -> None:
 
 def uninstall_datetime() -> None:
     """Put the methods back."""
-    _set_methods(_originals)
-
-
+    _set_methods(_real_now, _real_utcnow, _real_today)

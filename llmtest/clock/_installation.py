@@ -6,7 +6,6 @@ import asyncio
 import asyncio.events
 import random
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -14,11 +13,13 @@ from typing import Any
 from llmtest.clock import _clock
 from llmtest.clock._clock import NS_PER_SECOND, VirtualClock
 from llmtest.clock._datetime import install_datetime, uninstall_datetime
+from llmtest.clock._freezegun import freezegun_follows
 from llmtest.clock._loop import VirtualTimeLoop
 from llmtest.clock._names import install_names, party_of_caller, uninstall_names
 from llmtest.clock._order import deterministic_order
 from llmtest.clock._party import Party
 from llmtest.clock._patches import Patches
+from llmtest.clock._real import REAL
 from llmtest.clock._sockets import install_sockets
 from llmtest.clock._threads import install_threads
 from llmtest.errors import HarnessError, SimulationStateError
@@ -28,8 +29,6 @@ JUMPS_MAX = 2_000_000
 ELAPSED_MAX_S = 100 * 365.25 * 86_400.0
 _BASE_NS = (1 << 20) * NS_PER_SECOND
 """Monotonic clocks start at a multiple of this: 12 days, above the reading of most machines, exact as a float."""
-
-_real_monotonic_ns = time.monotonic_ns
 
 
 class _Running:
@@ -112,6 +111,7 @@ def _install(stack: ExitStack, clock: VirtualClock, party: Party, seed: int) -> 
     stack.enter_context(deterministic_order())
     stack.callback(patches.undo)
     stack.callback(uninstall_names)
+    stack.enter_context(freezegun_follows(patches, party))
     install_names(patches, party)
     install_threads(patches)
     install_sockets(patches)
@@ -124,7 +124,7 @@ def _install(stack: ExitStack, clock: VirtualClock, party: Party, seed: int) -> 
 
 def _monotonic_base(clock: VirtualClock) -> int:
     """Return a start above everything a monotonic clock has shown, so that none goes back within a process."""
-    shown = max(_real_monotonic_ns(), _Running.highest_ns) - clock.now_ns()
+    shown = max(REAL.monotonic_ns(), _Running.highest_ns) - clock.now_ns()
     return max(1, -(-shown // _BASE_NS)) * _BASE_NS
 
 
@@ -149,7 +149,9 @@ def _install_loops(patches: Patches, party: Party) -> None:
         real_factory = owner._loop_factory  # type: ignore[attr-defined]  # noqa: SLF001 - the hook of every policy
 
         def loop_factory(*args: Any) -> asyncio.AbstractEventLoop:
-            loop: asyncio.AbstractEventLoop = _virtual_loop(party) if party_of_caller() is party else real_factory(*args)
+            loop: asyncio.AbstractEventLoop = (
+                _virtual_loop(party) if party_of_caller() is party else real_factory(*args)
+            )
             return loop
 
         patches.replace(owner, "_loop_factory", staticmethod(loop_factory))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import selectors
 import threading
-import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextvars import Context, copy_context
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmtest.clock._clock import NEVER_NS, NS_PER_SECOND, VirtualClock, to_ns
 from llmtest.clock._order import deterministic_order, ordered_task_factory
+from llmtest.clock._real import REAL
 from llmtest.clock._stall import livelock_error, stalled_error
 from llmtest.errors import HarnessError
 
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _get_ident = threading.get_ident
-_real_monotonic_ns = time.monotonic_ns
-_real_sleep = time.sleep
 
 SETTLED = 1 << 61
 """Sequence number of a timer that fires only when nothing else is left to do at its instant."""
@@ -244,7 +242,6 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             handle = ready.popleft()
             if not handle._cancelled:
                 handle._run()
-        handle = None
 
     def _release_due(self) -> None:
         """Make everything ready whose deadline has come, in the order of deadline and registration."""
@@ -330,20 +327,20 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             return party.grace_left_ns() / NS_PER_SECOND
         if len(self._fds) != self._fds_before:
             self._fds_before = len(self._fds)
-            self._io_last_ns = _real_monotonic_ns()
-        return max(0.0, GRACE_S - (_real_monotonic_ns() - self._io_last_ns) / NS_PER_SECOND)
+            self._io_last_ns = REAL.monotonic_ns()
+        return max(0.0, GRACE_S - (REAL.monotonic_ns() - self._io_last_ns) / NS_PER_SECOND)
 
     def take_events(self, seconds: float | None) -> bool:
         """Wait in real time for the selector, at most so long; tell whether anything came."""
         if seconds is not None and 0.0 < seconds < PAUSE_S:  # the selector rounds up to whole milliseconds
-            _real_sleep(seconds)
+            REAL.sleep(seconds)
             seconds = 0.0
         events = self._selector.select(seconds)
         if not events:
             return False
         own = self._ssock.fileno()
         if any(key.fd != own for key, _ in events):
-            self._io_last_ns = _real_monotonic_ns()
+            self._io_last_ns = REAL.monotonic_ns()
             self.clock.note_real_io()
         self._process_events(events)
         return True

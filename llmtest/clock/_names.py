@@ -9,17 +9,17 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from llmtest.clock._clock import NS_PER_SECOND, to_ns
+from llmtest.clock._real import REAL
 
 if TYPE_CHECKING:
     from llmtest.clock._party import Party
     from llmtest.clock._patches import Patches
 
 _get_ident = threading.get_ident
-_real = SimpleNamespace(**{name: getattr(time, name) for name in dir(time) if not name.startswith("_")})
 
 REAL_CALLERS = frozenset(
     {"subprocess", "multiprocessing", "pydevd", "_pydevd_bundle", "_pydev_bundle", "debugpy", "pdb", "bdb"}
@@ -48,7 +48,7 @@ def _time() -> float:
     """Return wall time in seconds since 1970."""
     party = _State.party
     if party is None or _get_ident() not in party.idents:
-        return _real.time()  # type: ignore[no-any-return]  # the real function
+        return REAL.time()
     return party.clock.time_ns() / NS_PER_SECOND
 
 
@@ -56,23 +56,23 @@ def _time_ns() -> int:
     """Return wall time in nanoseconds since 1970."""
     party = _State.party
     if party is None or _get_ident() not in party.idents:
-        return _real.time_ns()  # type: ignore[no-any-return]  # the real function
+        return REAL.time_ns()
     return party.clock.time_ns()
 
 
 def _make_monotonic(name: str) -> Any:
-    real = getattr(_real, name)
+    real: Any = getattr(REAL, name)
 
     def monotonic() -> float:
         party = _State.party
         if party is None or _get_ident() not in party.idents:
-            return real()  # type: ignore[no-any-return]  # the real function
+            return float(real())
         return party.clock.monotonic_ns() / NS_PER_SECOND
 
     def monotonic_ns() -> int:
         party = _State.party
         if party is None or _get_ident() not in party.idents:
-            return real()  # type: ignore[no-any-return]  # the real function
+            return int(real())
         return party.clock.monotonic_ns()
 
     function = monotonic_ns if name.endswith("_ns") else monotonic
@@ -85,7 +85,7 @@ def _sleep(seconds: float, /) -> None:
     """Wait; in virtual time where the calling thread takes part in a simulation."""
     party = _State.party
     if party is None or _get_ident() not in party.idents or called_by_a_real_caller(2):
-        _real.sleep(seconds)
+        REAL.sleep(seconds)
         return
     if seconds < 0:
         raise ValueError("sleep length must be non-negative")
@@ -105,7 +105,7 @@ def called_by_a_real_caller(depth: int, frames: int = 1) -> bool:
 
 
 def _make_broken_down(name: str) -> Any:
-    real = getattr(_real, name)
+    real = getattr(REAL, name)
 
     def broken_down(secs: float | None = None, /) -> Any:
         return real(_time() if secs is None else secs)
@@ -117,7 +117,7 @@ def _make_broken_down(name: str) -> Any:
 
 def _strftime(format_: str, when: Any = None, /) -> str:
     """Format a moment, by default now."""
-    return _real.strftime(format_, _real.localtime(_time()) if when is None else when)  # type: ignore[no-any-return]
+    return REAL.strftime(format_, REAL.localtime(_time()) if when is None else when)
 
 
 VIRTUAL: dict[str, Any] = {
@@ -133,7 +133,7 @@ _time_ns.__name__ = _time_ns.__qualname__ = "time_ns"
 _sleep.__name__ = _sleep.__qualname__ = "sleep"
 _strftime.__name__ = _strftime.__qualname__ = "strftime"
 
-_by_identity = {id(getattr(_real, name)): function for name, function in VIRTUAL.items()}
+_by_identity = {id(getattr(REAL, name)): function for name, function in VIRTUAL.items()}
 _scanned: dict[str, tuple[int, tuple[tuple[str, Any], ...]]] = {}
 _NO_ALIASES: tuple[tuple[str, Any], ...] = ()
 
@@ -150,7 +150,7 @@ def install_names(patches: Patches, party: Party) -> None:
         patches.replace(sys.modules[name], alias, VIRTUAL[function])
     connection = sys.modules.get("multiprocessing.connection")
     if connection is not None:
-        patches.replace(connection, "time", _real)
+        patches.replace(connection, "time", REAL)
 
 
 def uninstall_names() -> None:
@@ -164,7 +164,9 @@ def _modules_with_aliases() -> list[tuple[ModuleType, tuple[tuple[str, Any], ...
     for name, module in list(sys.modules.items()):
         known = _scanned.get(name)
         if known is None or known[0] != id(module):
-            aliases = _NO_ALIASES if name.partition(".")[0] in _UNTOUCHED or name.startswith("pytest_") else _scan(module)
+            aliases = (
+                _NO_ALIASES if name.partition(".")[0] in _UNTOUCHED or name.startswith("pytest_") else _scan(module)
+            )
             known = _scanned[name] = (id(module), aliases)
         if known[1]:
             found.append((module, known[1]))

@@ -120,5 +120,5 @@ def order_anyio_scopes() -> None:
 def _restore_anyio_scopes() -> None:
     global _scope_init  # noqa: PLW0603 - what to put back
     if _scope_init is not None:
-        sys.modules["anyio._backends._asyncio"].CancelScope.__init__ = _scope_init  # type: ignore[misc]  # its own
+        sys.modules["anyio._backends._asyncio"].CancelScope.__init__ = _scope_init
         _scope_init = None

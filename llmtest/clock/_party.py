@@ -11,20 +11,20 @@ With one thread there is nobody to ask: `solo_ident` is set, and clock and loop 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from llmtest.clock._clock import NEVER_NS, NS_PER_SECOND, VirtualClock
 from llmtest.clock._probe import OTHER_NS, Doing, ThreadProbe, native_id
+from llmtest.clock._real import REAL
 from llmtest.errors import HarnessError, VirtualTimeLivelockError
 
 if TYPE_CHECKING:
     from llmtest.clock._loop import VirtualTimeLoop
 
-_real_monotonic_ns = time.monotonic_ns
 _allocate_lock = threading.Lock
 _get_ident = threading.get_ident
 
@@ -42,7 +42,11 @@ class Wait(Protocol):
     deadline_ns: int
     due: bool
     error: HarnessError | None
-    loop: VirtualTimeLoop | None
+
+    @property
+    def loop(self) -> VirtualTimeLoop | None:
+        """The loop that waits, if it is one."""
+        ...
 
     def block(self, seconds: float | None) -> bool:
         """Wait in real time, at most so long; tell whether the wait is over for a reason of its own."""
@@ -63,7 +67,7 @@ class ThreadWait:
     A condition keeps it among its waiters: `release` is what `notify` calls.
     """
 
-    loop = None
+    loop: VirtualTimeLoop | None = None
 
     def __init__(self, deadline_ns: int) -> None:
         self.deadline_ns = deadline_ns
@@ -135,6 +139,8 @@ class Party:
         self.clock = clock
         self.idents: dict[int, Participant] = {}
         self.solo_ident: int | None = None
+        self.local_offset: timedelta | None = None
+        """What freezegun adds to UTC to make local time; None leaves it to the machine's time zone."""
         self.io_last_ns = 0
         self.grace_ns = int(grace_s * NS_PER_SECOND)
         self.jumps_max = jumps_max
@@ -214,8 +220,7 @@ class Party:
         """Block the calling thread until the clock reads `ns`."""
         clock = self.clock
         if self.solo_ident == _get_ident() and self.io_last_ns == 0:
-            if ns > clock._ns:  # noqa: SLF001 - the clock and its party are one machine
-                clock._ns = ns  # noqa: SLF001 - the clock and its party are one machine
+            clock._ns = max(ns, clock._ns)  # noqa: SLF001 - the clock and its party are one machine
         else:
             self.hold(ThreadWait(ns))
 
@@ -233,7 +238,7 @@ class Party:
         try:
             while not wait.due and not self._closed:
                 pause = self._lead(wait) if self._leader is wait else None
-                if wait.due or wait.block(pause):
+                if pause == 0.0 or wait.block(pause):
                     break
                 if self._leader is None:
                     self._leader = wait
@@ -302,7 +307,7 @@ class Party:
 
     def _stall(self) -> float | None:
         """Nobody waits for time: give outsiders a moment, then tell the loop of the first thread that has one."""
-        now = _real_monotonic_ns()
+        now = REAL.monotonic_ns()
         if self._quiet_since_ns == 0:
             self._quiet_since_ns = now
         loops = [member for member in self._members if member.wait is not None and member.wait.loop is not None]
@@ -353,7 +358,7 @@ class Party:
 
     def note_real_io(self, peer: str | None = None) -> None:
         """Note that a real socket was used just now; `peer` names its other end, where it is known."""
-        self.io_last_ns = _real_monotonic_ns()
+        self.io_last_ns = REAL.monotonic_ns()
         member = self.idents.get(_get_ident())
         if member is not None:
             member.uses_sockets = True
@@ -366,7 +371,7 @@ class Party:
         """Return for how many real nanoseconds time must still stand because of socket activity."""
         if self.io_last_ns == 0:
             return 0
-        return max(0, self.io_last_ns + self.grace_ns - _real_monotonic_ns())
+        return max(0, self.io_last_ns + self.grace_ns - REAL.monotonic_ns())
 
     def job_queued(self, executor: ThreadPoolExecutor) -> None:
         """Note that a job was submitted to a thread pool."""

@@ -15,7 +15,8 @@ import time
 from enum import Enum
 from types import FrameType
 
-_real_monotonic_ns = time.monotonic_ns
+from llmtest.clock._real import REAL
+
 _clock_gettime_ns = getattr(time, "clock_gettime_ns", None)
 _MACHINE = os.uname().machine if hasattr(os, "uname") else ""
 
@@ -109,7 +110,7 @@ class ThreadProbe:
         return Doing.WAIT, age if age > BLIND_NS else 0
 
     def _age(self, seen: object) -> int:
-        now = _real_monotonic_ns()
+        now = REAL.monotonic_ns()
         if seen != self._seen:
             self._seen = seen
             self._since_ns = now

@@ -69,9 +69,7 @@ def _awaited(task: asyncio.Task[Any], innermost: str) -> str:
         return f"Task `{waiter.get_name()}`"
     if type(waiter).__name__ == "_GatheringFuture":
         names = ", ".join(
-            f"`{child.get_name()}`"
-            for child in waiter._children
-            if isinstance(child, asyncio.Task)  # noqa: SLF001
+            f"`{child.get_name()}`" for child in getattr(waiter, "_children", ()) if isinstance(child, asyncio.Task)
         )
         return f"gather({names})"
     return f"{innermost}()" if innermost != "?" else "Future"

@@ -82,9 +82,9 @@ def iterate_blocking(source: AsyncGenerator[T, None]) -> Generator[T, None, None
     try:
         while True:
             try:
-                item = run_blocking(source.__anext__())  # type: ignore[arg-type]  # an awaitable with `send`
+                item = run_blocking(source.__anext__())
             except StopAsyncIteration:
                 return
             yield item
     finally:
-        run_blocking(source.aclose())  # type: ignore[arg-type]  # an awaitable with `send`
+        run_blocking(source.aclose())
