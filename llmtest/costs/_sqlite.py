@@ -15,6 +15,8 @@ from decimal import Decimal
 from pathlib import Path
 from tempfile import mkstemp
 from threading import Lock
+from types import TracebackType
+from typing import Self
 
 from llmtest.costs._money import EXACT, ZERO
 from llmtest.costs._store import Balance, Hold, Overrun, Spent, closed, overruns
@@ -40,15 +42,20 @@ PRAGMA user_version = {FORMAT};
 """
 
 
+_inherited: list[sqlite3.Connection] = []
+"""Connections of a parent process. SQLite forbids to use or close them in a child, so they are kept untouched."""
+
+
 class SqliteBudgetStore:
     """Balances in a file, atomic across threads and processes.
 
     A process that dies in the middle of a call leaves what that call had reserved in the file, where it goes on
     counting, since the provider may well have billed the call; `release_abandoned` gives it back. Keep the file on a
-    local disk, and copy it only while no process has it open.
+    local disk, and copy it only while no process has it open. It is closed by `close`, at the end of a `with` block, or
+    with the last reference.
 
     Args:
-        path: The file; made where it is missing, with its folder there already.
+        path: The file; made where it is missing. Its folder must exist.
         timeout: Seconds to wait for another process's transaction; 0 or more, default 5. This wait is real, also
             where time is virtual.
 
@@ -147,6 +154,21 @@ class SqliteBudgetStore:
         with self._lock:
             self._disconnect()
 
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the file."""
+        self.close()
+
+    def __del__(self) -> None:
+        """Close the file without the warning that Python 3.13 has for connections nobody closed."""
+        if getattr(self, "_connection", None) is not None:
+            self._disconnect()
+
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock, self._explained():
@@ -172,6 +194,8 @@ class SqliteBudgetStore:
             except BaseException:
                 connection.close()
                 raise
+            if self._connection is not None:
+                _inherited.append(self._connection)
             self._connection, self._owner = connection, os.getpid()
         return self._connection
 
@@ -205,8 +229,11 @@ class SqliteBudgetStore:
         connection.execute("PRAGMA synchronous = NORMAL")
 
     def _disconnect(self) -> None:
-        if self._connection is not None and self._owner == os.getpid():
-            self._connection.close()
+        if self._connection is not None:
+            if self._owner == os.getpid():
+                self._connection.close()
+            else:
+                _inherited.append(self._connection)
         self._connection = None
 
     @contextmanager

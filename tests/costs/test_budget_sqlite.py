@@ -1,5 +1,6 @@
 """The ledger in a file: shared by processes, kept after them, and never guessed at when it is damaged."""
 
+import gc
 import os
 import sqlite3
 import subprocess
@@ -263,8 +264,14 @@ def test_a_missing_folder_is_named(tmp_path):
 
 def test_nothing_but_the_ledger_is_left_behind(path, opened):
     """The file is made in one step, and closing it leaves nothing beside it; it opens again by itself."""
-    store = opened(path)
-    store.charge(("day:x",), 1, Decimal(1))
-    store.close()
+    with opened(path) as store:
+        store.charge(("day:x",), 1, Decimal(1))
     assert [file.name for file in path.parent.iterdir()] == ["budget.db"]
     assert store.balance("day:x").spent_usd == 1
+
+
+def test_a_forgotten_store_closes_its_file(path):
+    """Without `close`, the last reference closes the file, and nothing warns."""
+    SqliteBudgetStore(path).charge(("day:x",), 1, Decimal(1))
+    gc.collect()
+    assert [file.name for file in path.parent.iterdir()] == ["budget.db"]
