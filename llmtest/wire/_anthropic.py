@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from llmtest.errors import InvalidRequestError, InvalidResponseError, NotSupportedError, ProviderError
 from llmtest.types import CompletionRequest, CompletionResponse
 from llmtest.wire import _anthropic_errors, _anthropic_request, _anthropic_response, _anthropic_stream, _ids
+from llmtest.wire._anthropic_checks import refuse
 from llmtest.wire._codec import (
     EmbeddingResponse,
     Headers,
@@ -25,6 +26,8 @@ from llmtest.wire._headers import anthropic_limit_headers, bearer_token, header,
 from llmtest.wire._json import count, dumps, loads
 
 VERSION = "2023-06-01"
+_COMPLETE: Headers = (("content-type", "application/json"),)
+_STREAM: Headers = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))
 _HEADERS: Headers = (("content-type", "application/json"), ("anthropic-version", VERSION))
 _ROUTES: tuple[tuple[str, Operation, str], ...] = (
     ("/messages/count_tokens", "count_tokens", "POST"),
@@ -36,8 +39,8 @@ _ROUTES: tuple[tuple[str, Operation, str], ...] = (
 class AnthropicCodec:
     """Anthropic Messages; see `Codec` for the contract."""
 
-    dialect: ClassVar[str] = "anthropic"
-    default_base_url: ClassVar[str] = "https://api.anthropic.com"
+    dialect: str = "anthropic"
+    default_base_url: str = "https://api.anthropic.com"
 
     def auth_headers(self, api_key: str | None) -> Headers:
         """Write the headers that carry the key."""
@@ -105,20 +108,17 @@ class AnthropicCodec:
         try:
             parsed = loads(body)
         except ValueError as error:
-            raise _anthropic_request.refuse(f"The request body is not valid JSON: {error}") from error
+            raise refuse(f"The request body is not valid JSON: {error}") from error
         if not isinstance(parsed, dict):
-            raise _anthropic_request.refuse("Input should be a valid dictionary")
+            raise refuse("Input should be a valid dictionary")
         request = _anthropic_request.decode_body(parsed, limit_required=operation == "chat")
         return WireCall(operation, request, request.model, request.stream, api_key, include_usage=True)
 
     def response_headers(self, meta: ResponseMeta, *, stream: bool = False) -> Headers:
         """Write the headers of a successful answer."""
         limits = () if meta.limits is None else anthropic_limit_headers(meta.limits, meta.now)
-        kind = (("content-type", "application/json"),)
-        if stream:
-            kind = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-cache"))  # type: ignore[assignment]  # one pair more
         return (
-            *kind,
+            *(_STREAM if stream else _COMPLETE),
             *limits,
             ("anthropic-organization-id", meta.organization),
             *(() if meta.request_id is None else (("request-id", meta.request_id),)),

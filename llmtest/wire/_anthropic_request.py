@@ -1,11 +1,10 @@
-"""Anthropic messages: the request, between JSON and types, with Anthropic's own complaints about bad ones."""
+"""Anthropic messages: the request, between JSON and types."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llmtest.errors import InvalidRequestError
 from llmtest.types import (
     ChatMessage,
     CompletionRequest,
@@ -18,8 +17,8 @@ from llmtest.types import (
     ToolCall,
     ToolDefinition,
 )
+from llmtest.wire._anthropic_checks import check
 from llmtest.wire._anthropic_response import tool_input
-from llmtest.wire._codec import WireFormatError
 from llmtest.wire._json import dumps_text
 
 DEFAULT_MAX_TOKENS = 4096
@@ -253,17 +252,17 @@ def decode_body(body: Mapping[str, Any], *, limit_required: bool = True) -> Comp
     Raises:
         WireFormatError: Anthropic would refuse it; the error has Anthropic's words.
     """
-    _check(body, limit_required=limit_required)
+    check(body, limit_required=limit_required)
     raw_messages, system = body["messages"], body.get("system")
     messages = decode_messages(system, raw_messages)
     extra = {key: value for key, value in body.items() if key not in _MODELLED and value is not None}
-    if isinstance(system, list) or any(
-        len(message) != 2 or type(message["content"]) is not str for message in raw_messages
-    ):
-        if encode_messages(messages) != raw_messages or encode_system(messages) != system:
-            extra["messages"] = raw_messages
-            if system is not None:
-                extra["system"] = system
+    plain = all(len(message) == 2 and type(message["content"]) is str for message in raw_messages)
+    if isinstance(system, list) or not plain:
+        plain = encode_messages(messages) == raw_messages and encode_system(messages) == system
+    if not plain:
+        extra["messages"] = raw_messages
+        if system is not None:
+            extra["system"] = system
     raw_tools = body.get("tools")
     tools: tuple[ToolDefinition, ...] = ()
     if raw_tools:
@@ -288,90 +287,3 @@ def decode_body(body: Mapping[str, Any], *, limit_required: bool = True) -> Comp
         stream=body.get("stream") is True,
         extra=extra,
     )
-
-
-def refuse(message: str) -> WireFormatError:
-    """Make Anthropic's refusal of a request."""
-    return WireFormatError(InvalidRequestError(message, status=400, code="invalid_request_error"))
-
-
-def _check(body: Mapping[str, Any], *, limit_required: bool) -> None:
-    model = body.get("model")
-    if model is None:
-        raise refuse("model: Field required")
-    if not isinstance(model, str):
-        raise refuse("model: Input should be a valid string")
-    if not model:
-        raise refuse("model: String should have at least 1 character")
-    limit = body.get("max_tokens")
-    if limit is None and limit_required:
-        raise refuse("max_tokens: Field required")
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
-        raise refuse("max_tokens: Input should be a valid integer")
-    if limit is not None and limit < 1:
-        raise refuse("max_tokens: must be greater than or equal to 1")
-    messages = body.get("messages")
-    if messages is None:
-        raise refuse("messages: Field required")
-    if not isinstance(messages, list):
-        raise refuse("messages: Input should be a valid list")
-    if not messages:
-        raise refuse("messages: at least one message is required")
-    for index, message in enumerate(messages):
-        _check_message(message, index)
-    _check_rest(body)
-
-
-def _check_message(message: object, index: int) -> None:
-    at = f"messages.{index}"
-    if not isinstance(message, dict):
-        raise refuse(f"{at}: Input should be a valid dictionary or object to extract fields from")
-    role = message.get("role")
-    if role is None:
-        raise refuse(f"{at}.role: Field required")
-    if role == "system":
-        raise refuse(
-            'messages: Unexpected role "system". The Messages API accepts a top-level `system` parameter, '
-            'not "system" as an input message role.'
-        )
-    if role not in ("user", "assistant"):
-        raise refuse(f"{at}.role: Input should be 'user' or 'assistant'")
-    content = message.get("content")
-    if content is None:
-        raise refuse(f"{at}.content: Field required")
-    if not isinstance(content, str | list):
-        raise refuse(f"{at}.content: Input should be a valid list")
-    for position, block in enumerate(content if isinstance(content, list) else ()):
-        if not isinstance(block, dict):
-            raise refuse(
-                f"{at}.content.{position}: Input should be a valid dictionary or object to extract fields from"
-            )
-        if not isinstance(block.get("type"), str):
-            raise refuse(f"{at}.content.{position}.type: Field required")
-
-
-def _check_rest(body: Mapping[str, Any]) -> None:
-    system = body.get("system")
-    if system is not None and not isinstance(system, str):
-        if not isinstance(system, list) or not all(isinstance(block, dict) for block in system):
-            raise refuse("system: Input should be a valid list")
-    for name in ("temperature", "top_p"):
-        value = body.get(name)
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise refuse(f"{name}: Input should be a valid number")
-        if not 0 <= value <= 1:
-            raise refuse(f"{name}: range: 0..1")
-    stream = body.get("stream")
-    if stream is not None and not isinstance(stream, bool):
-        raise refuse("stream: Input should be a valid boolean")
-    stops = body.get("stop_sequences")
-    if stops is not None and (not isinstance(stops, list) or not all(isinstance(text, str) for text in stops)):
-        raise refuse("stop_sequences: Input should be a valid list")
-    tools = body.get("tools")
-    if tools is not None and (not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools)):
-        raise refuse("tools: Input should be a valid list")
-    choice = body.get("tool_choice")
-    if choice is not None and not isinstance(choice, dict):
-        raise refuse("tool_choice: Input should be a valid dictionary or object to extract fields from")

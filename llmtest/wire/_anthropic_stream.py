@@ -12,7 +12,7 @@ from llmtest.wire import _anthropic_response as answers
 from llmtest.wire._codec import ResponseMeta
 from llmtest.wire._framing import ServerSentEvent, frame
 from llmtest.wire._interruption import EventDecoder
-from llmtest.wire._json import dump_string, dump_text, loads
+from llmtest.wire._json import count, dump_string, dump_text, loads
 from llmtest.wire._pieces import words
 
 PING = b'event: ping\ndata: {"type": "ping"}\n\n'
@@ -45,7 +45,7 @@ def encode_stream(response: CompletionResponse, meta: ResponseMeta, chunks: Sequ
     final = {"stop_reason": body["stop_reason"], "stop_sequence": body["stop_sequence"]}
     final["stop_details"] = body.get("stop_details")
     start = {**body, "content": [], "stop_reason": None, "stop_sequence": None, "stop_details": None}
-    start["usage"] = {**usage, "output_tokens": min(1, answers.count(usage.get("output_tokens")))}
+    start["usage"] = {**usage, "output_tokens": min(1, count(usage.get("output_tokens")))}
     start["usage"].pop("output_tokens_details", None)
     writer = _Writer()
     writer.event("message_start", dump_text({"type": "message_start", "message": start}))
@@ -167,7 +167,7 @@ class AnthropicStreamDecoder(EventDecoder):
                 out.append(StreamEvent("finish", finish_reason=finish, raw_finish_reason=raw))
 
     def _take_block(self, data: Mapping[str, Any], out: list[StreamEvent]) -> None:
-        index = answers.count(data.get("index"))
+        index = count(data.get("index"))
         block = data.get("content_block")
         block = self._blocks[index] = dict(block) if isinstance(block, dict) else {}
         kind = block.get("type")
@@ -184,7 +184,7 @@ class AnthropicStreamDecoder(EventDecoder):
             out.append(StreamEvent("opaque", index=index, data=block))
 
     def _take_delta(self, data: Mapping[str, Any], out: list[StreamEvent]) -> None:
-        index = answers.count(data.get("index"))
+        index = count(data.get("index"))
         delta = data.get("delta")
         delta = delta if isinstance(delta, dict) else {}
         block = self._blocks.setdefault(index, {})

@@ -35,7 +35,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
 
 from llmtest.errors import ProviderError, StreamInterruptedError
-from llmtest.types import CompletionRequest, CompletionResponse, StreamEvent, Usage
+from llmtest.types import UNKNOWN_USAGE, CompletionRequest, CompletionResponse, StreamEvent, Usage
 
 Headers = tuple[tuple[str, str], ...]
 Operation = Literal["chat", "embeddings", "models", "model", "count_tokens"]
@@ -69,7 +69,7 @@ class EmbeddingResponse:
 
     vectors: tuple[tuple[float, ...], ...]
     model: str | None = None
-    usage: Usage = Usage()
+    usage: Usage = UNKNOWN_USAGE
 
 
 @dataclass(frozen=True, slots=True)

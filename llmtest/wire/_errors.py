@@ -1,4 +1,4 @@
-"""From status, code and wording to one class of the error tree; shared by the dialects that answer with JSON over HTTP."""
+"""From status, code and wording to one class of the error tree; shared by the dialects that answer with JSON."""
 
 from __future__ import annotations
 
@@ -67,17 +67,25 @@ _BY_CODE: dict[str, type[ProviderError]] = {
 }
 _TOO_LONG = (
     re.compile(
-        r"maximum context length is (?P<max>\d+) tokens?.*?(?:resulted in|for a total of at least) (?P<asked>\d+)", re.S
+        r"maximum context length is (?P<max>\d+) tokens?.*?(?:resulted in|for a total of at least) (?P<asked>\d+)",
+        re.DOTALL,
     ),
-    re.compile(r"maximum context length is (?P<max>\d+) tokens?.*?requested (?:about )?(?P<asked>\d+) tokens", re.S),
+    re.compile(
+        r"maximum context length is (?P<max>\d+) tokens?.*?requested (?:about )?(?P<asked>\d+) tokens", re.DOTALL
+    ),
     re.compile(r"maximum context length is (?P<max>\d+) tokens"),
     re.compile(r"prompt is too long: (?P<asked>\d+) tokens > (?P<max>\d+)"),
     re.compile(r"exceed context limit: (?P<asked>\d+ \+ \d+|\d+) > (?P<max>\d+)"),
     re.compile(r"prompt is too long|exceeds the context window|exceeds the available context size"),
     re.compile(r"exceed context limit|longer than the model's context length"),
 )
-_FILTERED = ("content management policy", "content filtering policy", "violating our usage policy")
-_FILTERED += ("rejected as a result of our safety system", "ResponsibleAIPolicyViolation")
+_FILTERED = (
+    "content management policy",
+    "content filtering policy",
+    "violating our usage policy",
+    "rejected as a result of our safety system",
+    "ResponsibleAIPolicyViolation",
+)
 _NO_CREDIT = ("credit balance is too low", "exceeded your current quota, please check your plan and billing")
 _TRY_AGAIN = re.compile(r"(?:try again in|retry after) (?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?) ?(ms|s|second))?")
 

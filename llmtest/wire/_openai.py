@@ -6,7 +6,7 @@ import base64
 import struct
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from llmtest.errors import InvalidRequestError, InvalidResponseError, ProviderError
 from llmtest.types import CompletionRequest, CompletionResponse, Usage
@@ -26,6 +26,7 @@ from llmtest.wire._codec import (
 )
 from llmtest.wire._headers import bearer_token, header, openai_limit_headers, parse_openai_limits
 from llmtest.wire._json import count, dumps, loads
+from llmtest.wire._openai_checks import refuse
 
 _JSON_HEADERS: Headers = (("content-type", "application/json"), ("accept", "application/json"))
 _STREAM_HEADERS: Headers = (("content-type", "application/json"), ("accept", "text/event-stream"))
@@ -44,8 +45,8 @@ _NOT_JSON = (
 class OpenAICodec:
     """OpenAI Chat Completions; see `Codec` for the contract."""
 
-    dialect: ClassVar[str] = "openai"
-    default_base_url: ClassVar[str] = "https://api.openai.com/v1"
+    dialect: str = "openai"
+    default_base_url: str = "https://api.openai.com/v1"
 
     def auth_headers(self, api_key: str | None) -> Headers:
         """Write the headers that carry the key."""
@@ -66,9 +67,9 @@ class OpenAICodec:
         if not isinstance(parsed, dict):
             raise _unreadable(body, request_id, "is no JSON object")
         if parsed.get("error") and not parsed.get("choices"):
-            error = _openai_errors.decode_stream_error(parsed)
-            error.request_id = request_id
-            raise error
+            failure = _openai_errors.decode_stream_error(parsed)
+            failure.request_id = request_id
+            raise failure
         try:
             return _openai_response.decode_body(parsed, request_id)
         except ProviderError as error:
@@ -139,9 +140,9 @@ class OpenAICodec:
         try:
             parsed = loads(body)
         except ValueError as error:
-            raise _openai_request.refuse(_NOT_JSON) from error
+            raise refuse(_NOT_JSON) from error
         if not isinstance(parsed, dict):
-            raise _openai_request.refuse(_NOT_JSON)
+            raise refuse(_NOT_JSON)
         if operation == "embeddings":
             request = _decode_embedding_request(parsed)
             return WireCall(operation, request, request.model, api_key=api_key)
@@ -288,7 +289,6 @@ def _vector(value: object) -> tuple[float, ...]:
 
 
 def _decode_embedding_request(body: Mapping[str, Any]) -> EmbeddingRequest:
-    refuse = _openai_request.refuse
     model = body.get("model")
     if not isinstance(model, str) or not model:
         raise refuse("you must provide a model parameter")

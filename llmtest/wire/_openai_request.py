@@ -1,4 +1,4 @@
-"""OpenAI chat completions: the request, between JSON and types, with OpenAI's own complaints about bad ones."""
+"""OpenAI chat completions: the request, between JSON and types."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llmtest.errors import InvalidRequestError
 from llmtest.types import (
     ChatMessage,
     CompletionRequest,
@@ -19,7 +18,7 @@ from llmtest.types import (
     ToolCall,
     ToolDefinition,
 )
-from llmtest.wire._codec import WireFormatError
+from llmtest.wire._openai_checks import RENAMED_ROLES, ROLES, check
 from llmtest.wire._openai_response import decode_tool_call, encode_tool_call
 
 _NEW_LIMIT = re.compile(r"(?:openai/)?(?:o\d|chatgpt-|codex-|gpt-(?!oss))")
@@ -28,8 +27,6 @@ _MODELLED = frozenset(
     {"messages", "model", "stream", "max_tokens", "max_completion_tokens", "temperature", "top_p", "stop", "tools"}
     | {"tool_choice", "seed"}
 )
-_RENAMED_ROLES = {"developer": "system", "function": "tool"}
-_ROLES = frozenset({"system", "user", "assistant", "tool"})
 
 
 def encode_messages(messages: Sequence[ChatMessage]) -> list[dict[str, Any]]:
@@ -131,7 +128,7 @@ def decode_messages(raw: Sequence[Mapping[str, Any]]) -> tuple[ChatMessage, ...]
     for message in raw:
         role = message["role"]
         content = message.get("content")
-        if len(message) == 2 and type(content) is str and role in _ROLES:
+        if len(message) == 2 and type(content) is str and role in ROLES:
             found.append(ChatMessage(role, content))
             continue
         calls = [call for call in map(decode_tool_call, message.get("tool_calls") or ()) if isinstance(call, ToolCall)]
@@ -140,7 +137,7 @@ def decode_messages(raw: Sequence[Mapping[str, Any]]) -> tuple[ChatMessage, ...]
             calls.append(ToolCall("", legacy.get("name") or "", legacy.get("arguments") or ""))
         found.append(
             ChatMessage(
-                _RENAMED_ROLES.get(role, role),  # type: ignore[arg-type]  # checked before
+                RENAMED_ROLES.get(role, role),  # type: ignore[arg-type]  # checked before
                 tuple(map(_decode_part, content)) if isinstance(content, list) else content,
                 tuple(calls),
                 message.get("tool_call_id"),
@@ -195,12 +192,12 @@ def decode_body(body: Mapping[str, Any]) -> CompletionRequest:
     Raises:
         WireFormatError: OpenAI would refuse it; the error has OpenAI's words.
     """
-    _check(body)
+    check(body)
     raw_messages = body["messages"]
     messages = decode_messages(raw_messages)
     extra = {key: value for key, value in body.items() if key not in _MODELLED and value is not None}
     if any(len(message) != 2 or type(message.get("content")) is not str for message in raw_messages) or any(
-        message["role"] in _RENAMED_ROLES for message in raw_messages
+        message["role"] in RENAMED_ROLES for message in raw_messages
     ):
         plain: Any = encode_messages(messages)
         if plain != raw_messages:
@@ -232,146 +229,3 @@ def decode_body(body: Mapping[str, Any]) -> CompletionRequest:
         stream=body.get("stream") is True,
         extra=extra,
     )
-
-
-def refuse(message: str, param: str | None = None, code: str | None = None) -> WireFormatError:
-    """Make OpenAI's refusal of a request."""
-    error = InvalidRequestError(message, status=400, code=code or "invalid_request_error")
-    error.param = param
-    return WireFormatError(error)
-
-
-def _kind(value: object) -> str:
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "a boolean"
-    names = ((str, "a string"), (int, "an integer"), (float, "a decimal"), (list, "an array"), (dict, "an object"))
-    return next(name for kind, name in names if isinstance(value, kind))
-
-
-def _wrong_type(param: str, expected: str, value: object) -> WireFormatError:
-    return refuse(
-        f"Invalid type for '{param}': expected {expected}, but got {_kind(value)} instead.", param, "invalid_type"
-    )
-
-
-def _check(body: Mapping[str, Any]) -> None:
-    model = body.get("model")
-    if model is None or model == "":
-        raise refuse("you must provide a model parameter")
-    if not isinstance(model, str):
-        raise _wrong_type("model", "a string", model)
-    messages = body.get("messages")
-    if messages is None:
-        raise refuse("Missing required parameter: 'messages'.", "messages", "missing_required_parameter")
-    if not isinstance(messages, list):
-        raise _wrong_type("messages", "an array of objects", messages)
-    if not messages:
-        raise refuse(
-            "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.",
-            "messages",
-            "empty_array",
-        )
-    for index, message in enumerate(messages):
-        if type(message) is dict and len(message) == 2 and type(message.get("content")) is str:
-            if message.get("role") not in _ROLES or message["role"] == "tool":
-                _check_message(message, index)
-        else:
-            _check_message(message, index)
-    for name, low, high in (("temperature", 0, 2), ("top_p", 0, 1)):
-        value = body.get(name)
-        if value is not None:
-            _check_decimal(name, value, low, high)
-    for name in ("max_tokens", "max_completion_tokens", "n"):
-        value = body.get(name)
-        if value is not None:
-            _check_integer(name, value)
-    _check_rest(body)
-
-
-def _check_message(message: object, index: int) -> None:
-    at = f"messages[{index}]"
-    if not isinstance(message, dict):
-        raise _wrong_type(at, "an object", message)
-    role = message.get("role")
-    if role is None:
-        raise refuse(f"Missing required parameter: '{at}.role'.", f"{at}.role", "missing_required_parameter")
-    if not isinstance(role, str):
-        raise _wrong_type(f"{at}.role", "a string", role)
-    if role not in _ROLES and role not in _RENAMED_ROLES:
-        supported = "'system', 'assistant', 'user', 'function', 'tool', and 'developer'"
-        raise refuse(f"Invalid value: '{role}'. Supported values are: {supported}.", f"{at}.role", "invalid_value")
-    content = message.get("content")
-    if content is None and role != "assistant":
-        raise refuse(f"Missing required parameter: '{at}.content'.", f"{at}.content", "missing_required_parameter")
-    if content is not None and not isinstance(content, str | list):
-        raise refuse(
-            f"Invalid type for '{at}.content': expected one of a string or array of objects, "
-            f"but got {_kind(content)} instead.",
-            f"{at}.content",
-            "invalid_type",
-        )
-    for position, part in enumerate(content if isinstance(content, list) else ()):
-        if not isinstance(part, dict):
-            raise _wrong_type(f"{at}.content[{position}]", "an object", part)
-    calls = message.get("tool_calls")
-    if calls is not None and not isinstance(calls, list):
-        raise _wrong_type(f"{at}.tool_calls", "an array of objects", calls)
-    if role == "tool" and not isinstance(message.get("tool_call_id"), str):
-        raise refuse(
-            f"Missing required parameter: '{at}.tool_call_id'.", f"{at}.tool_call_id", "missing_required_parameter"
-        )
-
-
-def _check_decimal(name: str, value: object, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _wrong_type(name, "a decimal", value)
-    if value < low:
-        raise refuse(
-            f"Invalid '{name}': decimal below minimum value. Expected a value >= {low}, but got {value} instead.",
-            name,
-            "decimal_below_min_value",
-        )
-    if value > high:
-        raise refuse(
-            f"Invalid '{name}': decimal above maximum value. Expected a value <= {high}, but got {value} instead.",
-            name,
-            "decimal_above_max_value",
-        )
-
-
-def _check_integer(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise _wrong_type(name, "an integer", value)
-    if value < 1:
-        raise refuse(
-            f"Invalid '{name}': integer below minimum value. Expected a value >= 1, but got {value} instead.",
-            name,
-            "integer_below_min_value",
-        )
-
-
-def _check_rest(body: Mapping[str, Any]) -> None:
-    stop = body.get("stop")
-    if stop is not None and not isinstance(stop, str):
-        if not isinstance(stop, list) or not all(isinstance(text, str) for text in stop):
-            raise _wrong_type("stop", "one of a string or array of strings", stop)
-    stream = body.get("stream")
-    if stream is not None and not isinstance(stream, bool):
-        raise _wrong_type("stream", "a boolean", stream)
-    seed = body.get("seed")
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
-        raise _wrong_type("seed", "an integer", seed)
-    tools = body.get("tools")
-    if tools is not None and not isinstance(tools, list):
-        raise _wrong_type("tools", "an array of objects", tools)
-    for index, tool in enumerate(tools or ()):
-        if not isinstance(tool, dict):
-            raise _wrong_type(f"tools[{index}]", "an object", tool)
-    options = body.get("stream_options")
-    if options is not None:
-        if not isinstance(options, dict):
-            raise _wrong_type("stream_options", "an object", options)
-        if body.get("stream") is not True:
-            raise refuse("The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options")

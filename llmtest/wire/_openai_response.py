@@ -263,7 +263,7 @@ def decode_body(body: Mapping[str, Any], request_id: str | None) -> CompletionRe
     if isinstance(body.get("usage"), dict) and encode_usage(usage) != body["usage"]:
         extra["usage"] = body["usage"]
     answers = [_decode_answer(choice, index) for index, choice in enumerate(choices)]
-    identity = {"model": body.get("model"), "id": body.get("id"), "request_id": request_id}
+    identity: dict[str, Any] = {"model": body.get("model"), "id": body.get("id"), "request_id": request_id}
     parts, finish, raw, more = answers[0]
     return CompletionResponse(
         parts=parts,

@@ -11,7 +11,7 @@ from llmtest.wire import _openai_response as answers
 from llmtest.wire._codec import ResponseMeta, WireCall
 from llmtest.wire._framing import ServerSentEvent, frame
 from llmtest.wire._interruption import EventDecoder
-from llmtest.wire._json import dump_string, dump_text, loads
+from llmtest.wire._json import count, dump_string, dump_text, loads
 from llmtest.wire._pieces import words
 
 _PADDING = "jP9abrn9XF3kQ2vLw8TzYc5HsDd1mRuE7oGiN4xB0tKyVqJf6ZpCaSgWhUlMOeIA"
@@ -217,7 +217,7 @@ class OpenAIStreamDecoder(EventDecoder):
             out.append(StreamEvent("start", id=self._head.get("id"), model=self._head.get("model")))
 
     def _take_choice(self, raw: Mapping[str, Any], out: list[StreamEvent]) -> None:
-        index = answers.count(raw.get("index"))
+        index = count(raw.get("index"))
         choice = self._choices.setdefault(index, _Choice())
         events: list[StreamEvent] = []
         delta = raw.get("delta")
@@ -333,9 +333,9 @@ def _take_rest(choice: _Choice, delta: Mapping[str, Any], out: list[StreamEvent]
 def _merge(known: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
     """Add a delta to what is known: texts and lists grow, objects merge, the rest is replaced."""
     for name, value in more.items():
-        old = known.get(name)
+        old: Any = known.get(name)
         if (isinstance(old, str) and isinstance(value, str)) or (isinstance(old, list) and isinstance(value, list)):
-            known[name] = old + value
+            known[name] = old + value  # type: ignore[operator]  # both are texts, or both are lists
         elif isinstance(old, dict) and isinstance(value, dict):
             known[name] = _merge(dict(old), value)
         elif value is not None or name not in known:

@@ -1,0 +1,161 @@
+"""What OpenAI checks in a request before any model sees it, with OpenAI's own complaints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmtest.errors import InvalidRequestError
+from llmtest.wire._codec import WireFormatError
+
+ROLES = frozenset({"system", "user", "assistant", "tool"})
+RENAMED_ROLES = {"developer": "system", "function": "tool"}
+"""Roles that are another name, newer or older, of one of ours."""
+
+
+def refuse(message: str, param: str | None = None, code: str | None = None) -> WireFormatError:
+    """Make OpenAI's refusal of a request."""
+    error = InvalidRequestError(message, status=400, code=code or "invalid_request_error")
+    error.param = param
+    return WireFormatError(error)
+
+
+def _kind(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    names = ((str, "a string"), (int, "an integer"), (float, "a decimal"), (list, "an array"), (dict, "an object"))
+    return next(name for kind, name in names if isinstance(value, kind))
+
+
+def _wrong_type(param: str, expected: str, value: object) -> WireFormatError:
+    return refuse(
+        f"Invalid type for '{param}': expected {expected}, but got {_kind(value)} instead.", param, "invalid_type"
+    )
+
+
+def check(body: Mapping[str, Any]) -> None:
+    """Check the body of a chat completion request.
+
+    Raises:
+        WireFormatError: OpenAI would refuse it.
+    """
+    model = body.get("model")
+    if model is None or model == "":
+        raise refuse("you must provide a model parameter")
+    if not isinstance(model, str):
+        raise _wrong_type("model", "a string", model)
+    messages = body.get("messages")
+    if messages is None:
+        raise refuse("Missing required parameter: 'messages'.", "messages", "missing_required_parameter")
+    if not isinstance(messages, list):
+        raise _wrong_type("messages", "an array of objects", messages)
+    if not messages:
+        raise refuse(
+            "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.",
+            "messages",
+            "empty_array",
+        )
+    for index, message in enumerate(messages):
+        if type(message) is dict and len(message) == 2 and type(message.get("content")) is str:
+            if message.get("role") not in ROLES or message["role"] == "tool":
+                _check_message(message, index)
+        else:
+            _check_message(message, index)
+    for name, low, high in (("temperature", 0, 2), ("top_p", 0, 1)):
+        value = body.get(name)
+        if value is not None:
+            _check_decimal(name, value, low, high)
+    for name in ("max_tokens", "max_completion_tokens", "n"):
+        value = body.get(name)
+        if value is not None:
+            _check_integer(name, value)
+    _check_rest(body)
+
+
+def _check_message(message: object, index: int) -> None:
+    at = f"messages[{index}]"
+    if not isinstance(message, dict):
+        raise _wrong_type(at, "an object", message)
+    role = message.get("role")
+    if role is None:
+        raise refuse(f"Missing required parameter: '{at}.role'.", f"{at}.role", "missing_required_parameter")
+    if not isinstance(role, str):
+        raise _wrong_type(f"{at}.role", "a string", role)
+    if role not in ROLES and role not in RENAMED_ROLES:
+        supported = "'system', 'assistant', 'user', 'function', 'tool', and 'developer'"
+        raise refuse(f"Invalid value: '{role}'. Supported values are: {supported}.", f"{at}.role", "invalid_value")
+    content = message.get("content")
+    if content is None and role != "assistant":
+        raise refuse(f"Missing required parameter: '{at}.content'.", f"{at}.content", "missing_required_parameter")
+    if content is not None and not isinstance(content, str | list):
+        raise refuse(
+            f"Invalid type for '{at}.content': expected one of a string or array of objects, "
+            f"but got {_kind(content)} instead.",
+            f"{at}.content",
+            "invalid_type",
+        )
+    for position, part in enumerate(content if isinstance(content, list) else ()):
+        if not isinstance(part, dict):
+            raise _wrong_type(f"{at}.content[{position}]", "an object", part)
+    calls = message.get("tool_calls")
+    if calls is not None and not isinstance(calls, list):
+        raise _wrong_type(f"{at}.tool_calls", "an array of objects", calls)
+    if role == "tool" and not isinstance(message.get("tool_call_id"), str):
+        raise refuse(
+            f"Missing required parameter: '{at}.tool_call_id'.", f"{at}.tool_call_id", "missing_required_parameter"
+        )
+
+
+def _check_decimal(name: str, value: object, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _wrong_type(name, "a decimal", value)
+    if value < low:
+        raise refuse(
+            f"Invalid '{name}': decimal below minimum value. Expected a value >= {low}, but got {value} instead.",
+            name,
+            "decimal_below_min_value",
+        )
+    if value > high:
+        raise refuse(
+            f"Invalid '{name}': decimal above maximum value. Expected a value <= {high}, but got {value} instead.",
+            name,
+            "decimal_above_max_value",
+        )
+
+
+def _check_integer(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise _wrong_type(name, "an integer", value)
+    if value < 1:
+        raise refuse(
+            f"Invalid '{name}': integer below minimum value. Expected a value >= 1, but got {value} instead.",
+            name,
+            "integer_below_min_value",
+        )
+
+
+def _check_rest(body: Mapping[str, Any]) -> None:
+    stop = body.get("stop")
+    if stop is not None and not isinstance(stop, str):
+        if not isinstance(stop, list) or not all(isinstance(text, str) for text in stop):
+            raise _wrong_type("stop", "one of a string or array of strings", stop)
+    stream = body.get("stream")
+    if stream is not None and not isinstance(stream, bool):
+        raise _wrong_type("stream", "a boolean", stream)
+    seed = body.get("seed")
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+        raise _wrong_type("seed", "an integer", seed)
+    tools = body.get("tools")
+    if tools is not None and not isinstance(tools, list):
+        raise _wrong_type("tools", "an array of objects", tools)
+    for index, tool in enumerate(tools or ()):
+        if not isinstance(tool, dict):
+            raise _wrong_type(f"tools[{index}]", "an object", tool)
+    options = body.get("stream_options")
+    if options is not None:
+        if not isinstance(options, dict):
+            raise _wrong_type("stream_options", "an object", options)
+        if body.get("stream") is not True:
+            raise refuse("The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options")
