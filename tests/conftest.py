@@ -21,6 +21,6 @@ def run_tests(pytester):
         pytester.makeini(f"[pytest]\nasyncio_default_fixture_loop_scope = function\n{ini}")
         pytester.makepyfile(test_it=code, **files)
         runner = pytester.runpytest_subprocess if subprocess else pytester.runpytest_inprocess
-        return runner("-p", "no:cacheprovider", "-p", "no:looptime", *arguments)
+        return runner("-p", "no:cacheprovider", "-p", "no:looptime_plugin", *arguments)
 
     return run
