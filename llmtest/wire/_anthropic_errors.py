@@ -43,6 +43,10 @@ _TYPES = {
     504: "timeout_error",
     529: "overloaded_error",
 }
+_NO_CREDIT = (
+    "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or "
+    "purchase credits."
+)
 NEVER_RETRIED = frozenset({400, 401, 402, 403, 404, 405, 413, 422})
 """Statuses whose answers carry `x-should-retry: false`, as recorded for 401 and 404."""
 
@@ -82,15 +86,15 @@ def _rate_limited(error: RateLimitedError, meta: ResponseMeta) -> str:
     elif error.limit_kind == "concurrent":
         return (
             "Number of concurrent connections has exceeded your rate limit. Please try again later or contact sales at "
-            + ("https://www.anthropic.com/contact-sales to discuss your options for a rate limit increase.")
+            "https://www.anthropic.com/contact-sales to discuss your options for a rate limit increase."
         )
     else:
         state = limits.requests if limits is not None else None
         what = f"{state.limit if state else 50:,} requests per minute"
     return (
         f"This request would exceed your organization's rate limit of {what} ({meta.organization}). For details, refer "
-        "to: https://docs.claude.com/en/api/rate-limits. You can see the response headers for current usage. Please reduce the "
-        "prompt length or the maximum tokens requested, or try again later. You may also contact sales at "
+        "to: https://docs.claude.com/en/api/rate-limits. You can see the response headers for current usage. Please "
+        "reduce the prompt length or the maximum tokens requested, or try again later. You may also contact sales at "
         "https://www.anthropic.com/contact-sales to discuss your options for a rate limit increase."
     )
 
@@ -106,8 +110,7 @@ def _wording(error: ProviderError, meta: ResponseMeta) -> tuple[int, str]:
         (
             QuotaExceededError,
             402,
-            "Your credit balance is too low to access the Anthropic API. Please go to Plans & Billing to upgrade or "
-            "purchase credits.",
+            _NO_CREDIT,
         ),
         (AuthenticationError, 401, "x-api-key header is required" if meta.api_key == "" else "invalid x-api-key"),
         (PermissionDeniedError, 403, "Your API key does not have permission to use the specified resource."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -70,27 +70,14 @@ def _encode_block(
     writer: _Writer, block: Mapping[str, Any], index: int, chunks: Sequence[str] | None, arguments: str | None
 ) -> None:
     kind = block.get("type")
-    started: dict[str, Any] = dict(block)
-    if kind == "text":
-        started["text"] = ""
-    elif kind == "thinking":
-        started.update(thinking="", signature="")
-    elif kind == "tool_use":
-        started["input"] = {}
-    citations = started.get("citations") if kind == "text" else None
-    if citations:
-        started["citations"] = []
-    start = {"type": "content_block_start", "index": index, "content_block": started}
+    start = {"type": "content_block_start", "index": index, "content_block": _start_of(block)}
     writer.event("content_block_start", dump_text(start))
     if index == 0:
         writer.found.append(PING)
     if kind == "text":
         for piece in words(block["text"]) if chunks is None else chunks:
             writer.delta(index, "text_delta", "text", piece)
-        for citation in citations or ():
-            data = {"type": "content_block_delta", "index": index}
-            data["delta"] = {"type": "citations_delta", "citation": citation}
-            writer.event("content_block_delta", dump_text(data))
+        _encode_citations(writer, index, block.get("citations") or ())
     elif kind == "thinking":
         for piece in words(block["thinking"]):
             writer.delta(index, "thinking_delta", "thinking", piece)
@@ -101,6 +88,25 @@ def _encode_block(
         for piece in words(arguments) if arguments != "{}" else ():
             writer.delta(index, "input_json_delta", "partial_json", piece)
     writer.event("content_block_stop", f'{{"type":"content_block_stop","index":{index}}}')
+
+
+def _start_of(block: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a block as it begins: with nothing of what the deltas bring."""
+    empty: dict[str, dict[str, Any]] = {
+        "text": {"text": ""},
+        "thinking": {"thinking": "", "signature": ""},
+        "tool_use": {"input": {}},
+    }
+    started = {**block, **empty.get(str(block.get("type")), {})}
+    if started.get("citations"):
+        started["citations"] = []
+    return started
+
+
+def _encode_citations(writer: _Writer, index: int, citations: Iterable[Any]) -> None:
+    for citation in citations:
+        delta = {"type": "citations_delta", "citation": citation}
+        writer.event("content_block_delta", dump_text({"type": "content_block_delta", "index": index, "delta": delta}))
 
 
 class AnthropicStreamDecoder(EventDecoder):

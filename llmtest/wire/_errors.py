@@ -65,15 +65,11 @@ _BY_CODE: dict[str, type[ProviderError]] = {
     "internal_server_error": ServerError,
     "invalid_request_error": InvalidRequestError,
 }
+_WINDOW = r"maximum context length is (?P<max>\d+) tokens?"
 _TOO_LONG = (
-    re.compile(
-        r"maximum context length is (?P<max>\d+) tokens?.*?(?:resulted in|for a total of at least) (?P<asked>\d+)",
-        re.DOTALL,
-    ),
-    re.compile(
-        r"maximum context length is (?P<max>\d+) tokens?.*?requested (?:about )?(?P<asked>\d+) tokens", re.DOTALL
-    ),
-    re.compile(r"maximum context length is (?P<max>\d+) tokens"),
+    re.compile(_WINDOW + r".*?(?:resulted in|for a total of at least) (?P<asked>\d+)", re.DOTALL),
+    re.compile(_WINDOW + r".*?requested (?:about )?(?P<asked>\d+) tokens", re.DOTALL),
+    re.compile(_WINDOW),
     re.compile(r"prompt is too long: (?P<asked>\d+) tokens > (?P<max>\d+)"),
     re.compile(r"exceed context limit: (?P<asked>\d+ \+ \d+|\d+) > (?P<max>\d+)"),
     re.compile(r"prompt is too long|exceeds the context window|exceeds the available context size"),
@@ -184,9 +180,8 @@ def _by_words(status: int | None, code: str | None, kind: str | None, message: s
     """Look for what the status does not tell: several failures share 400 and 429."""
     if (status or 0) >= 500 or status in {401, 403}:
         return None
-    if code == "insufficient_quota" or kind == "insufficient_quota" or (code or "").endswith("spend_limit_reached"):
-        return QuotaExceededError
-    if any(words in message for words in _NO_CREDIT):
+    spent = "insufficient_quota" in {code, kind} or (code or "").endswith("spend_limit_reached")
+    if spent or any(words in message for words in _NO_CREDIT):
         return QuotaExceededError
     if status == 429:
         return RequestTooLargeError if message.startswith("Request too large for") else None

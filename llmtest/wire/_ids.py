@@ -9,7 +9,7 @@ _MASK = (1 << 256) - 1
 
 
 def letters(value: int, length: int, alphabet: str = _BASE62) -> str:
-    """Return `length` letters that depend on every bit of `value`; small numbers give as random a look as large ones."""
+    """Return `length` letters that depend on every bit of `value`, small numbers too."""
     value = (value + 1) * _SPREAD & _MASK
     value ^= value >> 128
     size = len(alphabet)

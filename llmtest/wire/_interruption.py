@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any, Literal
 
@@ -10,7 +11,7 @@ from llmtest.types import CompletionResponse, StreamEvent, Usage
 from llmtest.wire._framing import ServerSentEvent, SseParser
 
 
-class EventDecoder:
+class EventDecoder(ABC):
     """A decoder of server-sent events; a dialect adds `take` (one event) and `assemble` (the whole answer)."""
 
     def __init__(self, request_id: str | None) -> None:
@@ -23,13 +24,13 @@ class EventDecoder:
         self._error: ProviderError | None = None
         self._first = b""
 
+    @abstractmethod
     def take(self, event: ServerSentEvent, out: list[StreamEvent]) -> None:
         """Read one event; append what it says to `out`."""
-        raise AssertionError("a dialect reads its own events")
 
+    @abstractmethod
     def assemble(self) -> CompletionResponse:
         """Return the whole answer."""
-        raise AssertionError("a dialect assembles its own answer")
 
     def feed(self, data: bytes) -> list[StreamEvent]:
         """Take the next bytes; return the events that they complete."""

@@ -58,10 +58,7 @@ def check(body: Mapping[str, Any]) -> None:
             "empty_array",
         )
     for index, message in enumerate(messages):
-        if type(message) is dict and len(message) == 2 and type(message.get("content")) is str:
-            if message.get("role") not in ROLES or message["role"] == "tool":
-                _check_message(message, index)
-        else:
+        if not _is_plain(message):
             _check_message(message, index)
     for name, low, high in (("temperature", 0, 2), ("top_p", 0, 1)):
         value = body.get(name)
@@ -72,6 +69,16 @@ def check(body: Mapping[str, Any]) -> None:
         if value is not None:
             _check_integer(name, value)
     _check_rest(body)
+
+
+def _is_plain(message: Any) -> bool:
+    """Whether a message has nothing but a usual role and a text, as most have."""
+    return (
+        type(message) is dict
+        and len(message) == 2
+        and type(message.get("content")) is str
+        and message.get("role") in ("system", "user", "assistant")
+    )
 
 
 def _check_message(message: object, index: int) -> None:
@@ -138,9 +145,9 @@ def _check_integer(name: str, value: object) -> None:
 
 def _check_rest(body: Mapping[str, Any]) -> None:
     stop = body.get("stop")
-    if stop is not None and not isinstance(stop, str):
-        if not isinstance(stop, list) or not all(isinstance(text, str) for text in stop):
-            raise _wrong_type("stop", "one of a string or array of strings", stop)
+    texts = stop if isinstance(stop, list) else () if stop is None else (stop,)
+    if not all(isinstance(text, str) for text in texts):
+        raise _wrong_type("stop", "one of a string or array of strings", stop)
     stream = body.get("stream")
     if stream is not None and not isinstance(stream, bool):
         raise _wrong_type("stream", "a boolean", stream)

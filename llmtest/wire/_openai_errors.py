@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +26,7 @@ from llmtest.wire._codec import Headers, LimitState, ResponseMeta
 from llmtest.wire._headers import format_duration, header
 from llmtest.wire._json import dumps
 
+_INVALID = "invalid_request_error"
 _HELP = "help.openai.com"
 _RETRY = f"You can retry your request, or contact us through our help center at {_HELP}"
 
@@ -85,8 +86,9 @@ def _rate_limited(error: RateLimitedError, meta: ResponseMeta) -> Wording:
     asked = max(1, state.remaining + 1)
     wait = format_duration(1.0 if error.retry_after is None else error.retry_after)
     message = (
-        f"Rate limit reached for {error.model or meta.model or 'gpt-4o'} in organization {meta.organization} on {unit}: "
-        f"Limit {state.limit}, Used {state.limit - state.remaining}, Requested {asked}. Please try again in {wait}. "
+        f"Rate limit reached for {error.model or meta.model or 'gpt-4o'} in organization "
+        f"{meta.organization} on {unit}: Limit {state.limit}, Used {state.limit - state.remaining}, "
+        f"Requested {asked}. Please try again in {wait}. "
         "Visit https://platform.openai.com/account/rate-limits to learn more."
     )
     return 429, kind, "rate_limit_exceeded", None, message
@@ -125,50 +127,32 @@ def _too_large(error: RequestTooLargeError, meta: ResponseMeta) -> Wording:
         limit = meta.limits.tokens.limit if meta.limits is not None and meta.limits.tokens is not None else 30_000
         message = (
             f"Request too large for {error.model or meta.model or 'gpt-4o'} in organization {meta.organization} on "
-            f"tokens per min (TPM): Limit {limit}, Requested {limit + 1}. The input or output tokens must be reduced in "
-            "order to run successfully. Visit https://platform.openai.com/account/rate-limits to learn more."
+            f"tokens per min (TPM): Limit {limit}, Requested {limit + 1}. The input or output tokens must be reduced "
+            "in order to run successfully. Visit https://platform.openai.com/account/rate-limits to learn more."
         )
         return 429, "tokens", "rate_limit_exceeded", None, message
     return 413, "invalid_request_error", "request_too_large", None, "Request body is too large."
 
 
-def _wording(error: ProviderError, meta: ResponseMeta) -> Wording:
-    invalid = "invalid_request_error"
-    if isinstance(error, RateLimitedError):
-        return _rate_limited(error, meta)
-    if isinstance(error, QuotaExceededError):
-        message = "You exceeded your current quota, please check your plan and billing details."
-        message += " For more information on this error, read the docs: "
-        message += "https://platform.openai.com/docs/guides/error-codes/api-errors."
-        return 429, "insufficient_quota", "insufficient_quota", None, message
-    if isinstance(error, AuthenticationError):
-        return _authentication(error, meta)
-    if isinstance(error, PermissionDeniedError):
-        message = "You have insufficient permissions for this operation. Missing scopes: model.request. Check that you "
-        message += "have the correct role in your organization (Reader, Writer, Owner) and project (Member, Owner), "
-        message += "and if you're using a restricted API key, that it has the necessary scopes."
-        return 403, invalid, "missing_scope", None, message
-    if isinstance(error, ContextLengthExceededError):
-        return _too_long(error, meta)
-    if isinstance(error, RequestTooLargeError):
-        return _too_large(error, meta)
-    if isinstance(error, InvalidRequestError):
-        param = error.param or "stop"
-        message = f"Unsupported parameter: '{param}' is not supported with this model."
-        return 400, invalid, "unsupported_parameter", param, message
-    if isinstance(error, ContentFilteredError):
-        message = "Invalid prompt: your prompt was flagged as potentially violating our usage policy. Please try again "
-        message += "with a different prompt: https://platform.openai.com/docs/guides/reasoning#advice-on-prompting"
-        return 400, invalid, "content_policy_violation", None, message
-    if isinstance(error, ModelNotFoundError):
-        model = error.model or meta.model or "gpt-4o"
-        message = f"The model `{model}` does not exist or you do not have access to it."
-        return 404, invalid, "model_not_found", None, message
-    if isinstance(error, NotSupportedError):
-        return 501, "NotImplementedError", None, None, "This operation is not supported by this server."
-    if isinstance(error, ProviderTimeoutError):
-        return 408, "server_error", None, None, "Request timed out."
-    return _server_wording(error, meta)
+def _plain(status: int, code: str | None, message: str, kind: str = _INVALID) -> Callable[[Any, ResponseMeta], Wording]:
+    return lambda _error, _meta: (status, kind, code, None, message)
+
+
+def _unsupported(error: InvalidRequestError, _: ResponseMeta) -> Wording:
+    param = error.param or "stop"
+    message = f"Unsupported parameter: '{param}' is not supported with this model."
+    return 400, _INVALID, "unsupported_parameter", param, message
+
+
+def _no_model(error: ModelNotFoundError, meta: ResponseMeta) -> Wording:
+    model = error.model or meta.model or "gpt-4o"
+    return (
+        404,
+        _INVALID,
+        "model_not_found",
+        None,
+        f"The model `{model}` does not exist or you do not have access to it.",
+    )
 
 
 def _server_wording(error: ProviderError, meta: ResponseMeta) -> Wording:
@@ -181,6 +165,53 @@ def _server_wording(error: ProviderError, meta: ResponseMeta) -> Wording:
         )
         message += f"error. (Please include the request ID {error.request_id or meta.request_id} in your email.)"
     return status, "server_error", None, None, message
+
+
+_WORDINGS: tuple[tuple[type[ProviderError], Callable[[Any, ResponseMeta], Wording]], ...] = (
+    (RateLimitedError, _rate_limited),
+    (
+        QuotaExceededError,
+        _plain(
+            429,
+            "insufficient_quota",
+            "You exceeded your current quota, please check your plan and billing details. For more information on this "
+            "error, read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors.",
+            "insufficient_quota",
+        ),
+    ),
+    (AuthenticationError, _authentication),
+    (
+        PermissionDeniedError,
+        _plain(
+            403,
+            "missing_scope",
+            "You have insufficient permissions for this operation. Missing scopes: model.request. Check that you have "
+            "the correct role in your organization (Reader, Writer, Owner) and project (Member, Owner), and if you're "
+            "using a restricted API key, that it has the necessary scopes.",
+        ),
+    ),
+    (ContextLengthExceededError, _too_long),
+    (RequestTooLargeError, _too_large),
+    (InvalidRequestError, _unsupported),
+    (
+        ContentFilteredError,
+        _plain(
+            400,
+            "content_policy_violation",
+            "Invalid prompt: your prompt was flagged as potentially violating our usage policy. Please try again with "
+            "a different prompt: https://platform.openai.com/docs/guides/reasoning#advice-on-prompting",
+        ),
+    ),
+    (ModelNotFoundError, _no_model),
+    (NotSupportedError, _plain(501, None, "This operation is not supported by this server.", "NotImplementedError")),
+    (ProviderTimeoutError, _plain(408, None, "Request timed out.", "server_error")),
+)
+"""Which words go with which class; the first class that fits."""
+
+
+def _wording(error: ProviderError, meta: ResponseMeta) -> Wording:
+    found = next((write for kind, write in _WORDINGS if isinstance(error, kind)), _server_wording)
+    return found(error, meta)
 
 
 def worded(error: ProviderError, meta: ResponseMeta) -> ProviderError:

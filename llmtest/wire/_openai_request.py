@@ -137,7 +137,7 @@ def decode_messages(raw: Sequence[Mapping[str, Any]]) -> tuple[ChatMessage, ...]
             calls.append(ToolCall("", legacy.get("name") or "", legacy.get("arguments") or ""))
         found.append(
             ChatMessage(
-                RENAMED_ROLES.get(role, role),  # type: ignore[arg-type]  # checked before
+                RENAMED_ROLES.get(role, role),
                 tuple(map(_decode_part, content)) if isinstance(content, list) else content,
                 tuple(calls),
                 message.get("tool_call_id"),

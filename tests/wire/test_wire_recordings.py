@@ -1,4 +1,4 @@
-"""What real providers sent: our codecs read of it what the official SDKs read, and write it so that they read it again."""
+"""What real providers sent: our codecs read what the official SDKs read, and write it so that they read it again."""
 
 import gzip
 import json
