@@ -13,15 +13,16 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from llmtest.clock import active_clock
+from llmtest.costs._alarm import Moment, refuse, refuse_unpriced, tell_passed, tell_unpriced, warn, warnings_of
 from llmtest.costs._limits import BudgetConfig, CostManagementPolicy, Limit
-from llmtest.costs._money import EXACT, ZERO, plain
+from llmtest.costs._money import ZERO
 from llmtest.costs._prices import DAY_NS, EPOCH_ORDINAL, Prices, default_prices
 from llmtest.costs._reservation import Charge, Reservation
-from llmtest.costs._store import Balance, BudgetStore, Check, Hold, MemoryBudgetStore, Overrun, Spent
+from llmtest.costs._store import Balance, BudgetStore, Check, Hold, MemoryBudgetStore, Spent
 from llmtest.costs._tokens import estimate_request_tokens
-from llmtest.errors import BudgetExceededError, ConfigurationError
-from llmtest.events import BudgetRejected, BudgetWarned, current_call, publish
-from llmtest.types import CompletionRequest, Usage
+from llmtest.errors import ConfigurationError
+from llmtest.events import current_call
+from llmtest.types import UNKNOWN_USAGE, CompletionRequest, Usage
 
 if TYPE_CHECKING:
     from llmtest.clock import Clock
@@ -164,14 +165,16 @@ class Budget:
         if usd is None:
             usd = ZERO
             if self._limits_money:
-                self._refuse_unknown(estimate)
+                self._check_price(estimate)
         clock = self._clock or active_clock()
         now = clock.time_ns()
         plan = self._plan_of(now // DAY_NS, task)
         hold = Hold(plan.buckets, plan.checks, estimate.tokens, usd, now)
-        over = self._store.hold(hold)
-        if over:
-            self._report(over, hold)
+        for overrun in self._store.hold(hold):
+            if hold.is_open:
+                tell_passed(overrun, self._moment())
+            elif overrun.limit.halt:
+                raise refuse(overrun, self._moment())
         return Reservation(self, hold, estimate.provider, estimate.model, purpose)
 
     def charge(
@@ -242,35 +245,13 @@ class Budget:
             if scope in self._scopes and (scope != "task" or task is not None)
         }
 
-    def _refuse_unknown(self, estimate: Estimate) -> None:
-        provider, model = estimate.provider or "?", estimate.model
-        error = self.prices.unknown(provider, model, at=None if self._clock is None else self._clock.now())
-        now, call = self._now()
-        headline = str(error).partition("\n")[0]
-        if self._lenient:
-            publish(BudgetWarned(now, call, "price", f"not counted: {headline}"))
-            return
-        publish(BudgetRejected(now, call, "price", headline))
-        raise error
-
-    def _report(self, over: tuple[Overrun, ...], hold: Hold) -> None:
-        """Tell the trace which limits a call passes, and refuse it if it was not held."""
-        now, call = self._now()
-        if hold.is_open:
-            for overrun in over:
-                publish(BudgetWarned(now, call, overrun.limit.scope, f"not halted: {_numbers(overrun)}"))
-            return
-        overrun = next(overrun for overrun in over if overrun.limit.halt)
-        limit = overrun.limit
-        publish(BudgetRejected(now, call, limit.scope, _numbers(overrun)))
-        raise BudgetExceededError(
-            scope=limit.scope,
-            unit=limit.unit,
-            limit=plain(limit.amount),
-            spent=plain(overrun.spent),
-            reserved=plain(overrun.reserved),
-            requested=plain(overrun.requested),
-        )
+    def _check_price(self, estimate: Estimate) -> None:
+        """Refuse a call without a price, or tell the trace that it passes uncounted."""
+        at = None if self._clock is None else self._clock.now()
+        error = self.prices.unknown(estimate.provider or "?", estimate.model, at=at)
+        if not self._lenient:
+            raise refuse_unpriced(error, self._moment())
+        tell_unpriced(error, self._moment())
 
     def _settle(
         self,
@@ -282,13 +263,14 @@ class Budget:
         purpose: str,
     ) -> Charge:
         """Charge a reservation; what is not known of its usage or price is charged as it was reserved."""
-        if usage is None or usage.source == "unknown":
-            charge = Charge(hold.tokens, hold.usd if usd is None else usd, "unknown")
-        else:
-            usd = self._price(provider, model, usage, usd)
-            charge = Charge(
-                usage.total_tokens, hold.usd if usd is None else usd, "unknown" if usd is None else usage.source
-            )
+        usage = UNKNOWN_USAGE if usage is None else usage
+        usd = self._price(provider, model, usage, usd)
+        known = usage.source != "unknown"
+        charge = Charge(
+            usage.total_tokens if known else hold.tokens,
+            hold.usd if usd is None else usd,
+            "unknown" if usd is None else usage.source,
+        )
         spent = self._store.settle(hold, charge.tokens, charge.usd)
         self._enter(provider, model, usage, usd, purpose)
         self._warn(hold.checks, spent, charge)
@@ -302,52 +284,20 @@ class Budget:
             return usd
         return self.prices.cost(provider, model, usage, None if self._clock is None else self._clock.now())
 
-    def _enter(
-        self, provider: str | None, model: str | None, usage: Usage | None, usd: Decimal | None, purpose: str
-    ) -> None:
+    def _enter(self, provider: str | None, model: str | None, usage: Usage, usd: Decimal | None, purpose: str) -> None:
         if self.ledger is not None:
-            now, call = self._now()
-            tokens = Usage(source="unknown") if usage is None else usage
-            self.ledger.record(provider or "?", model, tokens, usd, purpose=purpose, at_ns=now, call=call)
+            at_ns, call = self._moment()
+            self.ledger.record(provider or "?", model, usage, usd, purpose=purpose, at_ns=at_ns, call=call)
 
     def _warn(self, checks: tuple[Check, ...], spent: tuple[Spent, ...], charge: Charge) -> None:
-        """Tell the trace of each limit that this charge took past its threshold or past itself."""
-        for limit, bucket in checks:
-            tokens, usd = (charge.tokens, charge.usd) if bucket is None else spent[bucket]
-            if limit.unit == "usd":
-                self._warn_of(limit, EXACT.subtract(usd, charge.usd), usd)
-            else:
-                self._warn_of(limit, Decimal(tokens - charge.tokens), Decimal(tokens))
+        warnings = warnings_of(checks, spent, charge)
+        if warnings:
+            warn(warnings, self._moment())
 
-    def _warn_of(self, limit: Limit, old: Decimal, new: Decimal) -> None:
-        if new > limit.amount >= old:
-            reason = f"spent {_amount(new, limit)} of {_amount(limit.amount, limit)}: more than was reserved"
-        elif limit.warn_percent is not None and limit.amount:
-            threshold = EXACT.multiply(limit.amount, EXACT.scaleb(limit.warn_percent, -2))
-            if not new >= threshold > old:
-                return
-            reason = (
-                f"spent {_amount(new, limit)} of {_amount(limit.amount, limit)}, {plain(limit.warn_percent)} % or more"
-            )
-        else:
-            return
-        now, call = self._now()
-        publish(BudgetWarned(now, call, limit.scope, reason))
-
-    def _now(self) -> tuple[int, int]:
+    def _moment(self) -> Moment:
         call = current_call.get()
-        return (self._clock or active_clock()).now_ns(), 0 if call is None else call.id
+        return Moment((self._clock or active_clock()).now_ns(), 0 if call is None else call.id)
 
 
 def _most(value: object, default: int) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else default
-
-
-def _amount(value: Decimal, limit: Limit) -> str:
-    return f"${plain(value)}" if limit.unit == "usd" else f"{plain(value)} tokens"
-
-
-def _numbers(overrun: Overrun) -> str:
-    limit = overrun.limit
-    spent, reserved, requested = (plain(value) for value in (overrun.spent, overrun.reserved, overrun.requested))
-    return f"spent {spent} + reserved {reserved} + requested {requested} > limit {_amount(limit.amount, limit)}"

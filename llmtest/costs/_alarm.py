@@ -1,0 +1,103 @@
+"""What a budget says: refusals, and warnings in the trace."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from llmtest.costs._limits import Limit
+from llmtest.costs._money import EXACT, plain
+from llmtest.costs._reservation import Charge
+from llmtest.costs._store import Check, Overrun, Spent
+from llmtest.errors import BudgetExceededError, UnknownPriceError
+from llmtest.events import BudgetRejected, BudgetWarned, publish
+
+__all__ = ["Moment", "refuse", "refuse_unpriced", "tell_passed", "tell_unpriced", "warn", "warnings_of"]
+
+
+class Moment(NamedTuple):
+    """When something happened, in nanoseconds of the clock, and in which logical call (0 = none)."""
+
+    at_ns: int
+    call: int
+
+
+def refuse(overrun: Overrun, moment: Moment) -> BudgetExceededError:
+    """Tell the trace that a call is refused, and return the error to raise."""
+    limit = overrun.limit
+    publish(BudgetRejected(*moment, limit.scope, _numbers(overrun)))
+    return BudgetExceededError(
+        scope=limit.scope,
+        unit=limit.unit,
+        limit=plain(limit.amount),
+        spent=plain(overrun.spent),
+        reserved=plain(overrun.reserved),
+        requested=plain(overrun.requested),
+    )
+
+
+def refuse_unpriced(error: UnknownPriceError, moment: Moment) -> UnknownPriceError:
+    """Tell the trace that a call without a price is refused, and return the error to raise."""
+    publish(BudgetRejected(*moment, "price", _headline(error)))
+    return error
+
+
+def tell_unpriced(error: UnknownPriceError, moment: Moment) -> None:
+    """Tell the trace that a call without a price was let pass."""
+    publish(BudgetWarned(*moment, "price", f"not counted: {_headline(error)}"))
+
+
+def tell_passed(overrun: Overrun, moment: Moment) -> None:
+    """Tell the trace that a call was let pass over a limit that does not halt."""
+    publish(BudgetWarned(*moment, overrun.limit.scope, f"not halted: {_numbers(overrun)}"))
+
+
+def warnings_of(checks: tuple[Check, ...], spent: tuple[Spent, ...], charge: Charge) -> list[tuple[str, str]]:
+    """Return scope and reason of each limit that a charge took past its threshold, or past its end.
+
+    Args:
+        checks: The limits.
+        spent: What their buckets have spent, the charge included.
+        charge: The charge.
+    """
+    warnings: list[tuple[str, str]] = []
+    for limit, bucket in checks:
+        tokens, usd = (charge.tokens, charge.usd) if bucket is None else spent[bucket]
+        new, added = (usd, charge.usd) if limit.unit == "usd" else (Decimal(tokens), Decimal(charge.tokens))
+        if added and (reason := _reason(limit, EXACT.subtract(new, added), new)):
+            warnings.append((limit.scope, reason))
+    return warnings
+
+
+def warn(warnings: list[tuple[str, str]], moment: Moment) -> None:
+    """Tell the trace."""
+    for scope, reason in warnings:
+        publish(BudgetWarned(*moment, scope, reason))
+
+
+def _reason(limit: Limit, old: Decimal, new: Decimal) -> str | None:
+    if new > limit.amount >= old:
+        why = ": more than was reserved"
+    elif limit.warn_percent is not None and new >= _threshold(limit.amount, limit.warn_percent) > old:
+        why = f", {plain(limit.warn_percent)} % or more"
+    else:
+        return None
+    return f"spent {_amount(new, limit)} of {_amount(limit.amount, limit)}{why}"
+
+
+def _threshold(amount: Decimal, percent: Decimal) -> Decimal:
+    return EXACT.multiply(amount, EXACT.scaleb(percent, -2))
+
+
+def _headline(error: UnknownPriceError) -> str:
+    return str(error).partition("\n")[0]
+
+
+def _amount(value: Decimal, limit: Limit) -> str:
+    return f"${plain(value)}" if limit.unit == "usd" else f"{plain(value)} tokens"
+
+
+def _numbers(overrun: Overrun) -> str:
+    limit = overrun.limit
+    spent, reserved, requested = (plain(value) for value in (overrun.spent, overrun.reserved, overrun.requested))
+    return f"spent {spent} + reserved {reserved} + requested {requested} > limit {_amount(limit.amount, limit)}"
