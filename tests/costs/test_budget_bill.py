@@ -3,7 +3,7 @@
 import asyncio
 from decimal import Decimal
 
-from llmtest.clock import run_virtual, stream
+from llmtest.clock import VirtualClock, run_virtual, stream
 from llmtest.costs import Budget, BudgetConfig, CostLedger, Prices
 from llmtest.errors import BudgetExceededError
 from llmtest.types import CompletionRequest, Usage
@@ -18,7 +18,9 @@ class Billing:
         self.prices = Prices()
         self.prices.add("openai:big", input_usd_per_mtok="1.1", output_usd_per_mtok="3.7")
         self.ledger = CostLedger()
-        self.budget = Budget(BudgetConfig(max_cost_per_day=limit), prices=self.prices, ledger=self.ledger)
+        self.clock = VirtualClock()
+        limits = BudgetConfig(max_cost_per_day=limit)
+        self.budget = Budget(limits, prices=self.prices, clock=self.clock, ledger=self.ledger)
         self.bill = Decimal(0)
         self.highest = Decimal(0)
 
@@ -60,7 +62,7 @@ class Billing:
 def test_u04_the_ledger_equals_the_bill_to_the_last_digit():
     """500 calls that succeed, fail, fail and are billed, are cancelled or abandoned: account and bill are equal."""
     billing = Billing(limit="0.02")
-    ends = run_virtual(billing.crowd(500))
+    ends = run_virtual(billing.crowd(500), billing.clock)
     balance = billing.budget.balance("day")
     assert balance.spent_usd == billing.ledger.total_usd == billing.bill
     assert (balance.reserved_usd, balance.reserved_tokens) == (0, 0)
@@ -74,7 +76,7 @@ def test_the_same_crowd_has_the_same_bill():
     bills = []
     for _ in range(2):
         billing = Billing(limit="0.02")
-        run_virtual(billing.crowd(100))
+        run_virtual(billing.crowd(100), billing.clock)
         bills.append(billing.bill)
     assert bills[0] == bills[1]
 
