@@ -9,18 +9,23 @@ everything waits for nothing is reported instead of hanging.
 from __future__ import annotations
 
 import asyncio
+import os
 import selectors
+import stat
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextvars import Context, copy_context
+from contextlib import contextmanager
+from contextvars import Context
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from llmtest.clock._clock import NEVER_NS, NS_PER_SECOND, VirtualClock, to_ns
-from llmtest.clock._order import deterministic_order, ordered_task_factory
+from llmtest.clock._handles import Soon, Timer
+from llmtest.clock._order import order_anyio_scopes, ordered_task_factory
 from llmtest.clock._real import REAL
 from llmtest.clock._stall import livelock_error, stalled_error
+from llmtest.clock._waits import LoopWait
 from llmtest.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -37,6 +42,8 @@ SETTLED = 1 << 61
 """Sequence number of a timer that fires only when nothing else is left to do at its instant."""
 COMPACT_ABOVE = 100
 """Cancelled timers are swept out when there are more than this many and they are more than half of the heap."""
+SPINS_FOR_OTHERS = 20_000
+"""Further rounds, a millisecond each, that other threads get before polling for them is one, too."""
 SPINS_MAX = 100_000
 """Rounds of the loop at one instant before it is called a livelock."""
 FOREIGN_PATIENCE_S = 1.0
@@ -47,51 +54,10 @@ IO_PATIENCE_S = 10.0
 """Real seconds that a loop with nothing but open sockets waits for them, before it reports a stall."""
 GRACE_S = 0.02
 """Real seconds without socket activity before a loop without a simulation jumps."""
+PROCESS_GRACE_S = 0.25
+"""Real seconds that a child process may be silent before time jumps."""
 PAUSE_S = 0.001
-
-
-class _Soon(asyncio.Handle):
-    """A callback for the next round, made in a third of the stock handle's time."""
-
-    __slots__ = ()
-
-    def __init__(  # the stock initialiser only adds the traceback that debug mode wants
-        self, callback: Callable[..., object], args: tuple[Any, ...], loop: Any, context: Context | None
-    ) -> None:
-        self._context = copy_context() if context is None else context
-        self._loop = loop
-        self._callback = callback
-        self._args = args
-        self._cancelled = False
-        self._repr = None
-        self._source_traceback = None
-
-
-class _Timer(asyncio.TimerHandle):
-    """A callback for later."""
-
-    __slots__ = ()
-
-    def __init__(
-        self, when: float, callback: Callable[..., object], args: tuple[Any, ...], loop: Any, context: Context | None
-    ) -> None:
-        self._context = copy_context() if context is None else context
-        self._loop = loop
-        self._callback = callback
-        self._args = args
-        self._cancelled = False
-        self._repr = None
-        self._source_traceback = None
-        self._when = when
-        self._scheduled = True
-
-    def cancel(self) -> None:
-        if not self._cancelled:
-            self._cancelled = True
-            self._callback = None  # type: ignore[assignment]  # as the stock handle does, to break cycles
-            self._args = None  # type: ignore[assignment]  # the same
-            if self._scheduled:
-                self._loop.count_dead_timer()
+"""The shortest wait the selector can do."""
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
@@ -131,10 +97,12 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._end_ns = NEVER_NS if elapsed_max is None else to_ns(elapsed_max)
         self._fds = self._selector.get_map()
         self._own_fds = self._fds_before = len(self._fds)
-        self._io_last_ns = 0
+        self._quiet_from_ns = 0
         self._poked = False
         self._clock_resolution = 1e-9
+        self._retired = False
         self.set_task_factory(ordered_task_factory())
+        order_anyio_scopes()
 
     def time(self) -> float:
         """Return seconds since the clock's start."""
@@ -147,7 +115,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         """Run a callback in the next round."""
         if self._debug or self._closed:
             return super().call_soon(callback, *args, context=context)
-        handle = _Soon(callback, args, self, context)
+        handle = Soon(callback, args, self, context)
         self._ready.append(handle)
         return handle
 
@@ -172,7 +140,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             self._check_closed()
             self._check_callback(callback, "call_at")
             self._check_thread()
-        timer = _Timer(when, callback, args, self, context)
+        timer = Timer(when, callback, args, self, context)
         self._sequence += 1
         heappush(self._timers, (ns, self._sequence, timer))
         return timer
@@ -225,6 +193,38 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def _release(self, _: object) -> None:
         self._external -= 1
 
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Keep time still, unless the work is done by threads of a simulation, which are watched one by one."""
+        watched = self.clock._party is not None
+        self._external += not watched
+        try:
+            yield
+        finally:
+            self._external -= not watched
+
+    async def shutdown_default_executor(self, *args: Any, **options: Any) -> None:
+        """Wait for the default executor's threads, in real time."""
+        with self.holding():
+            await super().shutdown_default_executor(*args, **options)
+
+    async def subprocess_exec(self, *args: Any, **options: Any) -> Any:
+        """Start a child process; time stands still while it talks."""
+        self._note_io(PROCESS_GRACE_S)
+        return await super().subprocess_exec(*args, **options)
+
+    async def subprocess_shell(self, *args: Any, **options: Any) -> Any:
+        """Start a shell command; time stands still while it talks."""
+        self._note_io(PROCESS_GRACE_S)
+        return await super().subprocess_shell(*args, **options)
+
+    def _note_io(self, grace_s: float) -> None:
+        """Note that something real is going on, and for how long it may be silent."""
+        party = self.clock._party
+        if party is not None:
+            party.note_real_io(grace_s=grace_s)
+        self._quiet_from_ns = max(self._quiet_from_ns, REAL.monotonic_ns() + to_ns(grace_s))
+
     def _run_once(self) -> None:
         ready = self._ready
         if not ready and not self._stopping:
@@ -236,12 +236,20 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             timers = self._timers
             if timers and timers[0][0] <= self.clock._ns:
                 self._release_due()
-            if self._spins > SPINS_MAX and not self._external:
-                raise self._livelock(f"{SPINS_MAX:,} rounds of the loop have passed at one instant")
+            if self._spins > SPINS_MAX:
+                self._spin()
         for _ in range(len(ready)):
             handle = ready.popleft()
             if not handle._cancelled:
                 handle._run()
+
+    def _spin(self) -> None:
+        """Many rounds have passed at one instant: somebody polls, perhaps for work that is done elsewhere."""
+        party = self.clock._party
+        alone = not self._external and (party is None or party.solo_ident == _get_ident())
+        if alone or self._spins > SPINS_MAX + SPINS_FOR_OTHERS:
+            raise self._livelock(f"{SPINS_MAX:,} rounds of the loop have passed at one instant")
+        REAL.sleep(PAUSE_S)
 
     def _release_due(self) -> None:
         """Make everything ready whose deadline has come, in the order of deadline and registration."""
@@ -253,7 +261,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             if ns > now or (sequence > SETTLED and ready):
                 break
             heappop(timers)
-            if item.__class__ is _Timer:
+            if item.__class__ is Timer:
                 item._scheduled = False
                 if item._cancelled:
                     self._dead -= 1
@@ -277,10 +285,13 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def _wait(self) -> None:
         """Nothing can run: wait for what is outside, or else jump."""
         self._spins = 0
+        if self._retired:
+            self._wait_in_real_time()
+            return
         party = self.clock._party
         if party is not None and party.solo_ident != _get_ident():
             self._wait_with_others(party)
-        elif self._external or len(self._fds) != self._own_fds or (party is not None and party.io_last_ns):
+        elif self._external or len(self._fds) != self._own_fds or (party is not None and party.quiet_from_ns):
             self._wait_outside()
         else:
             ns = self._next_ns()
@@ -305,7 +316,20 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._poked = False
         if self._ready:
             return
+        party.loops.add(self)
         party.hold(LoopWait(self, self._next_ns()))
+        self._release_due()
+
+    def retire(self) -> None:
+        """Go on in real time: the simulation of this loop, which runs in a thread of its own, has ended."""
+        self._retired = True
+
+    def _wait_in_real_time(self) -> None:
+        before_ns = REAL.monotonic_ns()
+        ns = self._next_ns()
+        clock = self.clock
+        self.take_events(None if ns >= NEVER_NS else max(0, ns - clock._ns) / NS_PER_SECOND)
+        clock._ns += REAL.monotonic_ns() - before_ns
         self._release_due()
 
     def _wait_outside(self) -> None:
@@ -327,8 +351,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             return party.grace_left_ns() / NS_PER_SECOND
         if len(self._fds) != self._fds_before:
             self._fds_before = len(self._fds)
-            self._io_last_ns = REAL.monotonic_ns()
-        return max(0.0, GRACE_S - (REAL.monotonic_ns() - self._io_last_ns) / NS_PER_SECOND)
+            self._note_io(GRACE_S)
+        return max(0.0, (self._quiet_from_ns - REAL.monotonic_ns()) / NS_PER_SECOND)
 
     def take_events(self, seconds: float | None) -> bool:
         """Wait in real time for the selector, at most so long; tell whether anything came."""
@@ -339,9 +363,9 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         if not events:
             return False
         own = self._ssock.fileno()
-        if any(key.fd != own for key, _ in events):
-            self._io_last_ns = REAL.monotonic_ns()
-            self.clock.note_real_io()
+        for key, _ in events:
+            if key.fd != own:
+                self._note_io(_grace_of(key.fd))
         self._process_events(events)
         return True
 
@@ -381,54 +405,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         return error
 
 
-class LoopWait:
-    """An idle loop among the threads of a simulation."""
-
-    def __init__(self, loop: VirtualTimeLoop, deadline_ns: int) -> None:
-        self.loop = loop
-        self.deadline_ns = deadline_ns
-        self.due = False
-        self.error: HarnessError | None = None
-
-    def block(self, seconds: float | None) -> bool:
-        """Wait for the selector; over when a callback is ready."""
-        return self.loop.take_events(seconds)
-
-    def wake(self) -> None:
-        """End `block`."""
-        self.loop.wake()
-
-    def busy(self) -> bool:
-        """Tell whether the loop has something to do."""
-        return self.loop.has_work
+def _grace_of(fd: int) -> float:
+    """Return how long the other end may be silent before time goes on: a child process computes, a server answers."""
+    return GRACE_S if stat.S_ISSOCK(os.fstat(fd).st_mode) else PROCESS_GRACE_S
 
 
 def _is_dead(item: Any) -> bool:
-    return item._cancelled if item.__class__ is _Timer else item.done()
-
-
-def new_virtual_loop(clock: VirtualClock | None = None) -> VirtualTimeLoop:
-    """Make an event loop on `clock`, or on a new one."""
-    return VirtualTimeLoop(clock)
-
-
-def is_virtual_loop(loop: object) -> bool:
-    """Tell whether a loop lives by a virtual clock."""
-    return isinstance(loop, VirtualTimeLoop)
-
-
-def run_virtual(coroutine: Coroutine[Any, Any, T], clock: VirtualClock | None = None) -> T:
-    """Run a coroutine on a virtual loop to its end, and return its result.
-
-    Touches nothing global: `time.time` stays real. Code inside reads `active_clock()`.
-
-    Args:
-        coroutine: What to run.
-        clock: Clock to live by; by default a new one.
-
-    Raises:
-        VirtualTimeStalledError: Every task waits, and none of them for time.
-        VirtualTimeLivelockError: The code keeps running and time does not move.
-    """
-    with deterministic_order(), asyncio.Runner(loop_factory=lambda: VirtualTimeLoop(clock)) as runner:
-        return runner.run(coroutine)
+    return item._cancelled if item.__class__ is Timer else item.done()

@@ -49,6 +49,7 @@ def _time() -> float:
     party = _State.party
     if party is None or _get_ident() not in party.idents:
         return REAL.time()
+    party.count_reads()
     return party.clock.time_ns() / NS_PER_SECOND
 
 
@@ -57,6 +58,7 @@ def _time_ns() -> int:
     party = _State.party
     if party is None or _get_ident() not in party.idents:
         return REAL.time_ns()
+    party.count_reads()
     return party.clock.time_ns()
 
 
@@ -67,12 +69,14 @@ def _make_monotonic(name: str) -> Any:
         party = _State.party
         if party is None or _get_ident() not in party.idents:
             return float(real())
+        party.count_reads()
         return party.clock.monotonic_ns() / NS_PER_SECOND
 
     def monotonic_ns() -> int:
         party = _State.party
         if party is None or _get_ident() not in party.idents:
             return int(real())
+        party.count_reads()
         return party.clock.monotonic_ns()
 
     function = monotonic_ns if name.endswith("_ns") else monotonic

@@ -10,9 +10,11 @@ import asyncio
 import asyncio.tasks
 import sys
 from collections.abc import Callable, Iterable, Iterator, MutableSet
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from itertools import count
 from typing import Any
+
+from llmtest.clock._patches import Patches
 
 
 class OrderedTask(asyncio.Task[Any]):
@@ -80,7 +82,7 @@ def _set_in_order(items: Iterable[Any] = ()) -> Any:
 
 
 _depth = 0
-_scope_init: Callable[..., None] | None = None
+_anyio_patches = Patches()
 
 
 @contextmanager
@@ -97,28 +99,26 @@ def deterministic_order() -> Iterator[None]:
         _depth -= 1
         if _depth == 0:
             del asyncio.tasks.set  # type: ignore[attr-defined]  # uncovers the builtin
-            _restore_anyio_scopes()
+            _anyio_patches.undo()
 
 
 def order_anyio_scopes() -> None:
-    """Give anyio's cancel scopes ordered sets, if anyio is loaded and has not got them yet."""
-    global _scope_init  # noqa: PLW0603 - what to put back
+    """Give anyio's cancel scopes ordered sets, and count its worker threads, once anyio is loaded."""
     backend = sys.modules.get("anyio._backends._asyncio")
-    if backend is None or _depth == 0 or _scope_init is not None:
+    if backend is None or _depth == 0 or _anyio_patches:
         return
-    scope = backend.CancelScope
-    original = _scope_init = scope.__init__
+    scope_init = backend.CancelScope.__init__
+    run_in_thread = backend.AsyncIOBackend.run_sync_in_worker_thread.__func__
 
     def __init__(self: Any, *args: Any, **options: Any) -> None:  # noqa: N807 - it becomes that method
-        original(self, *args, **options)
+        scope_init(self, *args, **options)
         self._child_scopes = OrderedSet()
         self._tasks = OrderedSet()
 
-    scope.__init__ = __init__
+    async def run_sync_in_worker_thread(cls: Any, *args: Any, **options: Any) -> Any:
+        holding = getattr(asyncio.get_running_loop(), "holding", nullcontext)
+        with holding():
+            return await run_in_thread(cls, *args, **options)
 
-
-def _restore_anyio_scopes() -> None:
-    global _scope_init  # noqa: PLW0603 - what to put back
-    if _scope_init is not None:
-        sys.modules["anyio._backends._asyncio"].CancelScope.__init__ = _scope_init
-        _scope_init = None
+    _anyio_patches.replace(backend.CancelScope, "__init__", __init__)
+    _anyio_patches.replace(backend.AsyncIOBackend, "run_sync_in_worker_thread", classmethod(run_sync_in_worker_thread))

@@ -13,13 +13,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from llmtest.clock._clock import NEVER_NS, NS_PER_SECOND, VirtualClock
 from llmtest.clock._probe import OTHER_NS, Doing, ThreadProbe, native_id
 from llmtest.clock._real import REAL
+from llmtest.clock._waits import ThreadWait, Wait
 from llmtest.errors import HarnessError, VirtualTimeLivelockError
 
 if TYPE_CHECKING:
@@ -30,72 +31,12 @@ _get_ident = threading.get_ident
 
 PAUSE_MIN_S = 50e-6
 PAUSE_MAX_S = 2e-3
+READS_MAX = 2_000_000
+"""Readings of the clock at one instant before they are called a livelock."""
 STALL_PATIENCE_S = 1.0
 """Real seconds without a deadline anywhere before a stall is reported, if the first thread runs a loop."""
 LOCKED_PATIENCE_S = 5.0
 """The same, if the first thread waits for a lock, which somebody outside the simulation may yet release."""
-
-
-class Wait(Protocol):
-    """What a waiting thread leaves with the party."""
-
-    deadline_ns: int
-    due: bool
-    error: HarnessError | None
-
-    @property
-    def loop(self) -> VirtualTimeLoop | None:
-        """The loop that waits, if it is one."""
-        ...
-
-    def block(self, seconds: float | None) -> bool:
-        """Wait in real time, at most so long; tell whether the wait is over for a reason of its own."""
-        ...
-
-    def wake(self) -> None:
-        """End `block` in the thread that is in it; called from another thread."""
-        ...
-
-    def busy(self) -> bool:
-        """Tell whether the thread has been given something to do that it has not seen yet."""
-        ...
-
-
-class ThreadWait:
-    """A thread that waits for time, or in a condition for whoever comes first: time or a notification.
-
-    A condition keeps it among its waiters: `release` is what `notify` calls.
-    """
-
-    loop: VirtualTimeLoop | None = None
-
-    def __init__(self, deadline_ns: int) -> None:
-        self.deadline_ns = deadline_ns
-        self.due = False
-        self.error: HarnessError | None = None
-        self.notified = False
-        self._lock = _allocate_lock()
-        self._lock.acquire()
-
-    def block(self, seconds: float | None) -> bool:
-        """Wait until woken."""
-        if not self.notified:
-            self._lock.acquire(timeout=-1 if seconds is None else seconds)
-        return self.notified
-
-    def wake(self) -> None:
-        """End `block`."""
-        with suppress(RuntimeError):
-            self._lock.release()
-
-    def release(self) -> None:
-        """Take a notification."""
-        self.notified = True
-        self.wake()
-
-    def busy(self) -> bool:
-        """Tell whether a notification has come that the thread has not seen."""
-        return self.notified
 
 
 class Participant:
@@ -141,7 +82,9 @@ class Party:
         self.solo_ident: int | None = None
         self.local_offset: timedelta | None = None
         """What freezegun adds to UTC to make local time; None leaves it to the machine's time zone."""
-        self.io_last_ns = 0
+        self.quiet_from_ns = 0
+        """Real time until which socket activity keeps time still; 0 where no real socket was used."""
+        self.loops: WeakSet[VirtualTimeLoop] = WeakSet()
         self.grace_ns = int(grace_s * NS_PER_SECOND)
         self.jumps_max = jumps_max
         self.elapsed_max = elapsed_max
@@ -150,6 +93,8 @@ class Party:
         self._peers: set[str] = set()
         self._members: list[Participant] = []
         self._numbers = 0
+        self._reads = 0
+        self._read_ns = -1
         self._mutex = _allocate_lock()
         self._leader: Wait | None = None
         self._pause_s = PAUSE_MIN_S
@@ -202,6 +147,8 @@ class Party:
                     member.wait.due = True
                     member.wait.wake()
             self._members.clear()
+        for loop in self.loops:
+            loop.retire()
 
     def _count(self) -> None:
         """Find out whether one thread is all there is."""
@@ -219,7 +166,7 @@ class Party:
     def sleep_until(self, ns: int) -> None:
         """Block the calling thread until the clock reads `ns`."""
         clock = self.clock
-        if self.solo_ident == _get_ident() and self.io_last_ns == 0:
+        if self.solo_ident == _get_ident() and self.quiet_from_ns == 0:
             clock._ns = max(ns, clock._ns)  # noqa: SLF001 - the clock and its party are one machine
         else:
             self.hold(ThreadWait(ns))
@@ -296,11 +243,15 @@ class Party:
             reason = f"virtual time would pass its limit of {self.elapsed_max:,.0f} s"
         if reason is None:
             return None
-        error = VirtualTimeLivelockError(
-            f"the threads of this simulation do not come to an end: {reason}.\n"
-            "This usually means a thread sleeps in a loop while the others wait for it.\n"
-            "To fix: end the loop, or give the wait a timeout."
+        return self._recorded(
+            VirtualTimeLivelockError(
+                f"the threads of this simulation do not come to an end: {reason}.\n"
+                "This usually means a thread sleeps in a loop while the others wait for it.\n"
+                "To fix: end the loop, or give the wait a timeout."
+            )
         )
+
+    def _recorded(self, error: HarnessError) -> HarnessError:
         if self.on_error is not None:
             self.on_error(error)
         return error
@@ -313,7 +264,7 @@ class Party:
         loops = [member for member in self._members if member.wait is not None and member.wait.loop is not None]
         if not loops:
             return PAUSE_MAX_S
-        first_runs_a_loop = loops[0] is self._members[0] and self.io_last_ns == 0
+        first_runs_a_loop = loops[0] is self._members[0] and self.quiet_from_ns == 0
         patience = STALL_PATIENCE_S if first_runs_a_loop else LOCKED_PATIENCE_S
         if now - self._quiet_since_ns < patience * NS_PER_SECOND:
             return PAUSE_MAX_S
@@ -356,9 +307,10 @@ class Party:
         limit = self.grace_ns if doing is Doing.NETWORK and member.uses_sockets else OTHER_NS
         return age_ns >= limit and not probe.at_a_breakpoint()
 
-    def note_real_io(self, peer: str | None = None) -> None:
+    def note_real_io(self, peer: str | None = None, *, grace_s: float = 0.0) -> None:
         """Note that a real socket was used just now; `peer` names its other end, where it is known."""
-        self.io_last_ns = REAL.monotonic_ns()
+        grace_ns = max(self.grace_ns, int(grace_s * NS_PER_SECOND))
+        self.quiet_from_ns = max(self.quiet_from_ns, REAL.monotonic_ns() + grace_ns)
         member = self.idents.get(_get_ident())
         if member is not None:
             member.uses_sockets = True
@@ -369,9 +321,26 @@ class Party:
 
     def grace_left_ns(self) -> int:
         """Return for how many real nanoseconds time must still stand because of socket activity."""
-        if self.io_last_ns == 0:
+        if self.quiet_from_ns == 0:
             return 0
-        return max(0, self.io_last_ns + self.grace_ns - REAL.monotonic_ns())
+        return max(0, self.quiet_from_ns - REAL.monotonic_ns())
+
+    def count_reads(self) -> None:
+        """Notice a thread that waits by reading the clock over and over, which virtual time cannot end."""
+        self._reads += 1
+        if self._reads < READS_MAX:
+            return
+        self._reads = 0
+        ns = self.clock._ns  # noqa: SLF001 - the clock and its party are one machine
+        if ns == self._read_ns:
+            raise self._recorded(
+                VirtualTimeLivelockError(
+                    f"the clock was read {READS_MAX:,} times and more at one instant, t={ns / NS_PER_SECOND:g} s.\n"
+                    "This usually means a loop waits by reading the clock: `while time.monotonic() < deadline: ...`.\n"
+                    "To fix: sleep in the loop, so that virtual time can move."
+                )
+            )
+        self._read_ns = ns
 
     def job_queued(self, executor: ThreadPoolExecutor) -> None:
         """Note that a job was submitted to a thread pool."""

@@ -18,6 +18,9 @@ class Patches:
         self._undo.append((owner, name, vars(owner).get(name, _ABSENT)))
         setattr(owner, name, value)
 
+    def __bool__(self) -> bool:
+        return bool(self._undo)
+
     def undo(self) -> None:
         """Put everything back."""
         while self._undo:
