@@ -44,6 +44,8 @@ def receive(engine: Engine, dialect: str, exchange: Exchange) -> Plan:
         answer.error = refused.error
     else:
         answer = engine.decide(_arrival(call, exchange))
+    # Over HTTP a key that is missing is a fact, which a 401 tells; on the direct path there are no keys.
+    call.api_key = call.api_key or ""
     return plan_of(engine, answer, call, codec)
 
 
@@ -95,5 +97,5 @@ def meta_of(engine: Engine, answer: Answer, call: WireCall, codec: Codec) -> Res
         processing_ms=(answer.head_ns + answer.slow_ns) // 1_000_000
         if isinstance(request, CompletionRequest)
         else None,
-        api_key=call.api_key or "",
+        api_key=call.api_key,
     )
