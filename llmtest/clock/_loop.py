@@ -9,13 +9,8 @@ everything waits for nothing is reported instead of hanging.
 from __future__ import annotations
 
 import asyncio
-import os
-import selectors
-import stat
 import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import Context
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,15 +18,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from llmtest.clock._clock import NEVER_NS, NS_PER_SECOND, VirtualClock, to_ns
 from llmtest.clock._handles import Soon, Timer
 from llmtest.clock._order import order_anyio_scopes, ordered_task_factory
+from llmtest.clock._outside import OutsideWork, grace_of
 from llmtest.clock._real import REAL
 from llmtest.clock._stall import livelock_error, stalled_error
 from llmtest.clock._waits import LoopWait
 from llmtest.errors import HarnessError
 
 if TYPE_CHECKING:
-    import socket
-    from collections import deque
-
     from llmtest.clock._party import Party
 
 T = TypeVar("T")
@@ -52,15 +45,11 @@ FOREIGN_PATIENCE_S = 1.0
 
 IO_PATIENCE_S = 10.0
 """Real seconds that a loop with nothing but open sockets waits for them, before it reports a stall."""
-GRACE_S = 0.02
-"""Real seconds without socket activity before a loop without a simulation jumps."""
-PROCESS_GRACE_S = 0.25
-"""Real seconds that a child process may be silent before time jumps."""
 PAUSE_S = 0.001
 """The shortest wait the selector can do."""
 
 
-class VirtualTimeLoop(asyncio.SelectorEventLoop):
+class VirtualTimeLoop(OutsideWork):
     """An event loop on a `VirtualClock`.
 
     Args:
@@ -69,35 +58,16 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         elapsed_max: Most virtual seconds likewise; None for no limit.
     """
 
-    if TYPE_CHECKING:  # what the stock loop has and its stubs do not tell
-        _ready: deque[asyncio.Handle]
-        _selector: selectors.BaseSelector
-        _ssock: socket.socket
-        _debug: bool
-        _closed: bool
-        _stopping: bool
-
-        def _check_closed(self) -> None: ...
-        def _check_thread(self) -> None: ...
-        def _check_callback(self, callback: object, method: str) -> None: ...
-        def _process_events(self, events: object) -> None: ...
-        def _write_to_self(self) -> None: ...
-
     def __init__(
         self, clock: VirtualClock | None = None, *, jumps_max: int | None = None, elapsed_max: float | None = None
     ) -> None:
-        super().__init__(selectors.DefaultSelector())
-        self.clock = VirtualClock() if clock is None else clock
+        super().__init__(VirtualClock() if clock is None else clock)
         self._timers: list[tuple[int, int, Any]] = []
         self._sequence = 0
         self._dead = 0
-        self._external = 0
         self._spins = 0
         self._jumps_left = -1 if jumps_max is None else jumps_max
         self._end_ns = NEVER_NS if elapsed_max is None else to_ns(elapsed_max)
-        self._fds = self._selector.get_map()
-        self._own_fds = self._fds_before = len(self._fds)
-        self._quiet_from_ns = 0
         self._poked = False
         self._clock_resolution = 1e-9
         self._retired = False
@@ -175,55 +145,6 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         """Count a cancelled timer that was made by somebody else's subclass."""
         if handle._scheduled:  # type: ignore[attr-defined]
             self.count_dead_timer()
-
-    def run_in_executor(  # type: ignore[override]  # the stub's variadic types cannot be repeated here
-        self, executor: Executor | None, func: Callable[..., T], *args: Any
-    ) -> asyncio.Future[T]:
-        """Run a function in a thread or process; time stands still until it is done."""
-        future: asyncio.Future[T] = super().run_in_executor(executor, func, *args)
-        if self.clock._party is None or not isinstance(executor, ThreadPoolExecutor | None):
-            self.hold(future)  # the threads of a simulation are watched one by one, and may themselves wait for time
-        return future
-
-    def hold(self, future: asyncio.Future[Any]) -> None:
-        """Keep time still until a future, which something outside the loop will complete, is done."""
-        self._external += 1
-        future.add_done_callback(self._release)
-
-    def _release(self, _: object) -> None:
-        self._external -= 1
-
-    @contextmanager
-    def holding(self) -> Iterator[None]:
-        """Keep time still, unless the work is done by threads of a simulation, which are watched one by one."""
-        watched = self.clock._party is not None
-        self._external += not watched
-        try:
-            yield
-        finally:
-            self._external -= not watched
-
-    async def shutdown_default_executor(self, *args: Any, **options: Any) -> None:
-        """Wait for the default executor's threads, in real time."""
-        with self.holding():
-            await super().shutdown_default_executor(*args, **options)
-
-    async def subprocess_exec(self, *args: Any, **options: Any) -> Any:
-        """Start a child process; time stands still while it talks."""
-        self._note_io(PROCESS_GRACE_S)
-        return await super().subprocess_exec(*args, **options)
-
-    async def subprocess_shell(self, *args: Any, **options: Any) -> Any:
-        """Start a shell command; time stands still while it talks."""
-        self._note_io(PROCESS_GRACE_S)
-        return await super().subprocess_shell(*args, **options)
-
-    def _note_io(self, grace_s: float) -> None:
-        """Note that something real is going on, and for how long it may be silent."""
-        party = self.clock._party
-        if party is not None:
-            party.note_real_io(grace_s=grace_s)
-        self._quiet_from_ns = max(self._quiet_from_ns, REAL.monotonic_ns() + to_ns(grace_s))
 
     def _run_once(self) -> None:
         ready = self._ready
@@ -344,16 +265,6 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         else:
             raise self.stalled()
 
-    def _grace_left_s(self) -> float:
-        """Return for how many real seconds time must still stand because of socket activity."""
-        party = self.clock._party
-        if party is not None:
-            return party.grace_left_ns() / NS_PER_SECOND
-        if len(self._fds) != self._fds_before:
-            self._fds_before = len(self._fds)
-            self._note_io(GRACE_S)
-        return max(0.0, (self._quiet_from_ns - REAL.monotonic_ns()) / NS_PER_SECOND)
-
     def take_events(self, seconds: float | None) -> bool:
         """Wait in real time for the selector, at most so long; tell whether anything came."""
         if seconds is not None and 0.0 < seconds < PAUSE_S:  # the selector rounds up to whole milliseconds
@@ -365,7 +276,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         own = self._ssock.fileno()
         for key, _ in events:
             if key.fd != own:
-                self._note_io(_grace_of(key.fd))
+                self._note_io(grace_of(key.fd))
         self._process_events(events)
         return True
 
@@ -403,11 +314,6 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         if party is not None and party.on_error is not None:
             party.on_error(error)
         return error
-
-
-def _grace_of(fd: int) -> float:
-    """Return how long the other end may be silent before time goes on: a child process computes, a server answers."""
-    return GRACE_S if stat.S_ISSOCK(os.fstat(fd).st_mode) else PROCESS_GRACE_S
 
 
 def _is_dead(item: Any) -> bool:
