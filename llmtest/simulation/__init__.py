@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from llmtest.simulation._fault_rules import FaultRule
     from llmtest.simulation._handle import ProviderHandle, RuleHandle
     from llmtest.simulation._intercept import intercept
-    from llmtest.simulation._latency import Constant, Gamma, LatencyModel, Lognormal, Uniform
+    from llmtest.simulation._latency import Constant, Gamma, LatencyModel, Lognormal, Uniform, as_latency
     from llmtest.simulation._plan import Exchange, Plan
     from llmtest.simulation._reply import Reply
     from llmtest.simulation._script import UnusedStep
@@ -37,6 +37,7 @@ __all__ = [
     "Uniform",
     "UnusedStep",
     "World",
+    "as_latency",
     "faults",
     "guard_sockets",
     "intercept",
@@ -58,6 +59,7 @@ _HOMES = {
     "Uniform": "_latency",
     "UnusedStep": "_script",
     "World": "_world",
+    "as_latency": "_latency",
     "guard_sockets": "_socket_guard",
     "intercept": "_intercept",
 }
