@@ -7,6 +7,9 @@ passes a limit.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -47,6 +50,9 @@ class Estimate:
     usd: Decimal | None
     provider: str | None = None
     model: str | None = None
+
+
+_current_task: ContextVar[str | None] = ContextVar("llmtest_budget_task", default=None)
 
 
 class _Plan(NamedTuple):
@@ -119,6 +125,26 @@ class Budget:
         self._scopes = {"session"} | {limit.scope for limit in self.limits}
         self._plan = _Plan(-1, (), ())
 
+    @contextmanager
+    def task(self, name: str) -> Iterator[None]:
+        """Let every call inside the block belong to one task, whoever makes it: a chain, a client, this budget.
+
+        Args:
+            name: Name of the task.
+
+        Example:
+            >>> budget = Budget(CostManagementPolicy(per_task_limit_cents=50))
+            >>> with budget.task("weekly report"):
+            ...     reservation = budget.reserve(Estimate(tokens=80, usd=Decimal("0.01")))
+            >>> budget.balance("task", task="weekly report").reserved_usd
+            Decimal('0.01')
+        """
+        token = _current_task.set(name)
+        try:
+            yield
+        finally:
+            _current_task.reset(token)
+
     def estimate(self, request: CompletionRequest, provider: str, model: str | None = None) -> Estimate:
         """Return the most that a request may need at a provider.
 
@@ -150,7 +176,7 @@ class Budget:
             estimate: The upper bound; a request is estimated for `provider` and `model`.
             provider: Who is going to be asked; needed with a request.
             model: The model; default: the request's.
-            task: Task the call belongs to, for limits per task.
+            task: Task the call belongs to, for limits per task; default: the one of the enclosing `Budget.task`.
             purpose: `call`, or `summary`, `health`, `hedge`, `cascade`, for the ledger.
 
         Raises:
@@ -196,7 +222,7 @@ class Budget:
             provider: Who billed them.
             model: The model that served them.
             cost_usd: The price; default: looked up.
-            task: Task the call belongs to.
+            task: Task the call belongs to; default: the one of the enclosing `Budget.task`.
             purpose: `call`, or `summary`, `health`, `hedge`, `cascade`.
         """
         usd = self._price(provider, model, usage, cost_usd)
@@ -225,8 +251,12 @@ class Budget:
         return self._store.balance(self._buckets(day, task)[scope])
 
     def _plan_of(self, day: int, task: str | None) -> _Plan:
+        if "task" not in self._scopes:
+            task = None
+        elif task is None:
+            task = _current_task.get()
         plan = self._plan
-        if plan.day == day and (task is None or "task" not in self._scopes):
+        if task is None and plan.day == day:
             return plan
         buckets = self._buckets(day, task)
         numbers = {scope: number for number, scope in enumerate(buckets)}

@@ -65,7 +65,7 @@ class Prices:
         >>> prices = Prices()
         >>> prices.add("openai:gpt-9", input_usd_per_mtok="1.25", output_usd_per_mtok="10")
         >>> prices.cost("openai", "gpt-9", Usage(1_000_000, 1_000))
-        Decimal('1.26000')
+        Decimal('1.26000000')
     """
 
     def __init__(self) -> None:

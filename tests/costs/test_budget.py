@@ -136,6 +136,21 @@ def test_tasks_have_accounts_of_their_own(clock):
     assert budget.balance("task", task="b").spent_usd == 1
 
 
+def test_calls_inside_a_task_belong_to_it(clock):
+    """Code that knows nothing of tasks is charged to the one it runs in, and to none outside."""
+    budget = Budget(CostManagementPolicy(per_task_limit_usd=1), clock=clock)
+    with budget.task("a"):
+        budget.reserve(usd("0.6")).settle(cost_usd=Decimal("0.6"))
+        budget.charge(Usage(1, 1), cost_usd=Decimal("0.1"))
+        with budget.task("b"):
+            budget.reserve(usd("0.6"))
+        with pytest.raises(BudgetExceededError):
+            budget.reserve(usd("0.6"))
+    budget.reserve(usd("0.6"))
+    assert budget.balance("task", task="a").spent_usd == Decimal("0.7")
+    assert budget.balance("task", task="b").reserved_usd == Decimal("0.6")
+
+
 def test_a_balance_that_is_not_kept_is_an_error(clock):
     """Asking for a scope that no limit looks at says which are kept."""
     budget = Budget(BudgetConfig(max_tokens_per_day=1), clock=clock)
