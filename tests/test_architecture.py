@@ -16,6 +16,7 @@ LEVELS = {
     "clock": 1,
     "wire": 1,
     "costs": 1,
+    "interception": 1,
     "providers": 2,
     "resilience": 2,
     "simulation": 2,

@@ -12,13 +12,12 @@ if TYPE_CHECKING:
     from llmtest.simulation._answer import RequestRecord
     from llmtest.simulation._direct import DirectProvider
     from llmtest.simulation._fault_rules import FaultRule
+    from llmtest.simulation._gate import block_network, intercept
     from llmtest.simulation._handle import ProviderHandle, RuleHandle
-    from llmtest.simulation._intercept import intercept
     from llmtest.simulation._latency import Constant, Gamma, LatencyModel, Lognormal, Uniform, as_latency
     from llmtest.simulation._plan import Exchange, Plan
     from llmtest.simulation._reply import Reply
     from llmtest.simulation._script import UnusedStep
-    from llmtest.simulation._socket_guard import guard_sockets
     from llmtest.simulation._world import World
 
 __all__ = [
@@ -38,8 +37,8 @@ __all__ = [
     "UnusedStep",
     "World",
     "as_latency",
+    "block_network",
     "faults",
-    "guard_sockets",
     "intercept",
 ]
 
@@ -60,8 +59,8 @@ _HOMES = {
     "UnusedStep": "_script",
     "World": "_world",
     "as_latency": "_latency",
-    "guard_sockets": "_socket_guard",
-    "intercept": "_intercept",
+    "block_network": "_gate",
+    "intercept": "_gate",
 }
 
 

@@ -13,7 +13,7 @@ from llmtest import events
 from llmtest.clock import SystemClock, VirtualClock, active_clock, is_virtual_loop, run_virtual, virtual_time
 from llmtest.costs import CostLedger, Prices
 from llmtest.errors import ConfigurationError, HarnessError, SimulationStateError
-from llmtest.simulation import ProviderHandle, World, guard_sockets, intercept
+from llmtest.simulation import ProviderHandle, World, intercept
 from llmtest.testing import _totals
 from llmtest.testing._assertions import Assertions
 from llmtest.testing._environment import dummy_keys
@@ -214,11 +214,10 @@ class Simulation(Assertions):
                         seed=self.seed,
                         label=f"`{self.name}`",
                         on_real_io=self._note_real_io,
-                        on_error=self._world.record_harness_error,
+                        on_error=self._note_harness_error,
                     )
                 )
             stack.enter_context(intercept(self._world))
-            stack.enter_context(guard_sockets(self._world))
         except BaseException:
             stack.close()
             raise
@@ -250,6 +249,9 @@ class Simulation(Assertions):
 
     def _number_call(self, label: str) -> events.LogicalCall:
         return self.trace.next_call(label)
+
+    def _note_harness_error(self, error: HarnessError) -> None:
+        self._world.record_harness_error(error)
 
     def _note_real_io(self, peer: str) -> None:
         self.trace.append(events.RealIoObserved(self._clock.now_ns(), 0, peer))

@@ -1,0 +1,9 @@
+"""Where requests leave the process: the one place that knows the insides of `httpx`, `httpx2` and `socket`.
+
+Whoever wants to answer or refuse requests opens a `Gate`: simulated providers, recorded sessions, a ban on the network.
+"""
+
+from llmtest.interception._clients import SIMULATED, Library, libraries
+from llmtest.interception._gates import Gate, is_loopback, opened
+
+__all__ = ["SIMULATED", "Gate", "Library", "is_loopback", "libraries", "opened"]

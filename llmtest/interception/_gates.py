@@ -1,0 +1,89 @@
+"""Who decides about a request that is about to leave: the gate that was opened last."""
+
+from __future__ import annotations
+
+import ipaddress
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import lru_cache
+from typing import Any, Protocol
+
+from llmtest.errors import HarnessError
+
+
+class Gate(Protocol):
+    """Decides about requests and connections while it is open."""
+
+    def concerns_caller(self) -> bool:
+        """Tell whether the calling thread is under this gate; a debugger's or an exporter's is not."""
+        ...
+
+    def carrier(self, library: Any, scheme: str, host: str, port: int, path: str) -> Any:
+        """Return a transport of `library` that answers this URL; None where nobody here does."""
+        ...
+
+    def is_allowed(self, host: str) -> bool:
+        """Tell whether requests to a host that nobody answers may leave."""
+        ...
+
+    def passed(self, method: str, host: str) -> None:
+        """Note that a request to an allowed host leaves."""
+        ...
+
+    def blocked(self, what: str, host: str, *, transport: str | None = None) -> HarnessError:
+        """Make and record the error for a request, or a connection, that may not leave.
+
+        Args:
+            what: The request (`POST /v1/messages`), or the kind of connection (`connection to port 443`).
+            host: Where it was going.
+            transport: Class of the client's own transport, where that is why nobody can answer.
+        """
+        ...
+
+
+_gates: tuple[Gate, ...] = ()
+_opening = threading.RLock()
+_patches = ExitStack()
+
+
+def current_gate() -> Gate | None:
+    """Return the gate that decides now."""
+    return _gates[-1] if _gates else None
+
+
+@contextmanager
+def opened(gate: Gate) -> Iterator[None]:
+    """Let a gate decide about every request of the process while the context is open; the last one opened decides."""
+    global _gates  # noqa: PLW0603 - what leaves the process is one thing for the whole process
+    from llmtest.interception._clients import patch_clients
+    from llmtest.interception._sockets import patch_sockets
+
+    with _opening:
+        if not _gates:
+            _patches.enter_context(patch_clients())
+            _patches.enter_context(patch_sockets())
+        _gates = (*_gates, gate)
+    try:
+        yield
+    finally:
+        with _opening:
+            remaining = list(_gates)
+            remaining.remove(gate)
+            _gates = tuple(remaining)
+            if not _gates:
+                _patches.close()
+
+
+@lru_cache(maxsize=512)
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine: `localhost`, `*.localhost`, 127.0.0.0/8, ::1, the unspecified address."""
+    name = host.lower().strip("[]").partition("%")[0]
+    if name in {"", "localhost"} or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)
+    return (mapped or address).is_loopback or address.is_unspecified

@@ -1,0 +1,266 @@
+"""Carry a plan to a client of `httpx` or `httpx2`: its waits, its bytes, its failures in the library's own words.
+
+The texts are those that httpcore's transports raise (wire facts observed on openai 3.52 and anthropic 2.11, whose own
+exceptions follow from the class): a client cannot tell a simulated failure from a real one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from functools import cache
+from typing import Any, ClassVar
+
+from llmtest.clock import SystemClock
+from llmtest.errors import VirtualTimeStalledError
+from llmtest.interception import SIMULATED
+from llmtest.simulation._handle import ProviderHandle
+from llmtest.simulation._plan import Chunk, Exchange, Failure, Head, Plan, Step
+from llmtest.simulation._world import World
+from llmtest.types import Timeouts
+
+__all__ = ["Performance", "TransportFault", "carrier_class"]
+
+FOREVER = -1
+"""A wait that only cancellation ends."""
+
+FAULTS: dict[str, tuple[str, str]] = {
+    "connect_refused": ("ConnectError", "[Errno 111] Connection refused"),
+    "connect_timeout": ("ConnectTimeout", "timed out"),
+    "read_timeout": ("ReadTimeout", "The read operation timed out"),
+    "reset": ("ReadError", "[Errno 104] Connection reset by peer"),
+    "closed": ("RemoteProtocolError", "Server disconnected without sending a response."),
+    "incomplete": (
+        "RemoteProtocolError",
+        "peer closed connection without sending complete message body (incomplete chunked read)",
+    ),
+}
+"""Failure of a connection: the exception of the client's library, and its text."""
+
+
+class TransportFault(Exception):  # noqa: N818 - an event on the wire, mapped to the library's own error at once
+    """The connection failed; `kind` says how."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+class Performance:
+    """The steps of a plan under a client's limits: waits in nanoseconds, the head, pieces of body.
+
+    Iterate over it: an `int` is a wait (`FOREVER` for one without end), everything else is to be delivered. The plan's
+    `on_end` is called once, with what really came of it.
+
+    Args:
+        plan: What the provider decided.
+        timeouts: The client's limits; silence longer than `read` ends the connection, as httpx does it.
+    """
+
+    __slots__ = ("_begun", "_ended", "_plan", "_steps", "_timeouts")
+
+    def __init__(self, plan: Plan, timeouts: Timeouts) -> None:
+        self._plan = plan
+        self._timeouts = timeouts
+        self._steps = iter(plan.steps)
+        self._begun = False
+        self._ended = False
+
+    def actions(self) -> Iterator[int | Head | Chunk]:
+        """Yield what to do, in order.
+
+        Raises:
+            TransportFault: The connection failed, or a limit was passed.
+        """
+        read = self._timeouts.read
+        allowed = None if read is None else round(read * 1e9)
+        silence = 0
+        for step in self._steps:
+            if isinstance(step, Head | Chunk):
+                silence = 0
+                self._begun = self._begun or isinstance(step, Head)
+                yield step
+            elif isinstance(step, Failure):
+                yield from self._fail(step, allowed, silence)
+            elif allowed is None:
+                yield FOREVER if step.ns is None else step.ns
+            else:
+                if step.ns is None or silence + step.ns > allowed:
+                    yield allowed - silence
+                    self.end("stalled" if self._begun else "timeout")
+                    raise TransportFault("read_timeout")
+                silence += step.ns
+                yield step.ns
+        self.end(self._plan.outcome)
+
+    def _fail(self, failure: Failure, allowed: int | None, silence: int) -> Iterator[int]:
+        kind = failure.kind
+        if kind == "connect_timeout":
+            connect = self._timeouts.connect
+            yield FOREVER if connect is None else round(connect * 1e9)
+        elif kind == "read_timeout":
+            yield FOREVER if allowed is None else allowed - silence
+        self.end(self._plan.outcome)
+        raise TransportFault(kind)
+
+    def end(self, outcome: str) -> None:
+        """Tell the plan how it ended; only the first word counts."""
+        if not self._ended:
+            self._ended = True
+            self._plan.on_end(outcome)
+
+    def abandon(self) -> None:
+        """Note that the client went away. It may do so when all has been said: then nothing was cut off."""
+        if not self._ended:
+            remaining: Step | None = next(self._steps, None)
+            self.end(self._plan.outcome if remaining is None else "abandoned")
+
+
+def _exchange_of(request: Any, body: bytes) -> Exchange:
+    """Read a request of either library."""
+    url = request.url
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in request.headers.raw:
+        name, value = raw_name.decode("ascii").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    limits = request.extensions.get("timeout") or {}
+    return Exchange(
+        request.method,
+        url.scheme,
+        url.host,
+        url.port or (80 if url.scheme == "http" else 443),
+        url.path,
+        url.query.decode("ascii"),
+        headers,
+        body,
+        Timeouts(connect=limits.get("connect"), read=limits.get("read")),
+    )
+
+
+class _Body:
+    """The body of an answer, piece by piece, in the time it takes."""
+
+    def __init__(self, carrier: _Carrier, performance: Performance, actions: Iterator[Any], request: Any) -> None:
+        self._carrier, self._performance = carrier, performance
+        self._actions, self._request = actions, request
+
+    def __iter__(self) -> Iterator[bytes]:
+        carrier = self._carrier
+        try:
+            for action in self._actions:
+                if isinstance(action, int):
+                    carrier.wait(action)
+                else:
+                    yield action.data
+        except TransportFault as fault:
+            raise carrier.error_of(fault, self._request) from None
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        carrier = self._carrier
+        try:
+            for action in self._actions:
+                if isinstance(action, int):
+                    await carrier.wait_async(action)
+                else:
+                    yield action.data
+        except TransportFault as fault:
+            raise carrier.error_of(fault, self._request) from None
+
+    def close(self) -> None:
+        self._performance.abandon()
+
+    async def aclose(self) -> None:
+        self._performance.abandon()
+
+    def __del__(self) -> None:
+        self._performance.abandon()
+
+
+class _Carrier:
+    """Carries requests to one simulated provider; `carrier_class` makes it a transport of a library."""
+
+    library: ClassVar[Any]
+    body_class: ClassVar[type[_Body]]
+
+    def __init__(self, world: World, handle: ProviderHandle) -> None:
+        self._world = world
+        self._handle = handle
+        self._clock = world.clock
+
+    def handle_request(self, request: Any) -> Any:
+        performance, actions = self._begin(request, request.read())
+        try:
+            for action in actions:
+                if isinstance(action, int):
+                    self.wait(action)
+                elif isinstance(action, Head):
+                    return self._response(action, performance, actions, request)
+        except TransportFault as fault:
+            raise self.error_of(fault, request) from None
+        except BaseException:
+            performance.abandon()
+            raise
+        raise AssertionError("a plan without a head ends in a failure")
+
+    async def handle_async_request(self, request: Any) -> Any:
+        performance, actions = self._begin(request, await request.aread())
+        try:
+            for action in actions:
+                if isinstance(action, int):
+                    await self.wait_async(action)
+                elif isinstance(action, Head):
+                    return self._response(action, performance, actions, request)
+        except TransportFault as fault:
+            raise self.error_of(fault, request) from None
+        except BaseException:
+            performance.abandon()
+            raise
+        raise AssertionError("a plan without a head ends in a failure")
+
+    def _begin(self, request: Any, body: bytes) -> tuple[Performance, Iterator[Any]]:
+        exchange = _exchange_of(request, body)
+        performance = Performance(self._handle.receive(exchange), exchange.timeouts)
+        return performance, performance.actions()
+
+    def _response(self, head: Head, performance: Performance, actions: Iterator[Any], request: Any) -> Any:
+        return self.library.Response(
+            head.status,
+            headers=list(head.headers),
+            stream=self.body_class(self, performance, actions, request),
+            extensions={"http_version": b"HTTP/1.1"},
+        )
+
+    def error_of(self, fault: TransportFault, request: Any) -> Exception:
+        """Return the library's own exception for a fault."""
+        name, text = FAULTS[fault.kind]
+        error: Exception = getattr(self.library, name)(text, request=request)
+        return error
+
+    def wait(self, ns: int) -> None:
+        """Let time pass, blocking."""
+        if ns != FOREVER:
+            self._clock.sleep_ns(ns)
+            return
+        if isinstance(self._clock, SystemClock):
+            while True:
+                self._clock.sleep(3600.0)
+        raise self._world.record_harness_error(
+            VirtualTimeStalledError(
+                f"`{self._handle.name}` never answers, and the client has no read timeout: this call would hang.\n\n"
+                "To fix: give the client a timeout."
+            )
+        )
+
+    async def wait_async(self, ns: int) -> None:
+        """Let time pass, suspending."""
+        if ns == FOREVER:
+            await asyncio.get_running_loop().create_future()
+        await self._clock.sleep_async_ns(ns)
+
+
+@cache
+def carrier_class(library: Any) -> type[_Carrier]:
+    """Return the transport class of a library that carries requests to a simulated provider."""
+    body = type("SimulatedBody", (_Body, library.SyncByteStream, library.AsyncByteStream), {})
+    bases = (_Carrier, library.BaseTransport, library.AsyncBaseTransport)
+    return type("SimulatedTransport", bases, {"library": library, "body_class": body, SIMULATED: True})

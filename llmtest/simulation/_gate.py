@@ -1,0 +1,125 @@
+"""The world as a gate: its providers answer, allowed hosts pass, everything else is an error of the test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from fnmatch import fnmatchcase
+from typing import Any
+
+from llmtest.clock import SystemClock, active_clock
+from llmtest.errors import HarnessError, NetworkBlockedError
+from llmtest.events import LiveRequestPassed
+from llmtest.interception import opened
+from llmtest.simulation._callsite import call_site
+from llmtest.simulation._carriage import carrier_class
+from llmtest.simulation._world import World
+
+__all__ = ["block_network", "intercept"]
+
+
+def intercept(world: World) -> AbstractContextManager[None]:
+    """Answer every request of `httpx` and `httpx2` to the world's providers, and stop every other connection.
+
+    Loopback passes unless it is registered, allowed hosts pass, and so does everything that never leaves the process.
+    A connection that may not leave raises `NetworkBlockedError`, which the world records.
+    """
+    return opened(_WorldGate(world))
+
+
+def block_network(
+    allowed_hosts: Iterable[str] = (), on_block: Callable[[HarnessError], object] | None = None
+) -> AbstractContextManager[None]:
+    """Stop every connection that leaves the machine, without any simulation.
+
+    Args:
+        allowed_hosts: Hosts that pass; `*` stands for any text.
+        on_block: Called with each error, so that it can be raised again where it was swallowed.
+    """
+    return _blocking(tuple(allowed_hosts), on_block)
+
+
+@contextmanager
+def _blocking(allowed_hosts: tuple[str, ...], on_block: Callable[[HarnessError], object] | None) -> Iterator[None]:
+    with opened(_ShutGate(allowed_hosts, on_block)):
+        yield
+
+
+def _text(what: str, host: str, why: str, fix: str, transport: str | None) -> str:
+    site = call_site()
+    facts = f"  {what}" + (f"   from {site}" if site else "")
+    if transport is not None:
+        facts += f"\n  transport: {transport}, which holds no network transport of httpx or httpx2"
+        fix += (
+            "\n  4. if that transport never leaves the process, say so on its class: `__llmtest_passthrough__ = True`"
+        )
+    return f"blocked a live request to {host}{why}.\n\n{facts}\n\nTo fix, one of:\n{fix}"
+
+
+class _WorldGate:
+    """Decides for a simulated world."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._carriers: dict[tuple[str, str], Any] = {}
+
+    def concerns_caller(self) -> bool:
+        clock = self._world.clock
+        return isinstance(clock, SystemClock) or active_clock() is clock
+
+    def carrier(self, library: Any, scheme: str, host: str, port: int, path: str) -> Any:
+        handle = self._world.route(scheme, host, port, path)
+        if handle is None:
+            return None
+        key = (library.__name__, handle.name)
+        carrier = self._carriers.get(key)
+        if carrier is None:
+            carrier = self._carriers[key] = carrier_class(library)(self._world, handle)
+        return carrier
+
+    def is_allowed(self, host: str) -> bool:
+        return self._world.is_allowed(host)
+
+    def passed(self, method: str, host: str) -> None:
+        call = self._world.current_call()
+        event = LiveRequestPassed(self._world.clock.now_ns(), 0 if call is None else call.id, host, method)
+        self._world.trace.append(event)
+
+    def blocked(self, what: str, host: str, *, transport: str | None = None) -> HarnessError:
+        fix = (
+            f'  1. let a simulated provider answer it: llm_sim.provider("name", base_url="https://{host}/v1")\n'
+            f'  2. let it pass in this test: llm_sim.allow("{host}")\n'
+            f'  3. let it pass everywhere: llmtest_allowed_hosts = ["{host}"]'
+        )
+        return self._world.record_harness_error(NetworkBlockedError(_text(what, host, "", fix, transport)))
+
+
+class _ShutGate:
+    """Decides where no world does: nothing leaves."""
+
+    def __init__(self, allowed_hosts: tuple[str, ...], on_block: Callable[[HarnessError], object] | None) -> None:
+        self._allowed = tuple(host.lower() for host in allowed_hosts)
+        self._on_block = on_block
+
+    def concerns_caller(self) -> bool:
+        return True
+
+    def carrier(self, library: Any, scheme: str, host: str, port: int, path: str) -> Any:  # noqa: ARG002 - nobody answers
+        return None
+
+    def is_allowed(self, host: str) -> bool:
+        return any(fnmatchcase(host.lower(), pattern) for pattern in self._allowed)
+
+    def passed(self, method: str, host: str) -> None:
+        """Nothing is kept without a world."""
+
+    def blocked(self, what: str, host: str, *, transport: str | None = None) -> HarnessError:
+        fix = (
+            "  1. give the test a simulated provider: the fixture `llm_sim`\n"
+            "  2. replay a recorded session: `@pytest.mark.llm_cassette`\n"
+            f'  3. let the host pass: llmtest_allowed_hosts = ["{host}"]'
+        )
+        error = NetworkBlockedError(_text(what, host, " (llmtest_block_network = true)", fix, transport))
+        if self._on_block is not None:
+            self._on_block(error)
+        return error
