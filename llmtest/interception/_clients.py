@@ -9,10 +9,10 @@ your own says so with `__llmtest_passthrough__ = True`.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
-from typing import Any, Literal, cast
+from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 from llmtest.interception._gates import Gate, current_gate, is_loopback
 
@@ -36,10 +36,19 @@ def libraries() -> tuple[Library, ...]:
     return httpx, httpx2
 
 
-@lru_cache(maxsize=256)
-def kind_of(transport: Hashable) -> Kind:
+_kinds: WeakKeyDictionary[type, Kind] = WeakKeyDictionary()
+
+
+def kind_of(transport: type) -> Kind:
     """Tell whether a transport's class sends to the network, stays in the process, or is of another make."""
-    for parent in cast("type", transport).__mro__:
+    kind = _kinds.get(transport)
+    if kind is None:
+        kind = _kinds[transport] = _classify(transport)
+    return kind
+
+
+def _classify(transport: type) -> Kind:
+    for parent in transport.__mro__:
         if getattr(parent, SIMULATED, False) or getattr(parent, "__llmtest_passthrough__", False):
             return "in_process"
         library = parent.__module__.partition(".")[0]
