@@ -212,7 +212,7 @@ class VirtualTimeLoop(OutsideWork):
         party = self.clock._party
         if party is not None and party.solo_ident != _get_ident():
             self._wait_with_others(party)
-        elif self._external or len(self._fds) != self._own_fds or (party is not None and party.quiet_from_ns):
+        elif self._is_busy_outside():
             self._wait_outside()
         else:
             ns = self._next_ns()
@@ -220,6 +220,16 @@ class VirtualTimeLoop(OutsideWork):
                 self._jump(ns)
             else:
                 self._wait_for_strangers()
+
+    def _is_busy_outside(self) -> bool:
+        """Tell whether anything real has been used that may still be active."""
+        party = self.clock._party
+        return (
+            self._external > 0
+            or len(self._fds) != self._own_fds
+            or self._quiet_from_ns > 0
+            or (party is not None and party.quiet_from_ns > 0)
+        )
 
     def _jump(self, ns: int) -> None:
         clock = self.clock

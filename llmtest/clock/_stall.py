@@ -44,35 +44,30 @@ def _waiting_tasks(loop: asyncio.AbstractEventLoop) -> str:
 
 def _where(task: asyncio.Task[Any]) -> tuple[str, str]:
     """Return what a task awaits, and the innermost line of user code it stands on."""
-    place, innermost = "?", "?"
-    frame: Any = None
+    place = awaited = "?"
     awaitable: Any = task.get_coro()
     while awaitable is not None:
-        frame = getattr(awaitable, "cr_frame", None) or getattr(awaitable, "gi_frame", None)
-        frame = frame or getattr(awaitable, "ag_frame", None)
-        if frame is not None:
-            file = frame.f_code.co_filename
-            innermost = getattr(awaitable, "__qualname__", frame.f_code.co_qualname)
-            if not _is_plumbing(file):
-                place = f"{_short(file)}:{frame.f_lineno}"
-                innermost = frame.f_code.co_qualname
-        following = getattr(awaitable, "cr_await", None) or getattr(awaitable, "gi_yieldfrom", None)
-        if following is None and isinstance(awaitable, asyncio.Task):
-            break
-        awaitable = following
-    return _awaited(task, innermost), place
+        frames = (getattr(awaitable, name, None) for name in ("cr_frame", "gi_frame", "ag_frame"))
+        frame = next((frame for frame in frames if frame is not None), None)
+        if frame is not None and _is_plumbing(frame.f_code.co_filename):
+            name = frame.f_code.co_qualname.rpartition("<locals>.")[2]
+            awaited = "sleep(0)" if name == "__sleep0" else f"{name}()"
+        elif frame is not None:
+            place = f"{_short(frame.f_code.co_filename)}:{frame.f_lineno}"
+            awaited = "a future"
+        awaitable = getattr(awaitable, "cr_await", None) or getattr(awaitable, "gi_yieldfrom", None)
+    return _other_tasks(task) or awaited, place
 
 
-def _awaited(task: asyncio.Task[Any], innermost: str) -> str:
+def _other_tasks(task: asyncio.Task[Any]) -> str | None:
+    """Name the tasks that a task waits for, where it waits for tasks."""
     waiter = getattr(task, "_fut_waiter", None)
     if isinstance(waiter, asyncio.Task):
         return f"Task `{waiter.get_name()}`"
-    if type(waiter).__name__ == "_GatheringFuture":
-        names = ", ".join(
-            f"`{child.get_name()}`" for child in getattr(waiter, "_children", ()) if isinstance(child, asyncio.Task)
-        )
-        return f"gather({names})"
-    return f"{innermost}()" if innermost != "?" else "Future"
+    if type(waiter).__name__ != "_GatheringFuture":
+        return None
+    children = (child for child in getattr(waiter, "_children", ()) if isinstance(child, asyncio.Task))
+    return f"gather({', '.join(f'`{child.get_name()}`' for child in children)})"
 
 
 def _is_plumbing(file: str) -> bool:
