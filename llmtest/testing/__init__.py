@@ -1,6 +1,13 @@
 """The fixture's objects: `Simulation`, its assertions, and the test cases for unittest."""
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llmtest.testing._simulation import Simulation as Simulation
+    from llmtest.testing._step import unordered as unordered
+    from llmtest.testing._unittest import AsyncSimulationTestCase as AsyncSimulationTestCase
+    from llmtest.testing._unittest import SimulationTestCase as SimulationTestCase
 
 _HOMES = {
     "AsyncSimulationTestCase": "llmtest.testing._unittest",

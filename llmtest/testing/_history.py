@@ -76,7 +76,7 @@ class Seen:
 def attempts_of(events: Iterable[Event]) -> list[Seen]:
     """Return every attempt, in the order in which they began."""
     seen: list[Seen] = []
-    under_way: dict[int, Seen] = {}
+    under_way: dict[int, Seen | None] = {}
     for position, event in enumerate(events):
         if isinstance(event, RequestReceived):
             attempt = Seen(
@@ -93,7 +93,8 @@ def attempts_of(events: Iterable[Event]) -> list[Seen]:
             under_way[event.exchange] = attempt
             seen.append(attempt)
         elif isinstance(event, RequestAnswered):
-            attempt = under_way.pop(event.exchange, None) or _unannounced(position, event, seen)
+            announced = under_way.pop(event.exchange, None)
+            attempt = _unannounced(position, event, seen) if announced is None else announced
             attempt.ended = position
             attempt.outcome = event.outcome
             attempt.fault = event.fault

@@ -38,6 +38,8 @@ class PluginSession:
         self._summary = Summary()
         self._shared: list[tuple[pytest.Collector, Simulation]] = []
         self._guard: ExitStack | None = None
+        self._blocked: list[HarnessError] = []
+        """Live requests that were refused outside any simulation, until the test that made them ends."""
 
     def arm(self, item: pytest.Item) -> None:
         """Start the world a test asks for.
@@ -57,9 +59,9 @@ class PluginSession:
             refuse_wider_loops(item, fixture)
         item.stash[WORLD] = self._start(item, fixture)
         if item.get_closest_marker("llm_scenario"):
-            from llmtest.testing._plugin_scenarios import apply_scenario_marker
+            from llmtest.testing._plugin_scenarios import furnish_from_marker
 
-            apply_scenario_marker(item, item.stash[WORLD])
+            furnish_from_marker(item, item.stash[WORLD])
 
     def _start(self, item: pytest.Item, fixture: str) -> Simulation:
         from llmtest.testing._simulation import Simulation
@@ -120,17 +122,23 @@ class PluginSession:
             found = self._end(item, nextitem, simulation, problem)
             if found is not None:
                 problem = found
+        blocked, self._blocked[:] = self._unreported(item, self._blocked), []
+        if blocked and harness_error_in(problem) is None:
+            problem = combined(blocked)
         self._count(item)
         if problem is not None:
             raise problem
         return result
 
+    def _unreported(self, item: pytest.Item, errors: list[HarnessError]) -> list[HarnessError]:
+        failure = item.stash.get(FAILURE, None)
+        return [error for error in errors if not is_reported(error, failure)]
+
     def _end(
         self, item: pytest.Item, nextitem: pytest.Item | None, simulation: Simulation, problem: BaseException | None
     ) -> HarnessError | None:
-        failure = item.stash.get(FAILURE, None)
-        findings = simulation.findings(failed=failure is not None or problem is not None)
-        new = [error for error in findings if not is_reported(error, failure)]
+        failed = FAILURE in item.stash or problem is not None
+        new = self._unreported(item, simulation.findings(failed=failed))
         shared = any(simulation is world for _, world in self._shared)
         if shared:
             simulation.reset()
@@ -172,9 +180,10 @@ class PluginSession:
 
     def block_network(self, hosts: list[str]) -> None:
         """Refuse live requests from now on, in every test."""
-        from llmtest.testing._plugin_network import block_network
+        from llmtest.simulation import block_network
 
-        self._guard = block_network(hosts)
+        self._guard = ExitStack()
+        self._guard.enter_context(block_network(hosts, self._blocked.append))
 
     def unblock_network(self) -> None:
         """Let live requests through again."""

@@ -7,7 +7,7 @@ import openai
 
 MESSAGES = [{"role": "user", "content": "Capital of France?"}]
 OPENAI_MODEL = "gpt-4o"
-ANTHROPIC_MODEL = "claude-sonnet-4-5"
+ANTHROPIC_MODEL = "claude-sonnet-4-6"
 
 
 def openai_sync(**options):

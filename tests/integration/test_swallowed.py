@@ -6,7 +6,7 @@ UNSCRIPTED = "*UnscriptedRequestError: `{}` received a request that its script h
 
 ASK_OPENAI = 'openai.OpenAI().chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "Hi"}])'
 ASK_ANTHROPIC = (
-    'anthropic.Anthropic().messages.create(model="claude-sonnet-4-5", max_tokens=9, '
+    'anthropic.Anthropic().messages.create(model="claude-sonnet-4-6", max_tokens=9, '
     'messages=[{"role": "user", "content": "Hi"}])'
 )
 

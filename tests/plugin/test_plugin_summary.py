@@ -13,7 +13,7 @@ def ask(text="Hi"):
     except openai.RateLimitError:
         import anthropic
         answer = anthropic.Anthropic().messages.create(
-            model="claude-sonnet-4-5", max_tokens=50, messages=[{"role": "user", "content": text}]
+            model="claude-sonnet-4-6", max_tokens=50, messages=[{"role": "user", "content": text}]
         )
         return answer.content[0].text
 """

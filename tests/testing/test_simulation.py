@@ -156,6 +156,7 @@ def test_marked_calls_are_kept_apart():
                         return await sim.provider(name).as_provider("m").complete_async(REQUEST)
                     except RateLimitedError:
                         await asyncio.sleep(1)
+            return None
 
         async def main():
             await asyncio.gather(call("first", "openai", "anthropic"), call("second", "openai"))
