@@ -1,1 +1,21 @@
-"""."""
+"""Who answers, for real: the client side of the providers, the only place that opens connections to them."""
+
+from llmtest.providers._http_provider import HttpProvider
+from llmtest.providers._presets import (
+    AnthropicProvider,
+    OllamaProvider,
+    OpenAICompatibleProvider,
+    OpenAIProvider,
+    OpenRouterProvider,
+    VLLMProvider,
+)
+
+__all__ = [
+    "AnthropicProvider",
+    "HttpProvider",
+    "OllamaProvider",
+    "OpenAICompatibleProvider",
+    "OpenAIProvider",
+    "OpenRouterProvider",
+    "VLLMProvider",
+]

@@ -1,0 +1,282 @@
+"""A provider behind HTTP: a codec, an address and a key, once for blocking code and event loops alike."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any
+
+from llmtest.clock import active_clock, iterate_blocking, run_blocking
+from llmtest.costs import context_window
+from llmtest.errors import ConfigurationError, ProviderError, ProviderTimeoutError, StreamInterruptedError
+from llmtest.providers._door import AsyncDoor, BlockingDoor, Door
+from llmtest.providers._failures import translate
+from llmtest.providers._patience import Patience
+from llmtest.types import (
+    NO_TIMEOUTS,
+    Capabilities,
+    CompletionRequest,
+    CompletionResponse,
+    StreamEvent,
+    Timeouts,
+)
+from llmtest.wire import StreamDecoder, WireRequest, codec_for
+
+__all__ = ["HttpProvider"]
+
+DEFAULT_TIMEOUTS = Timeouts(connect=10.0, read=60.0)
+
+
+class HttpProvider:
+    """A provider that is reached over HTTP.
+
+    Args:
+        name: What errors, traces and prices call it.
+        dialect: The API it speaks.
+        base_url: Where it is reached; None takes the dialect's own address.
+        api_key: The key; None sends none.
+        model: Model to ask for where a request names none.
+        http_client: A client of `httpx` or `httpx2` to send with, blocking or asynchronous; the other kind is made
+            where it is needed.
+        timeouts: Limits where a call brings none.
+        headers: Further headers of every request.
+        credential: Label of the key in attempts and metrics; a short hash of the key by default, never the key.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        dialect: str,
+        base_url: str | None,
+        api_key: str | None,
+        model: str | None,
+        http_client: Any = None,
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+        headers: Mapping[str, str] | None = None,
+        credential: str | None = None,
+    ) -> None:
+        self.name = name
+        self.model = model
+        self.credential = credential or _label(name, api_key)
+        self._codec = codec_for(dialect)
+        self.base_url = (base_url or self._codec.default_base_url).rstrip("/")
+        self._timeouts = timeouts
+        self._headers = (*self._codec.auth_headers(api_key), *(headers or {}).items())
+        is_async = hasattr(http_client, "aclose")
+        self._blocking = BlockingDoor(None if is_async else http_client)
+        self._async = AsyncDoor(http_client if is_async else None)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(name={self.name!r}, model={self.model!r}, base_url={self.base_url!r})"
+
+    @cached_property
+    def capabilities(self) -> Capabilities:
+        """Everything, and the context window of the model as far as the price list knows it."""
+        return Capabilities(context_window=context_window(self.name, self.model))
+
+    def complete(self, request: CompletionRequest, timeouts: Timeouts = NO_TIMEOUTS) -> CompletionResponse:
+        """Answer a request, blocking.
+
+        Raises:
+            ProviderError: The provider, or the way to it, failed.
+        """
+        return run_blocking(self._complete(request, timeouts, self._blocking))
+
+    async def complete_async(self, request: CompletionRequest, timeouts: Timeouts = NO_TIMEOUTS) -> CompletionResponse:
+        """Answer a request on the event loop.
+
+        Raises:
+            ProviderError: The provider, or the way to it, failed.
+        """
+        return await self._complete(request, timeouts, self._async)
+
+    def stream(self, request: CompletionRequest, timeouts: Timeouts = NO_TIMEOUTS) -> Iterator[StreamEvent]:
+        """Answer a request piece by piece, blocking.
+
+        Raises:
+            ProviderError: The provider, or the way to it, failed.
+        """
+        return iterate_blocking(self._stream(request, timeouts, self._blocking))
+
+    def stream_async(
+        self, request: CompletionRequest, timeouts: Timeouts = NO_TIMEOUTS
+    ) -> AsyncGenerator[StreamEvent, None]:
+        """Answer a request piece by piece on the event loop.
+
+        Raises:
+            ProviderError: The provider, or the way to it, failed.
+        """
+        return self._stream(request, timeouts, self._async)
+
+    def list_models(self) -> list[str]:
+        """Return the ids of the provider's models, blocking.
+
+        Raises:
+            ProviderError: The provider, or the way to it, failed.
+        """
+        return run_blocking(self._list_models(self._blocking))
+
+    async def list_models_async(self) -> list[str]:
+        """Return the ids of the provider's models, on the event loop.
+
+        Raises:
+            ProviderError: The provider, or the way to it, failed.
+        """
+        return await self._list_models(self._async)
+
+    async def _complete(self, request: CompletionRequest, timeouts: Timeouts, door: Door) -> CompletionResponse:
+        request = self._addressed(request)
+        patience = self._patience(timeouts, streaming=False)
+        wire = self._codec.encode_request(request, stream=False)
+        try:
+            headers, body = await self._fetch(wire, patience, door)
+            response = self._codec.decode_response(body, headers)
+        except ProviderError as error:
+            raise self._named(error, request.model) from error.__cause__
+        return replace(response, provider=self.name)
+
+    async def _list_models(self, door: Door) -> list[str]:
+        patience = self._patience(NO_TIMEOUTS, streaming=False)
+        try:
+            _, body = await self._fetch(self._codec.encode_models_request(), patience, door)
+            return [card.id for card in self._codec.decode_models(body)]
+        except ProviderError as error:
+            raise self._named(error, None) from error.__cause__
+
+    def _patience(self, timeouts: Timeouts, *, streaming: bool) -> Patience:
+        limits = self._timeouts if timeouts == NO_TIMEOUTS else timeouts
+        return Patience(limits, active_clock(), streaming=streaming)
+
+    async def _fetch(self, wire: WireRequest, patience: Patience, door: Door) -> tuple[Mapping[str, str], bytes]:
+        """Send a request and read its whole answer."""
+        response = await self._send(wire, patience, door)
+        try:
+            return response.headers, await self._read(response, patience, door)
+        finally:
+            await door.close(response)
+
+    async def _send(self, wire: WireRequest, patience: Patience, door: Door) -> Any:
+        """Send a request; return the response if it is a success.
+
+        Raises:
+            ProviderError: It is none, or none came.
+        """
+        client = door.client()
+        connect, (head, _) = patience.for_connecting(), patience.for_head()
+        request = client.build_request(
+            wire.method,
+            self.base_url + wire.path,
+            headers=[*wire.headers, *self._headers],
+            content=wire.body or None,
+            timeout=(connect, head, head, connect),
+        )
+        try:
+            async with door.limit(patience.for_head()[0] if connect is None else None):
+                response = await door.send(client, request)
+        except Exception as error:
+            failure = translate(error, patience, reading=False)
+            if failure is None:
+                raise
+            raise failure from error
+        limits = request.extensions.get("timeout")
+        if isinstance(limits, dict):
+            limits["read"] = patience.for_piece()[0]
+        if 200 <= response.status_code < 300:
+            return response
+        try:
+            body = await self._read(response, patience, door)
+        finally:
+            await door.close(response)
+        raise self._codec.decode_error(response.status_code, response.headers, body, now=active_clock().now())
+
+    async def _read(self, response: Any, patience: Patience, door: Door) -> bytes:
+        pieces = []
+        async with aclosing(self._pieces(response, patience, door)) as source:
+            async for piece in source:
+                pieces.append(piece)  # noqa: PERF401 - an asynchronous comprehension cannot be closed early
+        return b"".join(pieces)
+
+    async def _pieces(self, response: Any, patience: Patience, door: Door) -> AsyncGenerator[bytes, None]:
+        """Read the body, each piece within its limit."""
+        source = door.pieces(response)
+        while True:
+            try:
+                async with door.limit(patience.for_piece()[0]):
+                    piece = await anext(source)
+            except StopAsyncIteration:
+                return
+            except Exception as error:
+                failure = translate(error, patience, reading=True)
+                if failure is None:
+                    raise
+                raise failure from error
+            patience.check()
+            yield piece
+
+    async def _stream(
+        self, request: CompletionRequest, timeouts: Timeouts, door: Door
+    ) -> AsyncGenerator[StreamEvent, None]:
+        request = self._addressed(request)
+        patience = self._patience(timeouts, streaming=True)
+        try:
+            response = await self._send(self._codec.encode_request(request, stream=True), patience, door)
+            try:
+                decoder = self._codec.stream_decoder(response.headers)
+                async with aclosing(self._events(response, decoder, patience, door)) as events:
+                    async for event in events:
+                        yield event
+            finally:
+                await door.close(response)
+        except ProviderError as error:
+            raise self._named(error, request.model) from error.__cause__
+
+    async def _events(
+        self, response: Any, decoder: StreamDecoder, patience: Patience, door: Door
+    ) -> AsyncGenerator[StreamEvent, None]:
+        try:
+            async with aclosing(self._pieces(response, patience, door)) as pieces:
+                async for piece in pieces:
+                    for event in decoder.feed(piece):
+                        patience.has_begun = patience.has_begun or event.visible
+                        yield event
+                    if decoder.done:
+                        break
+        except StreamInterruptedError:
+            raise
+        except ProviderError as error:
+            if not patience.has_begun:
+                raise
+            if isinstance(error, ProviderTimeoutError):
+                raise decoder.interrupted("stalled", str(error)) from error
+            raise decoder.interrupted("dropped", str(error)) from error
+        for event in decoder.close():
+            if event.response is not None:
+                yield replace(event, response=replace(event.response, provider=self.name))
+            else:
+                yield event
+
+    def _addressed(self, request: CompletionRequest) -> CompletionRequest:
+        """Return the request with the model it goes to."""
+        if request.model is not None:
+            return request
+        if self.model is None:
+            raise ConfigurationError(
+                f"`{self.name}` was not told which model to ask for.\n"
+                "To fix: give the provider a `model`, or the request one"
+            )
+        return request.with_model(self.model)
+
+    def _named(self, error: ProviderError, model: str | None) -> ProviderError:
+        error.provider = self.name
+        error.model = error.model or model
+        return error
+
+
+def _label(name: str, api_key: str | None) -> str:
+    if not api_key:
+        return f"{name}:none"
+    return f"{name}:{blake2b(api_key.encode(), digest_size=3).hexdigest()}"

@@ -1,0 +1,183 @@
+"""Asking one provider: its breaker around the retries, and the limits and the budget of each attempt."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from llmtest.clock import uniform
+from llmtest.errors import CircuitOpenError, ProviderTimeoutError
+from llmtest.events import RetryScheduled, publish
+from llmtest.resilience._call import NS, Call, Hold, SpendGuard
+from llmtest.resilience._classification import outcome_of
+from llmtest.resilience._delivery import OpenStream
+from llmtest.resilience._slot import Place
+from llmtest.types import CompletionRequest, CompletionResponse
+
+if TYPE_CHECKING:
+    from llmtest.types import Timeouts
+
+__all__ = ["Asker", "Result"]
+
+Result = CompletionResponse | OpenStream
+
+
+class Asker:
+    """Asks one place of a chain.
+
+    Args:
+        budget: What may refuse to spend.
+        is_breaker_inside: Whether circuits count every attempt, not every call.
+        max_attempts: Most attempts of one call over all places; None sets no limit.
+        seed: Seed of the waits; None chooses one.
+    """
+
+    __slots__ = ("budget", "is_breaker_inside", "max_attempts", "seed")
+
+    def __init__(
+        self, *, budget: SpendGuard | None, is_breaker_inside: bool, max_attempts: int | None, seed: int | None
+    ) -> None:
+        self.budget = budget
+        self.is_breaker_inside = is_breaker_inside
+        self.max_attempts = max_attempts
+        self.seed = seed
+
+    def is_spent(self, call: Call) -> bool:
+        """Tell whether a call has made all the attempts it may make."""
+        return self.max_attempts is not None and call.begun >= self.max_attempts
+
+    async def ask(self, place: Place, call: Call, *, forced: bool = False) -> Result:
+        """Ask one place, as far as its circuit and its abilities allow."""
+        request = call.request
+        refusal = place.refusal(request, call.streaming)
+        if refusal is not None:
+            raise refusal
+        model = place.model_for(request.model)
+        if model != request.model:
+            request = request.with_model(model)
+        breaker = place.breaker
+        if breaker is None or self.is_breaker_inside:
+            result = await self._retry(place, call, request, forced=forced)
+        else:
+            admission = breaker.admit(call.clock.now_ns(), forced=forced)
+            try:
+                result = await self._retry(place, call, request)
+            except BaseException as error:
+                place.report(admission, call, error)
+                raise
+            if isinstance(result, OpenStream):
+                result.admission = admission
+                return result
+            breaker.success(admission, call.clock.now_ns())
+        if not isinstance(result, OpenStream):
+            place.successes += 1
+        return result
+
+    async def _retry(self, place: Place, call: Call, request: CompletionRequest, *, forced: bool = False) -> Result:
+        """Ask one provider until it answers, or asking again is no use."""
+        retry = place.retry
+        made = timeouts = 0
+        slept = 0.0
+        last_error: Exception | None = None
+        if retry is not None and retry.budget is not None:
+            retry.budget.deposit()
+        while True:
+            made += 1
+            try:
+                if self.is_breaker_inside and place.breaker is not None:
+                    return await self._guarded_attempt(place, call, request, slept, last_error, forced=forced)
+                return await self._attempt(place, call, request, slept, last_error)
+            except Exception as error:
+                if call.is_over(error):
+                    raise call.too_late(0.0, error) from error
+                if isinstance(error, CircuitOpenError) and last_error is not None:
+                    raise last_error from error
+                timeouts += isinstance(error, ProviderTimeoutError)
+                if retry is None or not retry.allows(error, made, timeouts):
+                    raise
+                if self.is_spent(call):
+                    raise
+                delay = retry.delay(error, made, self._draw(place, call, made))
+                delay_ns = round(delay * NS)
+                if not call.has_room(delay_ns) or (retry.budget is not None and not retry.budget.try_withdraw()):
+                    raise
+                last_error = error
+                publish(
+                    RetryScheduled(
+                        call.clock.now_ns(), call.id, place.name, request.model, made, delay, outcome_of(error)
+                    )
+                )
+            place.retries += 1
+            if delay_ns > 0:
+                await call.parts.sleep_ns(call.clock, delay_ns)
+            slept = delay
+
+    def _draw(self, place: Place, call: Call, made: int) -> float:
+        return uniform(call.seed(self.seed), "retry", call.id, call.start_ns, place.index, place.name, made)
+
+    async def _guarded_attempt(
+        self,
+        place: Place,
+        call: Call,
+        request: CompletionRequest,
+        slept: float,
+        last_error: Exception | None,
+        *,
+        forced: bool,
+    ) -> Result:
+        """Make one attempt inside the circuit."""
+        breaker = place.breaker
+        assert breaker is not None
+        admission = breaker.admit(call.clock.now_ns(), forced=forced)
+        try:
+            result = await self._attempt(place, call, request, slept, last_error)
+        except BaseException as error:
+            place.report(admission, call, error)
+            raise
+        if isinstance(result, OpenStream):
+            result.admission = admission
+        else:
+            breaker.success(admission, call.clock.now_ns())
+        return result
+
+    async def _attempt(
+        self, place: Place, call: Call, request: CompletionRequest, slept: float, last_error: Exception | None
+    ) -> Result:
+        """Send one request, and record what came of it."""
+        start_ns = call.clock.now_ns()
+        limits = call.limits(place, start_ns, last_error)
+        model = request.model or place.provider.model
+        hold = None
+        if self.budget is not None and not place.is_chain:
+            hold = self.budget.reserve(request, provider=place.name, model=model)
+        call.begun += 1
+        if call.streaming:
+            return await self._open(place, call, request, limits, start_ns, slept, hold)
+        try:
+            response = await call.parts.complete(place.provider, request, limits)
+        except BaseException as error:
+            call.note_failure(place, model, error, start_ns, slept, hold)
+            raise
+        return call.note_success(place, model, response, start_ns, slept, hold)
+
+    async def _open(
+        self,
+        place: Place,
+        call: Call,
+        request: CompletionRequest,
+        limits: Timeouts,
+        start_ns: int,
+        slept: float,
+        hold: Hold | None,
+    ) -> OpenStream:
+        """Begin a stream and read it up to its commit point."""
+        model = request.model or place.provider.model
+        source = call.parts.stream(place.provider, request, limits)
+        stream = OpenStream(place, model, source, start_ns, slept)
+        stream.hold = hold
+        try:
+            await stream.commit()
+        except BaseException as error:
+            call.note_failure(place, model, error, start_ns, slept, hold)
+            await source.aclose()
+            raise
+        return stream

@@ -1,0 +1,97 @@
+"""A chain built step by step, in the words of the systems it comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from llmtest.errors import ConfigurationError
+from llmtest.resilience._breaker import CircuitBreakerConfig
+from llmtest.resilience._call import SpendGuard
+from llmtest.resilience._chain import FallbackChain
+from llmtest.resilience._retry import RetryConfig
+from llmtest.resilience._slot import FallbackSlot
+from llmtest.resilience._timeout import TimeoutConfig
+from llmtest.resilience._trigger import FallbackTrigger
+from llmtest.types import Provider
+
+__all__ = ["FallbackChainBuilder"]
+
+
+class FallbackChainBuilder:
+    """Collects providers and policies; every method but `build` returns the builder.
+
+    Example:
+        >>> from llmtest import FallbackChain, OpenAIProvider, AnthropicProvider
+        >>> chain = FallbackChain.builder().add(OpenAIProvider("a")).add_last(AnthropicProvider("b")).build()
+        >>> chain.name
+        'fallback-chain'
+    """
+
+    def __init__(self) -> None:
+        self._slots: list[FallbackSlot] = []
+        self._settings: dict[str, Any] = {}
+        self._is_closed = False
+
+    def name(self, name: str) -> Self:
+        """Name the chain in errors and events."""
+        return self._set("name", name)
+
+    def with_circuit_breaker(self, config: CircuitBreakerConfig | None) -> Self:
+        """Say when providers are left alone; None never leaves one alone."""
+        return self._set("circuit_breaker", config)
+
+    def with_retry(self, config: RetryConfig | None) -> Self:
+        """Say how providers are asked again; None never asks again."""
+        return self._set("retry", config)
+
+    def with_timeouts(self, config: TimeoutConfig | None) -> Self:
+        """Say how long attempts and calls may take; None sets no limit."""
+        return self._set("timeouts", config)
+
+    def with_budget(self, budget: SpendGuard) -> Self:
+        """Let a budget refuse attempts."""
+        return self._set("budget", budget)
+
+    def _set(self, setting: str, value: object) -> Self:
+        self._settings[setting] = value
+        return self
+
+    def add(self, provider: Provider, *, model_mapping: Mapping[str, str] | None = None) -> Self:
+        """Add a provider that hands on what another one can mend."""
+        return self.add_with_trigger(provider, FallbackTrigger.default(), model_mapping=model_mapping)
+
+    def add_with_trigger(
+        self, provider: Provider, trigger: FallbackTrigger, *, model_mapping: Mapping[str, str] | None = None
+    ) -> Self:
+        """Add a provider and say which of its failures go to the next one."""
+        return self.add_slot(FallbackSlot(provider=provider, trigger=trigger, model_mapping=model_mapping or {}))
+
+    def add_last(self, provider: Provider, *, model_mapping: Mapping[str, str] | None = None) -> Self:
+        """Add the provider after which there is no other."""
+        self.add_with_trigger(provider, FallbackTrigger.never(), model_mapping=model_mapping)
+        self._is_closed = True
+        return self
+
+    def add_slot(self, slot: FallbackSlot) -> Self:
+        """Add a provider with settings of its own.
+
+        Raises:
+            ConfigurationError: The last provider was added already.
+        """
+        if self._is_closed:
+            last = self._slots[-1].provider.name
+            raise ConfigurationError(
+                f"`{slot.provider.name}` was added after `{last}`, which was added as the last one.\n"
+                "To fix: call `add_last` at the end"
+            )
+        self._slots.append(slot)
+        return self
+
+    def build(self) -> FallbackChain:
+        """Make the chain.
+
+        Raises:
+            ConfigurationError: No provider was added.
+        """
+        return FallbackChain(self._slots, **self._settings)

@@ -1,0 +1,298 @@
+"""One logical call under way: its attempts, its time, and what each attempt cost."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Protocol
+
+from llmtest.clock import Clock, VirtualClock
+from llmtest.costs import Prices, count_tokens, estimate_request_tokens
+from llmtest.errors import (
+    AllProvidersFailedError,
+    DeadlineExceededError,
+    EmptyResponseError,
+    HarnessError,
+    InvalidResponseError,
+    LLMTestError,
+    ProviderError,
+    ProviderTimeoutError,
+    StreamInterruptedError,
+)
+from llmtest.events import AttemptEnded, publish
+from llmtest.resilience._classification import outcome_of
+from llmtest.resilience._timeout import stricter
+from llmtest.types import (
+    NO_TIMEOUTS,
+    UNKNOWN_USAGE,
+    Attempt,
+    CompletionRequest,
+    CompletionResponse,
+    Timeouts,
+    Usage,
+)
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from llmtest.resilience._parts import Parts
+    from llmtest.resilience._slot import Place
+
+__all__ = ["Call", "Hold", "SpendGuard"]
+
+NS = 1_000_000_000
+
+
+class Hold(Protocol):
+    """Money set aside for one attempt."""
+
+    def settle(
+        self,
+        usage: Usage | None = None,
+        *,
+        cost_usd: Decimal | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+    ) -> Any:
+        """Charge what it cost; usage that nobody knows is charged as it was set aside."""
+        ...
+
+    def release(self) -> Any:
+        """Give it back."""
+        ...
+
+
+class SpendGuard(Protocol):
+    """Something that may refuse to spend; `llmtest.costs.Budget` is one."""
+
+    def reserve(self, estimate: CompletionRequest, *, provider: str | None = None, model: str | None = None) -> Hold:
+        """Set aside what an attempt may cost, or refuse it.
+
+        Raises:
+            BudgetExceededError: It could pass a limit.
+        """
+        ...
+
+
+class Call:
+    """The state of one logical call while it passes through the policies."""
+
+    __slots__ = (
+        "attempts",
+        "begun",
+        "caller",
+        "clock",
+        "deadline_ns",
+        "id",
+        "parts",
+        "prices",
+        "refused_credentials",
+        "request",
+        "start_ns",
+        "streaming",
+    )
+
+    def __init__(
+        self,
+        call_id: int,
+        request: CompletionRequest,
+        clock: Clock,
+        parts: Parts,
+        prices: Prices,
+        caller: Timeouts,
+        deadline: float | None,
+        streaming: bool,
+    ) -> None:
+        self.id = call_id
+        self.request = request
+        self.clock = clock
+        self.parts = parts
+        self.prices = prices
+        self.caller = caller
+        self.streaming = streaming
+        self.attempts: list[Attempt] = []
+        self.begun = 0
+        self.refused_credentials: set[str] = set()
+        self.start_ns = clock.now_ns()
+        limits = [seconds for seconds in (deadline, caller.total) if seconds is not None]
+        self.deadline_ns = self.start_ns + round(min(limits) * NS) if limits else None
+
+    def seed(self, seed: int | None) -> int:
+        """Return the seed of this call's draws: repeatable in a simulation, different for each client outside."""
+        if seed is not None:
+            return seed
+        return 0 if isinstance(self.clock, VirtualClock) else self.clock.time_ns()
+
+    def limits(self, place: Place, now_ns: int, last_error: BaseException | None) -> Timeouts:
+        """Return the limits of the next attempt, cut to what the deadline leaves.
+
+        Raises:
+            DeadlineExceededError: It leaves nothing.
+        """
+        limits = place.timeouts
+        if self.caller is not NO_TIMEOUTS:
+            limits = stricter(limits, self.caller)
+        if self.deadline_ns is None:
+            return limits
+        left_ns = self.deadline_ns - now_ns
+        if left_ns <= 0:
+            raise self.too_late(0.0, last_error)
+        if limits.total is None or round(limits.total * NS) > left_ns:
+            return Timeouts(limits.connect, limits.first_token, limits.read, left_ns / NS)
+        return limits
+
+    def too_late(self, needed: float, last_error: BaseException | None) -> DeadlineExceededError:
+        """Make the error of a call whose deadline leaves no room."""
+        assert self.deadline_ns is not None
+        allowed = (self.deadline_ns - self.start_ns) / NS
+        return DeadlineExceededError(deadline=allowed, needed=needed, last_error=last_error)
+
+    def has_room(self, delay_ns: int) -> bool:
+        """Tell whether anything could still be done after a wait."""
+        return self.deadline_ns is None or self.clock.now_ns() + delay_ns < self.deadline_ns
+
+    def is_over(self, error: BaseException) -> bool:
+        """Tell whether it was the call's own deadline that ended an attempt."""
+        return (
+            isinstance(error, ProviderTimeoutError)
+            and self.deadline_ns is not None
+            and self.clock.now_ns() >= self.deadline_ns
+        )
+
+    def note_success(
+        self,
+        place: Place,
+        model: str | None,
+        response: CompletionResponse,
+        start_ns: int,
+        slept: float,
+        hold: Hold | None,
+    ) -> CompletionResponse:
+        """Record an answered attempt; return the answer with every attempt of the call."""
+        served: str | None
+        if place.is_chain:
+            self.attempts.extend(response.attempts)
+            served = response.provider
+            if hold is not None:
+                hold.release()
+        else:
+            served = place.name
+            usage = response.usage
+            cost = self.prices.cost(served, response.model or model, usage)
+            self._append(
+                Attempt(
+                    served,
+                    model,
+                    start_ns,
+                    self.clock.now_ns(),
+                    "200",
+                    usage,
+                    True,
+                    cost,
+                    None,
+                    slept,
+                    place.credential,
+                )
+            )
+            if hold is not None:
+                hold.settle(usage, cost_usd=cost, provider=served, model=response.model or model)
+        return CompletionResponse(
+            parts=response.parts,
+            finish_reason=response.finish_reason,
+            raw_finish_reason=response.raw_finish_reason,
+            usage=response.usage,
+            model=response.model,
+            id=response.id,
+            provider=served,
+            request_id=response.request_id,
+            alternatives=response.alternatives,
+            attempts=tuple(self.attempts),
+            extra=response.extra,
+        )
+
+    def note_failure(
+        self,
+        place: Place,
+        model: str | None,
+        error: BaseException,
+        start_ns: int,
+        slept: float,
+        hold: Hold | None,
+        partial: tuple[str, Usage | None] | None = None,
+    ) -> None:
+        """Record an attempt that did not answer, and charge it if it was billed all the same.
+
+        Args:
+            place: Who was asked.
+            model: The model that was asked for.
+            error: What ended it; a cancellation too.
+            start_ns: When it began.
+            slept: Seconds slept before it.
+            hold: What was set aside for it.
+            partial: Text and usage of a stream that the caller had seen some of.
+        """
+        if isinstance(error, HarnessError):
+            if hold is not None:
+                hold.release()
+            return
+        if place.is_chain:
+            self.attempts.extend(error.attempts if isinstance(error, LLMTestError) else ())
+            if hold is not None:
+                hold.release()
+            return
+        usage, billed = self._billed(error, partial)
+        cost = None
+        if billed and usage is not UNKNOWN_USAGE:
+            cost = self.prices.cost(place.name, model, usage)
+        retry_after = error.retry_after if isinstance(error, ProviderError | AllProvidersFailedError) else None
+        self._append(
+            Attempt(
+                place.name,
+                model,
+                start_ns,
+                self.clock.now_ns(),
+                _word(error),
+                usage if billed else None,
+                billed,
+                cost,
+                retry_after,
+                slept,
+                place.credential,
+                "call",
+                error if isinstance(error, Exception) else None,
+            )
+        )
+        if hold is not None:
+            if billed:
+                hold.settle(usage, cost_usd=cost, provider=place.name, model=model)
+            else:
+                hold.release()
+
+    def _billed(self, error: BaseException, partial: tuple[str, Usage | None] | None) -> tuple[Usage, bool]:
+        """Tell whether a provider charges for an attempt that failed, and what.
+
+        It charges for what it said before a stream broke, and, as far as we can know, for an answer that came too
+        late or that could not be read.
+        """
+        if partial is None and isinstance(error, StreamInterruptedError) and (error.visible or error.partial_usage):
+            partial = error.partial_text, error.partial_usage
+        if partial is not None:
+            text, usage = partial
+            if usage is not None and usage.output_tokens:
+                return usage, True
+            prompt = usage.input_tokens if usage is not None else estimate_request_tokens(self.request)
+            return Usage(prompt, count_tokens(text), source="estimated"), True
+        if isinstance(error, ProviderTimeoutError):
+            return UNKNOWN_USAGE, error.phase in {"first_token", "read", "total"} and error.status is None
+        if isinstance(error, InvalidResponseError):
+            return UNKNOWN_USAGE, not isinstance(error, EmptyResponseError)
+        return UNKNOWN_USAGE, False
+
+    def _append(self, attempt: Attempt) -> None:
+        self.attempts.append(attempt)
+        publish(AttemptEnded(attempt.end_ns, self.id, attempt))
+
+
+def _word(error: BaseException) -> str:
+    if isinstance(error, asyncio.CancelledError | GeneratorExit | KeyboardInterrupt | SystemExit):
+        return "cancelled"
+    return outcome_of(error)
