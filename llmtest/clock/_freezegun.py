@@ -71,6 +71,7 @@ def freezegun_follows(patches: Patches, party: Party) -> Iterator[None]:
         return _follow(self, party, api) if party_of_caller() is party else real_start(self)
 
     patches.replace(api._freeze_time, "start", start)  # noqa: SLF001 - see above
+    _keep_pydantic_whole(api)
     if not api.freeze_factories:
         yield
         return
@@ -99,6 +100,26 @@ def _follow(freezer: Any, party: Party, api: Any) -> FrozenClock:
 
     freezer.stop = stop  # on the object: it must be found even when the simulation has ended before the freeze
     return FrozenClock(clock, api._parse_time_to_freeze)  # noqa: SLF001 - how freezegun reads its own arguments
+
+
+def _keep_pydantic_whole(api: Any) -> None:
+    """Make pydantic know the real classes for the rest of the process.
+
+    It builds its table of types when it first needs it, and freezegun's search through all modules is a first need: a
+    table built then has freezegun's classes in place of the real ones, and every later model with a date fails.
+    """
+    if "pydantic" not in sys.modules:
+        return
+    from pydantic import TypeAdapter
+
+    if not api.freeze_factories:
+        TypeAdapter(datetime)
+        return
+    generator = getattr(sys.modules.get("pydantic._internal._generate_schema"), "GenerateSchema", None)
+    handlers = getattr(generator, "_handlers", {})
+    for fake, real in ((api.FakeDatetime, api.real_datetime), (api.FakeDate, api.real_date)):
+        if fake in handlers:
+            handlers.setdefault(real, handlers[fake])
 
 
 def _teach_pydantic(patches: Patches, api: Any) -> None:

@@ -317,6 +317,7 @@ class VirtualTimeLoop(OutsideWork):
         return self._recorded(stalled_error(self))
 
     def _livelock(self, reason: str) -> HarnessError:
+        self._spins, self._jumps_left, self._end_ns = 0, -1, NEVER_NS  # whoever cleans up may still wait
         return self._recorded(livelock_error(self, reason))
 
     def _recorded(self, error: HarnessError) -> HarnessError:

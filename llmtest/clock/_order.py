@@ -11,6 +11,7 @@ import asyncio.tasks
 import sys
 from collections.abc import Callable, Iterable, Iterator, MutableSet
 from contextlib import contextmanager, nullcontext
+from importlib import import_module
 from itertools import count
 from typing import Any
 
@@ -26,6 +27,11 @@ class OrderedTask(asyncio.Task[Any]):
 
     def __hash__(self) -> int:
         return self._number
+
+    def set_name(self, value: object) -> None:
+        """Take a name; asyncio passes None to a factory's task that was given none."""
+        if value is not None:
+            super().set_name(value)
 
     __eq__ = object.__eq__
 
@@ -103,10 +109,14 @@ def deterministic_order() -> Iterator[None]:
 
 
 def order_anyio_scopes() -> None:
-    """Give anyio's cancel scopes ordered sets, and count its worker threads, once anyio is loaded."""
-    backend = sys.modules.get("anyio._backends._asyncio")
-    if backend is None or _depth == 0 or _anyio_patches:
+    """Give anyio's cancel scopes ordered sets, and count its worker threads, once anyio is loaded.
+
+    anyio loads its half for asyncio when a loop first needs it; here that is done before, as scopes made until then
+    would keep stock sets.
+    """
+    if "anyio" not in sys.modules or _depth == 0 or _anyio_patches:
         return
+    backend: Any = import_module("anyio._backends._asyncio")
     scope_init = backend.CancelScope.__init__
     run_in_thread = backend.AsyncIOBackend.run_sync_in_worker_thread.__func__
 

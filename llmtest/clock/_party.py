@@ -17,7 +17,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
-from llmtest.clock._clock import NEVER_NS, NS_PER_SECOND, VirtualClock
+from llmtest.clock._clock import NEVER_NS, NS_PER_SECOND, VirtualClock, to_ns
 from llmtest.clock._probe import OTHER_NS, Doing, ThreadProbe, native_id
 from llmtest.clock._real import REAL
 from llmtest.clock._waits import ThreadWait, Wait
@@ -33,6 +33,8 @@ PAUSE_MIN_S = 50e-6
 PAUSE_MAX_S = 2e-3
 READS_MAX = 2_000_000
 """Readings of the clock at one instant before they are called a livelock."""
+TURN_PATIENCE_S = 0.05
+"""Real seconds that a new thread waits for its turn."""
 STALL_PATIENCE_S = 1.0
 """Real seconds without a deadline anywhere before a stall is reported, if the first thread runs a loop."""
 LOCKED_PATIENCE_S = 5.0
@@ -171,8 +173,12 @@ class Party:
         else:
             self.hold(ThreadWait(ns))
 
-    def hold(self, wait: Wait) -> None:
+    def hold(self, wait: Wait, *, patience_s: float | None = None) -> None:
         """Block the calling thread until its wait is due or over, leading the party where it is its turn.
+
+        Args:
+            wait: What it waits for.
+            patience_s: Most real seconds to wait; None for no limit.
 
         Raises:
             HarnessError: Nobody waits for time any more, or time moves without end.
@@ -182,9 +188,12 @@ class Party:
             member.wait = wait
             self._leader = wait
             self._pause_s = PAUSE_MIN_S
+        end_ns = NEVER_NS if patience_s is None else REAL.monotonic_ns() + to_ns(patience_s)
         try:
             while not wait.due and not self._closed:
-                pause = self._lead(wait) if self._leader is wait else None
+                if patience_s is not None and REAL.monotonic_ns() > end_ns:
+                    break
+                pause = self._lead(wait) if self._leader is wait else patience_s
                 if pause == 0.0 or wait.block(pause):
                     break
                 if self._leader is None:
@@ -243,6 +252,7 @@ class Party:
             reason = f"virtual time would pass its limit of {self.elapsed_max:,.0f} s"
         if reason is None:
             return None
+        self._jumps, self.elapsed_max = 0, None  # whoever cleans up may still wait
         return self._recorded(
             VirtualTimeLivelockError(
                 f"the threads of this simulation do not come to an end: {reason}.\n"
@@ -342,6 +352,14 @@ class Party:
             )
         self._read_ns = ns
 
+    def take_turn(self) -> None:
+        """Wait until everybody who came before waits, so that threads begin in a repeatable order.
+
+        Whoever spins without sleeping for what this thread will do gives it no turn, so it takes one after a moment.
+        """
+        if self.solo_ident != _get_ident():
+            self.hold(ThreadWait(self.clock.now_ns()), patience_s=TURN_PATIENCE_S)
+
     def job_queued(self, executor: ThreadPoolExecutor) -> None:
         """Note that a job was submitted to a thread pool."""
         with self._mutex:
@@ -355,6 +373,7 @@ class Party:
             counts = self._jobs[executor]
             counts[0] -= 1
             counts[1] += 1
+        self.take_turn()
 
     def job_ended(self, executor: ThreadPoolExecutor, *, started: bool) -> None:
         """Note that a job is done, or was cancelled before it started."""

@@ -47,6 +47,14 @@ def _bootstrap(self: threading.Thread) -> None:
         _real_bootstrap(self)
         return
     party.join(member)
+    run = self.run
+
+    def run_in_turn() -> None:
+        self.__dict__.pop("run", None)
+        party.take_turn()
+        run()
+
+    self.run = run_in_turn  # type: ignore[method-assign]  # for this one call: after `start` has returned to its caller
     try:
         _real_bootstrap(self)
     finally:

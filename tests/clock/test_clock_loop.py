@@ -291,7 +291,9 @@ def test_a_deadlock_under_gather_names_the_members():
 
     with pytest.raises(VirtualTimeStalledError) as caught:
         run(main())
-    rows = [line[2:].rpartition("  ")[0].rstrip() for line in str(caught.value).splitlines() if line.startswith("  task")]
+    rows = [
+        line[2:].rpartition("  ")[0].rstrip() for line in str(caught.value).splitlines() if line.startswith("  task")
+    ]
     assert rows[0] == "task `Task-1` awaits gather(`a`, `b`)"
     assert rows[1:] == ["task `a`      awaits a future", "task `b`      awaits a future"]
 

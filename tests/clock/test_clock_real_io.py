@@ -1,0 +1,211 @@
+"""Real loopback services answer in real time: virtual time waits for them, and only for them."""
+
+import asyncio
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from llmtest.clock import run_virtual, virtual_time
+from llmtest.clock._real import REAL
+from llmtest.errors import VirtualTimeStalledError
+
+ANSWER_AFTER_S = 0.005
+
+
+@pytest.fixture
+def echo():
+    """A TCP server in threads from before the simulation, which answers after a few real milliseconds."""
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve(connection):
+        with connection:
+            while data := connection.recv(100):
+                REAL.sleep(ANSWER_AFTER_S)
+                connection.sendall(data)
+
+    def accept():
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
+    yield server.getsockname()
+    server.shutdown(socket.SHUT_RDWR)
+    server.close()
+    thread.join()
+
+
+def ask(address):
+    """Ask the server synchronously."""
+    with socket.create_connection(address) as connection:
+        connection.sendall(b"sync")
+        return connection.recv(10)
+
+
+def test_a_timeout_around_a_real_answer_does_not_fire(echo):
+    """Thirty virtual seconds are not over before ten real milliseconds are."""
+    peers = []
+
+    async def main():
+        reader, writer = await asyncio.open_connection(*echo)
+        for text in (b"one", b"two"):
+            async with asyncio.timeout(30):
+                writer.write(text)
+                assert await reader.read(10) == text
+        writer.close()
+        await writer.wait_closed()
+
+    with virtual_time(on_real_io=peers.append) as clock:
+        asyncio.run(main())
+        assert clock.elapsed() == 0.0
+        ask(echo)
+    assert peers == [f"127.0.0.1:{echo[1]}"]
+
+
+def test_an_idle_connection_slows_time_down_once(echo):
+    """After one grace, a thousand jumps cost no more than ever."""
+
+    async def main():
+        reader, writer = await asyncio.open_connection(*echo)
+        writer.write(b"x")
+        await reader.read(1)
+        start = REAL.monotonic()
+        for _ in range(1000):
+            await asyncio.sleep(1)
+        writer.close()
+        return REAL.monotonic() - start
+
+    with virtual_time() as clock:
+        assert asyncio.run(main()) < 0.5
+        assert clock.elapsed() == 1000.0
+
+
+def test_a_thread_that_waits_for_a_real_answer_holds_time_still(echo):
+    """A synchronous client in a worker thread is as real as an asynchronous one."""
+
+    async def main():
+        async with asyncio.timeout(30):
+            return await asyncio.to_thread(ask, echo)
+
+    with virtual_time() as clock:
+        assert asyncio.run(main()) == b"sync"
+        assert clock.elapsed() == 0.0
+        sleeper = threading.Thread(target=time.sleep, args=(50,))
+        sleeper.start()
+        assert ask(echo) == b"sync"
+        assert clock.elapsed() == 0.0
+        time.sleep(20)
+        assert clock.elapsed() == 20.0
+        sleeper.join()
+        assert clock.elapsed() == 50.0
+
+
+def test_a_server_inside_the_simulation_sleeps_virtually():
+    """Both ends take part: the server's thread, its loop, and the client that waits in a real `recv`."""
+    ready = threading.Event()
+    address = []
+
+    async def serve():
+        async def handle(reader, writer):
+            await reader.read(10)
+            await asyncio.sleep(30)
+            writer.write(b"late")
+            writer.close()
+            done.set()
+
+        done = asyncio.Event()
+        server = await asyncio.start_server(handle, "127.0.0.1", 0)
+        address.append(server.sockets[0].getsockname())
+        ready.set()
+        await done.wait()
+        server.close()
+
+    with virtual_time() as clock:
+        thread = threading.Thread(target=asyncio.run, args=(serve(),))
+        thread.start()
+        ready.wait()
+        assert ask(address[0]) == b"late"
+        assert clock.elapsed() == 30.0
+        thread.join()
+
+
+def test_a_hook_may_report_real_io():
+    """Whoever sees a connection elsewhere can tell the clock."""
+    peers = []
+    with virtual_time(on_real_io=peers.append) as clock:
+        clock.note_real_io("[::1]:5432")
+        clock.note_real_io("[::1]:5432")
+        clock.note_real_io()
+    clock.note_real_io("nobody listens")
+    assert peers == ["[::1]:5432"]
+
+
+def test_a_deadlock_beside_an_open_connection_is_still_reported(echo, monkeypatch):
+    """A connection that stays silent does not hide it for ever."""
+    monkeypatch.setattr("llmtest.clock._loop.IO_PATIENCE_S", 0.05)
+
+    async def main():
+        _, writer = await asyncio.open_connection(*echo)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            writer.close()
+
+    with virtual_time(), pytest.raises(VirtualTimeStalledError):
+        asyncio.run(main())
+
+
+def test_a_plain_virtual_loop_waits_for_sockets_too(echo):
+    """Without an installation the loop knows its own connections."""
+
+    async def main():
+        async with asyncio.timeout(30):
+            reader, writer = await asyncio.open_connection(*echo)
+            writer.write(b"x")
+            assert await reader.read(1) == b"x"
+        await asyncio.sleep(60)
+        writer.close()
+        return asyncio.get_running_loop().time()
+
+    assert run_virtual(main()) == 60.0
+
+
+def test_a_child_process_is_real_work_for_a_thread():
+    """While `subprocess.run` waits, the sleeper beside it does not get its hour."""
+    log = []
+    with virtual_time() as clock:
+        sleeper = threading.Thread(target=lambda: (time.sleep(3600), log.append("woke")))
+        sleeper.start()
+        done = subprocess.run([sys.executable, "-c", "pass"], check=True, timeout=20)
+        assert done.returncode == 0
+        assert (log, clock.elapsed()) == ([], 0.0)
+        sleeper.join()
+        assert clock.elapsed() == 3600.0
+
+
+def test_at_a_prompt_time_stands_still():
+    """A thread that reads standard input holds everybody."""
+    code = (
+        "import sys, threading, time\n"
+        "from llmtest.clock import virtual_time\n"
+        "with virtual_time() as clock:\n"
+        "    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+        "    print('ready', flush=True)\n"
+        "    input()\n"
+        "    print(clock.elapsed())\n"
+        "    time.sleep(5)\n"
+        "    print(clock.elapsed())\n"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "ready\n"
+    REAL.sleep(0.05)
+    output, _ = child.communicate("\n", timeout=20)
+    assert output == "0.0\n5.0\n"
