@@ -50,6 +50,8 @@ class Participant:
         self.probe: ThreadProbe | None = None
         self.wait: Wait | None = None
         self.uses_sockets = False
+        self.asleep_since_ns = 0
+        """Real time since when every look found it asleep in a system call; 0 where the last one did not."""
 
     def begin(self) -> None:
         """Note which thread this is; called in it."""
@@ -310,12 +312,16 @@ class Party:
 
     def _is_quiet(self, member: Participant, probe: ThreadProbe) -> bool:
         doing, age_ns = probe.look()
-        if doing is Doing.WORK or age_ns == 0:
-            return False
-        if doing is Doing.WAIT:
-            return True
+        if doing is Doing.WORK or doing is Doing.WAIT:
+            member.asleep_since_ns = 0
+            return doing is Doing.WAIT and age_ns > 0
+        # A server's thread polls: it wakes every half second, sees that nothing came, and sleeps again. What counts is
+        # that no look found it at work, not that it slept through.
+        now = REAL.monotonic_ns()
+        if member.asleep_since_ns == 0:
+            member.asleep_since_ns = now - age_ns
         limit = self.grace_ns if doing is Doing.NETWORK and member.uses_sockets else OTHER_NS
-        return age_ns >= limit and not probe.at_a_breakpoint()
+        return age_ns > 0 and now - member.asleep_since_ns >= limit and not probe.at_a_breakpoint()
 
     def note_real_io(self, peer: str | None = None, *, grace_s: float = 0.0) -> None:
         """Note that a real socket was used just now; `peer` names its other end, where it is known."""
