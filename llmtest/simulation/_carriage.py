@@ -15,7 +15,7 @@ from llmtest.clock import SystemClock
 from llmtest.errors import VirtualTimeStalledError
 from llmtest.interception import SIMULATED
 from llmtest.simulation._handle import ProviderHandle
-from llmtest.simulation._plan import Chunk, Exchange, Failure, Head, Plan, Step
+from llmtest.simulation._plan import Chunk, Exchange, Failure, Head, Plan
 from llmtest.simulation._world import World
 from llmtest.types import Timeouts
 
@@ -57,13 +57,14 @@ class Performance:
         timeouts: The client's limits; silence longer than `read` ends the connection, as httpx does it.
     """
 
-    __slots__ = ("_begun", "_ended", "_plan", "_steps", "_timeouts")
+    __slots__ = ("_begun", "_ended", "_plan", "_refused", "_steps", "_timeouts")
 
     def __init__(self, plan: Plan, timeouts: Timeouts) -> None:
         self._plan = plan
         self._timeouts = timeouts
         self._steps = iter(plan.steps)
         self._begun = False
+        self._refused = False
         self._ended = False
 
     def actions(self) -> Iterator[int | Head | Chunk]:
@@ -78,7 +79,9 @@ class Performance:
         for step in self._steps:
             if isinstance(step, Head | Chunk):
                 silence = 0
-                self._begun = self._begun or isinstance(step, Head)
+                if isinstance(step, Head):
+                    self._begun = True
+                    self._refused = step.status >= 400
                 yield step
             elif isinstance(step, Failure):
                 yield from self._fail(step, allowed, silence)
@@ -110,10 +113,13 @@ class Performance:
             self._plan.on_end(outcome)
 
     def abandon(self) -> None:
-        """Note that the client went away. It may do so when all has been said: then nothing was cut off."""
+        """Note that the client went away. It may do so when all has been said: then nothing was cut off.
+
+        The status of a refusal says all: a client that is about to retry closes the answer without reading its body.
+        """
         if not self._ended:
-            remaining: Step | None = next(self._steps, None)
-            self.end(self._plan.outcome if remaining is None else "abandoned")
+            said = self._refused or next(self._steps, None) is None
+            self.end(self._plan.outcome if said else "abandoned")
 
 
 def _exchange_of(request: Any, body: bytes) -> Exchange:
