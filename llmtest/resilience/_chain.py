@@ -43,7 +43,8 @@ DEFAULT_NAME = "fallback-chain"
 class FallbackChain:
     """Providers in order: when one fails in a way that another can mend, the next is asked.
 
-    A chain is itself a provider. From outside to inside its policies are fallback, circuit breaker, retry, budget,
+    A chain is itself a provider; inside another chain it keeps its own policies, and the outer ones do not apply to it
+    unless its slot says so. From outside to inside its policies are fallback, circuit breaker, retry, budget,
     timeout: a circuit sees one result for each call, however often that was retried, and every attempt is paid for.
 
     Args:
@@ -248,14 +249,16 @@ def _places(
         name = slot.provider.name
         if names.count(name) > 1:
             name = f"{name}/{slot.provider.model}" if slot.provider.model else f"{name}#{index + 1}"
-        breaker = slot.circuit_breaker or circuit_breaker
+        # A chain inside a chain has policies of its own: to apply the outer ones as well would multiply attempts.
+        is_chain = hasattr(slot.provider, "places")
+        breaker = slot.circuit_breaker or (None if is_chain else circuit_breaker)
         places.append(
             Place(
                 index,
                 slot,
                 None if breaker is None else CircuitBreaker(name, breaker),
-                slot.retry or retry,
-                slot.timeouts or timeouts,
+                slot.retry or (None if is_chain else retry),
+                slot.timeouts or (None if is_chain else timeouts),
             )
         )
     for place in places:

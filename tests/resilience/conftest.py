@@ -1,0 +1,16 @@
+"""Fixtures of the policies' tests."""
+
+import pytest
+from scripted_provider import MODES, World
+
+
+@pytest.fixture
+def world():
+    """Return a virtual clock with a trace."""
+    return World()
+
+
+@pytest.fixture(params=MODES)
+def mode(request):
+    """Run the test in each of the four ways to ask."""
+    return request.param

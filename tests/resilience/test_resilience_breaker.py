@@ -1,0 +1,458 @@
+"""The circuit breaker: one test for each classic bug (catalogue B), and for what the configuration promises."""
+
+import asyncio
+
+import pytest
+from scripted_provider import Cut, ScriptedProvider, Slow, ask, down, limited, outcomes
+
+from llmtest.clock import VirtualClock
+from llmtest.errors import (
+    AllProvidersFailedError,
+    CircuitOpenError,
+    ConfigurationError,
+    HarnessError,
+    InvalidRequestError,
+    QuotaExceededError,
+    ServerError,
+    StreamInterruptedError,
+)
+from llmtest.events import BreakerChanged, subscribed
+from llmtest.resilience import CircuitBreaker, CircuitBreakerConfig, FallbackChain, FallbackSlot, RetryConfig
+
+
+def chain_of(*providers, threshold=3, retry=None, **settings):
+    """Return a chain without retries whose circuits open after `threshold` failures, for 30 s."""
+    breaker = settings.pop("circuit_breaker", None) or CircuitBreakerConfig(failure_threshold=threshold)
+    return FallbackChain(providers, retry=retry, circuit_breaker=breaker, **settings)
+
+
+def states(world):
+    """Return the states that circuits went through."""
+    return [event.to_state for event in world.events(BreakerChanged)]
+
+
+async def open_circuit(chain, count=3):
+    """Fail often enough."""
+    for _ in range(count):
+        with pytest.raises((ServerError, AllProvidersFailedError)):
+            await ask(chain)
+
+
+def test_flow_closed_open_half_open_closed(world, mode):
+    """Failures open the circuit, time lets a probe through, and its success closes it."""
+    provider = ScriptedProvider("a", down(), down(), down(), "ok")
+    chain = chain_of(provider)
+    for _ in range(3):
+        assert isinstance(world.fail(chain, mode), ServerError)
+    refused = world.fail(chain, mode)
+    assert isinstance(refused, AllProvidersFailedError)
+    assert refused.retry_after == 30.0
+    world.clock.advance(30)
+    assert world.ask(chain, mode).content == "ok"
+    assert states(world) == ["open", "half_open", "closed"]
+    assert len(provider.requests) == 4
+
+
+def test_b01_half_open_lets_one_probe_through(world):
+    """Fifty callers that come when the circuit may be probed send one request, not fifty."""
+    provider = ScriptedProvider("a", down(), down(), down(), Slow(5))
+    chain = chain_of(provider)
+
+    async def story():
+        await open_circuit(chain)
+        await asyncio.sleep(30)
+        return await outcomes(chain, 50)
+
+    answers = world.run(story())
+    assert len(provider.requests) == 4
+    assert sum(isinstance(answer, AllProvidersFailedError) for answer in answers) == 49
+
+
+def test_b01_half_open_limits_are_two_numbers(world):
+    """IronClaw's preset lets three probes through at a time and closes after two successes."""
+    provider = ScriptedProvider("a", *[down()] * 5, Slow(5))
+    chain = chain_of(provider, circuit_breaker=CircuitBreakerConfig.ironclaw())
+
+    async def story():
+        await open_circuit(chain, 5)
+        await asyncio.sleep(30)
+        await outcomes(chain, 50)
+
+    world.run(story())
+    assert provider.most_in_flight == 3
+    assert states(world) == ["open", "half_open", "closed"]
+
+
+@pytest.mark.parametrize("streaming", [False, True], ids=["complete", "stream"])
+def test_b02_a_cancelled_probe_gives_its_permit_back(world, streaming):
+    """After a probe was cancelled the next call is the probe."""
+    provider = ScriptedProvider("a", down(), down(), down(), Slow(600), "ok")
+    chain = chain_of(provider, timeouts=None)
+    mode = "stream_async" if streaming else "complete_async"
+
+    async def story():
+        await open_circuit(chain)
+        await asyncio.sleep(30)
+        probe = asyncio.create_task(ask(chain, mode))
+        await asyncio.sleep(1)
+        probe.cancel()
+        await asyncio.gather(probe, return_exceptions=True)
+        return await ask(chain, mode)
+
+    assert world.run(story()).content == "ok"
+    assert states(world) == ["open", "half_open", "closed"]
+
+
+def test_b02_an_error_that_proves_nothing_gives_the_permit_back(world, mode):
+    """A probe that ends in a wrong request decides nothing and blocks nobody."""
+    provider = ScriptedProvider("a", down(), down(), down(), InvalidRequestError("no", status=400), "ok")
+    chain = chain_of(provider)
+    for _ in range(3):
+        world.fail(chain, mode)
+    world.clock.advance(30)
+    assert isinstance(world.fail(chain, mode), InvalidRequestError)
+    assert chain.breaker("a").state == "half_open"
+    assert world.ask(chain, mode).content == "ok"
+
+
+def test_b02_a_harness_error_gives_the_permit_back(world):
+    """A probe that finds the test itself wrong leaves no permit behind, and is recorded as nobody's failure."""
+    provider = ScriptedProvider("a", down(), down(), down(), HarnessError("wrong test"), "ok")
+    chain = chain_of(provider)
+    for _ in range(3):
+        world.fail(chain)
+    world.clock.advance(30)
+    with pytest.raises(HarnessError):
+        world.ask(chain)
+    assert world.ask(chain).content == "ok"
+
+
+def test_b02_a_failing_subscriber_leaks_no_permit():
+    """Whoever listens to the trace and fails takes no probe's permit with him."""
+    clock = VirtualClock()
+    breaker = CircuitBreaker("a", CircuitBreakerConfig(failure_threshold=1))
+    breaker.failure(breaker.admit(0), 0, down())
+
+    def fail(event):
+        raise RuntimeError("listener")
+
+    clock.advance(30)
+    with subscribed(fail), pytest.raises(RuntimeError, match="listener"):
+        breaker.admit(clock.now_ns())
+    assert breaker.admit(clock.now_ns()).is_probe
+
+
+def test_b02_a_lost_probe_heals_itself():
+    """A probe whose end nobody reported stops blocking others after `probe_timeout`."""
+    second = 1_000_000_000
+    breaker = CircuitBreaker("a", CircuitBreakerConfig(failure_threshold=1, probe_timeout=10))
+    breaker.failure(breaker.admit(0), 0, down())
+    breaker.admit(30 * second)
+    with pytest.raises(CircuitOpenError) as refused:
+        breaker.admit(36 * second)
+    assert refused.value.retry_after == 4.0
+    assert breaker.admit(40 * second).is_probe
+
+
+def test_b03_a_late_success_of_an_old_epoch_changes_nothing(world):
+    """A slow call from before the circuit opened does not close it."""
+    provider = ScriptedProvider("a", Slow(5), down())
+    chain = chain_of(provider)
+
+    async def story():
+        slow = asyncio.create_task(ask(chain))
+        await asyncio.sleep(1)
+        await open_circuit(chain)
+        await slow
+
+    world.run(story())
+    assert chain.breaker("a").state == "open"
+
+
+def test_b04_a_late_failure_does_not_prolong_the_open_period(world):
+    """A slow failure from before the circuit opened leaves its end where it was."""
+    provider = ScriptedProvider("a", Slow(20, down()), down())
+    chain = chain_of(provider)
+
+    async def story():
+        slow = asyncio.create_task(ask(chain))
+        await asyncio.sleep(1)
+        await open_circuit(chain)
+        until = chain.breaker("a").available_at_ns
+        await asyncio.gather(slow, return_exceptions=True)
+        return until
+
+    assert world.run(story()) == chain.breaker("a").available_at_ns == 31_000_000_000
+
+
+def test_b05_wrong_requests_do_not_open_it(world, mode):
+    """A hundred requests that are wrong say nothing about the provider."""
+    chain = chain_of(ScriptedProvider("a", InvalidRequestError("no", status=400)))
+    for _ in range(100):
+        world.fail(chain, mode)
+    assert chain.breaker("a").state == "closed"
+
+
+def test_b06_a_wrong_request_does_not_reset_the_count(world, mode):
+    """Failures with a 400 between them still open the circuit at the threshold."""
+    wrong = InvalidRequestError("no", status=400)
+    chain = chain_of(ScriptedProvider("a", down(), wrong, down(), wrong, down()))
+    for _ in range(5):
+        world.fail(chain, mode)
+    assert chain.breaker("a").state == "open"
+
+
+@pytest.mark.parametrize("streaming", [False, True], ids=["complete", "stream"])
+def test_b07_cancellation_does_not_count(world, streaming):
+    """Ten cancelled calls leave the circuit closed."""
+    chain = chain_of(ScriptedProvider("a", Slow(600)), timeouts=None)
+
+    async def story():
+        for _ in range(10):
+            call = asyncio.create_task(ask(chain, "stream_async" if streaming else "complete_async"))
+            await asyncio.sleep(1)
+            call.cancel()
+            await asyncio.gather(call, return_exceptions=True)
+
+    world.run(story())
+    assert chain.breaker("a").state == "closed"
+    assert chain.breaker("a").failures == 0
+
+
+def test_b07_keyboard_interrupt_does_not_count(world):
+    """An interrupted call comes through as it is and counts as nothing."""
+    chain = chain_of(ScriptedProvider("a", KeyboardInterrupt()), threshold=1)
+    with pytest.raises(KeyboardInterrupt):
+        world.ask(chain)
+    assert chain.breaker("a").state == "closed"
+
+
+@pytest.mark.parametrize("mode", ["stream", "stream_async"])
+def test_b08_streams_that_break_open_it(world, mode):
+    """A stream counts when it ends, so streams that always break open the circuit."""
+    chain = chain_of(ScriptedProvider("a", Cut("The capital of")))
+    for _ in range(3):
+        assert isinstance(world.fail(chain, mode), StreamInterruptedError)
+    assert chain.breaker("a").state == "open"
+
+
+def test_b09_the_last_provider_s_failures_count(world, mode):
+    """The circuit of the last slot opens like any other."""
+    chain = chain_of(ScriptedProvider("a", down()), ScriptedProvider("b", down()))
+    for _ in range(3):
+        world.fail(chain, mode)
+    assert [chain.breaker(name).state for name in "ab"] == ["open", "open"]
+
+
+def test_b10_one_failure_does_not_open_it_and_time_lets_it_recover(world):
+    """The threshold counts, and an open circuit is probed once its time has passed."""
+    provider = ScriptedProvider("a", down())
+    chain = chain_of(provider)
+    world.fail(chain)
+    assert chain.breaker("a").state == "closed"
+    world.fail(chain)
+    world.fail(chain)
+    world.clock.advance(29.999)
+    world.fail(chain)
+    assert len(provider.requests) == 3
+    world.clock.advance(0.001)
+    world.fail(chain)
+    assert len(provider.requests) == 4
+    assert states(world) == ["open", "half_open", "open"]
+
+
+def test_b11_an_open_circuit_is_not_retried(world, mode):
+    """A refused call makes no request and no sleep, although retries are allowed."""
+    provider = ScriptedProvider("a", down())
+    chain = chain_of(provider, threshold=1, retry=RetryConfig(max_attempts=3, jitter=False))
+    world.fail(chain, mode)
+    before = world.clock.elapsed(), len(provider.requests)
+    world.fail(chain, mode)
+    assert (world.clock.elapsed(), len(provider.requests)) == before
+
+
+def test_b12_a_jump_of_the_wall_clock_changes_nothing(world):
+    """Circuits live by monotonic time."""
+    chain = chain_of(ScriptedProvider("a", down(), down(), down(), "ok"))
+    for _ in range(3):
+        world.fail(chain)
+    world.clock.shift_epoch(world.clock.now().replace(year=2025))
+    world.clock.advance(30)
+    assert world.ask(chain).content == "ok"
+
+
+@pytest.mark.parametrize(("inside", "calls"), [(False, 3), (True, 1)], ids=["around-retry", "inside-retry"])
+def test_b13_the_count_is_per_call_or_per_attempt_as_chosen(world, inside, calls):
+    """Around retry one call is one failure; inside, each attempt is."""
+    provider = ScriptedProvider("a", down())
+    chain = chain_of(provider, retry=RetryConfig(max_attempts=3), breaker_inside_retry=inside)
+    for number in range(1, calls + 1):
+        assert chain.breaker("a").state == "closed"
+        assert isinstance(world.fail(chain), ServerError)
+        assert len(provider.requests) == 3 * number
+    assert chain.breaker("a").state == "open"
+
+
+def test_b13_a_circuit_that_opens_between_attempts_keeps_the_cause(world):
+    """Inside retry, the call whose failures opened the circuit ends with its failure, not with the refusal."""
+    provider = ScriptedProvider("a", down())
+    chain = chain_of(provider, threshold=2, retry=RetryConfig(max_attempts=5), breaker_inside_retry=True)
+    assert isinstance(world.fail(chain), ServerError)
+    assert len(provider.requests) == 2
+
+
+def test_b14_asynchronous_failures_count(world):
+    """Failures of coroutines open the circuit."""
+    chain = chain_of(ScriptedProvider("a", down()))
+    for _ in range(3):
+        world.fail(chain, "complete_async")
+    assert chain.breaker("a").state == "open"
+
+
+def test_b15_the_breaker_does_not_serialise_calls(world):
+    """Six concurrent calls of five seconds take five seconds."""
+    chain = chain_of(ScriptedProvider("a", Slow(5)))
+    world.run(outcomes(chain, 6))
+    assert world.clock.elapsed() == 5.0
+
+
+def test_b16_each_slot_has_a_circuit_of_its_own(world):
+    """One bad deployment does not close the door to its sibling of the same provider."""
+    bad = ScriptedProvider("openai", down(), model="gpt-4o")
+    good = ScriptedProvider("openai", "ok", model="gpt-4o-mini")
+    chain = chain_of(bad, good)
+    for _ in range(5):
+        assert world.ask(chain).content == "ok"
+    assert chain.breaker("openai/gpt-4o").state == "open"
+    assert chain.breaker("openai/gpt-4o-mini").state == "closed"
+
+
+def test_b17_a_success_resets_the_escalation(world):
+    """Failed probes lengthen the open period; once closed, it begins at the first level again."""
+    config = CircuitBreakerConfig(failure_threshold=1, recovery_multiplier=2.0)
+    provider = ScriptedProvider("a", down(), down(), "ok", down())
+    chain = chain_of(provider, circuit_breaker=config)
+    breaker = chain.breaker("a")
+    periods = []
+    for fails in (True, True, False, True):
+        if fails:
+            world.fail(chain)
+            periods.append((breaker.available_at_ns - world.clock.now_ns()) / 1e9)
+            world.clock.advance(periods[-1])
+        else:
+            world.ask(chain)
+    assert periods == [30.0, 60.0, 30.0]
+
+
+def test_b18_all_circuits_open_is_one_typed_error(world, mode):
+    """The error says when the first circuit lets a probe through."""
+    first, second = ScriptedProvider("a", down()), ScriptedProvider("b", down())
+    chain = FallbackChain(
+        [
+            FallbackSlot(provider=first, circuit_breaker=CircuitBreakerConfig(failure_threshold=1)),
+            FallbackSlot(provider=second, circuit_breaker=CircuitBreakerConfig(failure_threshold=1, cooldown_secs=10)),
+        ],
+        retry=None,
+        name="main",
+    )
+    world.fail(chain, mode)
+    error = world.fail(chain, mode)
+    assert isinstance(error, AllProvidersFailedError)
+    assert error.retry_after == 10.0
+    assert str(error) == (
+        "`main`: all providers unavailable (circuit breakers open)\n"
+        "  a: CircuitOpenError: the circuit `a` is open; it lets a probe through in 30.0 s. "
+        "Last failure: ServerError: down\n"
+        "  b: CircuitOpenError: the circuit `b` is open; it lets a probe through in 10.0 s. "
+        "Last failure: ServerError: down"
+    )
+    assert not chain.is_healthy
+
+
+def test_b18_the_oldest_circuit_may_be_tried_nevertheless(world, mode):
+    """With `try_oldest` the provider whose circuit opened first is asked although its time has not come."""
+    first, second = ScriptedProvider("a", down(), "ok"), ScriptedProvider("b", down())
+    chain = chain_of(first, second, threshold=1, on_all_open="try_oldest")
+    world.fail(chain, mode)
+    assert world.ask(chain, mode).content == "ok"
+    assert chain.breaker("a").state == "closed"
+
+
+def test_b19_flapping_is_bounded(world):
+    """A provider that fails every probe is asked ever more rarely."""
+    config = CircuitBreakerConfig(failure_threshold=1, recovery_timeout=10, recovery_multiplier=2.0)
+    provider = ScriptedProvider("a", down())
+    chain = chain_of(provider, circuit_breaker=config)
+    for _ in range(600):
+        world.fail(chain)
+        world.clock.advance(1)
+    assert provider.starts == [0.0, 10.0, 30.0, 70.0, 150.0, 310.0]
+
+
+def test_a_rate_limit_cools_down_without_counting(world, mode):
+    """A 429 keeps the provider from being asked until `Retry-After`, and the circuit stays closed."""
+    provider = ScriptedProvider("a", limited(20), "ok")
+    chain = chain_of(provider, ScriptedProvider("b", "from b"), threshold=1)
+    assert world.ask(chain, mode).provider == "b"
+    assert world.ask(chain, mode).provider == "b"
+    assert len(provider.requests) == 1
+    assert chain.metrics().provider("a").circuit_breaker_skips == 1
+    world.clock.advance(20)
+    assert world.ask(chain, mode).provider == "a"
+    assert states(world) == []
+
+
+def test_a_shorter_cooldown_does_not_cut_a_longer_one():
+    """Of two cooldowns the later end counts."""
+    breaker = CircuitBreaker("a")
+    breaker.cool_down(60, 0, limited())
+    breaker.cool_down(5, 0, limited())
+    assert breaker.available_at_ns == 60_000_000_000
+
+
+def test_an_empty_account_is_left_alone_for_long(world):
+    """A provider without credit is not asked again for five minutes."""
+    provider = ScriptedProvider("a", QuotaExceededError("no credit", status=429))
+    chain = chain_of(provider, ScriptedProvider("b"))
+    world.ask(chain)
+    world.clock.advance(299)
+    world.ask(chain)
+    assert len(provider.requests) == 1
+
+
+def test_reset_closes_the_circuit(world):
+    """An operator may close a circuit by hand."""
+    chain = chain_of(ScriptedProvider("a", down(), "ok"), threshold=1)
+    world.fail(chain)
+    chain.breaker("a").reset()
+    assert world.ask(chain).content == "ok"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"failure_threshold": 0}, "failure_threshold must be 1 or more, got 0"),
+        ({"cooldown_secs": -1}, "recovery_timeout must be 0 or more seconds, got -1.0"),
+        ({"probe_timeout": 0}, "probe_timeout must be more than 0 seconds, got 0"),
+        ({"recovery_multiplier": 0.5}, "recovery_multiplier must be 1.0 or more, got 0.5"),
+    ],
+)
+def test_wrong_settings_are_refused(settings, message):
+    """Each setting says what it may be."""
+    with pytest.raises(ConfigurationError) as error:
+        CircuitBreakerConfig(**settings)
+    assert str(error.value) == message
+
+
+def test_presets_are_those_of_the_source_systems():
+    """MoFA's and IronClaw's numbers."""
+    assert CircuitBreakerConfig.mofa() == CircuitBreakerConfig(failure_threshold=3, cooldown_secs=30)
+    assert CircuitBreakerConfig.ironclaw() == CircuitBreakerConfig(half_open_max_calls=3, half_open_successes=2)
+
+
+def test_an_unknown_circuit_is_named():
+    """Asking for a circuit that is not there lists those that are."""
+    chain = chain_of(ScriptedProvider("a"))
+    with pytest.raises(ConfigurationError) as error:
+        chain.breaker("b")
+    assert str(error.value) == "`fallback-chain` has no circuit `b`; its circuits: `a`"
