@@ -175,7 +175,7 @@ async def ask(provider, mode="complete_async", request=REQUEST):
     if mode == "complete_async":
         return await provider.complete_async(request)
     if mode == "stream":
-        return [event for event in provider.stream(request)][-1].response
+        return list(provider.stream(request))[-1].response
     return [event async for event in provider.stream_async(request)][-1].response
 
 
