@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 _get_ident = threading.get_ident
 
+INFINITE = float("inf")
 SETTLED = 1 << 61
 """Sequence number of a timer that fires only when nothing else is left to do at its instant."""
 COMPACT_ABOVE = 100
@@ -94,25 +95,26 @@ class VirtualTimeLoop(OutsideWork):
     ) -> asyncio.TimerHandle:
         """Run a callback `delay` virtual seconds from now."""
         clock = self.clock
-        ns = clock._ns + to_ns(delay)
-        return self._schedule(ns, (clock._base_ns + ns) / NS_PER_SECOND, callback, args, context)
+        if self._debug or self._closed or delay == INFINITE:
+            when_ns = clock._base_ns + clock._ns + to_ns(delay)
+            return self.call_at(when_ns / NS_PER_SECOND, callback, *args, context=context)
+        ns = clock._ns + round(delay * NS_PER_SECOND)
+        timer = Timer((clock._base_ns + ns) / NS_PER_SECOND, callback, args, self, context)
+        self._sequence = sequence = self._sequence + 1
+        heappush(self._timers, (ns, sequence, timer))
+        return timer
 
     def call_at(  # type: ignore[override]  # the stub's variadic types cannot be repeated here
         self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Run a callback when `time()` reads `when`."""
-        return self._schedule(to_ns(when) - self.clock._base_ns, when, callback, args, context)
-
-    def _schedule(
-        self, ns: int, when: float, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None
-    ) -> asyncio.TimerHandle:
         if self._debug or self._closed:
             self._check_closed()
             self._check_callback(callback, "call_at")
             self._check_thread()
         timer = Timer(when, callback, args, self, context)
-        self._sequence += 1
-        heappush(self._timers, (ns, self._sequence, timer))
+        self._sequence = sequence = self._sequence + 1
+        heappush(self._timers, (to_ns(when) - self.clock._base_ns, sequence, timer))
         return timer
 
     async def wait_until_ns(self, ns: int) -> None:
@@ -137,7 +139,7 @@ class VirtualTimeLoop(OutsideWork):
         """Note that a timer in the heap has been cancelled; sweep when the dead are the majority."""
         self._dead = dead = self._dead + 1
         if dead > COMPACT_ABOVE and dead * 2 > len(self._timers):
-            self._timers = [entry for entry in self._timers if not _is_dead(entry[2])]
+            self._timers[:] = [entry for entry in self._timers if not _is_dead(entry[2])]
             heapify(self._timers)
             self._dead = 0
 
@@ -146,23 +148,69 @@ class VirtualTimeLoop(OutsideWork):
         if handle._scheduled:  # type: ignore[attr-defined]
             self.count_dead_timer()
 
-    def _run_once(self) -> None:
+    def _run_once(self) -> None:  # noqa: C901, PLR0912 - the hot path, in one piece for speed
+        """Do rounds until told to stop; the caller's loop of single rounds would cost as much again as some of them."""
         ready = self._ready
-        if not ready and not self._stopping:
-            self._wait()
-        else:
-            self._spins += 1
-            if len(self._fds) != self._own_fds:
-                self._process_events(self._selector.select(0))
-            timers = self._timers
-            if timers and timers[0][0] <= self.clock._ns:
-                self._release_due()
-            if self._spins > SPINS_MAX:
-                self._spin()
-        for _ in range(len(ready)):
-            handle = ready.popleft()
-            if not handle._cancelled:
-                handle._run()
+        timers = self._timers
+        clock = self.clock
+        fds, own_fds = self._fds, self._own_fds
+        get_ident = _get_ident
+        while True:
+            if not ready and not self._stopping:
+                self._spins = 0
+                if (
+                    self._external
+                    or self._quiet_from_ns
+                    or self._retired
+                    or (
+                        (party := clock._party) is not None and (party.quiet_from_ns or party.solo_ident != get_ident())
+                    )
+                    or len(fds) != own_fds
+                    or not timers
+                    or (item._cancelled if (item := timers[0][2]).__class__ is Timer else item.done())
+                    or timers[0][0] > self._end_ns
+                    or not self._jumps_left
+                ):
+                    self._wait()
+                else:
+                    ns, _, item = heappop(timers)
+                    if ns > clock._ns:
+                        self._jumps_left -= 1
+                        clock._ns = ns
+                    if item.__class__ is Timer:
+                        item._scheduled = False
+                        ready.append(item)
+                    else:
+                        item.set_result(None)
+                    if timers and timers[0][0] <= ns:
+                        self._release_due()
+            else:
+                self._spins += 1
+                if len(fds) != own_fds:
+                    self._process_events(self._selector.select(0))
+                if timers and timers[0][0] <= clock._ns:
+                    self._release_due()
+                if self._spins > SPINS_MAX:
+                    self._spin()
+            for _ in range(len(ready)):
+                handle: Any = ready.popleft()
+                if not handle._cancelled:
+                    try:
+                        handle._context.run(handle._callback, *handle._args)
+                    except (SystemExit, KeyboardInterrupt):
+                        raise
+                    except BaseException as error:  # noqa: BLE001 - as the stock handle does
+                        self._report(handle, error)
+                handle = None
+            if self._stopping:
+                return
+
+    def _report(self, handle: Any, error: BaseException) -> None:
+        """Hand an error in a callback to the exception handler, as the stock handle does."""
+        context = {"message": f"Exception in callback {handle!r}", "exception": error, "handle": handle}
+        if handle._source_traceback:
+            context["source_traceback"] = handle._source_traceback
+        self.call_exception_handler(context)
 
     def _spin(self) -> None:
         """Many rounds have passed at one instant: somebody polls, perhaps for work that is done elsewhere."""

@@ -1,3 +1,4 @@
+# ruff: noqa: DTZ001, DTZ002, DTZ005, DTZ011 - naive and local moments are what is tested here
 """freezegun rides along: it sets wall time, and its clock is ours."""
 
 import asyncio
@@ -26,10 +27,10 @@ def test_freezing_sets_wall_time_and_lets_it_follow():
     with virtual_time() as clock:
         before = datetime.now(dt.UTC)
         with freeze_time(FROZEN) as frozen:
-            assert utc() == frozen() == frozen.time_to_freeze == datetime(2024, 2, 3, 4, 5, 6)  # noqa: DTZ001
+            assert utc() == frozen() == frozen.time_to_freeze == datetime(2024, 2, 3, 4, 5, 6)
             time.sleep(30)
             asyncio.run(asyncio.sleep(30))
-            assert utc() == datetime(2024, 2, 3, 4, 6, 6)  # noqa: DTZ001
+            assert utc() == datetime(2024, 2, 3, 4, 6, 6)
             assert time.time() == datetime(2024, 2, 3, 4, 6, 6, tzinfo=dt.UTC).timestamp()
         assert datetime.now(dt.UTC) == before + timedelta(seconds=60)
         assert clock.elapsed() == 60.0
@@ -47,8 +48,8 @@ def test_ticking_wakes_a_pending_sleep():
 
         asyncio.run(main())
         assert clock.elapsed() == 45.0
-        assert frozen.tick() == datetime(2024, 2, 3, 4, 5, 52)  # noqa: DTZ001
-        assert frozen.tick(timedelta(minutes=1)) == datetime(2024, 2, 3, 4, 6, 52)  # noqa: DTZ001
+        assert frozen.tick() == datetime(2024, 2, 3, 4, 5, 52)
+        assert frozen.tick(timedelta(minutes=1)) == datetime(2024, 2, 3, 4, 6, 52)
         assert frozen.tick(0.5).microsecond == 500_000
 
 
@@ -59,27 +60,27 @@ def test_ticking_wakes_sleeping_threads():
         thread.start()
         frozen.tick(45)
         thread.join()
-        assert utc() == datetime(2024, 2, 3, 4, 5, 51)  # noqa: DTZ001
+        assert utc() == datetime(2024, 2, 3, 4, 5, 51)
 
 
 def test_moving_forward_passes_time_and_moving_back_only_sets_it():
     """Elapsed time never goes back."""
     with virtual_time() as clock, freeze_time(FROZEN) as frozen:
         frozen.move_to("2024-02-04")
-        assert (clock.elapsed(), utc()) == (71_694.0, datetime(2024, 2, 4))  # noqa: DTZ001
+        assert (clock.elapsed(), utc()) == (71_694.0, datetime(2024, 2, 4))
         frozen.move_to(dt.date(2020, 1, 1))
-        assert (clock.elapsed(), utc()) == (71_694.0, datetime(2020, 1, 1))  # noqa: DTZ001
+        assert (clock.elapsed(), utc()) == (71_694.0, datetime(2020, 1, 1))
         frozen.tick(-60)
-        assert (clock.elapsed(), utc()) == (71_694.0, datetime(2019, 12, 31, 23, 59))  # noqa: DTZ001
+        assert (clock.elapsed(), utc()) == (71_694.0, datetime(2019, 12, 31, 23, 59))
 
 
 def test_an_offset_makes_local_time():
     """`tz_offset` shifts what is local, and leaves UTC alone."""
     with virtual_time():
         with freeze_time(FROZEN, tz_offset=-5):
-            assert datetime.now() == datetime.today() == datetime(2024, 2, 2, 23, 5, 6)  # noqa: DTZ001
+            assert datetime.now() == datetime.today() == datetime(2024, 2, 2, 23, 5, 6)
             assert dt.date.today() == dt.date(2024, 2, 2)
-            assert utc() == datetime(2024, 2, 3, 4, 5, 6)  # noqa: DTZ001
+            assert utc() == datetime(2024, 2, 3, 4, 5, 6)
         assert datetime.now().astimezone(dt.UTC) == datetime.now(dt.UTC)
 
 
@@ -100,10 +101,10 @@ def test_decorators_and_nested_freezes_work():
         return utc()
 
     with virtual_time(), freeze_time(FROZEN):
-        assert function() == datetime(2023, 5, 5)  # noqa: DTZ001
-        assert with_argument() == datetime(2023, 6, 6)  # noqa: DTZ001
-        assert asyncio.run(coroutine()) == datetime(2023, 7, 7, 0, 0, 5)  # noqa: DTZ001
-        assert utc() == datetime(2024, 2, 3, 4, 5, 11)  # noqa: DTZ001
+        assert function() == datetime(2023, 5, 5)
+        assert with_argument() == datetime(2023, 6, 6)
+        assert asyncio.run(coroutine()) == datetime(2023, 7, 7, 0, 0, 5)
+        assert utc() == datetime(2024, 2, 3, 4, 5, 11)
 
 
 def test_a_freeze_may_end_after_the_simulation():
@@ -114,7 +115,7 @@ def test_a_freeze_may_end_after_the_simulation():
     freezer.stop()
     assert datetime.now().year > 2024
     with freezer:
-        assert datetime.now() == datetime(2024, 2, 3, 4, 5, 6)  # noqa: DTZ001
+        assert datetime.now() == datetime(2024, 2, 3, 4, 5, 6)
 
 
 OUTSIDE = """
@@ -154,7 +155,7 @@ print(datetime.datetime.now().year > 2024, time.time() > 1790000000, model()[:11
     ],
 )
 def test_time_frozen_outside_follows_inside(imports):
-    """freezegun's own classes read our clock during the simulation; pydantic knows them, and is whole afterwards."""
+    """Its own classes read our clock during the simulation; pydantic knows them, and is whole afterwards."""
     code = OUTSIDE.format(imports=imports)
     done = subprocess.run(
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code], capture_output=True, text=True, check=False

@@ -74,7 +74,7 @@ def test_nested_timeouts_fire_inside_out():
     """The inner limit ends first."""
 
     async def main():
-        with pytest.raises(TimeoutError):
+        with pytest.raises(TimeoutError):  # noqa: PT012 - the outer limit is what ends it
             async with asyncio.timeout(5):
                 with suppress(TimeoutError):
                     async with asyncio.timeout(2):
@@ -112,7 +112,7 @@ def test_cancelled_timers_are_swept_out():
     async def main():
         loop = asyncio.get_running_loop()
         for _ in range(5000):
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(30):  # noqa: ASYNC100 - entered and left is all it should be
                 pass
         clock = loop.clock
         tasks = [asyncio.create_task(clock.sleep_async(60)) for _ in range(500)]
@@ -172,7 +172,7 @@ def test_an_error_in_a_callback_reaches_the_exception_handler():
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _, context: seen.append(repr(context["exception"])))
         loop.call_soon(lambda: 1 / 0)
-        loop.call_later(1, lambda: [].pop())
+        loop.call_later(1, [].pop)
         await asyncio.sleep(2)
 
     run(main())
@@ -311,7 +311,7 @@ def test_polling_without_sleeping_is_a_livelock(monkeypatch):
     monkeypatch.setattr("llmtest.clock._loop.SPINS_MAX", 500)
 
     async def main():
-        while True:
+        while True:  # noqa: ASYNC110 - the mistake under test
             await asyncio.sleep(0)
 
     with pytest.raises(VirtualTimeLivelockError) as caught:
@@ -333,7 +333,7 @@ def test_an_endless_heartbeat_is_a_livelock(limits, reason):
     """A periodic task that outlives everything else is stopped by a limit."""
 
     async def heartbeat():
-        while True:
+        while True:  # noqa: ASYNC110 - the mistake under test
             await asyncio.sleep(1)
 
     loop = VirtualTimeLoop(**limits)

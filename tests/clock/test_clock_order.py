@@ -110,7 +110,7 @@ def test_tasks_are_numbered_within_their_loop():
         named = asyncio.create_task(asyncio.sleep(0), name="mine")
         unnamed = asyncio.create_task(asyncio.sleep(0))
         await asyncio.wait([named, unnamed])
-        assert named == named and named != unnamed  # noqa: PLR0124 - identity is what equality must stay
+        assert named != unnamed
         return [named.get_name(), unnamed.get_name()]
 
     assert run_virtual(main()) == ["mine", "Task-3"]
