@@ -213,7 +213,7 @@ def _decode_part(block: Mapping[str, Any]) -> ContentPart:
     if kind == "text" and isinstance(block.get("text"), str):
         return TextPart(block["text"])
     if kind == "thinking" and isinstance(block.get("thinking"), str):
-        return ThinkingPart(block["thinking"], block.get("signature"))
+        return ThinkingPart(block["thinking"], block.get("signature") or None)
     if kind == "redacted_thinking":
         return ThinkingPart("", block.get("data"), redacted=True)
     source = block.get("source")

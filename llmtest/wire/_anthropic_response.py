@@ -100,7 +100,7 @@ def decode_block(block: object) -> ResponsePart:
     if kind == "text" and isinstance(block.get("text"), str):
         return TextPart(block["text"])
     if kind == "thinking" and isinstance(block.get("thinking"), str):
-        return ThinkingPart(block["thinking"], block.get("signature"))
+        return ThinkingPart(block["thinking"], block.get("signature") or None)
     if kind == "redacted_thinking":
         return ThinkingPart("", block.get("data"), redacted=True)
     if kind == "tool_use":

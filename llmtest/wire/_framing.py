@@ -33,11 +33,6 @@ class SseParser:
         self.saw_event = False
         """Whether any complete event has been delivered."""
 
-    @property
-    def leftover(self) -> bytes:
-        """Bytes of the line that has not ended yet."""
-        return b"".join(self._tail)
-
     def feed(self, data: bytes) -> list[ServerSentEvent]:
         """Take the next piece; return the events that it completes."""
         if self._skip_lf and data:

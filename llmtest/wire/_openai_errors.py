@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -23,7 +24,7 @@ from llmtest.errors import (
 )
 from llmtest.wire import _errors
 from llmtest.wire._codec import Headers, LimitState, ResponseMeta
-from llmtest.wire._headers import format_duration, header
+from llmtest.wire._headers import format_duration, header, number
 from llmtest.wire._json import dumps
 
 _INVALID = "invalid_request_error"
@@ -84,11 +85,11 @@ def _rate_limited(error: RateLimitedError, meta: ResponseMeta) -> Wording:
     state = None if limits is None else limits.tokens if kind == "tokens" else limits.requests
     state = state or (LimitState(200_000, 0) if kind == "tokens" else LimitState(500, 0))
     asked = max(1, state.remaining + 1)
-    wait = format_duration(1.0 if error.retry_after is None else error.retry_after)
+    wait = "" if error.retry_after is None else f"Please try again in {format_duration(error.retry_after)}. "
     message = (
         f"Rate limit reached for {error.model or meta.model or 'gpt-4o'} in organization "
         f"{meta.organization} on {unit}: Limit {state.limit}, Used {state.limit - state.remaining}, "
-        f"Requested {asked}. Please try again in {wait}. "
+        f"Requested {asked}. {wait}"
         "Visit https://platform.openai.com/account/rate-limits to learn more."
     )
     return 429, kind, "rate_limit_exceeded", None, message
@@ -230,9 +231,9 @@ def error_object(error: ProviderError, meta: ResponseMeta) -> dict[str, Any]:
     """Write the `error` object, with all four keys."""
     _, kind, code, param, _ = _wording(error, meta)
     own_words = bool(error.message)
+    if error.code is not None and error.code != code:
+        code = None if error.code == kind else error.code
     worded(error, meta)
-    if error.code not in {code or kind, kind}:
-        code = error.code
     if isinstance(error, InvalidRequestError):
         param = error.param or (None if own_words else param)
     return {"message": error.message, "type": kind, "param": param, "code": code}
@@ -248,17 +249,8 @@ def encode_error(error: ProviderError, meta: ResponseMeta, headers: Headers) -> 
     kind = "application/json" if body.lstrip()[:1] in {b"{", b"["} else "text/html; charset=utf-8"
     found = [("content-type", kind), *(pair for pair in headers if pair[0] != "content-type")]
     if error.retry_after is not None:
-        found += (("retry-after", str(_ceil(error.retry_after))),)
-        found += (("retry-after-ms", _milliseconds(error.retry_after)),)
+        found.append(("retry-after", str(math.ceil(error.retry_after))))
+        found.append(("retry-after-ms", number(round(error.retry_after * 1000, 6))))
     if error.should_retry is not None:
         found.append(("x-should-retry", "true" if error.should_retry else "false"))
     return status, tuple(found), body
-
-
-def _ceil(value: float) -> int:
-    return int(value) + (value > int(value))
-
-
-def _milliseconds(value: float) -> str:
-    scaled = value * 1000
-    return str(int(scaled)) if scaled == int(scaled) else repr(scaled) if "e" not in repr(scaled) else f"{scaled:.9f}"
