@@ -5,6 +5,7 @@ Prints a table of sleeps per second and the ratios of design section 4. `--short
 
 import argparse
 import asyncio
+import gc
 import sys
 from collections.abc import Callable, Generator
 from time import process_time
@@ -111,6 +112,7 @@ def measure(sleeps: int, repeats: int) -> dict[str, float]:
     for _ in range(repeats):
         for name, run, _ in ENGINES:
             count = 1 if run is run_looptime else sleeps
+            gc.collect()  # nobody pays for the garbage of the engine before
             start = process_time()
             try:
                 run(count)
