@@ -1,1 +1,88 @@
-"""."""
+"""Files to objects: chains, providers and budgets from YAML, TOML or a mapping, with errors that name file and line."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llmtest.config._build import build_chain, load_config
+    from llmtest.config._chain_section import BudgetSection, ChainSection
+    from llmtest.config._document import Document, Location, read_document
+    from llmtest.config._fields import Count, Duration, Flag, Money, Positive, Rate, Real, Seconds, Share, Text
+    from llmtest.config._nearest import did_you_mean, known, nearest
+    from llmtest.config._units import (
+        format_duration,
+        parse_count,
+        parse_duration,
+        parse_money,
+        parse_rate,
+        parse_seconds,
+        parse_share,
+    )
+    from llmtest.config._validation import Section, one_of, show_location, validate
+
+__all__ = [
+    "BudgetSection",
+    "ChainSection",
+    "Count",
+    "Document",
+    "Duration",
+    "Flag",
+    "Location",
+    "Money",
+    "Positive",
+    "Rate",
+    "Real",
+    "Seconds",
+    "Section",
+    "Share",
+    "Text",
+    "build_chain",
+    "did_you_mean",
+    "format_duration",
+    "known",
+    "load_config",
+    "nearest",
+    "one_of",
+    "parse_count",
+    "parse_duration",
+    "parse_money",
+    "parse_rate",
+    "parse_seconds",
+    "parse_share",
+    "read_document",
+    "show_location",
+    "validate",
+]
+
+_HOMES = {
+    name: home
+    for home, names in {
+        "_build": ("build_chain", "load_config"),
+        "_chain_section": ("BudgetSection", "ChainSection"),
+        "_document": ("Document", "Location", "read_document"),
+        "_fields": ("Count", "Duration", "Flag", "Money", "Positive", "Rate", "Real", "Seconds", "Share", "Text"),
+        "_nearest": ("did_you_mean", "known", "nearest"),
+        "_units": (
+            "format_duration",
+            "parse_count",
+            "parse_duration",
+            "parse_money",
+            "parse_rate",
+            "parse_seconds",
+            "parse_share",
+        ),
+        "_validation": ("Section", "one_of", "show_location", "validate"),
+    }.items()
+    for name in names
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"llmtest.config.{_HOMES[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,1 +1,17 @@
-"""."""
+"""How it is told: tables for a terminal, JSON, and the events of a run as a file."""
+
+from importlib import import_module
+
+_HOMES = {
+    "EventFile": "llmtest.reporting._event_file",
+    "print_results": "llmtest.reporting._terminal",
+}
+
+__all__ = ["EventFile", "print_results"]  # noqa: F822 - resolved by __getattr__, so that rich is loaded on first use
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value

@@ -1,0 +1,194 @@
+"""Chains from files and mappings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from llmtest.config._chain_section import (
+    BudgetSection,
+    ChainSection,
+    CircuitBreakerSection,
+    RetrySection,
+    SlotSection,
+    TimeoutsSection,
+)
+from llmtest.config._document import Document, Location, read_document
+from llmtest.config._nearest import did_you_mean, known
+from llmtest.config._validation import show_location, validate
+from llmtest.costs import Budget, BudgetConfig, CostManagementPolicy, Prices
+from llmtest.errors import ConfigurationError
+from llmtest.resilience import (
+    CircuitBreakerConfig,
+    FallbackChain,
+    FallbackSlot,
+    FallbackTrigger,
+    RetryBudget,
+    RetryConfig,
+    TimeoutConfig,
+)
+from llmtest.types import Provider
+
+if TYPE_CHECKING:
+    from llmtest.costs import CostLedger
+
+__all__ = ["ChainConfig", "build_chain", "load_config"]
+
+
+@dataclass(frozen=True, slots=True)
+class ChainConfig:
+    """A chain file, read and checked; `build_chain` makes the chain.
+
+    Args:
+        section: Its content.
+        document: Its lines, for errors.
+    """
+
+    section: ChainSection
+    document: Document
+
+    @property
+    def name(self) -> str:
+        """What the chain is called."""
+        return self.section.name
+
+    def build(self, providers: Mapping[str, Provider] | None = None) -> FallbackChain:
+        """Return the chain; the same as `build_chain(config, providers)`."""
+        return build_chain(self, providers)
+
+
+def load_config(path: str | Path, *, environment: Mapping[str, str] | None = None) -> ChainConfig:
+    """Read a chain file.
+
+    Args:
+        path: YAML, or TOML if it ends in `.toml`.
+        environment: What `${VAR}` in the file reads; None takes the environment of the process.
+
+    Raises:
+        ScenarioError: Anything is wrong with the file; the text has file, line, the nearest valid thing and the way out.
+
+    Example:
+        >>> chain = load_config("chain.yaml").build()  # doctest: +SKIP
+    """
+    document = read_document(path, environment=environment)
+    return ChainConfig(validate(ChainSection, document), document)
+
+
+def build_chain(
+    config: Mapping[str, Any] | ChainConfig | ChainSection,
+    providers: Mapping[str, Provider] | None = None,
+    *,
+    budget: BudgetSection | None = None,
+    prices: Prices | None = None,
+    ledger: CostLedger | None = None,
+    seed: int | None = None,
+) -> FallbackChain:
+    """Make a chain.
+
+    A policy that the configuration does not mention has `FallbackChain`'s own default; one that is given as `null` is
+    off.
+
+    Args:
+        config: A loaded chain file, or a mapping in its schema, where `provider:` may also be a provider object.
+        providers: Provider objects by the names that slots use; a slot with a model looks for `name/model` first.
+            Names that are not here are built: `openai`, `anthropic` and their like, with `api_key`, `base_url` and
+            `model` of the slot, else from the environment.
+        budget: Limits beside the configuration's own.
+        prices: What models cost; the published prices by default.
+        ledger: Account in which every settled call is entered.
+        seed: Seed of the jittered waits.
+
+    Raises:
+        ScenarioError: The mapping is wrong.
+        ConfigurationError: A provider cannot be made, or is twice in the chain.
+    """
+    if isinstance(config, ChainSection):
+        section, document = config, Document(None)
+    elif isinstance(config, ChainConfig):
+        section, document = config.section, config.document
+    else:
+        document = Document(dict(config))
+        section = validate(ChainSection, document)
+    limits = budget or section.budget
+    settings: dict[str, Any] = {}
+    for key, convert in (("retry", _retry), ("circuit_breaker", _breaker), ("timeouts", _timeouts)):
+        if key in section.model_fields_set:
+            value = getattr(section, key)
+            settings[key] = None if value is None else convert(value)
+    order = sorted(range(len(section.providers)), key=lambda index: -(section.providers[index].priority or 0))
+    slots = [_slot(document, ("providers", index), section.providers[index], providers or {}) for index in order]
+    return FallbackChain(
+        slots,
+        name=section.name,
+        budget=None if limits is None else _budget(limits, prices, ledger),
+        prices=prices,
+        seed=seed,
+        **settings,
+    )
+
+
+def _slot(document: Document, at: Location, slot: SlotSection, providers: Mapping[str, Provider]) -> FallbackSlot:
+    return FallbackSlot(
+        provider=_provider(document, at, slot, providers),
+        trigger=slot.trigger or FallbackTrigger.default(),
+        model_mapping=slot.model_mapping or {},
+        retry=None if slot.retry is None else _retry(slot.retry),
+        circuit_breaker=None if slot.circuit_breaker is None else _breaker(slot.circuit_breaker),
+        timeouts=None if slot.timeouts is None else _timeouts(slot.timeouts),
+        quota_group=slot.quota_group,
+    )
+
+
+def _provider(document: Document, at: Location, slot: SlotSection, providers: Mapping[str, Provider]) -> Provider:
+    name = slot.provider
+    if not isinstance(name, str):
+        return name  # type: ignore[no-any-return]  # the section has checked that it is a provider
+    found = providers.get(f"{name}/{slot.model}") or providers.get(name)
+    if found is not None:
+        return found
+    from llmtest.config._providers import PROVIDERS, make_provider
+
+    if name not in PROVIDERS:
+        choices = [*providers, *PROVIDERS]
+        raise document.error(
+            (*at, "provider"),
+            f"`{show_location((*at, 'provider'))}`: no provider `{name}`.{did_you_mean(name, choices)}"
+            f"{known('providers', choices)}",
+        )
+    try:
+        return make_provider(name, model=slot.model, api_key=slot.api_key, base_url=slot.base_url)
+    except ConfigurationError as error:
+        raise document.error((*at, "provider"), f"`{show_location(at)}`: {error}") from error
+
+
+def _retry(section: RetrySection) -> RetryConfig:
+    given = {key: value for key, value in section if value is not None and key != "budget"}
+    budget = section.budget
+    return RetryConfig(**given, budget=None if budget is None else RetryBudget(budget.ratio, budget.reserve))
+
+
+def _breaker(section: CircuitBreakerSection) -> CircuitBreakerConfig:
+    return section.config()
+
+
+def _timeouts(section: TimeoutsSection) -> TimeoutConfig:
+    return TimeoutConfig(**{key: getattr(section, key) for key in section.model_fields_set})
+
+
+def _budget(section: BudgetSection, prices: Prices | None, ledger: CostLedger | None) -> Budget:
+    limits = BudgetConfig(
+        max_tokens_per_session=section.max_tokens_per_session,
+        max_cost_per_session=section.max_cost_per_session,
+        max_tokens_per_day=section.max_tokens_per_day,
+        max_cost_per_day=section.max_cost_per_day,
+        halt_on_budget_exceeded=section.halt_on_budget_exceeded,
+    )
+    policy = CostManagementPolicy(
+        monthly_limit_usd=section.max_cost_per_month,
+        per_task_limit_usd=section.max_cost_per_task,
+        warn_threshold_percent=section.warn_threshold_percent,
+        halt_on_budget_exceeded=section.halt_on_budget_exceeded,
+    )
+    return Budget(limits, policy, prices=prices, ledger=ledger)

@@ -1,0 +1,105 @@
+"""A file as plain data that remembers the line of everything in it, so that every error can point at its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from llmtest.config._environment import interpolate
+from llmtest.config._nearest import did_you_mean
+from llmtest.errors import ScenarioError
+
+__all__ = ["Document", "Location", "read_document"]
+
+Location = tuple[str | int, ...]
+"""The way to a value: keys and list positions from the top of the file."""
+
+CONFLICT_MARKERS = ("<<<<<<< ", ">>>>>>> ", "||||||| ")
+
+
+@dataclass(slots=True)
+class Document:
+    """A file, read.
+
+    Args:
+        data: The content: mappings, lists, texts, numbers.
+        path: The file as the user named it; None for data that came from Python.
+        lines: Line of each value, from 1, by its location.
+    """
+
+    data: Any
+    path: str | None = None
+    lines: dict[Location, int] = field(default_factory=dict)
+
+    def line_of(self, location: Location) -> int | None:
+        """Return the line of a value, or of the nearest thing around it that has one."""
+        for length in range(len(location), -1, -1):
+            if (line := self.lines.get(location[:length])) is not None:
+                return line
+        return None
+
+    def error(self, location: Location, message: str) -> ScenarioError:
+        """Make an error that points at a place."""
+        return ScenarioError(message, path=self.path, line=self.line_of(location))
+
+
+def read_document(path: str | Path, *, environment: Mapping[str, str] | None = None) -> Document:
+    """Read a YAML or TOML file, and replace `${VAR}` by the environment.
+
+    Args:
+        path: `.toml` is read as TOML, anything else as YAML.
+        environment: What `${VAR}` reads; None takes the environment of the process.
+
+    Raises:
+        ScenarioError: Unreadable, malformed, empty, or not a mapping; the text has the file and the line.
+    """
+    shown = str(path)
+    text = _read_text(Path(path), shown)
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith(CONFLICT_MARKERS):
+            raise ScenarioError(
+                f"unresolved merge conflict: the line starts with `{line.split()[0]}`.\n"
+                "To fix: keep one of the two versions, and delete the marker lines.",
+                path=shown,
+                line=number,
+            )
+    if Path(path).suffix == ".toml":
+        from llmtest.config._toml import parse_toml as parse
+    else:
+        from llmtest.config._yaml import parse_yaml as parse
+    document = parse(text, shown)
+    if document.data is None:
+        raise ScenarioError("the file is empty.\nTo fix: write at least `version: 1` and `name:`.", path=shown)
+    if not isinstance(document.data, dict):
+        raise document.error((), f"the file must be a mapping of keys to values, not {_kind(document.data)}.")
+    document.data = interpolate(document, environment)
+    return document
+
+
+def _kind(value: object) -> str:
+    return {list: "a list", str: "a text", bool: "true or false"}.get(type(value), "a number")
+
+
+def _read_text(path: Path, shown: str) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        folder = path.parent
+        there = sorted(entry.name for entry in folder.iterdir() if entry.is_file()) if folder.is_dir() else []
+        hint = did_you_mean(path.name, there)
+        missing = "" if folder.is_dir() else f" (the folder `{folder}` does not exist either)"
+        raise ScenarioError(f"no such file{missing}.{hint}", path=shown) from None
+    except IsADirectoryError:
+        raise ScenarioError("is a folder, not a file.\nTo fix: name a file in it.", path=shown) from None
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise ScenarioError(
+            "not a text file in UTF-8.\nTo fix: save it as UTF-8 (byte "
+            f"0x{error.object[error.start]:02x} is not part of any character).",
+            path=shown,
+            line=line,
+        ) from None
+    except OSError as error:
+        raise ScenarioError(f"cannot be read: {error.strerror}.", path=shown) from None

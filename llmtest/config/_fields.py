@@ -1,0 +1,94 @@
+"""Field types of the file formats: each reads what people write, refuses the rest with a reason, and has a JSON Schema."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+from llmtest.config._units import (
+    parse_count,
+    parse_duration,
+    parse_money,
+    parse_rate,
+    parse_seconds,
+    parse_share,
+)
+
+__all__ = ["Count", "Duration", "Flag", "Money", "Positive", "Rate", "Real", "Seconds", "Share", "Text"]
+
+_DURATION = {"type": "string", "pattern": r"^(\d+(\.\d+)?\s*(us|ms|s|m|min|h|d)\s*)+$", "examples": ["250ms", "5m"]}
+_COUNT = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?\s*[kKmM]?$"}]}
+_NUMBER = {"type": "number", "minimum": 0}
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"`{_plain(value)}` is not a text; put it in quotes" if value else "must not be empty")
+    return value
+
+
+def _plain(value: Any) -> str:
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+
+
+def _flag(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value in ("true", "false"):  # From an environment variable.
+        return bool(value == "true")
+    raise ValueError(f"`{value}` is neither `true` nor `false`")
+
+
+def _positive(value: Any) -> int:
+    number = parse_count(value)
+    if number < 1:
+        raise ValueError(f"`{value}` is below 1")
+    return number
+
+
+def _real(value: Any) -> float:
+    try:
+        number = float("nan") if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not 0 <= number < float("inf"):
+        raise ValueError(f"`{_plain(value)}` is not a number of 0 or more")
+    return number
+
+
+Text = Annotated[str, BeforeValidator(_text), WithJsonSchema({"type": "string", "minLength": 1})]
+"""A text that is not empty."""
+Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"type": "boolean"})]
+"""`true` or `false`."""
+Duration = Annotated[float, BeforeValidator(parse_duration), WithJsonSchema({"anyOf": [_DURATION, {"const": 0}]})]
+"""A time with its unit: `250ms`, `20s`, `5m`, `1h`."""
+Seconds = Annotated[float, BeforeValidator(parse_seconds), WithJsonSchema({"anyOf": [_DURATION, _NUMBER]})]
+"""A time whose key names the unit, so that a plain number means seconds."""
+Count = Annotated[int, BeforeValidator(parse_count), WithJsonSchema(_COUNT)]
+"""A whole number: `600`, `400k`."""
+Positive = Annotated[int, BeforeValidator(_positive), WithJsonSchema(_COUNT)]
+"""A whole number of 1 or more."""
+Real = Annotated[float, BeforeValidator(_real), WithJsonSchema(_NUMBER)]
+"""A number of 0 or more."""
+Rate = Annotated[
+    float,
+    BeforeValidator(parse_rate),
+    WithJsonSchema({"type": "string", "pattern": r"^\d+(\.\d+)?\s*[kKmM]?\s*/\s*[a-z]+$", "examples": ["5/s"]}),
+]
+"""Events per second, written `5/s` or `600/min`."""
+Money = Annotated[
+    Decimal,
+    BeforeValidator(parse_money),
+    WithJsonSchema({"anyOf": [_NUMBER, {"type": "string", "pattern": r"^\$?\d+(\.\d+)?$"}]}),
+]
+"""US dollars."""
+Share = Annotated[
+    float,
+    BeforeValidator(parse_share),
+    WithJsonSchema(
+        {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "string", "pattern": r"^\d+(\.\d+)?\s*%$"}]}
+    ),
+]
+"""A share of 1: `2%`, `0.02`."""

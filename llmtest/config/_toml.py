@@ -1,0 +1,63 @@
+"""TOML to plain data with lines. `tomllib` tells no lines, so headers and keys are located by a second, simple look."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+
+from llmtest.config._document import Document, Location
+from llmtest.errors import ScenarioError
+
+__all__ = ["parse_toml"]
+
+_HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(#.*)?")
+_KEY = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
+_PART = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
+_PLACE = re.compile(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", re.DOTALL)
+
+
+def parse_toml(text: str, path: str) -> Document:
+    """Parse TOML.
+
+    Args:
+        text: The file's content.
+        path: The file, for errors.
+
+    Raises:
+        ScenarioError: Not TOML.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        place = _PLACE.fullmatch(str(error))
+        problem, line = (place[1], place[2]) if place else (str(error), None)
+        number = int(line) if line else text.count("\n") + 1
+        problem = problem[:1].lower() + problem[1:]
+        raise ScenarioError(f"not valid TOML: {problem}.", path=path, line=number) from None
+    return Document(data or None, path, _lines(text))
+
+
+def _names(dotted: str) -> list[str]:
+    return [part.strip("\"'") for part in _PART.findall(dotted)]
+
+
+def _lines(text: str) -> dict[Location, int]:
+    lines: dict[Location, int] = {(): 1}
+    counts: dict[Location, int] = {}
+    table: Location = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := _HEADER.fullmatch(line):
+            table = ()
+            names = _names(header[2])
+            for name in names:
+                table = (*table, name)
+                if table in counts and not (header[1] == "[[" and len(table) == len(names)):
+                    table = (*table, counts[table] - 1)
+            if header[1] == "[[":
+                counts[table] = counts.get(table, 0) + 1
+                lines.setdefault(table, number)
+                table = (*table, counts[table] - 1)
+            lines.setdefault(table, number)
+        elif key := _KEY.match(line):
+            lines.setdefault((*table, *_names(key[1])), number)
+    return lines

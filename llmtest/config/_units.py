@@ -1,0 +1,162 @@
+"""Numbers with units, as people write them in files: `250ms`, `400k`, `5/s`, `99.9%`, `$25.00`.
+
+A duration without a unit is refused, because nobody can tell whether `5` means seconds or minutes. Only where a key
+names its unit (`cooldown_secs`) does a plain number stand for a time.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, InvalidOperation
+
+__all__ = [
+    "format_duration",
+    "parse_count",
+    "parse_duration",
+    "parse_money",
+    "parse_rate",
+    "parse_seconds",
+    "parse_share",
+]
+
+_DURATION_UNITS = {"us": "0.000001", "ms": "0.001", "s": "1", "m": "60", "min": "60", "h": "3600", "d": "86400"}
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]+)")
+_COUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmM]?)")
+_COUNT_UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
+_RATE = re.compile(r"(.+?)\s*/\s*([a-z]+)")
+_RATE_UNITS = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
+
+
+def _shown(value: object) -> str:
+    return f"`{value}`"
+
+
+def parse_duration(value: object) -> float:
+    """Return seconds.
+
+    Args:
+        value: `250ms`, `20s`, `5m`, `1h`, `2d`, or several in a row: `1h30m`. A plain `0` needs no unit.
+
+    Raises:
+        ValueError: Not a duration, or no unit.
+
+    Example:
+        >>> parse_duration("1h30m")
+        5400.0
+    """
+    hint = "write a number with a unit: `250ms`, `20s`, `5m`, `1h`"
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError(f"{_shown(value)} is not a duration; {hint}")  # noqa: TRY004 - pydantic collects ValueErrors
+    text = str(value).strip()
+    if text in {"0", "0.0"}:
+        return 0.0
+    if re.fullmatch(r"-?\d+(\.\d+)?", text):
+        raise ValueError(f"{_shown(value)} has no unit; {hint}")
+    total, position = Decimal(0), 0
+    for part in _DURATION_PART.finditer(text):
+        gap = text[position : part.start()]
+        unit = part[2]
+        if gap.strip() or unit not in _DURATION_UNITS:
+            break
+        total += Decimal(part[1]) * Decimal(_DURATION_UNITS[unit])
+        position = part.end()
+    if position == 0 or text[position:].strip():
+        unknown = re.fullmatch(r"\d+(?:\.\d+)?\s*([^\W\d]+)", text)
+        cause = f"has the unknown unit `{unknown[1]}`" if unknown else "is not a duration"
+        raise ValueError(f"{_shown(value)} {cause}; {hint}")
+    return float(total)
+
+
+def parse_seconds(value: object) -> float:
+    """Return seconds; a plain number counts as seconds. For keys that name their unit."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+        return float(value)
+    if isinstance(value, str) and re.fullmatch(r"\d+(\.\d+)?", value.strip()):
+        return float(value)
+    return parse_duration(value)
+
+
+def format_duration(seconds: float) -> str:
+    """Return a duration the way files write it: `5m`, `1h`, `250ms`."""
+    if 0 < seconds < 1:
+        return f"{seconds * 1000:.9g}ms"
+    for unit, size in (("h", 3600), ("m", 60)):
+        if seconds and seconds % size == 0:
+            return f"{seconds / size:.9g}{unit}"
+    return f"{seconds:.9g}s"
+
+
+def parse_count(value: object) -> int:
+    """Return a whole number.
+
+    Args:
+        value: A number of 0 or more, or `400k`, `1.5M`.
+
+    Raises:
+        ValueError: Not a whole number.
+    """
+    match = None if isinstance(value, bool) else _COUNT.fullmatch(str(value).strip())
+    number = Decimal(match[1]) * _COUNT_UNITS[match[2].lower()] if match else None
+    if number is None or number != int(number):
+        raise ValueError(f"{_shown(value)} is not a whole number; write `600`, `400k` or `1M`")
+    return int(number)
+
+
+def parse_rate(value: object) -> float:
+    """Return events per second.
+
+    Args:
+        value: `5/s`, `600/min`, `100/h`.
+
+    Raises:
+        ValueError: Not a rate, or no unit.
+    """
+    hint = "write `5/s`, `600/min` or `100/h`"
+    match = _RATE.fullmatch(str(value).strip())
+    if not match:
+        raise ValueError(f"{_shown(value)} is not a rate; {hint}")
+    if match[2] not in _RATE_UNITS:
+        raise ValueError(f"{_shown(value)} has the unknown unit `{match[2]}`; {hint}")
+    count = _COUNT.fullmatch(match[1])
+    if not count:
+        raise ValueError(f"{_shown(value)} is not a rate; {hint}")
+    return float(Decimal(count[1]) * _COUNT_UNITS[count[2].lower()] / _RATE_UNITS[match[2]])
+
+
+def parse_money(value: object) -> Decimal:
+    """Return US dollars.
+
+    Args:
+        value: `25.00` or `$25.00`, 0 or more.
+
+    Raises:
+        ValueError: Not an amount.
+    """
+    try:
+        if isinstance(value, bool):
+            raise InvalidOperation
+        amount = Decimal(str(value).strip().removeprefix("$"))
+    except InvalidOperation:
+        amount = None
+    if amount is None or not amount.is_finite() or amount < 0:
+        raise ValueError(f"{_shown(value)} is not an amount of US dollars; write `25.00`")
+    return amount
+
+
+def parse_share(value: object) -> float:
+    """Return a share of 1.
+
+    Args:
+        value: `99.9%`, or a number from 0 to 1.
+
+    Raises:
+        ValueError: Not a share, or outside 0 to 1.
+    """
+    text = str(value).strip()
+    try:
+        share = float(Decimal(text[:-1].strip()) / 100) if text.endswith("%") else float(Decimal(text))
+    except InvalidOperation:
+        share = -1.0
+    if isinstance(value, bool) or not 0.0 <= share <= 1.0:
+        raise ValueError(f"{_shown(value)} is not a share; write a percentage such as `2%`, or a number from 0 to 1")
+    return share

@@ -1,0 +1,105 @@
+"""A run as tables in a terminal. The one file of this room that knows rich."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from llmtest.reporting._prose import availability, breakers, faults, latency, served, speed, spend
+from llmtest.scenarios import RunResult
+
+__all__ = ["print_results"]
+
+PLAIN_WIDTH = 120
+"""Columns where the output is no terminal, so that a log does not break lines at 80."""
+
+
+def print_results(results: Sequence[RunResult], console: Console | None = None) -> None:
+    """Print every run, and a summary where there is more than one.
+
+    Args:
+        results: The runs.
+        console: Where to; standard output by default.
+    """
+    if console is None:
+        console = Console(highlight=False)
+        if not console.is_terminal:
+            console = Console(highlight=False, width=PLAIN_WIDTH)
+    if len({(result.scenario, result.path) for result in results}) == len(results):
+        for result in results:
+            console.print(_run(result))
+    if len(results) > 1:
+        console.print(_summary(results))
+
+
+def _run(result: RunResult) -> RenderableType:
+    title = Text.assemble((result.scenario, "bold"), (f"   {result.path or ''}   seed {result.seed}", "dim"))
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="cyan", no_wrap=True)
+    facts.add_column()
+    rows = [
+        ("calls", speed(result)),
+        ("availability", availability(result)),
+        ("served by", served(result)),
+        (
+            "resilience",
+            f"{result.fallbacks:,} fallbacks, {result.retries:,} retries, {result.attempts:,} attempts in all",
+        ),
+        *((f"breaker {name}", text) for name, text in breakers(result)),
+        ("faults", faults(result)),
+        *latency(result),
+        ("spend", spend(result)),
+        ("digest", result.digest),
+    ]
+    for label, text in rows:
+        if text:
+            facts.add_row(label, text)
+    parts: list[RenderableType] = [title, Padding(facts, (1, 0, 0, 2))]
+    if result.expectations:
+        parts.append(_expectations(result))
+    return Group(*parts)
+
+
+def _expectations(result: RunResult) -> RenderableType:
+    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 2, 0, 0))
+    for name in ("expectation", "expected", "actual", ""):
+        table.add_column(name)
+    for check in result.expectations:
+        verdict = Text("ok", "green") if check.ok else Text("FAILED", "bold red")
+        table.add_row(Text(check.check), Text(check.expected), Text(check.actual), verdict)
+    failed = sum(not check.ok for check in result.expectations)
+    total = len(result.expectations)
+    if failed:
+        closing = Text(f"{failed} of {total} expectations failed.", "bold red")
+    else:
+        closing = Text(f"All {total} expectations hold." if total > 1 else "The expectation holds.", "bold green")
+    return Padding(Group(table, Padding(closing, (1, 0, 0, 1))), (1, 0, 1, 1))
+
+
+def _summary(results: Sequence[RunResult]) -> RenderableType:
+    table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("scenario")
+    for name in ("seed", "calls", "availability", "fallbacks", "retries", "spend", "failed checks"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    for result in results:
+        failed = [check.check for check in result.expectations if not check.ok]
+        table.add_row(
+            Text(result.scenario),
+            str(result.seed),
+            f"{result.calls:,}",
+            f"{result.availability * 100:.4g}%",
+            f"{result.fallbacks:,}",
+            f"{result.retries:,}",
+            "unknown" if result.cost_usd is None else f"${result.cost_usd:,.4f}",
+            Text(", ".join(failed)),
+            Text("FAILED", "bold red") if failed else Text("ok", "green"),
+        )
+    good = sum(result.ok for result in results)
+    closing = Text(f"{good} of {len(results)} runs hold.", "bold green" if good == len(results) else "bold red")
+    return Padding(Group(table, Padding(closing, (1, 0, 0, 1))), (0, 0, 1, 1))

@@ -1,0 +1,51 @@
+"""Calls of a chain, on the direct path: no HTTP between chain and simulated providers."""
+
+from __future__ import annotations
+
+from llmtest.config import build_chain
+from llmtest.errors import LLMTestError
+from llmtest.scenarios._arrivals import Arrival
+from llmtest.scenarios._spec import Scenario
+from llmtest.scenarios._talk import answer_direct, request_of
+from llmtest.simulation import World
+
+__all__ = ["ChainCalls"]
+
+
+class ChainCalls:
+    """Makes the calls of a run.
+
+    Args:
+        scenario: A scenario with a chain.
+        world: Its providers and faults.
+    """
+
+    def __init__(self, scenario: Scenario, world: World) -> None:
+        assert scenario.chain is not None
+        models = {spec.name: spec.model for spec in scenario.providers}
+        for spec in scenario.providers:
+            world.provider(spec.name).replies(answer_direct, times=None)
+        providers = {
+            f"{slot.provider}/{slot.model}" if slot.model else slot.provider: world.provider(slot.provider).as_provider(
+                slot.model or models[slot.provider]
+            )
+            for slot in scenario.chain.providers
+        }
+        self._chain = build_chain(
+            scenario.chain, providers, budget=scenario.budget, prices=world.prices, seed=world.seed
+        )
+        self.call = self._stream if scenario.load.stream else self._complete
+
+    async def _complete(self, arrival: Arrival) -> None:
+        try:
+            await self._chain.complete_async(request_of(arrival.input_tokens, arrival.output_tokens))
+        except LLMTestError:
+            pass  # The chain has told the trace, which counts it.
+
+    async def _stream(self, arrival: Arrival) -> None:
+        try:
+            async with self._chain.stream_async(request_of(arrival.input_tokens, arrival.output_tokens)) as events:
+                async for _ in events:
+                    pass
+        except LLMTestError:
+            pass  # The chain has told the trace, which counts it.

@@ -1,0 +1,166 @@
+"""What must hold at the end of a run: read from a file here, judged against the run's numbers in `_judging`.
+
+| check | value |
+|---|---|
+| `availability` | share of calls that were answered: `">= 99.9%"` |
+| `calls`, `succeeded`, `failed`, `attempts`, `retries`, `fallbacks`, `rejected` | counts: `">= 1"`, `0` |
+| `attempts.<provider>`, `faults_fired.<rule>` | counts |
+| `served_by.<provider>` | a count, or a share of the answered calls: `"<= 10%"` |
+| `spend` | USD: `"<= 25.00"` |
+| `latency.p50`, `.p95`, `.p99`, `.max`; `ttft.` the same | durations: `"<= 2s"`, over the answered calls |
+| `breaker.<provider>` | states visited in this order; `{exactly: [...]}` for the whole history |
+| `verdict` | `clean`: no finding of `_verdict` |
+
+A number alone means exactly that number. `breaker: {openai: [...]}` is the same as `breaker.openai: [...]`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from llmtest.config import did_you_mean, known, parse_count, parse_duration, parse_money, parse_share
+
+__all__ = ["BREAKER_STATES", "Expectation", "flatten", "parse_expectation"]
+
+Kind = Literal["share", "count", "count_or_share", "money", "duration", "states", "verdict"]
+Operator = Literal[">=", "<=", ">", "<", "=="]
+
+BREAKER_STATES = ("closed", "open", "half_open")
+PLAIN: dict[str, Kind] = {
+    "availability": "share",
+    "calls": "count",
+    "succeeded": "count",
+    "failed": "count",
+    "attempts": "count",
+    "retries": "count",
+    "fallbacks": "count",
+    "rejected": "count",
+    "spend": "money",
+    "verdict": "verdict",
+}
+MEASURES = ("p50", "p95", "p99", "max")
+DOTTED: dict[str, Kind] = {
+    "attempts": "count",
+    "breaker": "states",
+    "faults_fired": "count",
+    "latency": "duration",
+    "served_by": "count_or_share",
+    "ttft": "duration",
+}
+_COMPARISON = re.compile(r"\s*(>=|<=|==|=|>|<)?\s*(.+?)\s*")
+_PARSERS: dict[Kind, Callable[[object], Any]] = {
+    "share": parse_share,
+    "count": parse_count,
+    "money": parse_money,
+    "duration": parse_duration,
+}
+_EXAMPLES: dict[Kind, str] = {
+    "share": "`>= 99.9%`",
+    "count": "`>= 1`",
+    "count_or_share": "`>= 1` or `<= 10%`",
+    "money": "`<= 25.00`",
+    "duration": "`<= 2s`",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """One check.
+
+    Args:
+        check: Its name: `availability`, `breaker.openai`.
+        kind: What its value is.
+        operator: How a number is compared.
+        value: The number compared with; for states, the states.
+        exactly: Whether the states are the whole history.
+        shown: What was expected, as reports show it.
+    """
+
+    check: str
+    kind: Kind
+    operator: Operator = "=="
+    value: Any = None
+    exactly: bool = False
+    shown: str = ""
+
+
+def flatten(entries: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], str, Any]]:
+    """Yield `(location, check, value)`, with `latency: {p99: ...}` read as `latency.p99`."""
+    for key, value in entries.items():
+        if key in DOTTED and isinstance(value, dict):
+            for inner, item in value.items():
+                yield (key, inner), f"{key}.{inner}", item
+        else:
+            yield (key,), key, value
+
+
+def parse_expectation(check: str, value: Any, *, providers: Sequence[str], rules: Sequence[str]) -> Expectation:
+    """Read one check.
+
+    Args:
+        check: Its name.
+        value: What the file says.
+        providers: Names a check may end in.
+        rules: Names of the fault rules.
+
+    Raises:
+        ValueError: Unknown check, provider, rule or state, or a value that cannot be compared.
+    """
+    kind = _kind(check, providers, rules)
+    if kind == "verdict":
+        if value != "clean":
+            raise ValueError(f"unknown verdict `{value}`; the one verdict that can be asked for is `clean`")
+        return Expectation(check, kind, value="clean", shown="clean")
+    if kind == "states":
+        return _states(check, value)
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError(f"must be a comparison such as {_EXAMPLES[kind]}")
+    match = _COMPARISON.fullmatch(str(value))
+    if match is None:
+        raise ValueError(f"must be a comparison such as {_EXAMPLES[kind]}")
+    operator: Any = {None: "==", "=": "=="}.get(match[1], match[1])
+    if kind == "count_or_share":
+        kind = "share" if match[2].endswith("%") else "count"
+    try:
+        number = _PARSERS[kind](match[2])
+    except ValueError as error:
+        raise ValueError(f"{error}; a comparison looks like {_EXAMPLES[kind]}") from None
+    return Expectation(check, kind, operator, number, shown=f"{operator} {match[2]}")
+
+
+def _kind(check: str, providers: Sequence[str], rules: Sequence[str]) -> Kind:
+    if check in PLAIN:
+        return PLAIN[check]
+    head, dot, tail = check.partition(".")
+    if not dot or head not in DOTTED:
+        choices = [*PLAIN, *(f"{name}.<{_placeholder(name)}>" for name in DOTTED)]
+        near = did_you_mean(head, {**PLAIN, **DOTTED})
+        raise ValueError(f"unknown check `{check}`.{near}{known('checks', choices)}")
+    noun, names = {
+        "latency": ("measure", MEASURES),
+        "ttft": ("measure", MEASURES),
+        "faults_fired": ("fault rule", rules),
+    }.get(head, ("provider", providers))
+    if tail not in names:
+        raise ValueError(f"unknown {noun} `{tail}`.{did_you_mean(tail, names)}{known(noun + 's', names)}")
+    return DOTTED[head]
+
+
+def _placeholder(head: str) -> str:
+    return {"latency": "p99", "ttft": "p99", "faults_fired": "rule"}.get(head, "provider")
+
+
+def _states(check: str, value: Any) -> Expectation:
+    exactly = isinstance(value, dict) and set(value) == {"exactly"}
+    states = value["exactly"] if exactly else value
+    if not isinstance(states, list) or not states:
+        raise ValueError("must be a list of states such as `[closed, open, half_open, closed]`, or `{exactly: [...]}`")
+    for state in states:
+        if state not in BREAKER_STATES:
+            hint = did_you_mean(str(state), BREAKER_STATES)
+            raise ValueError(f"unknown state `{state}`.{hint}{known('states', BREAKER_STATES)}")
+    shown = " -> ".join(states)
+    return Expectation(check, "states", value=tuple(states), exactly=exactly, shown=f"{'exactly ' * exactly}{shown}")

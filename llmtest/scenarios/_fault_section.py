@@ -1,0 +1,175 @@
+"""A fault in a scenario file: when x where x what."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
+
+from llmtest.config import (
+    Duration,
+    Flag,
+    Positive,
+    Section,
+    Share,
+    Text,
+    did_you_mean,
+    known,
+    one_of,
+    parse_count,
+    parse_seconds,
+)
+from llmtest.errors import ConfigurationError
+from llmtest.simulation.faults import FAULTS, Fault
+
+__all__ = ["FaultSection"]
+
+SECONDS = ("retry_after", "seconds")
+NS = 1_000_000_000
+
+
+def _fault(value: Any) -> Fault:
+    """Make the fault that `rate_limited`, `{rate_limited: {retry_after: 20s}}` or the like stand for."""
+    if isinstance(value, Fault):
+        return value
+    if isinstance(value, str):
+        value = {value: {}}
+    if not isinstance(value, dict) or len(value) != 1:
+        raise ValueError("must be one fault, such as `{server_error: {status: 503}}`")
+    ((name, given),) = value.items()
+    if name not in FAULTS:
+        raise ValueError(one_of("fault", name, list(FAULTS)))
+    kind = FAULTS[name]
+    fields = [field.name for field in dataclasses.fields(kind)]
+    given = {} if given is None else given
+    if not isinstance(given, dict):
+        raise ValueError(f"the arguments of `{name}` must be a mapping, such as `{{{name}: {{...}}}}`")  # noqa: TRY004 - pydantic collects ValueErrors
+    arguments = {}
+    for key, argument in given.items():
+        if key not in fields:
+            listed = known("keys", fields) if fields else f"\n`{name}` takes no arguments."
+            raise ValueError(f"unknown key `{key}` in `{name}`.{did_you_mean(key, fields)}{listed}")
+        arguments[key] = _argument(kind, key, argument)
+    try:
+        return kind(**arguments)
+    except TypeError:
+        missing = [field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING]
+        raise ValueError(f"`{name}` needs `{'`, `'.join(missing)}`") from None
+    except ConfigurationError as error:
+        raise ValueError(str(error).partition("\n")[0]) from None
+
+
+def _argument(kind: type[Fault], key: str, value: Any) -> Any:
+    if value is None:
+        return None
+    if key in SECONDS:
+        return parse_seconds(value)
+    hint = str(next(field.type for field in dataclasses.fields(kind) if field.name == key))
+    return parse_count(value) if hint.startswith("int") else value
+
+
+def _what_schema() -> dict[str, Any]:
+    forms: list[dict[str, Any]] = [{"enum": sorted(FAULTS)}]
+    for name in sorted(FAULTS):
+        keys = {field.name: {} for field in dataclasses.fields(FAULTS[name])}
+        inner = {"type": ["object", "null"], "properties": keys, "additionalProperties": False}
+        forms.append({"type": "object", "properties": {name: inner}, "required": [name], "additionalProperties": False})
+    return {"anyOf": forms}
+
+
+What = Annotated[Any, BeforeValidator(_fault), WithJsonSchema(_what_schema())]
+Names = Annotated[
+    Any,
+    BeforeValidator(lambda value: _names(value)),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+
+
+def _names(value: Any) -> str | list[str]:
+    if isinstance(value, str) and value:
+        return value
+    if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
+        return value
+    raise ValueError("must be a name, or a list of names")
+
+
+class WhereSection(Section):
+    """Which requests a fault hits; every key must match. A list means any of them, `*` stands for anything."""
+
+    provider: Names | None = None
+    """The provider."""
+    model: Names | None = None
+    """The model asked for."""
+    operation: Names | None = None
+    """`chat`, `embeddings`, ..."""
+    stream: Flag | None = None
+    """Whether the answer is streamed."""
+    prompt_contains: Names | None = None
+    """A text in the prompt."""
+
+
+class CallsSection(Section):
+    """A range of the requests that match `where`, counted from 1."""
+
+    first: Positive = 1
+    """The first one hit."""
+    last: Positive | None = None
+    """The last one hit; by default there is none."""
+
+
+class WhenSection(Section):
+    """Further conditions of a fault."""
+
+    probability: Share = 1.0
+    """How likely a matching request is hit."""
+    calls: CallsSection | None = None
+    """Only these of the matching requests."""
+    times: Positive | None = None
+    """Most often it strikes."""
+
+
+class FaultSection(Section):
+    """Something that goes wrong: when x where x what. A rule that never fires in a run fails it."""
+
+    name: Text | None = None
+    """Its name in traces and expectations; by default that of `what`."""
+    at: Duration = 0.0
+    """When it begins, from the start of the run."""
+    for_: Duration | None = Field(None, alias="for")
+    """How long it lasts; by default until the end."""
+    every: Duration | None = None
+    """It comes back after so long, counted from its beginning."""
+    where: WhereSection = WhereSection()
+    """Which requests it hits; by default all."""
+    when: WhenSection = WhenSection()
+    """Further conditions."""
+    what: What
+    """What happens: `rate_limited`, or `{server_error: {status: 503}}`."""
+    optional: Flag = False
+    """Whether a run may end without it having fired."""
+
+    @model_validator(mode="after")
+    def _make_sense(self) -> FaultSection:
+        if self.for_ == 0:
+            raise ValueError("`for` must be longer than 0")
+        if self.every is not None and (self.for_ is None or self.every < self.for_):
+            raise ValueError("`every` needs a `for` that is not longer")
+        calls = self.when.calls
+        if calls is not None and calls.last is not None and calls.last < calls.first:
+            raise ValueError("`when.calls`: `last` is before `first`")
+        return self
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what `FaultRule` takes beside the name."""
+        calls = self.when.calls
+        return {
+            "fault": self.what,
+            "where": {key: value for key, value in self.where if value is not None},
+            "at_ns": round(self.at * NS),
+            "for_ns": None if self.for_ is None else round(self.for_ * NS),
+            "every_ns": None if self.every is None else round(self.every * NS),
+            "calls": None if calls is None else (calls.first, calls.last),
+            "probability": self.when.probability,
+            "times": self.when.times,
+        }

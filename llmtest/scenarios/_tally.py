@@ -1,0 +1,152 @@
+"""Counts kept while a run goes on, so that a million calls need no more memory than a thousand."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from llmtest import events
+from llmtest.config import BudgetSection
+from llmtest.scenarios._findings import Findings
+from llmtest.scenarios._measures import Sample
+
+__all__ = ["RunTrace", "Tally"]
+
+
+class Tally:
+    """What a run amounts to, from its events.
+
+    Args:
+        half_open_calls: Calls that a breaker lets through while half open; None: unknown, nothing is judged.
+        inferred: Whether retries and fallbacks are inferred from the providers' log, because foreign code takes them.
+    """
+
+    def __init__(self, *, half_open_calls: int | None = None, inferred: bool = False) -> None:
+        self.attempts: Counter[str] = Counter()
+        self.retries = 0
+        self.fallbacks = 0
+        self.rejected = 0
+        self.served_by: Counter[str] = Counter()
+        self.succeeded = 0
+        self.errors: Counter[str] = Counter()
+        self.breaker: dict[str, list[str]] = {}
+        self.transitions: list[tuple[int, str, str]] = []
+        self.spend_by_day: dict[int, Decimal] = {}
+        self.latency = Sample()
+        self.ttft = Sample()
+        self.findings = Findings(half_open_calls)
+        self.inferred = inferred
+        self._calls: dict[int, dict[str, int]] = {}
+        self._served: dict[int, str] = {}
+        self.handlers: dict[type[events.Event], Callable[[Any], None]] = {
+            events.RequestReceived: self._received,
+            events.RequestAnswered: self._answered,
+            events.BreakerChanged: self._breaker_changed,
+            events.BudgetRejected: self._budget_rejected,
+            events.CallEnded: self._call_ended,
+            events.HarnessErrorRecorded: self.findings.harness_error,
+        }
+        if not inferred:
+            self.handlers[events.RetryScheduled] = self._retried
+            self.handlers[events.FallbackTaken] = self._fell_back
+
+    def _received(self, event: events.RequestReceived) -> None:
+        provider, call = event.provider, event.call
+        self.attempts[provider] += 1
+        asked = self._calls.get(call)
+        if asked is None:
+            self._calls[call] = {provider: 1}
+            first = True
+        else:
+            first = provider not in asked
+            if self.inferred:
+                self.fallbacks += first
+                self.retries += not first
+            asked[provider] = asked.get(provider, 0) + 1
+        self.findings.received(event, first=first)
+
+    def _answered(self, event: events.RequestAnswered) -> None:
+        if event.cost_usd is not None:
+            day = event.at_ns // 86_400_000_000_000
+            self.spend_by_day[day] = self.spend_by_day.get(day, Decimal(0)) + event.cost_usd
+        if event.outcome == "200":
+            if self.inferred:
+                self._served[event.call] = event.provider
+        else:
+            self.findings.failed(event)
+
+    def _retried(self, _: events.RetryScheduled) -> None:
+        self.retries += 1
+
+    def _fell_back(self, _: events.FallbackTaken) -> None:
+        self.fallbacks += 1
+
+    def _budget_rejected(self, _: events.BudgetRejected) -> None:
+        self.rejected += 1
+
+    def _breaker_changed(self, event: events.BreakerChanged) -> None:
+        self.breaker.setdefault(event.provider, [event.from_state]).append(event.to_state)
+        self.transitions.append((event.at_ns, event.provider, event.to_state))
+        self.findings.breaker_changed(event)
+
+    def _call_ended(self, event: events.CallEnded) -> None:
+        call = event.call
+        if event.outcome == "ok":
+            self.succeeded += 1
+            self.served_by[event.provider or self._served.get(call) or "unknown"] += 1
+            self.latency.add((event.at_ns - event.start_ns) / 1e9)
+            if event.first_token_ns is not None:
+                self.ttft.add((event.first_token_ns - event.start_ns) / 1e9)
+        else:
+            self.errors[event.outcome] += 1
+        self._served.pop(call, None)
+        asked = self._calls.pop(call, None)
+        if asked is not None:
+            self.findings.call_ended(call, asked)
+
+    def close(self, budget: BudgetSection | None) -> None:
+        """Judge what can only be told at the end.
+
+        Args:
+            budget: The limits that were set.
+        """
+        self.findings.finish()
+        if budget is None:
+            return
+        total = sum(self.spend_by_day.values(), Decimal(0))
+        dearest = max(self.spend_by_day.values(), default=Decimal(0))
+        for scope, spent, limit in (
+            ("session", total, budget.max_cost_per_session),
+            ("day", dearest, budget.max_cost_per_day),
+            ("month", total, budget.max_cost_per_month),
+        ):
+            if limit is not None and spent > limit:
+                self.findings.add("budget_overshoot", f"${spent:.4f} were spent of the {scope}'s ${limit}.")
+
+
+class RunTrace(events.Trace):
+    """A trace that counts what passes through it.
+
+    Args:
+        tally: Where it counts.
+        keep: Whether events are stored as well.
+        on_event: Is given every event, in order.
+    """
+
+    def __init__(
+        self, tally: Tally, *, keep: bool = False, on_event: Callable[[events.Event], None] | None = None
+    ) -> None:
+        super().__init__(keep=keep)
+        self._handlers = tally.handlers
+        self._on_event = on_event
+
+    def append(self, event: events.Event) -> None:
+        """Record and count an event."""
+        handler = self._handlers.get(event.__class__)
+        if handler is not None:
+            handler(event)
+        if self._on_event is not None:
+            self._on_event(event)
+        super().append(event)
