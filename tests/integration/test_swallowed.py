@@ -170,6 +170,6 @@ def test_a_deadlock_in_virtual_time_names_the_blocked_tasks(run_tests):
     result.stdout.fnmatch_lines(
         [
             "*VirtualTimeStalledError: every task is waiting, and none of them is waiting for time.",
-            "*test_it.py:6*",
+            "*task `Task-1` awaits Event.wait()  test_it.py:5",
         ]
     )
