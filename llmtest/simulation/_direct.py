@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any
 
 from llmtest.clock import AsyncWaiter, BlockingWaiter, Waiter, iterate_blocking, run_blocking
-from llmtest.errors import ConfigurationError, ProviderError
+from llmtest.errors import ConfigurationError, ProviderError, ProviderTimeoutError, StreamInterruptedError
 from llmtest.simulation._answer import Answer
 from llmtest.simulation._delivery import end_word, read_body, read_stream
 from llmtest.simulation._engine import Arrival, Engine
@@ -218,19 +218,33 @@ async def _tell(answer: Answer, patience: Patience, step: int) -> AsyncGenerator
     total = sum(size for _, size in pieces)
     answer.pieces = total
     spent = seen = 0
+    said: list[str] = []
     if answer.slow_ns:
         await patience.until_first_piece(answer.slow_ns)
     for event, size in pieces:
         due = answer.body_ns * (seen + size - 1) // total
         if due > spent:
-            await patience.until_next_piece(due - spent)
+            await _until_next_piece(patience, due - spent, said)
             spent = due
         seen += size
         answer.delivered = seen
+        if event.kind == "text":
+            said.append(event.text)
         yield event
-        patience.visible = True
     if answer.body_ns > spent:
-        await patience.until_next_piece(answer.body_ns - spent)
+        await _until_next_piece(patience, answer.body_ns - spent, said)
     yield StreamEvent("finish", finish_reason=response.finish_reason)
     yield StreamEvent("usage", usage=response.usage)
     yield StreamEvent("end", response=response)
+
+
+async def _until_next_piece(patience: Patience, ns: int, said: list[str]) -> None:
+    """Wait inside a stream, where a limit that is passed is a stall that leaves the caller with half an answer."""
+    try:
+        await patience.until_next_piece(ns)
+    except ProviderTimeoutError as late:
+        error = StreamInterruptedError(str(late), status=200)
+        error.kind = "stalled"
+        error.partial_text = "".join(said)
+        error.visible = True
+        raise error from late

@@ -194,9 +194,7 @@ class Engine:
 
     def _strike(self, arrival: Arrival, answer: Answer, key: tuple[object, ...]) -> None:
         """Let fault rules strike, the first of each stage; an abort leaves nothing for the others to strike at."""
-        request = arrival.request
-        prompts = [message.text for message in request.messages] if isinstance(request, CompletionRequest) else []
-        target = Target(self.name, arrival.model, arrival.operation, arrival.stream, arrival.api_key, prompts)
+        target = Target(self.name, arrival.model, arrival.operation, arrival.stream, arrival.api_key, arrival.request)
         seed, now = self.world.seed, answer.start_ns
         struck: dict[str, FaultRule] = {}
         for rule in self.rules:

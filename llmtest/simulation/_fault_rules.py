@@ -16,10 +16,12 @@ from typing import Any
 from llmtest.clock import uniform
 from llmtest.errors import ConfigurationError
 from llmtest.simulation._fault import Fault
+from llmtest.types import CompletionRequest
 
 __all__ = ["FaultRule", "Target"]
 
 WHERE = ("provider", "model", "operation", "stream", "prompt_contains", "api_key")
+REPEATED = "for_ns=1_000_000_000, every_ns=60_000_000_000"
 
 
 @dataclass(slots=True)
@@ -31,7 +33,7 @@ class Target:
     operation: str
     stream: bool
     api_key: str | None
-    prompts: Sequence[str] = ()
+    request: object = None
 
 
 @dataclass(slots=True)
@@ -75,16 +77,16 @@ class FaultRule:
 
     def __post_init__(self) -> None:
         if not isinstance(self.fault, Fault):
-            raise self._wrong(f"`fault` must be a fault, got {self.fault!r}", "faults.ServerError(status=503)")
+            raise self._wrong(f"fault must be a fault, got {self.fault!r}", "fault=faults.ServerError(status=503)")
         for key in self.where:
             if key not in WHERE:
                 near = get_close_matches(key, WHERE, n=1)
-                hint = f" Did you mean `{near[0]}`?" if near else ""
-                raise self._wrong(f"unknown key `{key}` in `where`.{hint}", f"known keys: {', '.join(WHERE)}")
+                hint = f", did you mean `{near[0]}`?" if near else ""
+                raise self._wrong(f"unknown key `{key}` in `where`{hint}", f"known keys: {', '.join(WHERE)}")
         if self.at_ns < 0 or (self.for_ns is not None and self.for_ns <= 0):
             raise self._wrong("the window must start at 0 or later and be longer than 0", "at_ns=0, for_ns=None")
         if self.every_ns is not None and (self.for_ns is None or self.every_ns < self.for_ns):
-            raise self._wrong("a window that repeats needs a length, and the period must not be shorter", "for_ns=...")
+            raise self._wrong("a window that repeats needs a length, and the period must not be shorter", REPEATED)
         if not 0 <= self.probability <= 1:
             raise self._wrong(f"probability must be from 0 to 1, got {self.probability!r}", "probability=0.02")
         if self.times is not None and self.times < 1:
@@ -95,7 +97,9 @@ class FaultRule:
                 raise self._wrong(f"calls must be first and last, from 1, got {self.calls!r}", "calls=(1, 3)")
 
     def _wrong(self, what: str, fix: str) -> ConfigurationError:
-        return ConfigurationError(f"fault rule `{self.name}`: {what.rstrip('.')}.\n\nTo fix: {fix}")
+        return ConfigurationError(
+            f"fault rule `{self.name}`: {what}{'' if what.endswith('?') else '.'}\n\nTo fix: {fix}"
+        )
 
     def concerns(self, provider: str) -> bool:
         """Tell whether requests to a provider can ever match."""
@@ -104,8 +108,7 @@ class FaultRule:
     def _matches(self, target: Target) -> bool:
         for key, wanted in self.where.items():
             if key == "prompt_contains":
-                texts = [wanted] if isinstance(wanted, str) else wanted
-                if not any(text in prompt for text in texts for prompt in target.prompts):
+                if not _says(target.request, [wanted] if isinstance(wanted, str) else wanted):
                     return False
             elif key == "stream":
                 if target.stream is not wanted:
@@ -136,6 +139,13 @@ class FaultRule:
         if self.probability >= 1:
             return True
         return uniform(seed, "fault", self.name, target.provider, *key) < self.probability
+
+
+def _says(request: object, texts: Sequence[str]) -> bool:
+    if not isinstance(request, CompletionRequest):
+        return False
+    prompts = [message.text for message in request.messages if message.role in {"user", "system"}]
+    return any(text in prompt for text in texts for prompt in prompts)
 
 
 def _is_one_of(value: str | None, wanted: str | Sequence[str]) -> bool:

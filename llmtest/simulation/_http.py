@@ -74,8 +74,8 @@ def plan_of(engine: Engine, answer: Answer, call: WireCall, codec: Codec) -> Pla
         steps, outcome = (Head(200, codec.response_headers(meta)), Chunk(body)), "200"
 
     def on_end(ended: str) -> None:
-        # A client's limit that ends a stalled stream is this provider's stall; only the fault knows that.
-        own = ended in {"timeout", "stalled"} and outcome in {"timeout", "stalled"}
+        # Whatever limit ends a silence, and wherever it was held: it is this provider's silence, as it was planned.
+        own = outcome == "timeout" or (outcome == "stalled" and ended == "timeout")
         engine.finish(answer, outcome if own else ended)
 
     return Plan(steps, outcome, on_end)

@@ -153,10 +153,9 @@ def _timed(answer: Answer, pieces: Sequence[bytes], codec: Codec, meta: Response
     after = 0 if answer.body_fault is not None else total if cut is None else getattr(cut, "after_chunks", total)
     broken = answer.body_fault is not None or cut is not None
     steps: list[Step] = []
-    seen, spent = 0, 0
+    # One silence is one wait, however many causes it has: a client's limit on silence must see it whole.
+    seen, spent, silence = 0, 0, 0 if total else answer.slow_ns
     last = max((index for index, each in enumerate(shown) if each), default=-1)
-    if answer.slow_ns and not total:
-        steps.append(Wait(answer.slow_ns))
     for index, (piece, visible) in enumerate(zip(pieces, shown, strict=True)):
         if broken and seen >= min(after, total) and (visible or index > last):
             fault = answer.body_fault or cut
@@ -165,19 +164,20 @@ def _timed(answer: Answer, pieces: Sequence[bytes], codec: Codec, meta: Response
             if ending is not None:
                 return steps + ending
             assert isinstance(cut, StreamStalled)
-            steps.append(Wait(round((cut.seconds or 0) * 1e9)))
+            silence += round((cut.seconds or 0) * 1e9)
             broken = False
+        due = spent
         if visible:
-            if seen == 0 and answer.slow_ns:
-                steps.append(Wait(answer.slow_ns))
+            silence += answer.slow_ns if seen == 0 else 0
             due = answer.body_ns * seen // total
-            if due > spent:
-                steps.append(Wait(due - spent))
-                spent = due
             seen += 1
-        elif index == last + 1 and answer.body_ns > spent:
-            steps.append(Wait(answer.body_ns - spent))
-            spent = answer.body_ns
+        elif index == last + 1:
+            due = answer.body_ns
+        silence += due - spent
+        spent = due
+        if silence:
+            steps.append(Wait(silence))
+            silence = 0
         steps.append(Chunk(piece))
     return steps
 

@@ -3,6 +3,7 @@
 import json
 
 from llmtest.clock import VirtualClock
+from llmtest.errors import ProviderError
 from llmtest.events import Trace
 from llmtest.simulation import Exchange, World
 from llmtest.simulation._plan import Chunk, Failure, Head, Wait
@@ -84,7 +85,7 @@ def texts_of(answered, dialect="openai"):
     for piece in answered.pieces:
         try:
             events = decoder.feed(piece)
-        except Exception:
+        except ProviderError:
             break
         found += [event.text for event in events if event.kind == "text" and event.text]
     return found

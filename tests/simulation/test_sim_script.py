@@ -270,8 +270,7 @@ def test_a_script_is_safe_in_threads():
     seen = []
 
     def work():
-        for _ in range(25):
-            seen.append(provider.complete(request).content)
+        seen.extend(provider.complete(request).content for _ in range(25))
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:
