@@ -44,11 +44,11 @@ class EventDecoder(ABC):
         for event in self._parser.feed(data):
             try:
                 self.take(event, out)
-            except ProviderError as error:
-                self._error = error
+            except (ProviderError, TypeError, AttributeError, ValueError, KeyError) as error:
+                self._error = error if isinstance(error, ProviderError) else self.malformed(event.data, error)
                 if out:
                     return out
-                raise
+                raise self._error from error.__cause__
             if self.done:
                 break
         return out

@@ -19,7 +19,7 @@ from llmtest.types import (
     ToolDefinition,
 )
 from llmtest.wire._openai_checks import RENAMED_ROLES, ROLES, check
-from llmtest.wire._openai_response import decode_tool_call, encode_tool_call
+from llmtest.wire._openai_response import argument_text, decode_tool_call, encode_tool_call
 
 _NEW_LIMIT = re.compile(r"(?:openai/)?(?:o\d|chatgpt-|codex-|gpt-(?!oss))")
 _DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,(.*)", re.DOTALL)
@@ -134,7 +134,7 @@ def decode_messages(raw: Sequence[Mapping[str, Any]]) -> tuple[ChatMessage, ...]
         calls = [call for call in map(decode_tool_call, message.get("tool_calls") or ()) if isinstance(call, ToolCall)]
         legacy = message.get("function_call")
         if isinstance(legacy, dict):
-            calls.append(ToolCall("", legacy.get("name") or "", legacy.get("arguments") or ""))
+            calls.append(ToolCall("", legacy.get("name") or "", argument_text(legacy.get("arguments"))))
         found.append(
             ChatMessage(
                 RENAMED_ROLES.get(role, role),

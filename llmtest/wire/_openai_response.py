@@ -19,7 +19,7 @@ from llmtest.types import (
     Usage,
 )
 from llmtest.wire._codec import ResponseMeta
-from llmtest.wire._json import count
+from llmtest.wire._json import count, dumps_text
 
 FINISH = {
     "stop": FinishReason.STOP,
@@ -88,12 +88,17 @@ def usage_body(response: CompletionResponse) -> dict[str, Any] | None:
     return None if response.usage.source == "unknown" else encode_usage(response.usage)
 
 
+def argument_text(arguments: object) -> str:
+    """Return a call's arguments as text; some servers send the object itself."""
+    return arguments if isinstance(arguments, str) else "" if arguments is None else dumps_text(arguments)
+
+
 def decode_tool_call(call: object) -> ToolCall | OpaquePart:
     """Read one entry of `tool_calls`; one that is no function call stays opaque."""
     if isinstance(call, dict):
         function = call.get("function")
         if isinstance(function, dict):
-            return ToolCall(call.get("id") or "", function.get("name") or "", function.get("arguments") or "")
+            return ToolCall(call.get("id") or "", function.get("name") or "", argument_text(function.get("arguments")))
         return OpaquePart(call)
     return OpaquePart({"type": "unknown", "value": call})
 
@@ -118,7 +123,7 @@ def decode_choice(choice: Mapping[str, Any]) -> Choice:
         parts.append(RefusalPart(refusal))
     legacy = message.get("function_call")
     if isinstance(legacy, dict):
-        parts.append(ToolCall("", legacy.get("name") or "", legacy.get("arguments") or ""))
+        parts.append(ToolCall("", legacy.get("name") or "", argument_text(legacy.get("arguments"))))
     tool_calls = message.get("tool_calls")
     if isinstance(tool_calls, list):
         parts += (decode_tool_call(call) for call in tool_calls)

@@ -1,6 +1,7 @@
 """Laws of the codecs: nothing is lost on the way out and back, and no boundary of bytes matters."""
 
 from datetime import UTC, datetime
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -39,7 +40,7 @@ def decoded(codec, pieces):
 def cut(body, places):
     """Cut bytes at the given places."""
     edges = [0, *sorted(place % (len(body) + 1) for place in places), len(body)]
-    return [body[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    return [body[start:end] for start, end in pairwise(edges)]
 
 
 @both

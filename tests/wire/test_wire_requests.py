@@ -79,8 +79,10 @@ NOT_JSON = (
         ),
         (
             {**CHAT, "messages": [USER, {"role": "robot", "content": "hi"}]},
-            "Invalid value: 'robot'. Supported values are: 'system', 'assistant', 'user', 'function', 'tool', "
-            "and 'developer'.",
+            (
+                "Invalid value: 'robot'. Supported values are: 'system', 'assistant', 'user', 'function', 'tool', "
+                "and 'developer'."
+            ),
             "messages[1].role",
             "invalid_value",
         ),
@@ -98,8 +100,10 @@ NOT_JSON = (
         ),
         (
             {**CHAT, "messages": [{"role": "user", "content": 5}]},
-            "Invalid type for 'messages[0].content': expected one of a string or array of objects, "
-            "but got an integer instead.",
+            (
+                "Invalid type for 'messages[0].content': expected one of a string or array of objects, "
+                "but got an integer instead."
+            ),
             "messages[0].content",
             "invalid_type",
         ),
@@ -252,8 +256,10 @@ def test_embeddings_take_texts_and_tokens(sent, inputs):
         ({**MESSAGE, "messages": [{"content": "hi"}]}, "messages.0.role: Field required"),
         (
             {**MESSAGE, "messages": [{"role": "system", "content": "hi"}]},
-            'messages: Unexpected role "system". The Messages API accepts a top-level `system` parameter, '
-            'not "system" as an input message role.',
+            (
+                'messages: Unexpected role "system". The Messages API accepts a top-level `system` parameter, '
+                'not "system" as an input message role.'
+            ),
         ),
         (
             {**MESSAGE, "messages": [{"role": "robot", "content": "hi"}]},
@@ -379,7 +385,7 @@ json_values = st.recursive(
     max_leaves=5,
 )
 blocks = st.lists(
-    st.fixed_dictionaries({}, optional={name: json_values for name in ("type", "text", "image_url", "source", "id")})
+    st.fixed_dictionaries({}, optional=dict.fromkeys(("type", "text", "image_url", "source", "id"), json_values))
     | json_values
 )
 messages = st.lists(
@@ -388,7 +394,7 @@ messages = st.lists(
         optional={
             "role": st.sampled_from(["user", "assistant", "tool", "system"]) | json_values,
             "content": st.text() | blocks | json_values,
-            **{name: json_values for name in ("tool_calls", "tool_call_id", "name", "function_call")},
+            **dict.fromkeys(("tool_calls", "tool_call_id", "name", "function_call"), json_values),
         },
     ),
     max_size=3,
@@ -401,9 +407,8 @@ messages = st.lists(
         {},
         optional={
             "messages": messages,
-            **{
-                name: json_values
-                for name in (
+            **dict.fromkeys(
+                (
                     "model",
                     "max_tokens",
                     "temperature",
@@ -416,8 +421,9 @@ messages = st.lists(
                     "stream_options",
                     "seed",
                     "n",
-                )
-            },
+                ),
+                json_values,
+            ),
         },
     ),
     usual=st.booleans(),
@@ -432,9 +438,11 @@ def test_no_request_raises_an_exception_of_python(dialect, body, usual):
     try:
         call = codec.decode_call("POST", path, "", {}, json.dumps(body).encode())
     except WireFormatError as error:
-        assert codec.encode_error(error.error, ResponseMeta())[0] == 400
+        refusal = error.error
     else:
         codec.encode_request(call.request, stream=False)
+        return
+    assert codec.encode_error(refusal, ResponseMeta())[0] == 400
 
 
 def test_an_unknown_dialect_is_named_with_its_nearest():

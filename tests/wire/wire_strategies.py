@@ -131,7 +131,7 @@ def anthropic_responses(draw):
         tool_calls,
         json_objects.map(lambda data: OpaquePart({**data, "type": "brand_new"})),
     )
-    raw = draw(st.sampled_from(sorted(_ANTHROPIC_FINISH) + ["refusal"]))
+    raw = draw(st.sampled_from([*sorted(_ANTHROPIC_FINISH), "refusal"]))
     extra = draw(st.fixed_dictionaries({}, optional={"container": json_objects, "x_new": texts}))
     if raw == "refusal":
         extra["stop_details"] = {"type": "refusal", "category": "cyber", "explanation": draw(texts)}
