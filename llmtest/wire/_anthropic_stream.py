@@ -182,9 +182,9 @@ class AnthropicStreamDecoder(EventDecoder):
             if block.get("input"):
                 self._inputs[index] = answers.decode_block(block).arguments  # type: ignore[union-attr]  # a tool call
                 out.append(StreamEvent("tool_arguments", self._inputs[index], index))
-        elif kind == "text" and block.get("text"):
+        elif kind == "text" and isinstance(block.get("text"), str) and block["text"]:
             out.append(StreamEvent("text", block["text"], index))
-        elif kind == "thinking" and block.get("thinking"):
+        elif kind == "thinking" and isinstance(block.get("thinking"), str) and block["thinking"]:
             out.append(StreamEvent("thinking", block["thinking"], index))
         elif kind not in _STARTED or kind == "redacted_thinking":
             out.append(StreamEvent("opaque", index=index, data=block))
