@@ -5,6 +5,8 @@ over a simulated provider that is reached directly; the simulation's own share i
 `mock_response`, so that neither side does any I/O. It needs an environment of its own (it pins another openai), whose
 python is named by `LLMTEST_LITELLM_PYTHON`; without it that row is left out, and the exit code says so.
 
+All times are of the processor, because these machines are shared.
+
 Bars (design section 4): at most 60 µs a call, at least 50 times faster than litellm, at least 15,000 calls a second.
 """
 
@@ -14,7 +16,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Coroutine
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 from llmtest.clock import VirtualClock, run_virtual
@@ -47,9 +49,9 @@ async def main(calls):
     await run(20)
     rounds = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         await run(calls)
-        rounds.append((time.perf_counter() - start) / calls)
+        rounds.append((time.process_time() - start) / calls)
     print("SECONDS", min(rounds))
 asyncio.run(main(int(sys.argv[1])))
 """
@@ -72,9 +74,9 @@ class Bench:
             run_virtual(work(calls // 10), self.clock)
             rounds = []
             for _ in range(3):
-                start = perf_counter()
+                start = process_time()
                 run_virtual(work(calls), self.clock)
-                rounds.append((perf_counter() - start) / calls)
+                rounds.append((process_time() - start) / calls)
         return min(rounds)
 
     def one_by_one(self, provider: Provider) -> Callable[[int], Coroutine[Any, Any, None]]:
@@ -159,9 +161,7 @@ def main() -> int:
         print("litellm: not measured; set LLMTEST_LITELLM_PYTHON to the python of an environment that has it")
         return 1
     ratio = peer / seconds
-    print(
-        f"litellm Router.acompletion: {peer * 1e6:,.0f} µs; the full chain is {ratio:.0f} x faster (bar {LEAST_RATIO:g})"
-    )
+    print(f"litellm Router.acompletion: {peer * 1e6:,.0f} µs, so the ratio is {ratio:.0f} (bar {LEAST_RATIO:g})")
     return 0 if holds and ratio >= LEAST_RATIO else 1
 
 

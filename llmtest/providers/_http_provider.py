@@ -184,7 +184,7 @@ class HttpProvider:
             raise failure from error
         limits = request.extensions.get("timeout")
         if isinstance(limits, dict):
-            limits["read"] = patience.for_piece()[0]
+            limits["read"] = patience.for_body()
         if 200 <= response.status_code < 300:
             return response
         try:

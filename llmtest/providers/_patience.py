@@ -54,6 +54,14 @@ class Patience:
             known.append((self._left(limits.first_token), "first_token"))
         return _shortest(*known)
 
+    def for_body(self) -> float | None:
+        """Return the silence that the client itself should allow while the body comes.
+
+        Clients take it once for the whole body, so the limit of the first piece cannot be in it: it would cut later
+        silences too. On an event loop that limit is kept by us; in blocking code it is noticed when the piece comes.
+        """
+        return _shortest((self._timeouts.read, "read"), (self._left(self._timeouts.total), "total"))[0]
+
     def check(self) -> None:
         """Raise if a limit has passed meanwhile, which blocking code only learns afterwards.
 
