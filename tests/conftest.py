@@ -6,6 +6,9 @@ import pytest
 
 pytest_plugins = ["pytester"]
 
+LEFT_OUT = [part for name in ("cacheprovider", "hypothesispytest", "looptime_plugin") for part in ("-p", f"no:{name}")]
+"""Plugins the small runs do without: Hypothesis takes seconds to load, looptime brings loops of its own."""
+
 
 def pytest_report_header():
     """Name the versions of what the suite proves itself against."""
@@ -21,6 +24,6 @@ def run_tests(pytester):
         pytester.makeini(f"[pytest]\nasyncio_default_fixture_loop_scope = function\n{ini}")
         pytester.makepyfile(test_it=code, **files)
         runner = pytester.runpytest_subprocess if subprocess else pytester.runpytest_inprocess
-        return runner("-p", "no:cacheprovider", "-p", "no:looptime_plugin", *arguments)
+        return runner(*LEFT_OUT, *arguments)
 
     return run
