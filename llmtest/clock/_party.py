@@ -33,7 +33,7 @@ PAUSE_MIN_S = 50e-6
 PAUSE_MAX_S = 2e-3
 READS_MAX = 2_000_000
 """Readings of the clock at one instant before they are called a livelock."""
-TURN_PATIENCE_S = 0.05
+TURN_PATIENCE_S = 0.5
 """Real seconds that a new thread waits for its turn."""
 STALL_PATIENCE_S = 1.0
 """Real seconds without a deadline anywhere before a stall is reported, if the first thread runs a loop."""

@@ -4,6 +4,7 @@ import asyncio
 import queue
 import threading
 import time
+import unittest
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
@@ -164,17 +165,17 @@ def test_work_in_a_thread_holds_time_still(clock):
 
 def test_a_wait_for_a_lock_does_not_hold_time_still(clock):
     """A thread that waits for another one is not at work."""
-    lock = threading.Lock()
+    lock, held = threading.Lock(), threading.Event()
     log = []
 
     def holder():
         with lock:
+            held.set()
             time.sleep(20)
             log.append("released")
 
     thread = start(holder)
-    while not lock.locked():
-        pass
+    held.wait()
     with lock:
         log.append("acquired")
     thread.join()
@@ -349,6 +350,17 @@ def test_a_fastapi_app_under_its_test_client_runs_in_virtual_time(clock):
     assert TestClient(app).get("/sync").json() == 120.0
 
 
+def test_spinning_for_a_new_thread_is_not_the_end(clock, monkeypatch):
+    """A thread that gets no turn, as the one that started it never waits, takes it after a moment."""
+    monkeypatch.setattr("llmtest.clock._party.TURN_PATIENCE_S", 0.01)
+    done = []
+    thread = start(done.append, 1)
+    while not done:
+        pass
+    thread.join()
+    assert clock.elapsed() == 0.0
+
+
 def test_a_thread_that_cannot_be_started_is_not_waited_for(clock):
     """A second start is refused, and the party forgets it."""
     thread = start(int)
@@ -357,3 +369,38 @@ def test_a_thread_that_cannot_be_started_is_not_waited_for(clock):
         thread.start()
     start(time.sleep, 5).join()
     assert clock.elapsed() == 5.0
+
+
+def test_where_the_system_cannot_be_asked_stacks_are_compared(monkeypatch):
+    """Without Linux's view of threads they still wait together."""
+    monkeypatch.setattr("llmtest.clock._probe._FUTEX", b"")
+    with virtual_time() as clock:
+        lock = threading.Lock()
+
+        def worker():
+            with lock:
+                time.sleep(10)
+
+        threads = [start(worker), start(worker), start(time.sleep, 15)]
+        for thread in threads:
+            thread.join()
+        assert clock.elapsed() == 20.0
+        assert asyncio.run(asyncio.to_thread(sum, range(100_000))) == 4999950000
+        assert clock.elapsed() == 20.0
+
+
+def test_a_unittest_case_runs_in_virtual_time(clock):
+    """The standard library's own asynchronous test case makes a virtual loop, in debug mode."""
+
+    class Case(unittest.IsolatedAsyncioTestCase):
+        async def asyncSetUp(self):
+            await asyncio.sleep(5)
+
+        async def test_sleeping(self):
+            async with asyncio.timeout(40):
+                await asyncio.to_thread(time.sleep, 30)
+
+    result = unittest.TestResult()
+    unittest.defaultTestLoader.loadTestsFromTestCase(Case).run(result)
+    assert (result.testsRun, result.errors, result.failures) == (1, [], [])
+    assert clock.elapsed() == 35.0
