@@ -37,12 +37,12 @@ def _broken(kind: str) -> ProviderConnectionError:
     return error
 
 
-async def _until_failure(failure: Failure, patience: Patience) -> ProviderConnectionError:
+async def _until_failure(failure: Failure, patience: Patience, *, begun: bool) -> ProviderConnectionError:
     """Wait out a silence, which raises at the caller's limit, or return how the connection broke."""
     if failure.kind == "connect_timeout":
         await patience.until_connected()
     if failure.kind == "read_timeout":
-        await patience.until_head(None)
+        await (patience.until_next_piece if begun else patience.until_head)(None)
     return _broken(failure.kind)
 
 
@@ -56,13 +56,13 @@ async def read_body(plan: Plan, codec: Codec, patience: Patience) -> CompletionR
     body = b""
     for step in plan.steps:
         if isinstance(step, Wait):
-            await patience.until_head(step.ns)
+            await (patience.until_head if head is None else patience.until_next_piece)(step.ns)
         elif isinstance(step, Head):
             head = step
         elif isinstance(step, Chunk):
             body += step.data
         else:
-            raise await _until_failure(step, patience)
+            raise await _until_failure(step, patience, begun=head is not None)
     assert head is not None
     headers = dict(head.headers)
     if head.status >= 400:
@@ -106,8 +106,10 @@ async def _between(step: Wait | Failure, decoder: StreamDecoder | None, patience
         if isinstance(step, Wait):
             await patience.until_head(step.ns)
             return
-        raise await _until_failure(step, patience)
+        raise await _until_failure(step, patience, begun=False)
     if isinstance(step, Failure) and step.kind != "read_timeout":
+        if not patience.visible:
+            raise _broken(step.kind)
         raise decoder.interrupted("dropped", INCOMPLETE)
     wait = step.ns if isinstance(step, Wait) else None
     if not patience.visible:

@@ -8,6 +8,7 @@ reads the real provider, so that the error is the one the HTTP path would give, 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llmtest.clock import AsyncWaiter, BlockingWaiter, Waiter, iterate_blocking, run_blocking
@@ -148,7 +149,7 @@ class DirectProvider:
             raise
         finally:
             plan.on_end(ended)
-        return response
+        return replace(response, provider=self.name)
 
     def _name(self, error: ProviderError, answer: Answer) -> None:
         error.provider = self.name
@@ -167,7 +168,10 @@ class DirectProvider:
         ended = "abandoned"
         try:
             async for event in events:
-                yield event
+                if plan is not None and event.response is not None:
+                    yield replace(event, response=replace(event.response, provider=self.name))
+                else:
+                    yield event
             ended = outcome
         except ProviderError as error:
             ended = end_word(error, outcome)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -43,48 +44,52 @@ class Patience:
 
     async def until_connected(self) -> None:
         """Wait for a connection that never comes about."""
-        await self._wait(None, self._timeouts.connect, "connect")
+        await self._wait(None, ((self._timeouts.connect, "connect"),))
 
     async def until_head(self, ns: int | None) -> None:
         """Wait for the beginning of the answer; None: it never comes."""
-        await self.until_first_piece(ns)
+        limits = self._timeouts
+        first = limits.first_token
+        await self._wait(ns, ((limits.read, "read") if first is None else (first, "first_token"),))
 
     async def until_first_piece(self, ns: int | None) -> None:
-        """Wait for the first piece of the answer; None: it never comes."""
-        first = self._timeouts.first_token
-        if first is None:
-            await self._wait(ns, self._timeouts.read, "read")
-        else:
-            begun = (self._engine.world.clock.now_ns() - self._answer.start_ns) / 1e9
-            await self._wait(ns, first, "first_token", begun)
+        """Wait for the first piece of a stream that has opened; None: it never comes."""
+        limits = self._timeouts
+        await self._wait(ns, ((limits.read, "read"), (self._left(limits.first_token), "first_token")))
 
     async def until_next_piece(self, ns: int | None) -> None:
         """Wait for any later piece; None: it never comes."""
-        await self._wait(ns, self._timeouts.read, "read")
+        await self._wait(ns, ((self._timeouts.read, "read"),))
 
-    async def _wait(self, ns: int | None, limit: float | None, phase: TimeoutPhase, begun: float = 0.0) -> None:
-        allowed = None if limit is None else round((limit - begun) * 1e9)
-        total = self._timeouts.total
-        if total is not None:
-            left = round(total * 1e9) - (self._engine.world.clock.now_ns() - self._answer.start_ns)
-            if allowed is None or left < allowed:
-                allowed, limit, phase = left, total, "total"
-        if allowed is None:
-            if ns is None:
-                await self._for_ever()
-            else:
-                await self._waiter.sleep_ns(ns)
-        elif ns is not None and ns <= allowed:
+    def _left(self, limit: float | None) -> float | None:
+        if limit is None:
+            return None
+        return limit - (self._engine.world.clock.now_ns() - self._answer.start_ns) / 1e9
+
+    async def _wait(self, ns: int | None, limits: Iterable[tuple[float | None, TimeoutPhase]]) -> None:
+        allowed: int | None = None
+        phase: TimeoutPhase = "read"
+        for limit, name in (*limits, (self._left(self._timeouts.total), "total")):
+            if limit is not None and (allowed is None or round(limit * 1e9) < allowed):
+                allowed, phase = round(limit * 1e9), name
+        if allowed is None and ns is None:
+            await self._for_ever()
+        elif ns is not None and (allowed is None or ns <= allowed):
             await self._waiter.sleep_ns(ns)
         else:
-            if allowed > 0:
+            if allowed is not None and allowed > 0:
                 await self._waiter.sleep_ns(allowed)
-            raise self._timeout(limit, phase)
+            raise self._timeout(phase)
 
-    def _timeout(self, limit: float | None, phase: TimeoutPhase) -> ProviderTimeoutError:
-        what = "connection" if phase == "connect" else "answer"
+    def _timeout(self, phase: TimeoutPhase) -> ProviderTimeoutError:
+        limits = self._timeouts
+        limit, words = {
+            "connect": (limits.connect, "the connection did not stand"),
+            "first_token": (limits.first_token, "the answer did not begin"),
+            "total": (limits.total, "the answer was not complete"),
+        }.get(phase, (limits.read, "nothing more came"))
         error = ProviderTimeoutError(
-            f"no {what} within {limit:g} s", provider=self._engine.name, model=self._answer.model
+            f"{words} within {limit:g} s", provider=self._engine.name, model=self._answer.model
         )
         error.phase = phase
         error.timeout = limit

@@ -279,7 +279,7 @@ def test_the_direct_path_raises_our_own_errors(fault, kind, facts, outcome):
 
 STREAMS = [
     (faults.StreamDropped(2), errors.StreamInterruptedError, {"kind": "dropped", "visible": True}, "dropped"),
-    (faults.StreamDropped(0), errors.StreamInterruptedError, {"kind": "dropped", "visible": False}, "dropped"),
+    (faults.StreamDropped(0), errors.ProviderConnectionError, {"kind": "closed"}, "dropped"),
     (faults.StreamTruncated(2), errors.StreamInterruptedError, {"kind": "truncated"}, "truncated"),
     (faults.StreamStalled(2), errors.StreamInterruptedError, {"kind": "stalled", "visible": True}, "stalled"),
     (faults.StreamStalled(0), errors.ProviderTimeoutError, {"phase": "first_token", "timeout": 5}, "stalled"),

@@ -103,7 +103,11 @@ def test_the_caller_s_limits_end_a_slow_answer():
     provider = handle.as_provider("gpt-4o")
     with pytest.raises(ProviderTimeoutError) as caught:
         provider.complete(ASK, Timeouts(read=10))
-    assert (caught.value.phase, caught.value.timeout, str(caught.value)) == ("read", 10, "no answer within 10 s")
+    assert (caught.value.phase, caught.value.timeout, str(caught.value)) == (
+        "read",
+        10,
+        "nothing more came within 10 s",
+    )
     assert world.clock.elapsed() == 10.0
     assert (handle.requests[0].outcome, handle.requests[0].usage) == ("timeout", Usage(5, 1))
     with pytest.raises(ProviderTimeoutError) as caught:
