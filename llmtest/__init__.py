@@ -1,11 +1,65 @@
 """Test and simulate LLM applications: pytest loads this package in every run, so names are imported on first use."""
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llmtest import errors as errors
+    from llmtest.clock import SystemClock as SystemClock
+    from llmtest.clock import VirtualClock as VirtualClock
+    from llmtest.config import build_chain as build_chain
+    from llmtest.config import load_config as load_config
+    from llmtest.costs import Budget as Budget
+    from llmtest.costs import BudgetConfig as BudgetConfig
+    from llmtest.costs import CostLedger as CostLedger
+    from llmtest.costs import CostManagementPolicy as CostManagementPolicy
+    from llmtest.costs import Prices as Prices
+    from llmtest.events import Trace as Trace
+    from llmtest.providers import AnthropicProvider as AnthropicProvider
+    from llmtest.providers import OllamaProvider as OllamaProvider
+    from llmtest.providers import OpenAICompatibleProvider as OpenAICompatibleProvider
+    from llmtest.providers import OpenAIProvider as OpenAIProvider
+    from llmtest.providers import OpenRouterProvider as OpenRouterProvider
+    from llmtest.providers import VLLMProvider as VLLMProvider
+    from llmtest.resilience import AsyncLLMClient as AsyncLLMClient
+    from llmtest.resilience import CircuitBreaker as CircuitBreaker
+    from llmtest.resilience import CircuitBreakerConfig as CircuitBreakerConfig
+    from llmtest.resilience import FallbackChain as FallbackChain
+    from llmtest.resilience import FallbackCondition as FallbackCondition
+    from llmtest.resilience import FallbackTrigger as FallbackTrigger
+    from llmtest.resilience import LLMClient as LLMClient
+    from llmtest.resilience import RetryConfig as RetryConfig
+    from llmtest.resilience import TimeoutConfig as TimeoutConfig
+    from llmtest.scenarios import Scenario as Scenario
+    from llmtest.scenarios import load_scenario as load_scenario
+    from llmtest.scenarios import run_scenario as run_scenario
+    from llmtest.simulation import Gamma as Gamma
+    from llmtest.simulation import Lognormal as Lognormal
+    from llmtest.simulation import Reply as Reply
+    from llmtest.simulation import Uniform as Uniform
+    from llmtest.simulation import faults as faults
+    from llmtest.testing import AsyncSimulationTestCase as AsyncSimulationTestCase
+    from llmtest.testing import Simulation as Simulation
+    from llmtest.testing import SimulationTestCase as SimulationTestCase
+    from llmtest.testing import unordered as unordered
+    from llmtest.types import Attempt as Attempt
+    from llmtest.types import ChatMessage as ChatMessage
+    from llmtest.types import CompletionRequest as CompletionRequest
+    from llmtest.types import CompletionResponse as CompletionResponse
+    from llmtest.types import FinishReason as FinishReason
+    from llmtest.types import Provider as Provider
+    from llmtest.types import StreamEvent as StreamEvent
+    from llmtest.types import Timeouts as Timeouts
+    from llmtest.types import ToolCall as ToolCall
+    from llmtest.types import ToolDefinition as ToolDefinition
+    from llmtest.types import ToolResult as ToolResult
+    from llmtest.types import Usage as Usage
 
 _HOMES: dict[str, str] = {
     name: home
     for home, names in {
         "llmtest.clock": ("SystemClock", "VirtualClock"),
+        "llmtest.config": ("build_chain", "load_config"),
         "llmtest.costs": ("Budget", "BudgetConfig", "CostLedger", "CostManagementPolicy", "Prices"),
         "llmtest.events": ("Trace",),
         "llmtest.providers": (
@@ -18,16 +72,16 @@ _HOMES: dict[str, str] = {
         ),
         "llmtest.resilience": (
             "AsyncLLMClient",
+            "CircuitBreaker",
             "CircuitBreakerConfig",
             "FallbackChain",
             "FallbackCondition",
-            "FallbackSlot",
             "FallbackTrigger",
             "LLMClient",
-            "RetryBudget",
             "RetryConfig",
             "TimeoutConfig",
         ),
+        "llmtest.scenarios": ("Scenario", "load_scenario", "run_scenario"),
         "llmtest.simulation": ("Gamma", "Lognormal", "Reply", "Uniform"),
         "llmtest.testing": ("AsyncSimulationTestCase", "Simulation", "SimulationTestCase", "unordered"),
         "llmtest.types": (
