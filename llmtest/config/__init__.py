@@ -4,8 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from llmtest.config._build import build_chain, load_config
-    from llmtest.config._chain_section import BudgetSection, ChainSection
+    from llmtest.config._build import ChainConfig, build_chain, load_config
+    from llmtest.config._chain_section import BudgetSection, ChainSection, CircuitBreakerSection
     from llmtest.config._document import Document, Location, read_document
     from llmtest.config._fields import Count, Duration, Flag, Money, Positive, Rate, Real, Seconds, Share, Text
     from llmtest.config._nearest import did_you_mean, known, nearest
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BudgetSection",
+    "ChainConfig",
     "ChainSection",
+    "CircuitBreakerSection",
     "Count",
     "Document",
     "Duration",
@@ -57,8 +59,8 @@ __all__ = [
 _HOMES = {
     name: home
     for home, names in {
-        "_build": ("build_chain", "load_config"),
-        "_chain_section": ("BudgetSection", "ChainSection"),
+        "_build": ("ChainConfig", "build_chain", "load_config"),
+        "_chain_section": ("BudgetSection", "ChainSection", "CircuitBreakerSection"),
         "_document": ("Document", "Location", "read_document"),
         "_fields": ("Count", "Duration", "Flag", "Money", "Positive", "Rate", "Real", "Seconds", "Share", "Text"),
         "_nearest": ("did_you_mean", "known", "nearest"),

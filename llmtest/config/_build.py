@@ -67,7 +67,7 @@ def load_config(path: str | Path, *, environment: Mapping[str, str] | None = Non
         environment: What `${VAR}` in the file reads; None takes the environment of the process.
 
     Raises:
-        ScenarioError: Anything is wrong with the file; the text has file, line, the nearest valid thing and the way out.
+        ScenarioError: Anything is wrong with the file; the text has file, line, the nearest valid thing, the way out.
 
     Example:
         >>> chain = load_config("chain.yaml").build()  # doctest: +SKIP

@@ -194,14 +194,14 @@ def _breaker(value: Any) -> Any:
 Breaker = Annotated[
     CircuitBreakerSection,
     BeforeValidator(_breaker),
-    WithJsonSchema({"anyOf": [{"enum": list(BREAKER_PRESETS)}, {"$ref": "#/$defs/CircuitBreakerSection"}]}),
+    WithJsonSchema({"anyOf": [{"enum": list(BREAKER_PRESETS)}, {"x-section": "CircuitBreakerSection"}]}),
 ]
 """Settings of a circuit breaker, or the name of a preset."""
 
 
 def _priority(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"`{value}` is not a whole number")
+        raise ValueError(f"`{value}` is not a whole number")  # noqa: TRY004 - pydantic collects ValueErrors
     return value
 
 
@@ -241,11 +241,11 @@ class ChainSection(Section):
     name: Text = "fallback-chain"
     """What the chain is called."""
     retry: RetrySection | None = None
-    """Whether and when the same provider is asked again; never by default."""
+    """Whether and when the same provider is asked again; up to 3 attempts by default, `null` never."""
     circuit_breaker: Breaker | None = None
-    """Stop asking a provider that keeps failing: settings, or `mofa`, or `ironclaw`; off by default."""
+    """Stop asking a provider that keeps failing: settings, `mofa`, or `ironclaw`; on by default, `null` is off."""
     timeouts: TimeoutsSection | None = None
-    """How long to wait."""
+    """How long to wait; `null` sets no limits."""
     budget: BudgetSection | None = None
     """Limits on tokens and money."""
     providers: list[SlotSection]
@@ -256,8 +256,3 @@ class ChainSection(Section):
         if not self.providers:
             raise ValueError("`providers` needs at least one provider, such as `- provider: openai`")
         return self
-
-    @property
-    def slots(self) -> list[SlotSection]:
-        """The slots in the order in which they are asked: by priority, then as written."""
-        return sorted(self.providers, key=lambda slot: -(slot.priority or 0))

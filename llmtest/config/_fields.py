@@ -1,4 +1,4 @@
-"""Field types of the file formats: each reads what people write, refuses the rest with a reason, and has a JSON Schema."""
+"""Field types of the file formats: each reads what people write, refuses the rest with a reason, has a JSON Schema."""
 
 from __future__ import annotations
 

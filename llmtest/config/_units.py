@@ -133,12 +133,10 @@ def parse_money(value: object) -> Decimal:
         ValueError: Not an amount.
     """
     try:
-        if isinstance(value, bool):
-            raise InvalidOperation
         amount = Decimal(str(value).strip().removeprefix("$"))
     except InvalidOperation:
         amount = None
-    if amount is None or not amount.is_finite() or amount < 0:
+    if isinstance(value, bool) or amount is None or not amount.is_finite() or amount < 0:
         raise ValueError(f"{_shown(value)} is not an amount of US dollars; write `25.00`")
     return amount
 

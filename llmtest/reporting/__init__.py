@@ -1,13 +1,18 @@
 """How it is told: tables for a terminal, JSON, and the events of a run as a file."""
 
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llmtest.reporting._event_file import EventFile
+    from llmtest.reporting._terminal import print_results
 
 _HOMES = {
     "EventFile": "llmtest.reporting._event_file",
     "print_results": "llmtest.reporting._terminal",
 }
 
-__all__ = ["EventFile", "print_results"]  # noqa: F822 - resolved by __getattr__, so that rich is loaded on first use
+__all__ = ["EventFile", "print_results"]
 
 
 def __getattr__(name: str) -> object:

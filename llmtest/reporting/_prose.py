@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmtest.config import format_duration
 from llmtest.scenarios import RunResult
 
 __all__ = ["availability", "breakers", "clock_time", "faults", "latency", "served", "speed", "spend"]
@@ -21,7 +20,7 @@ def clock_time(seconds: float) -> str:
 
 def speed(result: RunResult) -> str:
     """Return how much happened, and how much faster than in reality."""
-    lasted = format_duration(round(result.virtual_seconds))
+    lasted = clock_time(result.virtual_seconds)
     factor = result.virtual_seconds / result.wall_seconds if result.wall_seconds else 0.0
     text = f"{result.calls:,} in {lasted} of virtual time, run in {result.wall_seconds:.2f} s"
     return f"{text}: {factor:,.0f} x faster than real time" if factor >= 2 else text
@@ -78,7 +77,6 @@ def spend(result: RunResult) -> str:
         f"{name} {'unknown' if usd is None else f'${usd:,.4f}'}" for name, usd in result.cost_by_provider.items()
     )
     if result.cost_usd is None:
-        total = f"unknown (${result.known_cost_usd:,.4f} known)"
-    else:
-        total = f"${result.cost_usd:,.4f}"
-    return f"{total}   {parts}" if len(result.cost_by_provider) > 1 or result.cost_usd is None else total
+        return f"unknown (${result.known_cost_usd:,.4f} known)   {parts}"
+    total = f"${result.cost_usd:,.4f}"
+    return f"{total}   {parts}" if len(result.cost_by_provider) > 1 else total

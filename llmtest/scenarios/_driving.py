@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from llmtest.clock import VirtualClock, stream
 from llmtest.scenarios._arrivals import Arrival, open_arrivals, sizes_of
@@ -14,7 +15,7 @@ __all__ = ["Call", "ProgressReport", "drive"]
 NS = 1_000_000_000
 REPORT_EVERY = 500
 
-Call = Callable[[Arrival], Awaitable[None]]
+Call = Callable[[Arrival], Coroutine[Any, Any, None]]
 """Makes one logical call; never raises for a call that fails."""
 ProgressReport = Callable[[float | None, int], None]
 """Is told the share of the load that is done (None: unknown) and the calls made so far."""
@@ -72,7 +73,7 @@ async def _open(
             await clock.sleep_async_ns(wait)
         if is_over():
             break
-        task = create_task(call(arrival))  # type: ignore[arg-type]  # a coroutine, as every call is
+        task = create_task(call(arrival))
         pending.add(task)
         task.add_done_callback(discard)
         made += 1

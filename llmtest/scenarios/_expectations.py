@@ -117,7 +117,7 @@ def parse_expectation(check: str, value: Any, *, providers: Sequence[str], rules
     if kind == "states":
         return _states(check, value)
     if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise ValueError(f"must be a comparison such as {_EXAMPLES[kind]}")
+        raise ValueError(f"must be a comparison such as {_EXAMPLES[kind]}")  # noqa: TRY004 - a mistake in a file
     match = _COMPARISON.fullmatch(str(value))
     if match is None:
         raise ValueError(f"must be a comparison such as {_EXAMPLES[kind]}")

@@ -72,18 +72,13 @@ def _argument(kind: type[Fault], key: str, value: Any) -> Any:
 def _what_schema() -> dict[str, Any]:
     forms: list[dict[str, Any]] = [{"enum": sorted(FAULTS)}]
     for name in sorted(FAULTS):
-        keys = {field.name: {} for field in dataclasses.fields(FAULTS[name])}
+        keys: dict[str, Any] = {field.name: {} for field in dataclasses.fields(FAULTS[name])}
         inner = {"type": ["object", "null"], "properties": keys, "additionalProperties": False}
         forms.append({"type": "object", "properties": {name: inner}, "required": [name], "additionalProperties": False})
     return {"anyOf": forms}
 
 
 What = Annotated[Any, BeforeValidator(_fault), WithJsonSchema(_what_schema())]
-Names = Annotated[
-    Any,
-    BeforeValidator(lambda value: _names(value)),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
-]
 
 
 def _names(value: Any) -> str | list[str]:
@@ -92,6 +87,13 @@ def _names(value: Any) -> str | list[str]:
     if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
         return value
     raise ValueError("must be a name, or a list of names")
+
+
+Names = Annotated[
+    Any,
+    BeforeValidator(_names),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
 
 
 class WhereSection(Section):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Callable
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
@@ -13,7 +14,6 @@ from llmtest.config import (
     Duration,
     Flag,
     Money,
-    Rate,
     Positive,
     Rate,
     Real,
@@ -38,19 +38,21 @@ def _version(value: Any) -> int:
     return 1
 
 
-def _choice(noun: str, choices: list[str]) -> Any:
+def _one_of(noun: str, choices: list[str]) -> Callable[[Any], Any]:
     def check(value: Any) -> Any:
         if value not in choices:
             raise ValueError(one_of(noun, value, choices))
         return value
 
-    return Annotated[str, BeforeValidator(check), WithJsonSchema({"enum": choices})]
+    return check
 
 
 Version = Annotated[int, BeforeValidator(_version), WithJsonSchema({"const": 1})]
-ProfileName = _choice("profile", list(PROFILES))
-Dialect = _choice("dialect", DIALECTS)
-Arrivals = _choice("kind of arrivals", ARRIVALS)
+ProfileName = Annotated[
+    str, BeforeValidator(_one_of("profile", list(PROFILES))), WithJsonSchema({"enum": list(PROFILES)})
+]
+Dialect = Annotated[str, BeforeValidator(_one_of("dialect", DIALECTS)), WithJsonSchema({"enum": DIALECTS})]
+Arrivals = Annotated[str, BeforeValidator(_one_of("kind of arrivals", ARRIVALS)), WithJsonSchema({"enum": ARRIVALS})]
 
 
 class LognormalSection(Section):
@@ -112,7 +114,7 @@ def _seconds_or_distribution(value: Any) -> Any:
 Time = Annotated[
     Any,
     BeforeValidator(_seconds_or_distribution),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"const": 0}, {"$ref": "#/$defs/TimeSection"}]}),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"const": 0}, {"x-section": "TimeSection"}]}),
 ]
 """A duration, or a distribution of durations."""
 

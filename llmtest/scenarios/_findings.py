@@ -5,7 +5,7 @@
 | `harness_error` | the run itself was wrong: a blocked live request, an unscripted one |
 | `retry_after_ignored` | within one call a provider was asked again before the wait it had asked for was over |
 | `retried_non_retryable` | within one call a provider was asked the same again after a 400, 401, 403, 404, 413 or 422 |
-| `retry_storm` | one call sent more than 10 requests, or of at least 40 requests to a provider in one minute three quarters were repeats |
+| `retry_storm` | more than 10 requests in a call, or over 3/4 repeats among 40 or more requests a minute |
 | `half_open_herd` | while a breaker was half open, more calls than it lets through turned to the provider |
 | `budget_overshoot` | the calls cost more than the budget's limit in a day, or in the session |
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from llmtest.scenarios._spec import FaultSpec
     from llmtest.scenarios._tally import Tally
 
-__all__ = ["judge", "is_visited"]
+__all__ = ["is_visited", "judge"]
 
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
@@ -59,7 +59,7 @@ def _check(expectation: Expectation, result: RunResult, tally: Tally) -> Check:
     return Check(expectation.check, expectation.shown, _shown(expectation, value), ok=ok)
 
 
-def _value(expectation: Expectation, result: RunResult, tally: Tally) -> Any:
+def _value(expectation: Expectation, result: RunResult, tally: Tally) -> Any:  # noqa: PLR0911 - one for each kind
     head, _, tail = expectation.check.partition(".")
     if head == "attempts":
         return tally.attempts.get(tail, 0) if tail else result.attempts
@@ -97,10 +97,8 @@ def is_visited(states: Sequence[str], history: Sequence[str]) -> bool:
 
 def _breaker(expectation: Expectation, result: RunResult) -> Check:
     history = result.breaker.get(expectation.check.partition(".")[2], ["closed"])
-    if expectation.exactly:
-        ok = tuple(history) == expectation.value
-    else:
-        ok = is_visited(expectation.value, history)
+    same = tuple(history) == expectation.value
+    ok = same if expectation.exactly else is_visited(expectation.value, history)
     return Check(expectation.check, expectation.shown, _path(history), ok=ok)
 
 

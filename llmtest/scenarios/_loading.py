@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from llmtest.config import Document, Location, did_you_mean, known, read_document, show_location, validate
-from llmtest.errors import ConfigurationError, ScenarioError
+from llmtest.errors import ConfigurationError
+from llmtest.scenarios._chain_calls import has_breakers
 from llmtest.scenarios._expectations import Expectation, flatten, parse_expectation
 from llmtest.scenarios._fault_section import FaultSection
 from llmtest.scenarios._file import LatencySection, LoadSection, ProviderSection, ScenarioFile
@@ -28,7 +29,7 @@ def load_scenario(path: str | Path, *, environment: Mapping[str, str] | None = N
         environment: What `${VAR}` in the file reads; None takes the environment of the process.
 
     Raises:
-        ScenarioError: Anything is wrong with the file; the text has file, line, the nearest valid thing and the way out.
+        ScenarioError: Anything is wrong with the file; the text has file, line, the nearest valid thing, the way out.
     """
     document = read_document(path, environment=environment)
     file = validate(ScenarioFile, document)
@@ -163,18 +164,14 @@ def _expectations(document: Document, file: ScenarioFile, rules: tuple[FaultSpec
 
 def _check_measurable(document: Document, at: Location, expectation: Expectation, file: ScenarioFile) -> None:
     head = expectation.check.partition(".")[0]
-    if head == "ttft" and not file.load.stream:
-        raise document.error(
-            at,
-            f"`expect.{expectation.check}`: an answer that is not streamed has no first token.\nTo fix: `load: {{stream: true, ...}}`.",
-        )
+    problem = None
     if head == "ttft" and file.target is not None:
-        raise document.error(at, f"`expect.{expectation.check}`: the first token of a `target` cannot be seen.")
-    if head == "breaker" and file.chain is None:
-        raise document.error(at, f"`expect.{expectation.check}`: the circuit breakers of a `target` cannot be seen.")
-    if head == "breaker" and file.chain is not None and file.chain.circuit_breaker is None:
-        raise ScenarioError(
-            f"`expect.{expectation.check}`: the chain has no circuit breaker.\nTo fix: `chain: {{circuit_breaker: {{...}}}}`.",
-            path=document.path,
-            line=document.line_of(at),
-        )
+        problem = "the first token of a `target` cannot be seen."
+    elif head == "ttft" and not file.load.stream:
+        problem = "an answer that is not streamed has no first token.\nTo fix: `load: {stream: true, ...}`."
+    elif head == "breaker" and file.chain is None:
+        problem = "the circuit breakers of a `target` cannot be seen."
+    elif head == "breaker" and not has_breakers(file.chain):
+        problem = "the chain's circuit breakers are switched off.\nTo fix: `chain: {circuit_breaker: {...}}`."
+    if problem is not None:
+        raise document.error(at, f"`expect.{expectation.check}`: {problem}")

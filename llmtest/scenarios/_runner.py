@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from llmtest.clock import SystemClock, VirtualClock, run_virtual
 from llmtest.events import Event, subscribed
-from llmtest.scenarios._chain_calls import ChainCalls
+from llmtest.scenarios._chain_calls import ChainCalls, breaker_config, has_breakers
 from llmtest.scenarios._driving import ProgressReport, drive
 from llmtest.scenarios._furnishing import furnish, prices_of
 from llmtest.scenarios._judging import judge
@@ -59,30 +60,30 @@ def run_scenario(
     wall = SystemClock()
     started_ns = wall.now_ns()
     clock = VirtualClock()
-    breaker = scenario.chain.circuit_breaker if scenario.chain is not None else None
+    breaker = breaker_config(scenario.chain)
     tally = Tally(
-        half_open_calls=None if breaker is None else breaker.config().half_open_max_calls,
+        half_open_calls=None if breaker is None else breaker.half_open_max_calls,
         inferred=scenario.target is not None,
     )
     trace = RunTrace(tally, on_event=on_event)
     world = World(clock, trace, seed, prices_of(scenario), keep_requests=False)
     furnish(world, scenario)
+    run: Callable[[Coroutine[Any, Any, int], VirtualClock], int]
     with ExitStack() as stack:
         if scenario.target is not None:
             from llmtest.scenarios._target_calls import TargetCalls
 
-            calls = stack.enter_context(TargetCalls(scenario, world, clock, seed).installed())
-            run = calls.run
+            target = stack.enter_context(TargetCalls(scenario, world, clock, seed).installed())
+            call, run = target.call, target.run
         else:
-            calls = ChainCalls(scenario, world)
-            run = run_virtual
+            call, run = ChainCalls(scenario, world).call, run_virtual
         stack.enter_context(subscribed(trace.append, number_call=trace.next_call))
         made = run(
             drive(
                 scenario.load,
                 seed,
                 clock,
-                calls.call,
+                call,
                 is_over=lambda: bool(world.harness_errors),
                 on_progress=on_progress,
             ),
@@ -107,7 +108,7 @@ def _result(
     known = world.costs.known_usd
     unknown = world.costs.summary.unknown
     tally.close(scenario.budget or (scenario.chain.budget if scenario.chain else None))
-    breaker = {name: tally.breaker.get(name, ["closed"]) for name in names} if _has_breakers(scenario) else {}
+    breaker = {name: tally.breaker.get(name, ["closed"]) for name in names} if has_breakers(scenario.chain) else {}
     result = RunResult(
         scenario=scenario.name,
         path=scenario.path,
@@ -136,13 +137,6 @@ def _result(
     )
     result.expectations = judge(scenario.expect, scenario.faults, result, tally)
     return result
-
-
-def _has_breakers(scenario: Scenario) -> bool:
-    return scenario.chain is not None and (
-        scenario.chain.circuit_breaker is not None
-        or any(slot.circuit_breaker is not None for slot in scenario.chain.providers)
-    )
 
 
 def _counted(text: str, count: int) -> str:

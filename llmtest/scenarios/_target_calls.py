@@ -16,7 +16,7 @@ from llmtest.scenarios._arrivals import Arrival
 from llmtest.scenarios._spec import Scenario
 from llmtest.scenarios._talk import answer_size, answer_target, prompt_text
 from llmtest.scenarios._target import dummy_keys, import_target, is_async
-from llmtest.simulation import World, guard_sockets, intercept
+from llmtest.simulation import World, intercept
 
 __all__ = ["TargetCalls"]
 
@@ -58,10 +58,9 @@ class TargetCalls:
                     self._clock,
                     seed=self._seed,
                     label=f"the scenario of `{self._name}`",
-                    on_error=self._world.record_harness_error,
+                    on_error=self._record,
                 )
             )
-            stack.enter_context(guard_sockets(self._world))
             stack.enter_context(intercept(self._world))
             if is_async(target):
                 self._ask = target
@@ -69,6 +68,9 @@ class TargetCalls:
                 pool = stack.enter_context(ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="target"))
                 self._ask = _in_thread(target, pool)
             yield self
+
+    def _record(self, error: HarnessError) -> None:
+        self._world.record_harness_error(error)
 
     def run(self, coroutine: Coroutine[Any, Any, T], _: VirtualClock) -> T:
         """Run the load on a loop of the installed virtual time."""
