@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from weakref import WeakSet
@@ -39,6 +40,14 @@ STALL_PATIENCE_S = 1.0
 """Real seconds without a deadline anywhere before a stall is reported, if the first thread runs a loop."""
 LOCKED_PATIENCE_S = 5.0
 """The same, if the first thread waits for a lock, which somebody outside the simulation may yet release."""
+
+
+@dataclass(slots=True)
+class PoolJobs:
+    """Jobs of the simulation in one thread pool: how many wait, and which threads are in one."""
+
+    queued: int = 0
+    workers: set[int] = field(default_factory=set)
 
 
 class Participant:
@@ -104,7 +113,7 @@ class Party:
         self._pause_s = PAUSE_MIN_S
         self._quiet_since_ns = 0
         self._jumps = 0
-        self._jobs: dict[ThreadPoolExecutor, list[int]] = {}
+        self._jobs: dict[ThreadPoolExecutor, PoolJobs] = {}
         self._closed = False
 
     def invite(self) -> Participant:
@@ -137,6 +146,8 @@ class Party:
         """
         with self._mutex:
             self.idents.pop(member.ident, None)
+            if member.probe is not None:
+                member.probe.end()
             member.ident = 0  # the system gives it to the next thread at once
 
     def close(self) -> None:
@@ -369,25 +380,35 @@ class Party:
     def job_queued(self, executor: ThreadPoolExecutor) -> None:
         """Note that a job was submitted to a thread pool."""
         with self._mutex:
-            self._jobs.setdefault(executor, [0, 0])[0] += 1
+            self._jobs.setdefault(executor, PoolJobs()).queued += 1
 
     def job_started(self, executor: ThreadPoolExecutor) -> None:
-        """Note, in the worker, that a job has been taken; the worker takes part from now on."""
+        """Note, in the worker, that a job has been taken; the worker takes part from now on, in its turn."""
         if _get_ident() not in self.idents:
             self._member()
         with self._mutex:
-            counts = self._jobs[executor]
-            counts[0] -= 1
-            counts[1] += 1
+            jobs = self._jobs[executor]
+            jobs.queued -= 1
+            jobs.workers.add(_get_ident())
         self.take_turn()
 
-    def job_ended(self, executor: ThreadPoolExecutor, *, started: bool) -> None:
-        """Note that a job is done, or was cancelled before it started."""
+    def job_ended(self, executor: ThreadPoolExecutor) -> None:
+        """Note, in the worker, that a job is done."""
         with self._mutex:
-            self._jobs[executor][1 if started else 0] -= 1
+            self._jobs[executor].workers.discard(_get_ident())
+
+    def job_cancelled(self, executor: ThreadPoolExecutor) -> None:
+        """Note that a job was cancelled before any worker took it."""
+        with self._mutex:
+            self._jobs[executor].queued -= 1
 
     def _job_is_about_to_start(self) -> bool:
-        return any(
-            queued > 0 and running < len(executor._threads)  # noqa: SLF001 - no public name tells the number
-            for executor, (queued, running) in self._jobs.items()
-        )
+        """Tell whether a job is queued that an idle worker will take; one that waits for its turn will not yet."""
+        for executor, jobs in self._jobs.items():
+            if jobs.queued <= 0:
+                continue
+            for thread in tuple(executor._threads):  # noqa: SLF001 - no public name tells the workers
+                member = self.idents.get(thread.ident or 0)
+                if thread.ident not in jobs.workers and (member is None or member.wait is None):
+                    return True
+        return False

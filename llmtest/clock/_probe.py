@@ -75,6 +75,10 @@ class ThreadProbe:
             os.close(self._file)
             self._file = -1
 
+    def end(self) -> None:
+        """Note, in the thread, that it ends; the system will say when it has, and nobody where it cannot be asked."""
+        self.gone = self._file < 0
+
     def look(self) -> tuple[Doing, int]:
         """Return what the thread does, and for how many real nanoseconds it has not moved.
 
@@ -103,7 +107,7 @@ class ThreadProbe:
 
     def _look_at_stack(self) -> tuple[Doing, int]:
         frame = sys._current_frames().get(self.ident)  # noqa: SLF001 - the documented way to another thread's stack
-        if frame is None:
+        if frame is None or self.gone:
             self.gone = True
             return Doing.WAIT, OTHER_NS
         age = self._age((id(frame), frame.f_lasti))

@@ -108,12 +108,12 @@ class _Job:
         try:
             return self._function(*args, **kwargs)
         finally:
-            self._party.job_ended(self._executor, started=True)
+            self._party.job_ended(self._executor)
 
     def finished(self, _: Future[Any]) -> None:
         """Take note of a job that was cancelled before any worker took it."""
         if not self._started:
-            self._party.job_ended(self._executor, started=False)
+            self._party.job_cancelled(self._executor)
 
 
 def install_threads(patches: Patches) -> None:
