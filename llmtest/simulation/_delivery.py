@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
 from typing import TYPE_CHECKING
 
 from llmtest.errors import ProviderConnectionError, ProviderError, ProviderTimeoutError, StreamInterruptedError
@@ -79,7 +79,8 @@ async def read_stream(plan: Plan, codec: Codec, patience: Patience) -> AsyncGene
     head: Head | None = None
     decoder: StreamDecoder | None = None
     body = b""
-    for step in plan.steps:
+    steps = plan.steps
+    for step in steps:
         if isinstance(step, Head):
             head = step
             if head.status < 400:
@@ -88,7 +89,14 @@ async def read_stream(plan: Plan, codec: Codec, patience: Patience) -> AsyncGene
             if decoder is None:
                 body += step.data
                 continue
-            for event in decoder.feed(step.data):
+            try:
+                found = decoder.feed(step.data)
+            except ProviderError:
+                # The piece that could not be read was delivered all the same.
+                if isinstance(steps, Generator):
+                    steps.close()
+                raise
+            for event in found:
                 yield event
                 patience.visible = patience.visible or event.visible
         else:

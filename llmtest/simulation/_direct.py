@@ -166,8 +166,10 @@ class DirectProvider:
         events = _tell(answer, patience, self._step) if plan is None else read_stream(plan, self._codec, patience)
         outcome = "200" if plan is None else plan.outcome
         ended = "abandoned"
+        opened = False
         try:
             async for event in events:
+                opened = True
                 if plan is not None and event.response is not None:
                     yield replace(event, response=replace(event.response, provider=self.name))
                 else:
@@ -175,6 +177,8 @@ class DirectProvider:
             ended = outcome
         except ProviderError as error:
             ended = end_word(error, outcome)
+            if ended == "timeout" and opened:
+                ended = "stalled"
             self._name(error, answer)
             raise
         finally:

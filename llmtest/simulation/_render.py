@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 
 from llmtest.simulation._answer import Answer
 from llmtest.simulation._plan import Chunk, Failure, Head, Step, Wait
@@ -108,12 +108,15 @@ def _whole(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> 
     return opening
 
 
-def _counted(answer: Answer, steps: Sequence[Step]) -> Iterator[Step]:
+def _counted(answer: Answer, steps: Sequence[Step]) -> Generator[Step, None, None]:
     """Give the steps one by one, and note how much of the body the client took."""
     for step in steps:
-        yield step
-        if step.__class__ is Chunk:
-            answer.delivered += 1
+        try:
+            yield step
+        finally:
+            # A piece that was handed over counts, also where the client stops at it.
+            if step.__class__ is Chunk:
+                answer.delivered += 1
 
 
 def _streamed(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> list[Step]:
