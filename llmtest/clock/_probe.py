@@ -12,12 +12,12 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from enum import Enum
 from types import FrameType
 
 from llmtest.clock._real import REAL
 
-_clock_gettime_ns = getattr(time, "clock_gettime_ns", None)
 _MACHINE = os.uname().machine if hasattr(os, "uname") else ""
 
 _FUTEX = {"x86_64": b"202", "aarch64": b"98"}.get(_MACHINE, b"")
@@ -62,12 +62,11 @@ class ThreadProbe:
         self._since_ns = 0
         self._file = -1
         self._cpu_clock: int | None = None
+        with suppress(AttributeError, OSError):  # not every system has a clock for each thread
+            self._cpu_clock = time.pthread_getcpuclockid(ident)
         if _FUTEX:
-            try:
+            with suppress(OSError):
                 self._file = os.open(f"/proc/self/task/{tid}/syscall", os.O_RDONLY | os.O_CLOEXEC)
-                self._cpu_clock = time.pthread_getcpuclockid(ident)
-            except OSError:
-                self.close()
 
     def close(self) -> None:
         """Give the file back."""
@@ -88,7 +87,7 @@ class ThreadProbe:
             return self._look_at_stack()
         try:
             text = os.pread(self._file, 200, 0)
-            cpu_ns = 0 if self._cpu_clock is None else time.clock_gettime_ns(self._cpu_clock)
+            cpu_ns = self._cpu_ns()
         except OSError:
             self.gone = True
             return Doing.WAIT, OTHER_NS
@@ -110,8 +109,15 @@ class ThreadProbe:
         if frame is None or self.gone:
             self.gone = True
             return Doing.WAIT, OTHER_NS
-        age = self._age((id(frame), frame.f_lasti))
+        try:
+            age = self._age((id(frame), frame.f_lasti, self._cpu_ns()))
+        except OSError:
+            self.gone = True
+            return Doing.WAIT, OTHER_NS
         return Doing.WAIT, age if age > BLIND_NS else 0
+
+    def _cpu_ns(self) -> int:
+        return 0 if self._cpu_clock is None else time.clock_gettime_ns(self._cpu_clock)
 
     def _age(self, seen: object) -> int:
         now = REAL.monotonic_ns()
