@@ -5,9 +5,7 @@ Policies are written once, as coroutines over `Parts` (design D3). Given `BLOCKI
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Protocol
 
 from llmtest.clock import Clock
@@ -31,10 +29,6 @@ class Parts(Protocol):
 
     async def sleep_ns(self, clock: Clock, ns: int) -> None:
         """Wait."""
-        ...
-
-    def limit(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
-        """Cut short what runs inside after `seconds` with `TimeoutError`, where this world can."""
         ...
 
 
@@ -62,11 +56,6 @@ class BlockingParts:
         """Block the thread."""
         clock.sleep_ns(ns)
 
-    def limit(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
-        """Do nothing: blocking code cannot be cut short, so the provider keeps the limits itself."""
-        del seconds
-        return nullcontext()
-
 
 class AsyncParts:
     """An event loop."""
@@ -91,10 +80,6 @@ class AsyncParts:
     async def sleep_ns(self, clock: Clock, ns: int) -> None:
         """Suspend the task."""
         await clock.sleep_async_ns(ns)
-
-    def limit(self, seconds: float | None) -> AbstractAsyncContextManager[object]:
-        """Cancel what runs inside after `seconds`."""
-        return nullcontext() if seconds is None else asyncio.timeout(seconds)
 
 
 BLOCKING: Parts = BlockingParts()
