@@ -20,16 +20,6 @@ __all__ = [
 ]
 
 
-def _required(variable: str, provider: str) -> str:
-    value = os.environ.get(variable)
-    if not value:
-        raise ConfigurationError(
-            f"`{provider}` needs an API key, and `{variable}` is not set.\n"
-            f"To fix: export {variable}=..., or pass `api_key`"
-        )
-    return value
-
-
 class _Keyed(HttpProvider):
     """A provider with a name, a default model and variables of its own."""
 
@@ -83,7 +73,10 @@ class _Keyed(HttpProvider):
         }
         known = {**environment, **{name: value for name, value in settings.items() if value is not None}}
         if cls.NEEDS_KEY and not known["api_key"]:
-            known["api_key"] = _required(cls.KEY_VARIABLE, cls.NAME)
+            raise ConfigurationError(
+                f"`{cls.NAME}` needs an API key, and `{cls.KEY_VARIABLE}` is not set.\n"
+                f"To fix: export {cls.KEY_VARIABLE}=..., or pass `api_key`"
+            )
         return cls(**known)
 
     @classmethod

@@ -101,11 +101,8 @@ class Asker:
                 if not call.has_room(delay_ns) or (retry.budget is not None and not retry.budget.try_withdraw()):
                     raise
                 last_error = error
-                publish(
-                    RetryScheduled(
-                        call.clock.now_ns(), call.id, place.name, request.model, made, delay, outcome_of(error)
-                    )
-                )
+                model = request.model or place.provider.model
+                publish(RetryScheduled(call.clock.now_ns(), call.id, place.name, model, made, delay, outcome_of(error)))
             place.retries += 1
             if delay_ns > 0:
                 await call.parts.sleep_ns(call.clock, delay_ns)

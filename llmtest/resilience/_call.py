@@ -151,9 +151,9 @@ class Call:
         return self.deadline_ns is None or self.clock.now_ns() + delay_ns < self.deadline_ns
 
     def is_over(self, error: BaseException) -> bool:
-        """Tell whether it was the call's own deadline that ended an attempt."""
+        """Tell whether it was the call's own deadline that ended an attempt, or a stream on its way."""
         return (
-            isinstance(error, ProviderTimeoutError)
+            (isinstance(error, ProviderTimeoutError) or isinstance(error.__cause__, ProviderTimeoutError))
             and self.deadline_ns is not None
             and self.clock.now_ns() >= self.deadline_ns
         )

@@ -1,0 +1,140 @@
+"""Streams past their commit point, and policies that meet in them."""
+
+import pytest
+from scripted_provider import REQUEST, Cut, ScriptedProvider, Slow, down
+
+from llmtest.costs import Budget, BudgetConfig
+from llmtest.errors import (
+    DeadlineExceededError,
+    InvalidResponseError,
+    ProviderConnectionError,
+    ProviderTimeoutError,
+    StreamInterruptedError,
+)
+from llmtest.events import CallEnded
+from llmtest.resilience import CircuitBreakerConfig, FallbackChain, RetryConfig, TimeoutConfig
+from llmtest.types import CompletionResponse, StreamEvent, TextPart, Usage
+
+
+@pytest.fixture(params=["stream", "stream_async"])
+def mode(request):
+    """Run the test in both ways to stream."""
+    return request.param
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ProviderConnectionError("gone"), "dropped"),
+        (ProviderTimeoutError("slow"), "stalled"),
+        (InvalidResponseError("?"), "malformed"),
+        (down(), "error"),
+    ],
+    ids=["connection", "timeout", "malformed", "server"],
+)
+def test_whatever_breaks_a_shown_stream_is_one_error(world, mode, error, kind):
+    """After the commit point each failure is a `StreamInterruptedError` that names its kind and keeps its cause."""
+    caught = world.fail(FallbackChain([ScriptedProvider("a", Cut("one two", error))]), mode)
+    assert isinstance(caught, StreamInterruptedError)
+    assert (caught.kind, caught.partial_text, caught.visible) == (kind, "one two ", True)
+    assert caught.__cause__ is error
+    assert [attempt.outcome for attempt in caught.attempts] == [kind]
+
+
+def test_a_typed_break_is_completed_and_kept(world, mode):
+    """A provider's own `StreamInterruptedError` stays the same object, with what the chain knows besides."""
+    error = StreamInterruptedError("cut")
+    caught = world.fail(FallbackChain([ScriptedProvider("a", Cut("one two", error))]), mode)
+    assert caught is error
+    assert (caught.partial_text, caught.visible) == ("one two ", True)
+
+
+def test_a_broken_stream_is_charged_for_what_it_said(world, mode):
+    """The budget pays for the part that was delivered, estimated, and nothing stays reserved."""
+    budget = Budget(BudgetConfig(max_tokens_per_session=50_000))
+    world.fail(FallbackChain([ScriptedProvider("a", Cut("one two three"))], budget=budget), mode)
+    assert budget.balance().reserved_tokens == 0
+    assert budget.balance().spent_tokens == 9 + 4
+
+
+def test_a_circuit_inside_retry_counts_streams_too(world, mode):
+    """Every attempt of a stream passes the circuit: failures before the commit point and breaks after it."""
+    provider = ScriptedProvider("a", down(), "fine", down(), Cut("one"))
+    chain = FallbackChain(
+        [provider],
+        retry=RetryConfig(max_attempts=2, jitter=False),
+        circuit_breaker=CircuitBreakerConfig(failure_threshold=2),
+        breaker_inside_retry=True,
+    )
+    assert world.ask(chain, mode).content == "fine"
+    assert chain.breaker("a").failures == 0
+    assert isinstance(world.fail(chain, mode), StreamInterruptedError)
+    assert chain.breaker("a").state == "open"
+
+
+def test_the_first_token_s_time_is_in_the_trace(world, mode):
+    """The end of a streamed call tells when its first visible piece came."""
+    world.ask(FallbackChain([ScriptedProvider("a", Slow(2, "Paris"))]), mode)
+    (ended,) = world.events(CallEnded)
+    assert (ended.first_token_ns, ended.outcome, ended.provider) == (2_000_000_000, "ok", "a")
+
+
+def test_a_nested_chain_is_charged_once(world, mode):
+    """A budget of the outer chain leaves the inner chain's attempts to the inner one's."""
+    outer, inner = (Budget(BudgetConfig(max_tokens_per_session=50_000)) for _ in range(2))
+    nested = FallbackChain([ScriptedProvider("a")], budget=inner, name="inner")
+    world.ask(FallbackChain([nested], budget=outer), mode)
+    assert (outer.balance().spent_tokens, inner.balance().spent_tokens) == (0, 12)
+
+
+def test_a_deadline_that_has_passed_begins_nothing(world, mode):
+    """A call whose time is up after one provider does not begin with the next."""
+    other = ScriptedProvider("b")
+    first = ScriptedProvider("a", Slow(10, down()))
+    chain = FallbackChain([first, other], retry=None, timeouts=TimeoutConfig(deadline=10))
+    error = world.fail(chain, mode)
+    assert isinstance(error, DeadlineExceededError)
+    assert other.requests == []
+    assert chain.breaker("b").failures == 0
+
+
+class Told:
+    """A provider that says how much was used before it breaks."""
+
+    def __init__(self, usage):
+        self.name, self.model, self.capabilities = "a", "m", ScriptedProvider("a").capabilities
+        self.usage = usage
+
+    def stream(self, request, timeouts=None):
+        yield StreamEvent("text", "one")
+        yield StreamEvent("usage", usage=self.usage)
+
+    async def stream_async(self, request, timeouts=None):
+        for event in self.stream(request):
+            yield event
+
+    def complete(self, request, timeouts=None):
+        return CompletionResponse(parts=(TextPart("x"),))
+
+    async def complete_async(self, request, timeouts=None):
+        return self.complete(request)
+
+
+@pytest.mark.parametrize(
+    ("told", "charged"),
+    [(Usage(30, 5), Usage(30, 5)), (Usage(30, 0), Usage(30, 1, source="estimated"))],
+    ids=["whole", "prompt-only"],
+)
+def test_u05_usage_that_was_told_is_kept(world, mode, told, charged):
+    """What the provider counted before the break is charged as it is; what it did not count is estimated."""
+    error = world.fail(FallbackChain([Told(told)]), mode)
+    assert error.attempts[0].usage == charged
+
+
+def test_a_stream_can_be_closed_before_it_was_read(world):
+    """Closing a stream that nobody read asks nobody and says nothing."""
+    provider = ScriptedProvider("a")
+    stream = FallbackChain([provider]).stream(REQUEST)
+    stream.close()
+    assert provider.requests == []
+    assert len(world.trace) == 0
