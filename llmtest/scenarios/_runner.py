@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from llmtest.clock import SystemClock, VirtualClock, run_virtual
 from llmtest.events import Event, subscribed
@@ -68,17 +67,15 @@ def run_scenario(
     trace = RunTrace(tally, on_event=on_event)
     world = World(clock, trace, seed, prices_of(scenario), keep_requests=False)
     furnish(world, scenario)
-    run: Callable[[Coroutine[Any, Any, int], VirtualClock], int]
     with ExitStack() as stack:
         if scenario.target is not None:
             from llmtest.scenarios._target_calls import TargetCalls
 
-            target = stack.enter_context(TargetCalls(scenario, world, clock, seed).installed())
-            call, run = target.call, target.run
+            call = stack.enter_context(TargetCalls(scenario, world, clock, seed).installed()).call
         else:
-            call, run = ChainCalls(scenario, world).call, run_virtual
+            call = ChainCalls(scenario, world).call
         stack.enter_context(subscribed(trace.append, number_call=trace.next_call))
-        made = run(
+        made = run_virtual(
             drive(
                 scenario.load,
                 seed,

@@ -9,6 +9,7 @@ from typing import Any
 
 from llmtest import events
 from llmtest.config import BudgetSection
+from llmtest.events import DIGEST_BATCH
 from llmtest.scenarios._findings import Findings
 from llmtest.scenarios._measures import Sample
 
@@ -149,4 +150,9 @@ class RunTrace(events.Trace):
             handler(event)
         if self._on_event is not None:
             self._on_event(event)
-        super().append(event)
+        if self._keep:
+            self._events.append(event)
+        lines = self._lines  # What `Trace.append` does, without calling it: every call makes five events.
+        lines.append(event.line())
+        if len(lines) >= DIGEST_BATCH:
+            self._fold()

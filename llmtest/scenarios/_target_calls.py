@@ -72,10 +72,6 @@ class TargetCalls:
     def _record(self, error: HarnessError) -> None:
         self._world.record_harness_error(error)
 
-    def run(self, coroutine: Coroutine[Any, Any, T], _: VirtualClock) -> T:
-        """Run the load on a loop of the installed virtual time."""
-        return asyncio.run(coroutine)
-
     async def call(self, arrival: Arrival) -> None:
         """Ask the target once, and tell the trace."""
         assert self._ask is not None
