@@ -148,6 +148,7 @@ class Party:
             self.idents.pop(member.ident, None)
             if member.probe is not None:
                 member.probe.end()
+            self._stir()
             member.ident = 0  # the system gives it to the next thread at once
 
     def close(self) -> None:
@@ -200,6 +201,7 @@ class Party:
         with self._mutex:
             member.wait = wait
             self._leader = wait
+            self._stir()
             self._pause_s = PAUSE_MIN_S
         end_ns = NEVER_NS if patience_s is None else REAL.monotonic_ns() + to_ns(patience_s)
         try:
@@ -216,9 +218,16 @@ class Party:
         if wait.error is not None:
             raise wait.error
 
+    def _stir(self) -> None:
+        """Somebody begins or stops to run, and may have woken others."""
+        for member in self._members:
+            if member.probe is not None:
+                member.probe.forget()
+
     def _step_down(self, member: Participant, wait: Wait) -> None:
         with self._mutex:
             member.wait = None
+            self._stir()
             if self._leader is not wait:
                 return
             self._leader = None

@@ -33,7 +33,7 @@ TIMED_LOCK_NS = 6_000_000
 """A wait with a limit may be one for the interpreter lock, which wakes every 5 ms; this is longer."""
 OTHER_NS = 1_000_000_000
 """How long a thread may sleep in some other system call (a child process, a file) before it no longer counts."""
-BLIND_NS = 2_000_000
+BLIND_NS = 20_000_000
 """How long a stack must stay the same where the system cannot be asked."""
 _DEBUGGERS = frozenset({"pdb", "bdb", "cmd", "code", "ipdb", "pudb", "pydevd", "debugpy", "IPython"})
 
@@ -77,6 +77,11 @@ class ThreadProbe:
     def end(self) -> None:
         """Note, in the thread, that it ends; the system will say when it has, and nobody where it cannot be asked."""
         self.gone = self._file < 0
+
+    def forget(self) -> None:
+        """Start counting anew where only the stack is seen: somebody ran, and may have woken this thread."""
+        if self._file < 0:
+            self._seen = None
 
     def look(self) -> tuple[Doing, int]:
         """Return what the thread does, and for how many real nanoseconds it has not moved.
