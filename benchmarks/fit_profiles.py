@@ -65,7 +65,7 @@ def rank_correlation(left: list[float], right: list[float]) -> float:
         ranks.append(rank)
     count = len(left)
     distance = sum((a - b) ** 2 for a, b in zip(*ranks, strict=True))
-    return 1 - 6 * distance / (count * (count * count - 1))
+    return float(1 - 6 * distance / (count * (count * count - 1)))
 
 
 def rounded(value: float, digits: int = 4) -> float:

@@ -118,9 +118,8 @@ def _real_parts(document: Document, at: Location, parts: tuple[int | str, ...]) 
         value = value[part]
     real: list[str | int] = []
     for index, part in enumerate(parts):
-        if isinstance(value, dict) and part in value:
-            value = value[part]
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):  # noqa: SIM114 - mypy narrows
+        is_item = isinstance(value, list) and isinstance(part, int) and part < len(value)
+        if is_item or (isinstance(value, dict) and part in value):
             value = value[part]
         elif index != len(parts) - 1 or not isinstance(value, dict) or not isinstance(part, str):
             continue

@@ -72,33 +72,33 @@ def _traced(load: Load) -> Iterator[Arrival]:
         yield Arrival(round(row.at_ns / load.speed), row.input_tokens, max(1, row.output_tokens))
 
 
-def _times(load: Load, random: Random) -> Iterator[int]:
+def _times(load: Load, draws: Random) -> Iterator[int]:
     if load.profile is not None:
-        return _profiled(PROFILES[load.profile], load.speed, random)
+        return _profiled(PROFILES[load.profile], load.speed, draws)
     if load.stages:
-        return _staged(load.stages, load.arrivals, load.cv, random)
+        return _staged(load.stages, load.arrivals, load.cv, draws)
     assert load.rate is not None
-    return _steady(load.rate, load.arrivals, load.cv, random)
+    return _steady(load.rate, load.arrivals, load.cv, draws)
 
 
-def _profiled(profile: Profile, speed: float, random: Random) -> Iterator[int]:
+def _profiled(profile: Profile, speed: float, draws: Random) -> Iterator[int]:
     now = 0.0
     while True:
-        now += profile.gaps.draw(random) / speed
+        now += profile.gaps.draw(draws) / speed
         yield round(now * NS)
 
 
-def _gap(kind: Literal["constant", "poisson", "gamma"], cv: float, random: Random) -> float:
+def _gap(kind: Literal["constant", "poisson", "gamma"], cv: float, draws: Random) -> float:
     """Draw a gap whose mean is 1."""
     if kind == "constant":
         return 1.0
     if kind == "poisson":
-        return -math.log(1.0 - random.random())
+        return -math.log(1.0 - draws.random())
     shape = 1 / (cv * cv)
-    return random.gammavariate(shape, 1 / shape)
+    return draws.gammavariate(shape, 1 / shape)
 
 
-def _steady(rate: float, kind: Literal["constant", "poisson", "gamma"], cv: float, random: Random) -> Iterator[int]:
+def _steady(rate: float, kind: Literal["constant", "poisson", "gamma"], cv: float, draws: Random) -> Iterator[int]:
     if kind == "constant":  # Counted, not summed, so that the thousandth call is not late by rounding.
         number = 0
         while True:
@@ -106,19 +106,19 @@ def _steady(rate: float, kind: Literal["constant", "poisson", "gamma"], cv: floa
             number += 1
     now = 0.0
     while True:
-        now += _gap(kind, cv, random) / rate
+        now += _gap(kind, cv, draws) / rate
         yield round(now * NS)
 
 
 def _staged(
-    stages: tuple[Stage, ...], kind: Literal["constant", "poisson", "gamma"], cv: float, random: Random
+    stages: tuple[Stage, ...], kind: Literal["constant", "poisson", "gamma"], cv: float, draws: Random
 ) -> Iterator[int]:
     """Yield arrivals whose rate runs in straight lines from stage to stage.
 
     Gaps of mean 1 are drawn in units of expected calls, and mapped to time through the integral of the rate.
     """
     start, rate = 0.0, stages[0].rate if stages[0].start is None else stages[0].start
-    budget = _gap(kind, cv, random)
+    budget = _gap(kind, cv, draws)
     for stage in stages:
         begin = rate if stage.start is None else stage.start
         area = (begin + stage.rate) / 2 * stage.duration
@@ -126,7 +126,7 @@ def _staged(
         while budget <= area - done:
             done += budget
             yield round((start + _time_of(done, begin, stage.rate, stage.duration)) * NS)
-            budget = _gap(kind, cv, random)
+            budget = _gap(kind, cv, draws)
         budget -= area - done
         start, rate = start + stage.duration, stage.rate
 

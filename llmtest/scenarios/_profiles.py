@@ -44,9 +44,9 @@ class Knots:
         points = pairwise(zip(shares, self._logs, strict=True))
         self._slopes = [(later - log) / (end - start) for (start, log), (end, later) in points]
 
-    def draw(self, random: Random) -> float:
+    def draw(self, draws: Random) -> float:
         """Return the next number."""
-        return self.quantile(random.random() * SPAN)
+        return self.quantile(draws.random() * SPAN)
 
     def quantile(self, share: float) -> float:
         """Return the value below which `share` (0 to under 1) of all draws lie."""

@@ -42,14 +42,14 @@ def test_the_good_file_is_good(tmp_path):
 CASES = [
     pytest.param(
         ("load: {rate: 5/s, duration: 1m}", "laod: {rate: 5/s, duration: 1m}"),
-        "bad.yaml:10: unknown key `laod`. Did you mean `load`?\nKnown keys: version, name, description, seed, providers, "
-        "chain, target, budget, load, faults, expect.",
+        "bad.yaml:10: unknown key `laod`. Did you mean `load`?\nKnown keys: version, name, description, seed, "
+        "providers, chain, target, budget, load, faults, expect.",
         id="unknown-key",
     ),
     pytest.param(
         ("trigger: any_error", "triger: any_error"),
-        "bad.yaml:9: unknown key `triger` in `chain.providers[1]`. Did you mean `trigger`?\nKnown keys: provider, model, "
-        "api_key, base_url, trigger, model_mapping, priority, retry, circuit_breaker, timeouts, quota_group.",
+        "bad.yaml:9: unknown key `triger` in `chain.providers[1]`. Did you mean `trigger`?\nKnown keys: provider, "
+        "model, api_key, base_url, trigger, model_mapping, priority, retry, circuit_breaker, timeouts, quota_group.",
         id="unknown-key-deep",
     ),
     pytest.param(
@@ -70,8 +70,8 @@ CASES = [
     ),
     pytest.param(
         ("- {provider: anthropic", "- {provider: antropic"),
-        "bad.yaml:9: `chain.providers[1].provider`: no provider `antropic` in this scenario. Did you mean `anthropic`?\n"
-        "Known providers: openai, anthropic.",
+        "bad.yaml:9: `chain.providers[1].provider`: no provider `antropic` in this scenario. Did you mean "
+        "`anthropic`?\nKnown providers: openai, anthropic.",
         id="missing-provider",
     ),
     pytest.param(
@@ -98,13 +98,14 @@ CASES = [
         ('availability: ">= 99%"', 'avialability: ">= 99%"'),
         "bad.yaml:14: `expect.avialability`: unknown check `avialability`. Did you mean `availability`?\nKnown checks: "
         "availability, calls, succeeded, failed, attempts, retries, fallbacks, rejected, spend, verdict, "
-        "attempts.<provider>, breaker.<provider>, faults_fired.<rule>, latency.<p99>, served_by.<provider>, ttft.<p99>.",
+        "attempts.<provider>, breaker.<provider>, faults_fired.<rule>, latency.<p99>, served_by.<provider>, "
+        "ttft.<p99>.",
         id="unknown-check",
     ),
     pytest.param(
         ('availability: ">= 99%"', "breaker.openai: [closed, opened]"),
-        "bad.yaml:14: `expect.breaker.openai`: unknown state `opened`. Did you mean `open`?\nKnown states: closed, open, "
-        "half_open.",
+        "bad.yaml:14: `expect.breaker.openai`: unknown state `opened`. Did you mean `open`?\nKnown states: closed, "
+        "open, half_open.",
         id="unknown-state",
     ),
     pytest.param(
