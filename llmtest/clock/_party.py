@@ -13,12 +13,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from llmtest.clock._clock import NEVER_NS, NS_PER_SECOND, VirtualClock, to_ns
+from llmtest.clock._jobs import JobBook
 from llmtest.clock._probe import OTHER_NS, Doing, ThreadProbe, native_id
 from llmtest.clock._real import REAL
 from llmtest.clock._waits import ThreadWait, Wait
@@ -40,14 +40,6 @@ STALL_PATIENCE_S = 1.0
 """Real seconds without a deadline anywhere before a stall is reported, if the first thread runs a loop."""
 LOCKED_PATIENCE_S = 5.0
 """The same, if the first thread waits for a lock, which somebody outside the simulation may yet release."""
-
-
-@dataclass(slots=True)
-class PoolJobs:
-    """Jobs of the simulation in one thread pool: how many wait, and which threads are in one."""
-
-    queued: int = 0
-    workers: set[int] = field(default_factory=set)
 
 
 class Participant:
@@ -113,7 +105,7 @@ class Party:
         self._pause_s = PAUSE_MIN_S
         self._quiet_since_ns = 0
         self._jumps = 0
-        self._jobs: dict[ThreadPoolExecutor, PoolJobs] = {}
+        self.jobs = JobBook()
         self._closed = False
 
     def invite(self) -> Participant:
@@ -328,7 +320,11 @@ class Party:
                     member.probe.close()
             self._members = [member for member in self._members if member.probe is None or not member.probe.gone]
             self._count()
-        return quiet and not self._job_is_about_to_start()
+        return quiet and not self.jobs.is_about_to_start(self._will_take_a_job)
+
+    def _will_take_a_job(self, ident: int) -> bool:
+        member = self.idents.get(ident)
+        return member is None or member.wait is None
 
     def _is_quiet(self, member: Participant, probe: ThreadProbe) -> bool:
         doing, age_ns = probe.look()
@@ -386,38 +382,8 @@ class Party:
         if self.solo_ident != _get_ident():
             self.hold(ThreadWait(self.clock.now_ns()), patience_s=TURN_PATIENCE_S)
 
-    def job_queued(self, executor: ThreadPoolExecutor) -> None:
-        """Note that a job was submitted to a thread pool."""
-        with self._mutex:
-            self._jobs.setdefault(executor, PoolJobs()).queued += 1
-
-    def job_started(self, executor: ThreadPoolExecutor) -> None:
+    def work_for(self, executor: ThreadPoolExecutor) -> None:
         """Note, in the worker, that a job has been taken; the worker takes part from now on, in its turn."""
-        if _get_ident() not in self.idents:
-            self._member()
-        with self._mutex:
-            jobs = self._jobs[executor]
-            jobs.queued -= 1
-            jobs.workers.add(_get_ident())
+        self._member()
+        self.jobs.started(executor)
         self.take_turn()
-
-    def job_ended(self, executor: ThreadPoolExecutor) -> None:
-        """Note, in the worker, that a job is done."""
-        with self._mutex:
-            self._jobs[executor].workers.discard(_get_ident())
-
-    def job_cancelled(self, executor: ThreadPoolExecutor) -> None:
-        """Note that a job was cancelled before any worker took it."""
-        with self._mutex:
-            self._jobs[executor].queued -= 1
-
-    def _job_is_about_to_start(self) -> bool:
-        """Tell whether a job is queued that an idle worker will take; one that waits for its turn will not yet."""
-        for executor, jobs in self._jobs.items():
-            if jobs.queued <= 0:
-                continue
-            for thread in tuple(executor._threads):  # noqa: SLF001 - no public name tells the workers
-                member = self.idents.get(thread.ident or 0)
-                if thread.ident not in jobs.workers and (member is None or member.wait is None):
-                    return True
-        return False

@@ -100,20 +100,20 @@ class _Job:
         self._executor = executor
         self._function = function
         self._started = False
-        party.job_queued(executor)
+        party.jobs.queued(executor)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self._started = True
-        self._party.job_started(self._executor)
+        self._party.work_for(self._executor)
         try:
             return self._function(*args, **kwargs)
         finally:
-            self._party.job_ended(self._executor)
+            self._party.jobs.ended(self._executor)
 
     def finished(self, _: Future[Any]) -> None:
         """Take note of a job that was cancelled before any worker took it."""
         if not self._started:
-            self._party.job_cancelled(self._executor)
+            self._party.jobs.cancelled(self._executor)
 
 
 def install_threads(patches: Patches) -> None:
