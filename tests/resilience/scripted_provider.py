@@ -164,6 +164,14 @@ class World:
             return error
         raise AssertionError("the call succeeded")
 
+    def sees_healthy(self, chain):
+        """Return whether a chain is healthy at this world's time."""
+
+        async def look():
+            return chain.is_healthy
+
+        return self.run(look())
+
     def events(self, kind):
         return self.trace.of(kind)
 
