@@ -10,6 +10,7 @@ from decimal import Decimal
 from difflib import get_close_matches
 from functools import cache
 
+from llmtest.clock import active_clock
 from llmtest.costs import _snapshot
 from llmtest.costs._money import ZERO, Amount, money, optional_money
 from llmtest.costs._rates import FREE, Rates, Tariff
@@ -301,8 +302,6 @@ def _names(model: str) -> list[str]:
 
 
 def _now_ns() -> int:
-    from llmtest.clock import active_clock
-
     return active_clock().time_ns()
 
 
