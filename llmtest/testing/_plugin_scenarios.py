@@ -53,23 +53,18 @@ class ExpectationFailedError(AssertionError):
 
 def _failure_text(result: RunResult) -> str:
     failed = [check for check in result.expectations if not check.ok]
-    noun = "expectation" if len(failed) == 1 else "expectations"
+    noun = "expectation" if len(result.expectations) == 1 else "expectations"
     width = max(len(check.check) for check in result.expectations)
     facts = [
         f"{'  ' if check.ok else '> '}{check.check:<{width}}  expected {check.expected}, was {check.actual}"
         for check in result.expectations
     ]
-    return "\n".join(
-        [
-            f"`{result.scenario}`: {len(failed)} of {len(result.expectations)} {noun} did not hold, seed {result.seed}.",
-            "",
-            *facts,
-            "",
-            f"{result.calls} calls, {result.attempts} attempts, {result.fallbacks} fallbacks in "
-            f"{result.virtual_seconds:.9g} virtual seconds",
-            f"Reproduce: llmtest simulate {result.path} --seed {result.seed}",
-        ]
-    )
+    total = len(result.expectations)
+    headline = f"`{result.scenario}`: {len(failed)} of {total} {noun} did not hold, seed {result.seed}."
+    counts = f"{result.calls} calls, {result.attempts} attempts, {result.fallbacks} fallbacks"
+    took = f"{counts} in {result.virtual_seconds:.9g} virtual seconds"
+    again = f"Reproduce: llmtest simulate {result.path} --seed {result.seed}"
+    return "\n".join([headline, "", *facts, "", took, again])
 
 
 class ScenarioFile(pytest.File):

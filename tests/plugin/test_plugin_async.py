@@ -148,10 +148,7 @@ def test_a_loop_that_outlives_the_simulation_is_refused(run_tests, marker, ini, 
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(
         [
-            (
-                f"E *SimulationStateError: `test_it` runs on a loop of scope `{scope}`, which is made before `llm_sim` and "
-                "keeps real time."
-            ),
+            (f"E *: `test_it` runs on a loop of scope `{scope}`, which is made before `llm_sim` and keeps real time."),
             f"E *The scope comes from: {setting}",
             (
                 "E *To fix: give it the scope `function`, or use `llm_sim_module` or `llm_sim_session` so that the "

@@ -125,10 +125,7 @@ def test_two_worlds_in_one_test_are_refused(run_tests):
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(
         [
-            (
-                "E *SimulationStateError: `llm_sim` and `llm_sim_module` cannot be used by one test: a test lives in one "
-                "simulated world."
-            ),
+            ("E *: `llm_sim` and `llm_sim_module` cannot be used by one test: a test lives in one simulated world."),
             "E *To fix: use one of the two.",
         ]
     )

@@ -110,7 +110,7 @@ def test_unused_steps_fail_at_the_end():
 
 def test_unused_steps_are_a_note_on_another_error():
     """An error that leaves steps unplayed keeps its class and gets a note."""
-    with pytest.raises(ValueError, match="broken") as caught, Simulation() as sim:
+    with pytest.raises(ValueError, match="broken") as caught, Simulation() as sim:  # noqa: PT012 - the end of the context is the act
         sim.openai.replies("Paris")
         raise ValueError("broken")
     assert caught.value.__notes__[0].startswith("`openai` still had 1 of 1 scripted step to play")
@@ -118,7 +118,7 @@ def test_unused_steps_are_a_note_on_another_error():
 
 def test_a_swallowed_harness_error_is_raised_at_the_end():
     """What the code under test swallowed comes out when the context is left, over any other error."""
-    with pytest.raises(UnscriptedRequestError), Simulation() as sim:
+    with pytest.raises(UnscriptedRequestError), Simulation() as sim:  # noqa: PT012 - the end of the context is the act
         with pytest.raises(HarnessError):
             ask(sim)
         raise ValueError("a consequence")
@@ -126,7 +126,7 @@ def test_a_swallowed_harness_error_is_raised_at_the_end():
 
 def test_several_harness_errors_are_told_together():
     """The first is raised, the others are its notes."""
-    with pytest.raises(UnscriptedRequestError) as caught, Simulation() as sim:
+    with pytest.raises(UnscriptedRequestError) as caught, Simulation() as sim:  # noqa: PT012 - the end of the context is the act
         for provider in ("openai", "anthropic"):
             with pytest.raises(HarnessError):
                 ask(sim, provider)
@@ -136,7 +136,7 @@ def test_several_harness_errors_are_told_together():
 
 def test_a_harness_error_leaves_its_group():
     """A group that holds a harness error is left behind."""
-    with pytest.raises(UnscriptedRequestError), Simulation() as sim:
+    with pytest.raises(UnscriptedRequestError), Simulation() as sim:  # noqa: PT012 - the end of the context is the act
         try:
             ask(sim)
         except UnscriptedRequestError as error:
