@@ -52,7 +52,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for line in (
         'llm_time(mode): "real" turns virtual time off for this test.',
         'llm_budget(usd): the test fails if it spends more than usd="0.05" in simulated calls.',
-        "llm_scenario(path, check=False): run the test inside the world of a scenario file, without its load.",
+        "llm_scenario(path): run the test inside the world of a scenario file, without its load.",
     ):
         config.addinivalue_line("markers", line)
 

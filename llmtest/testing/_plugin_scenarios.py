@@ -117,6 +117,11 @@ def furnish_from_marker(item: pytest.Item, simulation: Simulation) -> None:
         raise ConfigurationError(
             '`llm_scenario` needs a file.\nTo fix: @pytest.mark.llm_scenario("scenarios/primary_outage.yaml")'
         )
+    if mark.kwargs.get("check"):
+        raise ConfigurationError(
+            "`llm_scenario(check=True)`: expectations are judged over a scenario's own load, which a test replaces.\n"
+            "To fix: leave `check` out and assert in the test, or collect the file itself with `llmtest_scenarios`."
+        )
     scenario = load_scenario(_found(Path(path), item))
     furnish(simulation.world, scenario)
     for spec in scenario.providers:
