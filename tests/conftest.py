@@ -1,5 +1,6 @@
 """Fixtures shared by the suite."""
 
+from importlib import import_module
 from importlib.metadata import version
 
 import pytest
@@ -16,8 +17,26 @@ def pytest_report_header():
     return "against " + ", ".join(f"{name} {version(name)}" for name in names)
 
 
+PRELOADED = (
+    "anthropic",
+    "anyio",
+    "openai",
+    "llmtest.clock",
+    "llmtest.testing._plugin_session",
+    "llmtest.testing._unittest",
+)
+
+
+@pytest.fixture(scope="session")
+def preloaded():
+    """Load once what the small runs import; pytester forgets new modules after each, and would load them again."""
+    for name in PRELOADED:
+        import_module(name)
+    import_module("llmtest.costs").default_prices()
+
+
 @pytest.fixture
-def run_tests(pytester):
+def run_tests(pytester, preloaded):
     """Return a function that runs test code in a pytest of its own, without what this run has configured."""
 
     def run(code, *arguments, ini="", subprocess=False, **files):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from llmtest.simulation import faults
     from llmtest.simulation._answer import RequestRecord
+    from llmtest.simulation._callsite import user_traceback
     from llmtest.simulation._direct import DirectProvider
     from llmtest.simulation._fault_rules import FaultRule
     from llmtest.simulation._gate import block_network, intercept
@@ -40,6 +41,7 @@ __all__ = [
     "block_network",
     "faults",
     "intercept",
+    "user_traceback",
 ]
 
 _HOMES = {
@@ -61,6 +63,7 @@ _HOMES = {
     "as_latency": "_latency",
     "block_network": "_gate",
     "intercept": "_gate",
+    "user_traceback": "_callsite",
 }
 
 

@@ -6,9 +6,9 @@ import os
 import sys
 import sysconfig
 from pathlib import Path
-from types import CodeType
+from types import CodeType, TracebackType
 
-__all__ = ["call_site", "declaration_site"]
+__all__ = ["call_site", "declaration_site", "user_traceback"]
 
 PACKAGE = str(Path(__file__).parent.parent) + os.sep
 _LIBRARIES = tuple(
@@ -57,3 +57,19 @@ def call_site() -> str:
             return f"{_shorten(frame.f_code.co_filename)}:{frame.f_lineno} in `{frame.f_code.co_name}`"
         frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
     return ""
+
+
+def user_traceback(traceback: TracebackType | None) -> TracebackType | None:
+    """Return a traceback with the user's own lines alone; None where there are none.
+
+    What lies between the user's call and a harness error is the SDK and this package, forty lines that say nothing.
+    """
+    lines = []
+    while traceback is not None:
+        lines.append(traceback)
+        traceback = traceback.tb_next
+    kept: TracebackType | None = None
+    for line in reversed(lines):
+        if not _is_foreign(line.tb_frame.f_code):
+            kept = TracebackType(kept, line.tb_frame, line.tb_lasti, line.tb_lineno)
+    return kept

@@ -97,10 +97,14 @@ class PluginSession:
         """Run the test; a harness error comes out of the group that holds it, and the budget is looked at."""
         try:
             result = yield
-        except BaseExceptionGroup as group:
-            found = harness_error_in(group)
+        except (HarnessError, BaseExceptionGroup) as error:
+            found = harness_error_in(error)
             if found is None or WORLD not in item.stash:
                 raise
+            if not item.config.getoption("fulltrace"):
+                from llmtest.simulation import user_traceback
+
+                found.with_traceback(user_traceback(error.__traceback__))
             raise found from None
         mark = item.get_closest_marker("llm_budget")
         if mark is not None and WORLD in item.stash:

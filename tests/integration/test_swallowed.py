@@ -173,3 +173,23 @@ def test_a_deadlock_in_virtual_time_names_the_blocked_tasks(run_tests):
             "*task `Task-1` awaits Event.wait()  test_it.py:5",
         ]
     )
+
+
+def test_a_failure_shows_the_user_s_lines_alone(run_tests):
+    """Between the call and the error lie forty lines of SDK; the report leaves them out, `--full-trace` does not."""
+    code = f"""
+        import openai
+
+        def ask():
+            return {ASK_OPENAI}
+
+        def test_it(llm_sim):
+            ask()
+        """
+    result = run_tests(code)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["*>*ask()", "*>*openai.OpenAI().chat.completions.create*", "E *UnscriptedRequestError*"]
+    )
+    result.stdout.no_fnmatch_line("*_base_client.py*")
+    run_tests(code, "--full-trace").stdout.fnmatch_lines(["*_base_client.py*"])
