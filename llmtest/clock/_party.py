@@ -21,6 +21,7 @@ from llmtest.clock._clock import NEVER_NS, NS_PER_SECOND, VirtualClock, to_ns
 from llmtest.clock._jobs import JobBook
 from llmtest.clock._probe import OTHER_NS, Doing, ThreadProbe, native_id
 from llmtest.clock._real import REAL
+from llmtest.clock._replies import ReplyBook
 from llmtest.clock._waits import ThreadWait, Wait
 from llmtest.errors import HarnessError, VirtualTimeLivelockError
 
@@ -89,6 +90,7 @@ class Party:
         """What freezegun adds to UTC to make local time; None leaves it to the machine's time zone."""
         self.quiet_from_ns = 0
         """Real time until which socket activity keeps time still; 0 where no real socket was used."""
+        self.replies = ReplyBook()
         self.loops: WeakSet[VirtualTimeLoop] = WeakSet()
         self.grace_ns = int(grace_s * NS_PER_SECOND)
         self.jumps_max = jumps_max
@@ -355,7 +357,7 @@ class Party:
         """Return for how many real nanoseconds time must still stand because of socket activity."""
         if self.quiet_from_ns == 0:
             return 0
-        return max(0, self.quiet_from_ns - REAL.monotonic_ns())
+        return max(0, self.quiet_from_ns - REAL.monotonic_ns(), self.replies.left_ns())
 
     def count_reads(self) -> None:
         """Notice a thread that waits by reading the clock over and over, which virtual time cannot end."""

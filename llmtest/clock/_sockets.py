@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from llmtest.clock._patches import Patches
 
 _LOCAL = getattr(socket, "AF_UNIX", None)
+_SENDS = frozenset({"send", "sendall"})
+_RECEIVES = frozenset({"recv", "recv_into"})
 
 
 def _make(name: str) -> Callable[..., Any]:
@@ -27,10 +29,19 @@ def _make(name: str) -> Callable[..., Any]:
         if party is None or (not connects and self.family == _LOCAL):  # a loop wakes itself through a local pair
             return real(self, *args, **options)
         party.note_real_io(_peer(args[0]) if connects and args else None)
+        if connects:
+            party.replies.connected(self)
         try:
-            return real(self, *args, **options)
+            result = real(self, *args, **options)
         finally:
             party.note_real_io()
+        if name in _SENDS:
+            party.replies.asked(self)
+        elif name in _RECEIVES:
+            party.replies.answered(self)
+        elif name == "accept":
+            party.replies.accepted(result[1])
+        return result
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = real.__doc__

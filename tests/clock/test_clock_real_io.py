@@ -24,7 +24,7 @@ def echo():
     def serve(connection):
         with connection:
             while data := connection.recv(100):
-                REAL.sleep(ANSWER_AFTER_S)
+                REAL.sleep(20 * ANSWER_AFTER_S if data == b"slow" else ANSWER_AFTER_S)
                 connection.sendall(data)
 
     def accept():
@@ -68,6 +68,22 @@ def test_a_timeout_around_a_real_answer_does_not_fire(echo):
         assert clock.elapsed() == 0.0
         ask(echo)
     assert peers == [f"127.0.0.1:{echo[1]}"]
+
+
+def test_a_slow_answer_is_waited_for_beyond_the_grace(echo):
+    """A server that was asked gets more time than an idle connection: a busy machine is no timeout."""
+
+    async def main():
+        reader, writer = await asyncio.open_connection(*echo)
+        async with asyncio.timeout(30):
+            writer.write(b"slow")
+            assert await reader.read(10) == b"slow"
+        writer.close()
+        await writer.wait_closed()
+
+    with virtual_time(grace=0.01) as clock:
+        asyncio.run(main())
+        assert clock.elapsed() == 0.0
 
 
 def test_an_idle_connection_slows_time_down_once(echo):
