@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from llmtest.clock._patches import Patches
 
 _LOCAL = getattr(socket, "AF_UNIX", None)
-_SENDS = frozenset({"send", "sendall"})
-_RECEIVES = frozenset({"recv", "recv_into"})
+_SENDS = frozenset({"send", "sendall", "sendmsg"})
+_RECEIVES = frozenset({"recv", "recv_into", "recvmsg"})
 
 
 def _make(name: str) -> Callable[..., Any]:
@@ -57,7 +57,8 @@ def _peer(address: Any) -> str:
 
 _METHODS = {
     name: _make(name)
-    for name in ("connect", "connect_ex", "accept", "send", "sendall", "sendto", "recv", "recv_into", "recvfrom")
+    for name in ("connect", "connect_ex", "accept", *_SENDS, "sendto", *_RECEIVES, "recvfrom")
+    if hasattr(socket.socket, name)
 }
 
 

@@ -76,7 +76,7 @@ def test_a_slow_answer_is_waited_for_beyond_the_grace(echo):
     async def main():
         reader, writer = await asyncio.open_connection(*echo)
         async with asyncio.timeout(30):
-            writer.write(b"slow")
+            writer.writelines([b"sl", b"ow"])  # since 3.12 through `sendmsg`
             assert await reader.read(10) == b"slow"
         writer.close()
         await writer.wait_closed()
