@@ -137,7 +137,7 @@ def test_files_and_functions_can_be_read_in_one_sitting(path):
     "path", [path for path in FILES if len(path.parts) > 1 and path.name == "__init__.py"], ids=str
 )
 def test_a_room_s_front_door_only_re_exports(path):
-    """`__init__.py` of a room holds a docstring, imports, `__all__` and the lazy `__getattr__`; the code is behind it."""
+    """`__init__.py` of a room holds a docstring, imports, `__all__`, the lazy `__getattr__`; code is behind it."""
     for node in ast.parse((PACKAGE / path).read_text()).body:
         code = isinstance(node, ast.ClassDef) or (
             isinstance(node, ast.FunctionDef) and node.name not in {"__getattr__", "__dir__", "main"}

@@ -208,8 +208,9 @@ def test_a_thread_may_call_in():
         loop.call_soon(thread.start)
         await arrived.wait()
         thread.join()
+        return arrived.is_set()
 
-    run(main())
+    assert run(main())
 
 
 def test_advancing_runs_everything_that_falls_due_in_order():

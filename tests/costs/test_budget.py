@@ -384,6 +384,7 @@ def test_u09_days_follow_the_active_clock():
         budget.reserve(usd(1)).settle(cost_usd=Decimal(1))
 
     run_virtual(main(), VirtualClock(EVENING))
+    assert budget.balance("session").spent_usd == 2
 
 
 def test_u10_an_unknown_price_is_refused_while_money_is_limited(clock, prices, events):
