@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -43,8 +40,6 @@ class Gate(Protocol):
 
 
 _gates: tuple[Gate, ...] = ()
-_opening = threading.RLock()
-_patches = ExitStack()
 
 
 def current_gate() -> Gate | None:
@@ -52,27 +47,20 @@ def current_gate() -> Gate | None:
     return _gates[-1] if _gates else None
 
 
-@contextmanager
-def opened(gate: Gate) -> Iterator[None]:
-    """Let a gate decide about every request of the process while the context is open; the last one opened decides."""
+def push_gate(gate: Gate) -> bool:
+    """Let a gate decide from now on; returns whether it is the only one."""
     global _gates  # noqa: PLW0603 - what leaves the process is one thing for the whole process
-    from llmtest.interception._clients import patch_clients
-    from llmtest.interception._sockets import patch_sockets
+    _gates = (*_gates, gate)
+    return len(_gates) == 1
 
-    with _opening:
-        if not _gates:
-            _patches.enter_context(patch_clients())
-            _patches.enter_context(patch_sockets())
-        _gates = (*_gates, gate)
-    try:
-        yield
-    finally:
-        with _opening:
-            remaining = list(_gates)
-            remaining.remove(gate)
-            _gates = tuple(remaining)
-            if not _gates:
-                _patches.close()
+
+def remove_gate(gate: Gate) -> bool:
+    """Let a gate decide no longer; returns whether none is left."""
+    global _gates  # noqa: PLW0603 - see above
+    remaining = list(_gates)
+    remaining.remove(gate)
+    _gates = tuple(remaining)
+    return not _gates
 
 
 @lru_cache(maxsize=512)
