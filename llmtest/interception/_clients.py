@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
-from llmtest.interception._gates import Gate, current_gate, is_loopback
+from llmtest.interception._gates import Gate, Onward, current_gate, is_loopback
 
 Library = Any
 """The module `httpx` or `httpx2`; they are interchangeable here."""
@@ -70,7 +70,23 @@ def _holds_known_transport(transport: object, depth: int = NESTING) -> bool:
     return False
 
 
-def _decide(gate: Gate, library: Library, request: Any) -> Any:
+class _Sender:
+    """A network transport's own way of sending, around the gates."""
+
+    __slots__ = ("_real", "_transport")
+
+    def __init__(self, real: Any, transport: Any) -> None:
+        self._real = real
+        self._transport = transport
+
+    def handle_request(self, request: Any) -> Any:
+        return self._real(self._transport, request)
+
+    async def handle_async_request(self, request: Any) -> Any:
+        return await self._real(self._transport, request)
+
+
+def _decide(gate: Gate, library: Library, request: Any, onward: Onward) -> Any:
     """Return the transport that answers a request; None lets it leave.
 
     Raises:
@@ -79,7 +95,7 @@ def _decide(gate: Gate, library: Library, request: Any) -> Any:
     url = request.url
     host = url.host
     port = url.port or (80 if url.scheme == "http" else 443)
-    carrier = gate.carrier(library, url.scheme, host, port, url.path)
+    carrier = gate.carrier(library, url.scheme, host, port, url.path, onward)
     if carrier is not None or is_loopback(host) or not gate.concerns_caller():
         return carrier
     if gate.is_allowed(host):
@@ -113,7 +129,7 @@ def patch_clients() -> Iterator[None]:
 def _sending(real: Any, library: Library) -> Any:
     def handle_request(self: Any, request: Any) -> Any:
         gate = current_gate()
-        carrier = None if gate is None else _decide(gate, library, request)
+        carrier = None if gate is None else _decide(gate, library, request, _Sender(real, self))
         return real(self, request) if carrier is None else carrier.handle_request(request)
 
     return handle_request
@@ -122,7 +138,7 @@ def _sending(real: Any, library: Library) -> Any:
 def _sending_async(real: Any, library: Library) -> Any:
     async def handle_async_request(self: Any, request: Any) -> Any:
         gate = current_gate()
-        carrier = None if gate is None else _decide(gate, library, request)
+        carrier = None if gate is None else _decide(gate, library, request, _Sender(real, self))
         return await (real(self, request) if carrier is None else carrier.handle_async_request(request))
 
     return handle_async_request
@@ -135,7 +151,7 @@ def _choosing(real: Any, library: Library) -> Any:
         if gate is None or kind_of(type(transport)) != "custom" or _holds_known_transport(transport):
             return transport
         port = url.port or (80 if url.scheme == "http" else 443)
-        carrier = gate.carrier(library, url.scheme, url.host, port, url.path)
+        carrier = gate.carrier(library, url.scheme, url.host, port, url.path, transport)
         if carrier is not None:
             return carrier
         if is_loopback(url.host) or not gate.concerns_caller():

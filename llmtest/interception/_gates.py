@@ -9,15 +9,40 @@ from typing import Any, Protocol
 from llmtest.errors import HarnessError
 
 
+class Onward(Protocol):
+    """The way a request would have gone: the two methods of a transport."""
+
+    def handle_request(self, request: Any) -> Any:
+        """Send a request and return the head of its answer."""
+        ...
+
+    async def handle_async_request(self, request: Any) -> Any:
+        """Send a request and return the head of its answer, suspending."""
+        ...
+
+
 class Gate(Protocol):
     """Decides about requests and connections while it is open."""
+
+    def governs(self) -> bool:
+        """Tell whether this gate decides for the calling context, or leaves it to the one opened before."""
+        ...
 
     def concerns_caller(self) -> bool:
         """Tell whether the calling thread is under this gate; a debugger's or an exporter's is not."""
         ...
 
-    def carrier(self, library: Any, scheme: str, host: str, port: int, path: str) -> Any:
-        """Return a transport of `library` that answers this URL; None where nobody here does."""
+    def carrier(self, library: Any, scheme: str, host: str, port: int, path: str, onward: Onward) -> Any:
+        """Return a transport of `library` that answers this URL; None where nobody here does.
+
+        Args:
+            library: The module of the client, `httpx` or `httpx2`.
+            scheme: Scheme of the URL.
+            host: Host of the URL.
+            port: Port of the URL, or the scheme's own.
+            path: Path of the URL.
+            onward: Sends a request on to where it was going, for a gate that listens rather than answers.
+        """
         ...
 
     def is_allowed(self, host: str) -> bool:
@@ -43,8 +68,11 @@ _gates: tuple[Gate, ...] = ()
 
 
 def current_gate() -> Gate | None:
-    """Return the gate that decides now."""
-    return _gates[-1] if _gates else None
+    """Return the gate that decides now: the last one opened that governs the calling context."""
+    for gate in reversed(_gates):
+        if gate.governs():
+            return gate
+    return None
 
 
 def push_gate(gate: Gate) -> bool:

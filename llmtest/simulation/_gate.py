@@ -10,7 +10,7 @@ from typing import Any
 from llmtest.clock import SystemClock, active_clock
 from llmtest.errors import HarnessError, NetworkBlockedError
 from llmtest.events import LiveRequestPassed
-from llmtest.interception import opened
+from llmtest.interception import Onward, opened
 from llmtest.simulation._callsite import call_site
 from llmtest.simulation._carriage import carrier_class
 from llmtest.simulation._world import World
@@ -67,7 +67,10 @@ class _WorldGate:
         clock = self._world.clock
         return isinstance(clock, SystemClock) or active_clock() is clock
 
-    def carrier(self, library: Any, scheme: str, host: str, port: int, path: str) -> Any:
+    def governs(self) -> bool:
+        return True
+
+    def carrier(self, library: Any, scheme: str, host: str, port: int, path: str, onward: Onward) -> Any:  # noqa: ARG002 - nothing goes on
         handle = self._world.route(scheme, host, port, path)
         if handle is None:
             return None
@@ -104,7 +107,10 @@ class _ShutGate:
     def concerns_caller(self) -> bool:
         return True
 
-    def carrier(self, library: Any, scheme: str, host: str, port: int, path: str) -> Any:  # noqa: ARG002 - nobody answers
+    def governs(self) -> bool:
+        return True
+
+    def carrier(self, library: Any, scheme: str, host: str, port: int, path: str, onward: Onward) -> Any:  # noqa: ARG002 - nobody answers
         return None
 
     def is_allowed(self, host: str) -> bool:
