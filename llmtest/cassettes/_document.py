@@ -98,6 +98,8 @@ def _as_mapping(interaction: Interaction) -> dict[str, Any]:
         hints["chunks"] = _Row(_Row(chunk) for chunk in response.chunks)
     if not response.complete:
         hints["complete"] = False
+    if response.error:
+        hints["error"] = response.error
     return {
         "llmtest": hints,
         "request": {
@@ -236,6 +238,7 @@ def _response(response: Mapping[str, Any], hints: Mapping[str, Any]) -> Recorded
         _body(body.get("string") if isinstance(body, Mapping) else body, hints.get("response_body")),
         tuple((int(at), int(length)) for at, length in hints.get("chunks") or ()),
         bool(hints.get("complete", True)),
+        str(hints.get("error", "")),
     )
 
 

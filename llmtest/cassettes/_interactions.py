@@ -27,7 +27,9 @@ class RecordedResponse:
         headers: Headers, each with all its values.
         body: The body, decompressed, in one piece.
         chunks: `(milliseconds since the head, bytes)` of each piece of a streamed body; empty where it came whole.
-        complete: False where the client gave up before the end.
+        complete: False where the client gave up before the end, or the connection broke.
+        error: How the connection broke, as the client's library said it: `ReadError: [Errno 104] Connection reset by
+            peer`; empty where it did not.
     """
 
     status: int
@@ -36,6 +38,7 @@ class RecordedResponse:
     body: bytes = b""
     chunks: tuple[tuple[int, int], ...] = ()
     complete: bool = True
+    error: str = ""
 
     def pieces(self) -> list[tuple[int, bytes]]:
         """Return the body in the pieces in which it came, each with its time in milliseconds since the head.
