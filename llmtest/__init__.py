@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from llmtest import errors as errors
+    from llmtest.cassettes import Cassette as Cassette
+    from llmtest.cassettes import use_cassette as use_cassette
     from llmtest.clock import SystemClock as SystemClock
     from llmtest.clock import VirtualClock as VirtualClock
     from llmtest.config import build_chain as build_chain
@@ -58,6 +60,7 @@ if TYPE_CHECKING:
 _HOMES: dict[str, str] = {
     name: home
     for home, names in {
+        "llmtest.cassettes": ("Cassette", "use_cassette"),
         "llmtest.clock": ("SystemClock", "VirtualClock"),
         "llmtest.config": ("build_chain", "load_config"),
         "llmtest.costs": ("Budget", "BudgetConfig", "CostLedger", "CostManagementPolicy", "Prices"),

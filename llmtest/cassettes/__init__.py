@@ -1,7 +1,7 @@
 """Who answered, last time: recorded sessions, written so that people read them and unmodified vcrpy replays them.
 
-The file, its redaction, the matching of requests and the order of play; a gate that records and replays clients is
-built on these.
+The file, its redaction, the matching of requests and the order of play; on these, `use_cassette`, which plays and
+records the clients of `httpx` and `httpx2`.
 """
 
 from llmtest.cassettes._cassette import MODES, Cassette, Mode
@@ -9,6 +9,7 @@ from llmtest.cassettes._document import CassetteFileError, Document, write_docum
 from llmtest.cassettes._interactions import Interaction, RecordedRequest, RecordedResponse
 from llmtest.cassettes._matching import MatchRule
 from llmtest.cassettes._redaction import Redactor
+from llmtest.cassettes._use import inserted, use_cassette
 
 __all__ = [
     "MODES",
@@ -21,5 +22,7 @@ __all__ = [
     "RecordedRequest",
     "RecordedResponse",
     "Redactor",
+    "inserted",
+    "use_cassette",
     "write_document",
 ]

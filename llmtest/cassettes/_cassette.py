@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -28,7 +29,10 @@ SHOWN_DIFFERENCES = 5
 
 
 class Cassette:
-    """A recorded session.
+    """A recorded session: `played` counts answers from the file, `live` requests to the network.
+
+    `requests` holds every request as it was really sent, whoever answered it; assert on these, because an assertion on
+    the recorded ones can never fail.
 
     Args:
         path: The file.
@@ -59,7 +63,9 @@ class Cassette:
         self.path = path
         self.mode: Mode = mode
         self.played = 0
-        self.recorded: list[Interaction] = []
+        self.live = 0
+        self.requests: list[RecordedRequest] = []
+        self._recorded: list[tuple[int, Interaction]] = []
         self._rule = MatchRule.of(match_on)
         self._keep_failures = keep_failures
         self._redactor = redactor or Redactor(os.environ)
@@ -86,6 +92,12 @@ class Cassette:
         return len(self._tape) + len(self.recorded)
 
     @property
+    def recorded(self) -> list[Interaction]:
+        """The interactions that were recorded, in the order in which their requests were sent."""
+        with self._lock:
+            return [interaction for _, interaction in sorted(self._recorded, key=itemgetter(0))]
+
+    @property
     def unplayed(self) -> list[int]:
         """Numbers, from 1, of the interactions of the file that have not been played."""
         return self._tape.unplayed
@@ -102,6 +114,7 @@ class Cassette:
             CassetteMismatchError: Nothing recorded answers it, and this mode does not record.
         """
         with self._lock:
+            self.requests.append(request)
             if self.mode not in {"all", "rewrite"}:
                 found = self._tape.play(request)
                 if found is not None:
@@ -111,13 +124,25 @@ class Cassette:
                 return None
             raise self._mismatch(request)
 
-    def record(self, interaction: Interaction) -> None:
-        """Add an interaction; it reaches the disk when the cassette is saved."""
+    def begin(self) -> int:
+        """Note that a request goes to the network now; returns its place in the order of recording."""
+        with self._lock:
+            self.live += 1
+            return self.live
+
+    def record(self, interaction: Interaction, place: int | None = None) -> None:
+        """Add an interaction; it reaches the disk when the cassette is saved.
+
+        Args:
+            interaction: What was sent and what came back.
+            place: What `begin` returned for it, because answers may come in any order; None for the next one.
+        """
+        place = self.begin() if place is None else place
         status = interaction.response.status
         if (status == 429 or status >= 500) and not self._keep_failures:
             return
         with self._lock:
-            self.recorded.append(interaction)
+            self._recorded.append((place, interaction))
 
     def save(self) -> bool:
         """Write the file if there is something new; returns whether it was written.
@@ -125,15 +150,21 @@ class Cassette:
         Raises:
             CassetteFileError: See `save_cassette`; the old file is untouched.
         """
+        recorded = self.recorded
         with self._lock:
-            if not self.recorded:
+            if not recorded:
                 return False
             old = [] if self._document is None else [self._document[at] for at in range(len(self._document))]
             if self.mode == "all":
-                replaced = {self._key(interaction) for interaction in self.recorded}
+                replaced = {self._key(interaction) for interaction in recorded}
                 old = [interaction for interaction in old if self._key(interaction) not in replaced]
-            save_cassette(self.path, [*old, *self.recorded], self._redactor)
+            save_cassette(self.path, [*old, *recorded], self._redactor)
             return True
+
+    @property
+    def rerecord(self) -> str:
+        """The command that records the session again."""
+        return f"pytest --llmtest-record=rewrite {self._rerun}".rstrip()
 
     def _key(self, interaction: Interaction) -> str:
         kept = redact_request(interaction.request, self._redactor)
@@ -141,12 +172,11 @@ class Cassette:
 
     def _mismatch(self, request: RecordedRequest) -> CassetteMismatchError:
         shown = f"  {request.method} {self._redactor.url(request.uri)}"
-        rerecord = f"pytest --llmtest-record=rewrite {self._rerun}".rstrip()
         if self._document is None or not len(self._tape):
             return CassetteMismatchError(
                 f"there is no cassette {self.path} to answer this request.\n\n{shown}\n\n"
                 "To fix: record it, which calls the provider and may cost money: "
-                f"{rerecord.replace('=rewrite', '=once')}"
+                f"{self.rerecord.replace('=rewrite', '=once')}"
             )
         matching = self._tape.count(request)
         if matching:
@@ -154,7 +184,7 @@ class Cassette:
             return CassetteMismatchError(
                 f"{self.path} answers this request {matching} {times}, and that many answers have been played.\n\n"
                 f"{shown}\n\nThe code under test made one call more than when the session was recorded.\n"
-                f"To fix: if that is on purpose, record it again: {rerecord}"
+                f"To fix: if that is on purpose, record it again: {self.rerecord}"
             )
         closest = self._tape.closest(request)
         assert closest is not None
@@ -162,7 +192,7 @@ class Cassette:
         headline = ", ".join(paths[:3]) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
         lines = [f"  {difference}" for difference in closest.differences[:SHOWN_DIFFERENCES]]
         ignorable = [path.path.removeprefix("body.") for path in closest.differences if path.path.startswith("body.")]
-        fix = f"To fix, one of:\n  1. record it again: {rerecord}"
+        fix = f"To fix, one of:\n  1. record it again: {self.rerecord}"
         if ignorable:
             ignore = '{"body": {"ignore": ["' + ignorable[0] + '"]}}'
             fix += f"\n  2. ignore the field: @pytest.mark.llm_cassette(match_on={ignore})"

@@ -219,6 +219,7 @@ def _as_interaction(mapping: Any, path: str, position: int) -> Interaction:
             _response(response, hints),
             hints.get("recorded_at"),
             hints.get("key"),
+            position + 1,
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         what = f"`{error.args[0]}` is missing" if isinstance(error, KeyError) else str(error)

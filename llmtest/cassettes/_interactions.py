@@ -67,9 +67,11 @@ class Interaction:
         response: What came back.
         recorded_at: When, as RFC 3339 in UTC; None in files that do not say (vcrpy's own).
         key: Hash under the default match rule, as the file states it; None where it does not.
+        number: Its place in the file, from 1; 0 where it is in none yet.
     """
 
     request: RecordedRequest
     response: RecordedResponse
     recorded_at: str | None = None
     key: str | None = None
+    number: int = 0

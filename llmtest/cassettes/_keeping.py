@@ -7,6 +7,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from llmtest.cassettes._compression import decompressed
 from llmtest.cassettes._document import CassetteFileError, write_document
 from llmtest.cassettes._interactions import Headers, Interaction, RecordedRequest, RecordedResponse
 from llmtest.cassettes._redaction import Redactor
@@ -24,7 +25,7 @@ def redact_request(request: RecordedRequest, redactor: Redactor) -> RecordedRequ
 
 def redact_interaction(interaction: Interaction, redactor: Redactor) -> Interaction:
     """Return an interaction without its credentials; the pieces of a stream keep their times and their order."""
-    response = interaction.response
+    response = decompressed(interaction.response)
     body, moved = _redact_body(response.body, redactor)
     return Interaction(
         redact_request(interaction.request, redactor),
@@ -33,6 +34,7 @@ def redact_interaction(interaction: Interaction, redactor: Redactor) -> Interact
             headers=_redact_headers(response.headers, redactor),
             body=body,
             chunks=_resize(response.chunks, moved) if moved else response.chunks,
+            error=redactor.text(response.error),
         ),
         interaction.recorded_at,
     )

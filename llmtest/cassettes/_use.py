@@ -1,0 +1,127 @@
+"""Put a cassette into use, for one context: two tasks, two cassettes, and nothing is mixed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from llmtest.cassettes._cassette import Cassette, Mode
+from llmtest.cassettes._deck import Deck, OnError
+from llmtest.cassettes._redaction import Redactor
+from llmtest.errors import CassetteMismatchError, HarnessError
+from llmtest.interception import opened
+
+_mine: ContextVar[Deck | None] = ContextVar("llmtest_cassette", default=None)
+"""The deck of the calling context; tasks inherit it, plain threads do not."""
+
+_parents: dict[Deck, Deck | None] = {}
+"""Every deck in use, with the one it was put into use inside of."""
+_changing = threading.Lock()
+
+
+def _candidates() -> list[Deck]:
+    """Return the decks that the calling context may mean, in the order in which they were put into use.
+
+    Its own one if it has one. A plain thread has none; it means the only one there is, or the innermost of a nest.
+    """
+    mine = _mine.get()
+    parents = dict(_parents)
+    if mine is not None and mine in parents:
+        return [mine]
+    outer = set(parents.values())
+    return [deck for deck in parents if deck not in outer]
+
+
+def _governs(deck: Deck) -> bool:
+    """Tell whether the calling context uses this deck.
+
+    Raises:
+        CassetteMismatchError: It is a plain thread, and several decks are in use side by side.
+    """
+    candidates = _candidates()
+    if len(candidates) < 2 or deck not in candidates:
+        return candidates == [deck]
+    paths = " and ".join(str(candidate.cassette.path) for candidate in candidates)
+    error = CassetteMismatchError(
+        f"a request of thread `{threading.current_thread().name}` cannot tell which cassette it belongs to: {paths} "
+        "are in use side by side.\n\n"
+        "To fix: start the work with `asyncio.to_thread`, or in `contextvars.copy_context().run`, so that it carries "
+        "the context of the code that started it."
+    )
+    for candidate in candidates:
+        candidate.report(error)
+    raise error
+
+
+@contextmanager
+def inserted(cassette: Cassette, *, on_error: OnError, allowed_hosts: Iterable[str] = ()) -> Iterator[None]:
+    """Play and record the requests of this context while it is open; saving is the caller's.
+
+    Args:
+        cassette: The cassette.
+        on_error: Told of each error of the test, so that it can be raised again where it was swallowed.
+        allowed_hosts: Hosts whose requests pass by; `*` stands for any text.
+    """
+    deck = Deck(cassette, on_error=on_error, allowed_hosts=allowed_hosts, governs=_governs)
+    before = _mine.get()
+    with _changing:
+        _parents[deck] = before if before in _parents else None
+    _mine.set(deck)
+    try:
+        with opened(deck):
+            yield
+    finally:
+        _mine.set(before)
+        with _changing:
+            del _parents[deck]
+        deck.finish()
+
+
+@contextmanager
+def use_cassette(
+    path: str | Path,
+    mode: Mode = "none",
+    *,
+    match_on: Any = None,
+    keep_failures: bool = False,
+    redactor: Redactor | None = None,
+    allowed_hosts: Iterable[str] = (),
+) -> Iterator[Cassette]:
+    """Play a recorded session, or record one, for the code inside the `with`; tasks it starts included.
+
+    The file is written at the end, and only if the code inside raised nothing. Time is left as it is: inside a
+    `Simulation` a recorded `Retry-After` passes in virtual time.
+
+    Args:
+        path: The file.
+        mode: One of `none`, `once`, `new_episodes`, `all`, `rewrite`; by default nothing is ever recorded.
+        match_on: What counts as the same request: a list of `method`, `host`, `path`, `query`, `body`, or a mapping
+            such as `{"body": {"ignore": ["seed"]}}`.
+        keep_failures: Whether answers with status 429 and 5xx are recorded too.
+        redactor: What is kept off the disk; by default credentials by header, by shape and by environment.
+        allowed_hosts: Hosts whose requests pass by, neither played nor recorded; `*` stands for any text.
+
+    Yields:
+        The cassette: what was played, recorded, sent.
+
+    Raises:
+        CassetteFileError: The file cannot be read or written.
+        CassetteMismatchError: A request that nothing recorded answers; raised where it was made, which no retry loop
+            can swallow, and again at the end if somebody did.
+
+    Example:
+        >>> with use_cassette("cassettes/capital.yaml", allowed_hosts=["*"]) as cassette:
+        ...     cassette.played
+        0
+    """
+    errors: list[HarnessError] = []
+    cassette = Cassette(Path(path), mode, match_on=match_on, keep_failures=keep_failures, redactor=redactor)
+    with inserted(cassette, on_error=errors.append, allowed_hosts=allowed_hosts):
+        yield cassette
+    if errors:
+        raise errors[0]
+    cassette.save()
