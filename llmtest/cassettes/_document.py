@@ -21,6 +21,7 @@ with libyaml takes two seconds, finding their keys takes milliseconds.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -40,6 +41,10 @@ CONFLICT = re.compile(r"^(<{7}|={7}|>{7})( |$)", re.MULTILINE)
 
 class CassetteFileError(ConfigurationError):
     """A cassette cannot be read."""
+
+
+class InteractionError(CassetteFileError):
+    """One interaction of a cassette cannot be read; the others may."""
 
 
 class _Flow(dict[str, Any]):
@@ -133,12 +138,14 @@ class Document:
     Args:
         text: The text of the file.
         path: Its name, for errors.
+        strict: Whether the file has to be whole. Otherwise an interaction that says too little is told of where it is
+            read; a text that is no cassette is an error all the same.
 
     Raises:
         CassetteFileError: The text is no cassette; says where and how to mend it.
     """
 
-    def __init__(self, text: str, path: str) -> None:
+    def __init__(self, text: str, path: str, *, strict: bool = True) -> None:
         self.path = path
         conflict = CONFLICT.search(text)
         if conflict is not None:
@@ -150,6 +157,7 @@ class Document:
             raise CassetteFileError(f"{path}: the cassette is empty. Delete it, and record it again.")
         starts = list(START.finditer(text))
         self._read: dict[int, Interaction] = {}
+        self._mappings: list[Any] = []
         if starts and text[: starts[0].start()].strip().endswith("interactions:"):
             ends = [match.start() for match in starts[1:]] + [len(text)]
             self._texts = [text[match.start() : end] for match, end in zip(starts, ends, strict=True)]
@@ -157,13 +165,18 @@ class Document:
             for piece in self._texts[:-1]:
                 self._lines.append(self._lines[-1] + piece.count("\n"))
             self.keys: list[str | None] = [match[1] for match in starts]
-            self._parse(len(self._texts) - 1)  # a file cut short is cut in its last interaction
+            checked = [len(self._texts) - 1]  # a file cut short is cut in its last interaction
         else:
-            mappings = _whole(text, path)
-            self._texts = [""] * len(mappings)
-            self.keys = [None] * len(mappings)
-            for position, mapping in enumerate(mappings):
-                self._read[position] = _as_interaction(mapping, path, position)
+            self._mappings = _whole(text, path)
+            self._texts = [""] * len(self._mappings)
+            self.keys = [None] * len(self._mappings)
+            checked = list(range(len(self._mappings)))
+        for position in checked:
+            try:
+                self._parse(position)
+            except InteractionError:
+                if strict:
+                    raise
 
     def __len__(self) -> int:
         """Return how many interactions there are."""
@@ -176,9 +189,12 @@ class Document:
         return self._read[position]
 
     def _parse(self, position: int) -> None:
+        if self._mappings:
+            self._read[position] = _as_interaction(self._mappings[position], self.path, position)
+            return
         loaded = _load(self._texts[position], self.path, self._lines[position])
         if not isinstance(loaded, list) or len(loaded) != 1:
-            raise CassetteFileError(f"{self.path}: interaction {position + 1} is not a mapping. Re-record it.")
+            raise InteractionError(f"{self.path}: interaction {position + 1} is not a mapping. Re-record it.")
         self._read[position] = _as_interaction(loaded[0], self.path, position)
 
 
@@ -194,8 +210,22 @@ def _load(text: str, path: str, first_line: int = 0) -> Any:
         ) from error
 
 
+def _load_json(text: str, path: str) -> Any:
+    """Read what vcrpy's JSON serializer writes, whose pairs of surrogates no YAML reader knows."""
+    try:
+        return json.loads(text.removeprefix("\ufeff"))
+    except ValueError as error:
+        if not path.endswith(".json"):
+            return _load(text, path)  # YAML may begin with a brace too
+        line = getattr(error, "lineno", 1)
+        problem = getattr(error, "msg", str(error))
+        raise CassetteFileError(
+            f"{path}:{line}: the cassette is not valid JSON: {problem}. Restore it, or re-record."
+        ) from error
+
+
 def _whole(text: str, path: str) -> list[Any]:
-    loaded = _load(text, path)
+    loaded = _load_json(text, path) if text.lstrip("\ufeff \t\r\n").startswith("{") else _load(text, path)
     if not isinstance(loaded, Mapping) or not isinstance(loaded.get("interactions"), list):
         raise CassetteFileError(
             f"{path}: this is no cassette: a cassette is a mapping with a list `interactions`. "
@@ -223,7 +253,7 @@ def _as_interaction(mapping: Any, path: str, position: int) -> Interaction:
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         what = f"`{error.args[0]}` is missing" if isinstance(error, KeyError) else str(error)
-        raise CassetteFileError(f"{path}: interaction {position + 1} cannot be read: {what}. Re-record it.") from error
+        raise InteractionError(f"{path}: interaction {position + 1} cannot be read: {what}. Re-record it.") from error
 
 
 def _response(response: Mapping[str, Any], hints: Mapping[str, Any]) -> RecordedResponse:
