@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -471,11 +472,12 @@ class Trace:
     Args:
         keep: Whether events are stored. A run of a million calls sets this to False and subscribes counters instead;
             its digest is the same.
+        most: How many events are stored; older ones are dropped. None: all of them.
     """
 
-    def __init__(self, *, keep: bool = True) -> None:
+    def __init__(self, *, keep: bool = True, most: int | None = None) -> None:
         self._keep = keep
-        self._events: list[Event] = []
+        self._events: list[Event] | deque[Event] = [] if most is None else deque(maxlen=most)
         self._lines: list[str] = []
         self._hash = hashlib.blake2b(digest_size=16)
         self._calls = 0
@@ -520,13 +522,13 @@ class Trace:
 
     def of(self, *kinds: type[E]) -> list[E]:
         """Return the events of the given classes, in order."""
-        return [event for event in self._events if isinstance(event, kinds)]
+        return [event for event in tuple(self._events) if isinstance(event, kinds)]
 
     def render(self) -> str:
         """Return the trace as a text table that stays the same from run to run, fit for snapshots."""
         rows = [
             (f"{event.at:.3f}", str(event.call or "-"), event.kind, event.subject(), event.detail())
-            for event in self._events
+            for event in tuple(self._events)
         ]
         if not rows:
             return "(no events)"

@@ -24,6 +24,7 @@ LEVELS = {
     "config": 3,
     "scenarios": 4,
     "reporting": 5,
+    "serving": 5,
     "testing": 6,
     "pytest_plugin": 7,
     "cli": 7,
@@ -45,6 +46,8 @@ THIRD_PARTY_LIMIT = {
     "typer": 9,
     "rich": 6,
     "quicktok": 1,
+    "starlette": 2,
+    "uvicorn": 2,
 }
 """In how many files a library may be imported."""
 

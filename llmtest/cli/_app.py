@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from llmtest.cli._serve import serve
 from llmtest.cli._simulate import simulate
 from llmtest.errors import ConfigurationError, HarnessError
 
@@ -22,6 +23,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(simulate)
+app.command()(serve)
 
 
 def _show_version(wanted: bool) -> None:

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from llmtest.scenarios._furnishing import furnish
+    from llmtest.scenarios._furnishing import furnish, prices_of
     from llmtest.scenarios._loading import load_scenario
     from llmtest.scenarios._profiles import PROFILES, Profile
     from llmtest.scenarios._result import Check, RunResult, Transition
@@ -28,6 +28,7 @@ __all__ = [
     "Transition",
     "furnish",
     "load_scenario",
+    "prices_of",
     "run_scenario",
     "scenario_schema",
     "with_trace",
@@ -36,7 +37,7 @@ __all__ = [
 _HOMES = {
     name: home
     for home, names in {
-        "_furnishing": ("furnish",),
+        "_furnishing": ("furnish", "prices_of"),
         "_loading": ("load_scenario",),
         "_profiles": ("PROFILES", "Profile"),
         "_result": ("Check", "RunResult", "Transition"),

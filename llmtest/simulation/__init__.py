@@ -11,57 +11,73 @@ if TYPE_CHECKING:
     from llmtest.simulation import faults
     from llmtest.simulation._answer import RequestRecord
     from llmtest.simulation._callsite import user_traceback
+    from llmtest.simulation._carriage import Performance, TransportFault
     from llmtest.simulation._direct import DirectProvider
     from llmtest.simulation._fault_rules import FaultRule
     from llmtest.simulation._gate import block_network, intercept
     from llmtest.simulation._handle import ProviderHandle, RuleHandle
     from llmtest.simulation._latency import Constant, Gamma, LatencyModel, Lognormal, Uniform, as_latency
-    from llmtest.simulation._plan import Exchange, Plan
+    from llmtest.simulation._plan import Chunk, Exchange, Failure, Head, Plan
+    from llmtest.simulation._registry import BUILTIN, dialect_of
     from llmtest.simulation._reply import Reply
     from llmtest.simulation._script import UnusedStep
     from llmtest.simulation._world import World
 
 __all__ = [
+    "BUILTIN",
+    "Chunk",
     "Constant",
     "DirectProvider",
     "Exchange",
+    "Failure",
     "FaultRule",
     "Gamma",
+    "Head",
     "LatencyModel",
     "Lognormal",
+    "Performance",
     "Plan",
     "ProviderHandle",
     "Reply",
     "RequestRecord",
     "RuleHandle",
+    "TransportFault",
     "Uniform",
     "UnusedStep",
     "World",
     "as_latency",
     "block_network",
+    "dialect_of",
     "faults",
     "intercept",
     "user_traceback",
 ]
 
 _HOMES = {
+    "BUILTIN": "_registry",
+    "Chunk": "_plan",
     "Constant": "_latency",
     "DirectProvider": "_direct",
     "Exchange": "_plan",
+    "Failure": "_plan",
     "FaultRule": "_fault_rules",
     "Gamma": "_latency",
+    "Head": "_plan",
     "LatencyModel": "_latency",
     "Lognormal": "_latency",
+    "Performance": "_carriage",
     "Plan": "_plan",
     "ProviderHandle": "_handle",
     "Reply": "_reply",
     "RequestRecord": "_answer",
     "RuleHandle": "_handle",
+    "TransportFault": "_carriage",
     "Uniform": "_latency",
     "UnusedStep": "_script",
     "World": "_world",
     "as_latency": "_latency",
     "block_network": "_gate",
+    "dialect_of": "_registry",
     "intercept": "_gate",
     "user_traceback": "_callsite",
 }

@@ -7,6 +7,7 @@ first match wins, fault rules before the script. What aborts a request (quota, c
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -88,7 +89,8 @@ class Engine:
         self.latency: LatencyModel | None = None
         self.window: int | None = None
         self.rules: list[FaultRule] = []
-        self.records: list[RequestRecord] = []
+        most = self.world.most_requests
+        self.records: list[RequestRecord] | deque[RequestRecord] = [] if most is None else deque(maxlen=most)
         self.received = 0
         self._attempts: dict[int, int] = {}
 

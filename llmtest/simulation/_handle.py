@@ -12,7 +12,7 @@ from llmtest.simulation._content import echo, generator
 from llmtest.simulation._direct import DirectProvider
 from llmtest.simulation._engine import Arrival, Engine
 from llmtest.simulation._fault import Fault
-from llmtest.simulation._http import receive
+from llmtest.simulation._http import receive, refuse, respond
 from llmtest.simulation._latency import LatencyModel, Seconds, as_latency
 from llmtest.simulation._matching import criteria
 from llmtest.simulation._plan import Exchange, Plan
@@ -22,7 +22,9 @@ from llmtest.simulation._script import Content, Rule, UnusedStep
 from llmtest.types import CompletionRequest, ToolCall
 
 if TYPE_CHECKING:
+    from llmtest.errors import ProviderError
     from llmtest.simulation._world import World
+    from llmtest.wire import Codec, WireCall
 
 __all__ = ["ProviderHandle", "RuleHandle"]
 
@@ -311,6 +313,18 @@ class ProviderHandle(RuleHandle):
             HarnessError: The script has no answer, or nobody speaks the format; recorded already.
         """
         return receive(self._engine, self.dialect, exchange)
+
+    def respond(self, exchange: Exchange, call: WireCall, codec: Codec) -> Plan:
+        """Decide what to do with a request that `codec` has read already.
+
+        Raises:
+            HarnessError: The script has no answer; recorded already.
+        """
+        return respond(self._engine, codec, exchange, call)
+
+    def refuse(self, exchange: Exchange, error: ProviderError, codec: Codec) -> Plan:
+        """Turn a request down with an error of the provider; no step is played."""
+        return refuse(self._engine, codec, exchange, error)
 
     def decide(self, arrival: Arrival) -> Answer:
         """Decide about a request that came by another way than HTTP; `finish` must follow."""

@@ -17,7 +17,9 @@ from llmtest.wire import DIALECTS, Codec, ResponseMeta, WireCall, WireFormatErro
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["plan_of", "receive"]
+    from llmtest.errors import ProviderError
+
+__all__ = ["plan_of", "receive", "refuse", "respond"]
 
 
 def receive(engine: Engine, dialect: str, exchange: Exchange) -> Plan:
@@ -39,13 +41,27 @@ def receive(engine: Engine, dialect: str, exchange: Exchange) -> Plan:
         if refused.error.status in {404, 405}:
             error = unknown_endpoint(engine.name, exchange.host, method, path, spoken)
             raise world.record_harness_error(error) from None
-        call = WireCall("chat")
-        answer = engine.open(_arrival(call, exchange))
-        answer.error = refused.error
-    else:
-        answer = engine.decide(_arrival(call, exchange))
+        return refuse(engine, codec, exchange, refused.error)
+    return respond(engine, codec, exchange, call)
+
+
+def respond(engine: Engine, codec: Codec, exchange: Exchange, call: WireCall) -> Plan:
+    """Decide what to do with a request that has been read already.
+
+    Raises:
+        HarnessError: The script has no answer; recorded already.
+    """
+    answer = engine.decide(_arrival(call, exchange))
     # Over HTTP a key that is missing is a fact, which a 401 tells; on the direct path there are no keys.
     call.api_key = call.api_key or ""
+    return plan_of(engine, answer, call, codec)
+
+
+def refuse(engine: Engine, codec: Codec, exchange: Exchange, error: ProviderError) -> Plan:
+    """Turn down a request that the provider cannot read, or will not; no step is played."""
+    call = WireCall("chat", api_key="")
+    answer = engine.open(_arrival(call, exchange))
+    answer.error = error
     return plan_of(engine, answer, call, codec)
 
 

@@ -31,6 +31,7 @@ class World:
         prices: Prices to charge by; the published ones by default.
         strict: Whether unused steps are an error; read by whoever ends the world.
         keep_requests: Whether handles keep what they saw. A run of a million calls sets this to False.
+        most_requests: How many of them each handle keeps; older ones are dropped. None: all of them.
 
     Example:
         >>> from llmtest.clock import VirtualClock
@@ -47,14 +48,16 @@ class World:
         strict: bool = True,
         *,
         keep_requests: bool = True,
+        most_requests: int | None = None,
     ) -> None:
         self.clock = clock
         self.trace = trace
         self.seed = seed
         self.strict = strict
         self.keep_requests = keep_requests
+        self.most_requests = most_requests
         self.prices = default_prices() if prices is None else prices
-        self.costs = CostLedger(keep=keep_requests)
+        self.costs = CostLedger(keep=keep_requests and most_requests is None)
         self.lock = threading.RLock()
         self.harness_errors: list[HarnessError] = []
         self.fault_rules: list[FaultRule] = []

@@ -1,0 +1,45 @@
+"""`llmtest serve`: the simulated providers on a port."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["serve"]
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; only this machine reaches the default.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.")] = 4010,
+    scenario: Annotated[
+        Path | None,
+        typer.Option(
+            help="Scenario file whose quotas, latencies and faults apply, timed from now.", show_default=False
+        ),
+    ] = None,
+    script: Annotated[
+        Path | None, typer.Option(help="What the providers answer, and how they fail.", show_default=False)
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of every random choice; the scenario's by default.", show_default=False)
+    ] = None,
+) -> None:
+    """Serve simulated OpenAI, Anthropic and other providers on one port, in real time.
+
+    Prints `llmtest serving on http://HOST:PORT` when it is ready; SIGINT or SIGTERM stops it, with exit status 0.
+    """
+    from llmtest.serving import Server, served_world
+
+    world, furnish = served_world(seed=seed, scenario=scenario, script=script)
+    server = Server(world, host, port, on_reset=furnish)
+    if not server.is_loopback:
+        typer.echo(
+            f"warning: {server.base_url} can be reached from other machines; whoever reaches it can read every "
+            "request, and change the script. Without --host only this machine can.",
+            err=True,
+        )
+    server.run(lambda: print(f"llmtest serving on {server.base_url}", flush=True))

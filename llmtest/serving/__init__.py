@@ -1,0 +1,23 @@
+"""The simulated providers behind a loopback port, in real time: for other processes, other languages, local work."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llmtest.serving._served_world import served_world
+    from llmtest.serving._server import Server
+
+__all__ = ["Server", "served_world"]
+
+_HOMES = {"Server": "_server", "served_world": "_served_world"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"llmtest.serving.{_HOMES[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,196 @@
+"""The server: a world behind a loopback port, in a thread of its own or in the caller's."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import threading
+from collections.abc import Callable
+from email.utils import formatdate
+from types import TracebackType
+from typing import Any, Self
+
+from llmtest.errors import ConfigurationError, SimulationStateError
+from llmtest.serving._application import Application
+from llmtest.serving._listening import base_url_of, is_loopback_address, listen
+from llmtest.serving._reception import Reception
+from llmtest.simulation import World
+
+__all__ = ["Server"]
+
+GRACE_S = 1.0
+"""How long answers that are under way may go on when the server stops, in seconds."""
+
+LAST_S = 0.5
+"""How long the ends of broken connections are waited for."""
+
+
+class Server:
+    """Serves a world on a port.
+
+    As a context manager it runs in a thread; `run` runs it in the calling thread until a signal comes.
+
+    Args:
+        world: A `World`, or anything that has one as `.world`; its clock should be the machine's.
+        host: Where to listen; only this machine reaches the default.
+        port: 0 to 65535; 0 takes a free one.
+        grace: Seconds that answers under way may go on when the server stops, 0 or more.
+        on_reset: Called after `POST /_llmtest/reset` has forgotten everything.
+
+    Raises:
+        ConfigurationError: The port is taken, or the extra `[server]` is not installed.
+
+    Example:
+        >>> with Server(world) as server:  # doctest: +SKIP
+        ...     client = openai.OpenAI(base_url=f"{server.base_url}/v1", api_key="any")
+    """
+
+    def __init__(
+        self,
+        world: Any,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        grace: float = GRACE_S,
+        on_reset: Callable[[], None] | None = None,
+    ) -> None:
+        _require_extra()
+        self._world: World = getattr(world, "world", world)
+        self._grace = grace
+        self._reception = Reception(self._world)
+        self._on_reset = on_reset
+        self._listener = listen(host, port)
+        self.base_url = base_url_of(self._listener, host)
+        """Where it is reached: `http://127.0.0.1:4010`, without a slash at its end."""
+        self.is_loopback = is_loopback_address(self._listener)
+        """Whether only this machine can reach it."""
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
+        self._state: Any = None
+
+    @property
+    def world(self) -> World:
+        """The world that is served."""
+        return self._world
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return 0 if self._state is None else len(self._state.connections)
+
+    @property
+    def tasks(self) -> int:
+        """How many requests are being answered."""
+        return 0 if self._state is None else len(self._state.tasks)
+
+    def start(self) -> Self:
+        """Serve in a thread from now on; returns when requests are accepted."""
+        if self._thread is not None or self._listener.fileno() < 0:
+            raise SimulationStateError("this server was started before.\n\nTo fix: make a new one")
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self._work, args=(ready,), name="llmtest-server", daemon=True)
+        self._thread.start()
+        ready.wait()
+        return self
+
+    def stop(self) -> None:
+        """Stop serving; harmless where it does not run."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            self._listener.close()
+            return
+        assert self._loop is not None
+        assert self._stopping is not None
+        self._loop.call_soon_threadsafe(self._stopping.set)
+        thread.join()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def run(self, on_ready: Callable[[], None]) -> None:
+        """Serve in the calling thread until SIGINT or SIGTERM comes.
+
+        Args:
+            on_ready: Called when requests are accepted.
+        """
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(self._serve(on_ready, stop_on_signals=True))
+
+    def _work(self, ready: threading.Event) -> None:
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(self._serve(ready.set))
+
+    async def _serve(self, on_ready: Callable[[], None], *, stop_on_signals: bool = False) -> None:
+        from uvicorn import Config
+        from uvicorn.server import ServerState
+
+        from llmtest.serving._connection import Connection
+        from llmtest.serving._control import control_plane
+
+        loop = self._loop = asyncio.get_running_loop()
+        stopping = self._stopping = asyncio.Event()
+        if stop_on_signals:
+            _stop_on_signals(loop, stopping)
+        application = Application(self._reception, lambda: control_plane(self._world, self._on_reset))
+        config = Config(application, http=Connection, ws="none", lifespan="off", log_config=None, access_log=False)
+        config.load()
+        state = self._state = ServerState()
+        server = await loop.create_server(lambda: Connection(config, state, {}, loop), sock=self._listener)
+        self._keep_date(loop, state)
+        on_ready()
+        await stopping.wait()
+        server.close()
+        await self._wind_down(state)
+
+    def _keep_date(self, loop: asyncio.AbstractEventLoop, state: Any) -> None:
+        date = formatdate(self._world.clock.time_ns() / 1e9, usegmt=True)
+        state.default_headers = [(b"date", date.encode())]
+        loop.call_later(1.0, self._keep_date, loop, state)
+
+    async def _wind_down(self, state: Any) -> None:
+        """Let answers under way end for a while, then break every connection that is left."""
+        for connection in tuple(state.connections):
+            connection.shutdown()
+        if state.tasks and self._grace > 0:
+            await asyncio.wait(tuple(state.tasks), timeout=self._grace)
+        for connection in tuple(state.connections):
+            connection.reset()
+        if state.tasks:
+            await asyncio.wait(tuple(state.tasks), timeout=LAST_S)
+        while state.connections:
+            await asyncio.sleep(0)
+
+
+def new_loop() -> asyncio.AbstractEventLoop:
+    """Make an event loop: uvloop's, where it is installed."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
+
+
+def _stop_on_signals(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, stopping.set)
+        except NotImplementedError:  # Windows has no such handlers in its loop.
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopping.set))
+
+
+def _require_extra() -> None:
+    try:
+        import httptools  # noqa: F401 - whether it is there is the question
+        import starlette  # noqa: F401 - see above
+        import uvicorn  # noqa: F401 - see above
+    except ImportError as error:
+        raise ConfigurationError(
+            f"the server needs `{error.name}`, which is not installed.\n\nTo fix: pip install 'llmtest-sim[server]'"
+        ) from None
