@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         parse_share,
     )
     from llmtest.config._validation import Section, one_of, show_location, validate
+    from llmtest.config._yaml import parse_yaml
 
 __all__ = [
     "BudgetSection",
@@ -51,6 +52,7 @@ __all__ = [
     "parse_rate",
     "parse_seconds",
     "parse_share",
+    "parse_yaml",
     "read_document",
     "show_location",
     "validate",
@@ -74,6 +76,7 @@ _HOMES = {
             "parse_share",
         ),
         "_validation": ("Section", "one_of", "show_location", "validate"),
+        "_yaml": ("parse_yaml",),
     }.items()
     for name in names
 }

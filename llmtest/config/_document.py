@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ __all__ = ["Document", "Location", "read_document"]
 Location = tuple[str | int, ...]
 """The way to a value: keys and list positions from the top of the file."""
 
+_INDENTATION = re.compile(r"^[\t ]+", re.MULTILINE)
 CONFLICT_MARKERS = ("<<<<<<< ", ">>>>>>> ", "||||||| ")
 
 
@@ -46,10 +48,10 @@ class Document:
 
 
 def read_document(path: str | Path, *, environment: Mapping[str, str] | None = None) -> Document:
-    """Read a YAML or TOML file, and replace `${VAR}` by the environment.
+    """Read a YAML, JSON or TOML file, and replace `${VAR}` by the environment.
 
     Args:
-        path: `.toml` is read as TOML, anything else as YAML.
+        path: `.toml` is read as TOML, anything else as YAML, of which JSON is a part.
         environment: What `${VAR}` reads; None takes the environment of the process.
 
     Raises:
@@ -69,6 +71,9 @@ def read_document(path: str | Path, *, environment: Mapping[str, str] | None = N
         from llmtest.config._toml import parse_toml as parse
     else:
         from llmtest.config._yaml import parse_yaml as parse
+    if Path(path).suffix == ".json":
+        # JSON may be indented with tabs, which YAML does not take.
+        text = _INDENTATION.sub(lambda found: " " * len(found[0]), text)
     document = parse(text, shown)
     if document.data is None:
         raise ScenarioError("the file is empty.\nTo fix: write at least `version: 1` and `name:`.", path=shown)

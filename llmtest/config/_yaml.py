@@ -23,12 +23,12 @@ _SAFE = yaml.SafeLoader("")
 _PLAIN_NUMBER = re.compile(r"[-+]?(\d[\d_]*)?\.?\d[\d_]*([eE][-+]?\d+)?")
 
 
-def parse_yaml(text: str, path: str) -> Document:
+def parse_yaml(text: str, path: str | None) -> Document:
     """Parse YAML.
 
     Args:
         text: The file's content.
-        path: The file, for errors.
+        path: The file, for errors; None where it is none.
 
     Raises:
         ScenarioError: Not YAML, a key twice, or more than one document.

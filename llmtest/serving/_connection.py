@@ -29,7 +29,8 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Put the connection into the scope of a request that begins."""
         super().on_message_begin()
-        self.scope["extensions"] = {LINE: self}  # type: ignore[typeddict-item]  # an extension may be any object
+        extensions: dict[str, Any] = {LINE: self}
+        self.scope["extensions"] = extensions
 
     def hang_up(self) -> None:
         """End the connection in order, whatever is still to be said."""

@@ -8,35 +8,170 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from llmtest.errors import ConfigurationError
 from llmtest.events import Trace
-from llmtest.simulation import World
+from llmtest.serving._script import parse_script
+from llmtest.simulation import RequestRecord, World
 
 __all__ = ["control_plane"]
 
+MOST_SCRIPT_BYTES = 4 * 1024 * 1024
+"""The largest script that is read."""
+
+ENDPOINTS = (
+    ("GET", "health"),
+    ("GET", "requests"),
+    ("GET", "costs"),
+    ("GET", "trace"),
+    ("POST", "script"),
+    ("POST", "reset"),
+)
+
 
 def control_plane(world: World, on_reset: Callable[[], None] | None) -> Starlette:
-    """Return the application that serves the control plane of a world."""
+    """Return the application that serves the control plane of a world.
+
+    Args:
+        world: The providers.
+        on_reset: Called when everything has been forgotten, to give the providers what they begin with.
+    """
     plane = _Plane(world, on_reset)
-    return Starlette(
-        routes=[
-            Route("/_llmtest/health", plane.health, methods=["GET"]),
-        ],
-        exception_handlers={HTTPException: _refused},
-    )
+    routes = [Route(f"/_llmtest/{name}", getattr(plane, name), methods=[method]) for method, name in ENDPOINTS]
+    handlers: Any = {HTTPException: _refused, ConfigurationError: _wrong, ClientDisconnect: _gone}
+    return Starlette(routes=routes, exception_handlers=handlers)
 
 
 class _Plane:
+    """The endpoints; they run in the server's thread, as every decision about a request does."""
+
     def __init__(self, world: World, on_reset: Callable[[], None] | None) -> None:
         self._world = world
         self._on_reset = on_reset
 
-    async def health(self, request: Request) -> JSONResponse:
-        return JSONResponse({"status": "ok", "seed": self._world.seed})
+    async def health(self, request: Request) -> Response:  # noqa: ARG002 - an endpoint takes its request
+        world = self._world
+        providers = {handle.name: handle.dialect for handle in world.handles}
+        return JSONResponse(
+            {"status": "ok", "seed": world.seed, "uptime_s": world.clock.elapsed(), "providers": providers}
+        )
+
+    async def requests(self, request: Request) -> Response:
+        wanted = request.query_params.get("provider")
+        names = [handle.name for handle in self._world.handles]
+        if wanted is not None and wanted not in names:
+            raise ConfigurationError(f"unknown provider `{wanted}`.\nKnown providers: {', '.join(names)}.")
+        found = [
+            (record.at_ns, _record(handle.name, record))
+            for handle in self._world.handles
+            if wanted in (None, handle.name)
+            for record in handle.requests
+        ]
+        found.sort(key=lambda entry: entry[0])
+        return JSONResponse({"requests": [record for _, record in found]})
+
+    async def costs(self, request: Request) -> Response:  # noqa: ARG002 - an endpoint takes its request
+        costs = self._world.costs
+        total = costs.summary
+        return JSONResponse(
+            {
+                "total_usd": None if total.unknown else _usd(total.known_usd),
+                "known_usd": _usd(total.known_usd),
+                "calls": total.calls,
+                "calls_of_unknown_price": total.unknown,
+                "input_tokens": total.input_tokens,
+                "output_tokens": total.output_tokens,
+                "by_provider": {name: _usd(usd) for name, usd in costs.by_provider().items()},
+                "by_model": {name: _usd(usd) for name, usd in costs.by_model().items()},
+            }
+        )
+
+    async def trace(self, request: Request) -> Response:  # noqa: ARG002 - an endpoint takes its request
+        trace = self._world.trace
+        events = [
+            {
+                "at_s": event.at,
+                "call": event.call or None,
+                "event": event.kind,
+                "who": event.subject(),
+                "what": event.detail(),
+            }
+            for event in trace
+        ]
+        return JSONResponse({"events": events, "text": trace.render()})
+
+    async def script(self, request: Request) -> Response:
+        body = await _body_of(request)
+        script = parse_script(body)
+        with self._world.lock:
+            script.apply(self._world)
+        return JSONResponse({"status": "ok", "steps": script.counts()})
+
+    async def reset(self, request: Request) -> Response:  # noqa: ARG002 - an endpoint takes its request
+        world = self._world
+        with world.lock:
+            world.reset()
+            world.trace = Trace()
+            if self._on_reset is not None:
+                self._on_reset()
+        return JSONResponse({"status": "ok"})
 
 
-async def _refused(request: Request, error: Exception) -> JSONResponse:
-    return JSONResponse({"error": {"message": str(error)}}, 400)
+def _record(provider: str, record: RequestRecord) -> dict[str, Any]:
+    """Return a request as JSON; headers are left out, because they hold keys."""
+    usage = record.usage
+    try:
+        body = json.loads(record.body) if record.body else None
+    except (ValueError, RecursionError):
+        body = record.body.decode("utf-8", "replace")
+    return {
+        "provider": provider,
+        "number": record.number,
+        "at_s": record.at,
+        "method": record.method,
+        "path": record.path,
+        "operation": record.operation,
+        "model": record.model,
+        "stream": record.stream,
+        "outcome": record.outcome,
+        "usage": None if usage is None else {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens},
+        "cost_usd": _usd(record.cost_usd),
+        "body": body,
+    }
+
+
+def _usd(amount: Any) -> str | None:
+    """Return money as text that loses nothing."""
+    return None if amount is None else f"{amount:f}"
+
+
+async def _body_of(request: Request) -> bytes:
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in request.stream():
+        size += len(piece)
+        if size > MOST_SCRIPT_BYTES:
+            raise HTTPException(413, f"a script may have {MOST_SCRIPT_BYTES:,} bytes")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+async def _refused(request: Request, error: HTTPException) -> Response:
+    path = request.url.path
+    listed = ", ".join(f"{method} /_llmtest/{name}" for method, name in ENDPOINTS)
+    text = error.detail
+    if error.status_code in {404, 405}:
+        text = f"no endpoint {request.method} {path}. The control plane has {listed}."
+    return JSONResponse({"error": {"type": "ControlPlaneError", "message": text}}, error.status_code, error.headers)
+
+
+async def _wrong(request: Request, error: ConfigurationError) -> Response:  # noqa: ARG001 - what a handler takes
+    return JSONResponse({"error": {"type": type(error).__name__, "message": str(error)}}, 400)
+
+
+async def _gone(request: Request, error: ClientDisconnect) -> Response:  # noqa: ARG001 - what a handler takes
+    """Nobody reads this answer: the client left while it sent its script."""
+    return Response(status_code=400)

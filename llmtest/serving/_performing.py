@@ -41,10 +41,10 @@ def at_once(plan: Plan) -> tuple[Head, bytes] | None:
     steps = plan.steps
     if steps.__class__ is not tuple and steps.__class__ is not list:
         return None
-    if len(steps) != 2:  # type: ignore[arg-type]  # a tuple or list, as was just seen
+    if len(steps) != 2:
         return None
     head, chunk = steps
-    return (head, chunk.data) if head.__class__ is Head and chunk.__class__ is Chunk else None  # type: ignore[union-attr,return-value]  # as was just seen
+    return (head, chunk.data) if head.__class__ is Head and chunk.__class__ is Chunk else None
 
 
 async def perform(plan: Plan, receive: Receive, send: Send, line: Line | None) -> None:

@@ -1,10 +1,200 @@
-"""Script files: what the providers answer, and how they fail."""
+"""Script files: what the providers answer, and how they fail.
+
+YAML or JSON, the same in a file of `llmtest serve --script` and in the body of `POST /_llmtest/script`. A mapping of
+provider names to lists of steps, which are played one for each request, in order:
+
+```yaml
+openai:
+  - replies: Paris                                     # one answer
+  - {replies: [one, two], times: 2}                    # one, two, one, two
+  - replies: {text: Paris, finish_reason: length, usage: {input_tokens: 9, output_tokens: 1}, latency: 200ms}
+  - {calls_tool: {name: weather, arguments: {city: Paris}}}
+  - {calls_tools: [{name: weather}, {name: news, arguments: '{"q": '}]}      # text goes out as it is
+  - {fails: {rate_limited: {retry_after: 20s}}, times: 2}                    # faults as scenario files name them
+  - {fails: overloaded, when: {prompt_contains: weather}}
+  - {replies: Bye, times: forever}
+anthropic:
+  - echoes: true                                       # where no step is left: the last user message
+my-model:                                              # a name of your own says what it speaks
+  dialect: openai
+  limits: {rpm: 60}
+  latency: {ttft: 200ms, tokens_per_second: 80}
+  steps: [{generates: {words: 12}}]                    # where no step is left: generated text, which is the default
+```
+
+`when` takes `prompt_contains`, `model`, `turn`, `tool_result_contains` and `api_key`; the most specific rule with steps
+left answers. A script adds to what is there: `POST /_llmtest/reset` goes back to the beginning.
+"""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+from llmtest.clock import SystemClock
+from llmtest.config import Document, Location, did_you_mean, known, parse_yaml, read_document, show_location, validate
+from llmtest.errors import ConfigurationError, ScenarioError
+from llmtest.events import Trace
+from llmtest.serving._script_sections import ProviderSection, StepSection
+from llmtest.simulation import BUILTIN, ProviderHandle, RuleHandle, World
 
-def load_script(path: str | Path) -> Any:
-    raise NotImplementedError
+__all__ = ["ServedScript", "load_script", "parse_script"]
+
+EXAMPLE = '{"openai": [{"replies": "Paris"}]}'
+
+
+class ServedScript:
+    """The steps of a file, checked; they can be given to any world.
+
+    Args:
+        document: The file.
+
+    Raises:
+        ScenarioError: Something in it is wrong.
+    """
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._providers: dict[str, tuple[ProviderSection, list[tuple[Location, StepSection]]]] = {}
+        for name, value in document.data.items():
+            at: Location = (name,)
+            if isinstance(value, list):
+                section, steps = ProviderSection(), value
+            elif isinstance(value, dict):
+                section = validate(ProviderSection, document, at)
+                steps, at = section.steps, (name, "steps")
+            else:
+                raise document.error(at, f"`{name}`: must be a list of steps, such as `[{{replies: Paris}}]`.")
+            places: list[Location] = [(*at, index) for index in range(len(steps))]
+            self._providers[name] = section, [(place, validate(StepSection, document, place)) for place in places]
+
+    def counts(self) -> dict[str, int]:
+        """Return how many steps each provider gets."""
+        return {name: len(steps) for name, (_, steps) in self._providers.items()}
+
+    def apply(self, world: World) -> None:
+        """Add the steps to the providers of a world; either all of them or, where one is wrong, none.
+
+        Raises:
+            ScenarioError: A provider is unknown, or a step would never be reached.
+        """
+        names = [handle.name for handle in world.handles]
+        self._require_reachable(world)
+        trial = World(SystemClock(), Trace(keep=False), world.seed, world.prices)
+        for handle in world.handles:
+            trial.provider(handle.name, dialect=handle.dialect)
+        for target in (trial, world):
+            for name, (section, steps) in self._providers.items():
+                self._furnish(target, name, section, names)
+                rules: dict[tuple[tuple[str, Any], ...], RuleHandle] = {}
+                for place, step in steps:
+                    self._add(target.provider(name), place, step, rules)
+
+    def _require_reachable(self, world: World) -> None:
+        for handle in world.handles:
+            _, steps = self._providers.get(handle.name, (None, []))
+            before = handle.engine.script.base.steps
+            if not before or before[-1].left is not None:
+                continue
+            for place, step in steps:
+                if step.when is None and not step.is_behaviour:
+                    raise self._document.error(
+                        place,
+                        f"`{show_location(place)}` is never reached: the script has {before[-1].label} already, which "
+                        "repeats for ever.\nTo fix: go back to the beginning first, with POST /_llmtest/reset.",
+                    )
+
+    def _furnish(self, world: World, name: str, section: ProviderSection, names: list[str]) -> None:
+        if name not in names and name not in BUILTIN and section.dialect is None:
+            choices = sorted({*names, *BUILTIN})
+            raise self._document.error(
+                (name,),
+                f"unknown provider `{name}`.{did_you_mean(name, choices)}{known('providers', choices)}\n"
+                f"To fix: a provider of your own says what it speaks: `{name}: {{dialect: openai, steps: [...]}}`.",
+            )
+        try:
+            handle = world.provider(name, dialect=section.dialect)
+            if name not in names:
+                handle.generates()
+            if section.limits is not None:
+                handle.limits(rpm=section.limits.rpm, tpm=section.limits.tpm)
+            if section.latency is not None:
+                latency = section.latency
+                handle.latency(latency.total, ttft=latency.ttft, tokens_per_second=latency.tokens_per_second)
+        except ConfigurationError as error:
+            raise self._wrong((name,), error) from None
+
+    def _add(
+        self,
+        handle: ProviderHandle,
+        place: Location,
+        step: StepSection,
+        rules: dict[tuple[tuple[str, Any], ...], RuleHandle],
+    ) -> None:
+        target: RuleHandle = handle
+        if step.when is not None:
+            key = tuple(step.when.conditions().items())
+            target = rules[key] if key in rules else rules.setdefault(key, handle.when(**dict(key)))
+        try:
+            _play(target, step)
+        except ConfigurationError as error:
+            raise self._wrong(place, error) from None
+
+    def _wrong(self, at: Location, error: ConfigurationError) -> ScenarioError:
+        text = str(error).partition("\n")[0].rstrip(".")
+        return self._document.error(at, f"`{show_location(at)}`: {text}.")
+
+
+def _play(target: RuleHandle, step: StepSection) -> None:
+    """Add one step to a handle."""
+    times = step.times
+    match step.action:
+        case "replies":
+            target.replies(*step.replies, times=times)
+        case "calls_tool" | "calls_tools":
+            sections = [*(step.calls_tools or ()), *(() if step.calls_tool is None else (step.calls_tool,))]
+            target.calls_tools(*(section.call() for section in sections), times=times)
+        case "fails":
+            assert step.fails is not None
+            target.fails(step.fails, times=times)
+        case "echoes":
+            target.echoes()
+        case _:
+            assert step.generates is not None
+            target.generates(step.generates.seed, step.generates.words)
+
+
+def load_script(path: str | Path) -> ServedScript:
+    """Read a script file, YAML or JSON.
+
+    Raises:
+        ScenarioError: Anything is wrong with it; the text has file and line.
+    """
+    return ServedScript(read_document(path))
+
+
+def parse_script(body: bytes) -> ServedScript:
+    """Read a script that came over the wire, as JSON or YAML.
+
+    Raises:
+        ScenarioError: Anything is wrong with it.
+    """
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ScenarioError("the body is not text in UTF-8.") from None
+    try:
+        return ServedScript(_document_of(text))
+    except RecursionError:
+        raise ScenarioError("the body is nested too deeply.") from None
+
+
+def _document_of(text: str) -> Document:
+    try:
+        document = Document(json.loads(text))
+    except ValueError:
+        document = parse_yaml(text, None)
+    if not isinstance(document.data, dict) or not document.data:
+        raise ScenarioError(f"a script is a mapping of providers to steps.\nTo fix: {EXAMPLE}")
+    return document

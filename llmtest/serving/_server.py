@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 import threading
 from collections.abc import Callable
 from email.utils import formatdate
@@ -22,8 +21,11 @@ __all__ = ["Server"]
 GRACE_S = 1.0
 """How long answers that are under way may go on when the server stops, in seconds."""
 
+LAST_TURNS = 100
+"""How many turns of the loop the ends of broken connections are given."""
+
 LAST_S = 0.5
-"""How long the ends of broken connections are waited for."""
+"""How long requests whose connections were broken may take to notice."""
 
 
 class Server:
@@ -164,8 +166,9 @@ class Server:
             connection.reset()
         if state.tasks:
             await asyncio.wait(tuple(state.tasks), timeout=LAST_S)
-        while state.connections:
-            await asyncio.sleep(0)
+        for _ in range(LAST_TURNS):
+            if state.connections:
+                await asyncio.sleep(0)
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
