@@ -28,6 +28,7 @@ LLMTestError
 │   └── DeadlineExceededError
 ├── AllProvidersFailedError        every provider of a chain failed; `.errors` has each one
 └── ConfigurationError             a setting, file or argument is wrong
+    ├── CassetteFileError
     ├── ScenarioError
     ├── UnknownProviderError
     └── UnknownPriceError
@@ -57,13 +58,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
-    from llmtest.types import Attempt, Usage
+    from llmtest.types import Attempt, StreamEvent, Usage
 
 __all__ = [
     "AllProvidersFailedError",
     "AmbiguousCallError",
     "AuthenticationError",
     "BudgetExceededError",
+    "CassetteFileError",
     "CassetteMismatchError",
     "CircuitOpenError",
     "ConfigurationError",
@@ -130,6 +132,12 @@ class ProviderError(LLMTestError):
 
     should_retry: bool | None = None
     """What the provider says about trying again (`x-should-retry`); None where it says nothing."""
+
+    accepted: bool | None = None
+    """Whether the provider had taken the request on, and so bills it; None where the kind of error tells."""
+
+    late: Sequence[StreamEvent] = ()
+    """What came after a limit had passed and was not handed over; it is billed all the same."""
 
     def __init__(
         self,
@@ -354,6 +362,10 @@ class AllProvidersFailedError(LLMTestError):
 
 class ConfigurationError(LLMTestError):
     """A setting, a file or an argument is wrong; the text says where and how to fix it."""
+
+
+class CassetteFileError(ConfigurationError):
+    """A cassette cannot be read, or cannot be written; what was there before is untouched."""
 
 
 class ScenarioError(ConfigurationError):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from llmtest.cassettes import Cassette
     from llmtest.testing import Simulation
     from llmtest.testing._plugin_session import PluginSession
 
@@ -38,9 +39,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help="refuse live requests in every test, not only in those that use a simulation",
     )
+    group.addoption(
+        "--llmtest-record",
+        metavar="MODE",
+        help="cassettes: `none` (default) plays; `once`, `new_episodes`, `all`, `rewrite` record what they call",
+    )
     group.addoption("--llmtest-costs", type=int, metavar="N", help="list the N dearest tests at the end")
     parser.addini("llmtest_seed", "seed of every simulated world", default=None)
     parser.addini("llmtest_time", "`virtual` or `real`", default=None)
+    parser.addini("llmtest_record", "mode of every cassette", default=None)
+    parser.addini("llmtest_vcr_marker", "honour `@pytest.mark.vcr` of pytest-recording", type="bool", default=False)
     parser.addini("llmtest_block_network", "refuse live requests in every test", type="bool", default=False)
     parser.addini("llmtest_allowed_hosts", "hosts that requests may reach", type="linelist", default=[])
     parser.addini("llmtest_dummy_keys", "set dummy API keys before collection", type="bool", default=False)
@@ -52,9 +60,19 @@ def pytest_configure(config: pytest.Config) -> None:
     for line in (
         'llm_time(mode): "real" turns virtual time off for this test.',
         'llm_budget(usd): the test fails if it spends more than usd="0.05" in simulated calls.',
-        "llm_scenario(path): run the test inside the world of a scenario file, without its load.",
+        "llm_cassette(path, mode, match_on, keep_failures, allowed_hosts): replay a recorded session, or record one.",
+        "llm_scenario(path, check): run the test in a scenario's world, without its load; check=True judges it.",
     ):
         config.addinivalue_line("markers", line)
+    if config.getini("llmtest_vcr_marker"):
+        if config.pluginmanager.has_plugin("recording"):
+            raise pytest.UsageError(
+                "llmtest_vcr_marker = true: pytest-recording is there too, and both would play tests marked `vcr`.\n"
+                "To fix: uninstall pytest-recording, or run pytest with `-p no:recording`."
+            )
+        config.addinivalue_line(
+            "markers", "vcr(path, match_on, record_mode): replay a session, as pytest-recording does."
+        )
 
 
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
@@ -82,16 +100,24 @@ def _wants_world(item: pytest.Item) -> bool:
     return any(name in names for name in FIXTURES) or any(item.get_closest_marker(name) for name in MARKERS)
 
 
+def _wants_cassette(item: pytest.Item) -> bool:
+    if "llm_cassette" in getattr(item, "fixturenames", ()) or item.get_closest_marker("llm_cassette"):
+        return True
+    return item.get_closest_marker("vcr") is not None and item.config.getini("llmtest_vcr_marker")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Start the world of a test that asks for one, before anybody makes an event loop for it."""
-    if _wants_world(item):
-        _session(item.config).arm(item)
+    """Start the world and the cassette of a test that asks for them, before anybody makes an event loop for it."""
+    world, cassette = _wants_world(item), _wants_cassette(item)
+    if world or cassette:
+        _session(item.config).arm(item, world=world, cassette=cassette)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """Take harness errors out of exception groups, and hold the test to its budget."""
+    """Take harness errors out of exception groups, and hold the test to its budget and its scenario."""
+    __tracebackhide__ = True
     session = item.config.stash.get(SESSION, None)
     if session is None:
         return (yield)
@@ -175,3 +201,9 @@ def llm_sim_module(request: pytest.FixtureRequest) -> Simulation:
 def llm_sim_session(request: pytest.FixtureRequest) -> Simulation:
     """Give the whole run one simulated world; scripts and trace are reset between tests."""
     return _session(request.config).simulation(request)
+
+
+@pytest.fixture
+def llm_cassette(request: pytest.FixtureRequest) -> Cassette:
+    """Replay a recorded session to the test, or record one; the marker of the same name says which, and how."""
+    return _session(request.config).cassette(request)

@@ -5,11 +5,12 @@ records the clients of `httpx` and `httpx2`.
 """
 
 from llmtest.cassettes._cassette import MODES, Cassette, Mode
-from llmtest.cassettes._document import CassetteFileError, Document, write_document
+from llmtest.cassettes._document import Document, write_document
 from llmtest.cassettes._interactions import Interaction, RecordedRequest, RecordedResponse
 from llmtest.cassettes._matching import MatchRule
 from llmtest.cassettes._redaction import Redactor
 from llmtest.cassettes._use import inserted, use_cassette
+from llmtest.errors import CassetteFileError
 
 __all__ = [
     "MODES",

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import threading
+from collections.abc import Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from llmtest.cassettes._document import CassetteFileError, Document
+from llmtest.cassettes._document import Anthology, Document
 from llmtest.cassettes._interactions import Interaction, RecordedRequest
 from llmtest.cassettes._keeping import redact_request, save_cassette
 from llmtest.cassettes._matching import MatchRule, RequestView
 from llmtest.cassettes._redaction import Redactor
 from llmtest.cassettes._tape import Tape
-from llmtest.errors import CassetteMismatchError, ConfigurationError
+from llmtest.errors import CassetteFileError, CassetteMismatchError, ConfigurationError
 
 Mode = Literal["none", "once", "new_episodes", "all", "rewrite"]
 """vcrpy's words.
@@ -41,7 +43,9 @@ class Cassette:
         keep_failures: Whether answers with status 429 and 5xx are recorded too. By default they are not: a rate limit
             met while recording is no part of the session.
         redactor: What is kept off the disk; by default credentials by header, by shape and by environment.
-        rerun: The command that would record the test again, for the texts of errors.
+        rerun: The pytest node that would record the session again, for the texts of errors; without one they speak of
+            `use_cassette`.
+        borrowed: Further files that are played too; what is recorded goes to `path` alone.
 
     Raises:
         CassetteFileError: The file exists and cannot be read.
@@ -57,10 +61,14 @@ class Cassette:
         keep_failures: bool = False,
         redactor: Redactor | None = None,
         rerun: str = "",
+        borrowed: Sequence[Path] = (),
     ) -> None:
         if mode not in MODES:
-            raise ConfigurationError(f"unknown cassette mode `{mode}`. Known modes: {', '.join(MODES)}.")
+            near = difflib.get_close_matches(mode, MODES, 1)
+            hint = f" Did you mean `{near[0]}`?" if near else ""
+            raise ConfigurationError(f"unknown cassette mode `{mode}`.{hint} Known modes: {', '.join(MODES)}.")
         self.path = path
+        self.name = str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
         self.mode: Mode = mode
         self.played = 0
         self.live = 0
@@ -72,20 +80,11 @@ class Cassette:
         self._rerun = rerun
         self._lock = threading.Lock()
         self._exists = path.exists()
-        self._document = self._read()
-        self._tape = Tape(self._document, self._rule, lambda request: redact_request(request, self._redactor))
-
-    def _read(self) -> Document | None:
-        if not self._exists or self.mode == "rewrite":
-            return None
-        try:
-            return Document(self.path.read_text(encoding="utf-8"), str(self.path))
-        except UnicodeDecodeError as error:
-            raise CassetteFileError(
-                f"{self.path}: the cassette is not UTF-8 text. Restore it, or re-record."
-            ) from error
-        except OSError as error:
-            raise CassetteFileError(f"{self.path}: the cassette cannot be read: {error.strerror or error}.") from error
+        self._document = _read(path) if self._exists and mode != "rewrite" else None
+        documents = [self._document] if self._document is not None else []
+        documents += [_read(each) for each in borrowed if each != path]
+        played = documents[0] if len(documents) == 1 else Anthology(documents) if documents else None
+        self._tape = Tape(played, self._rule, lambda request: redact_request(request, self._redactor))
 
     def __len__(self) -> int:
         """Return how many interactions there are, old and new."""
@@ -163,8 +162,13 @@ class Cassette:
 
     @property
     def rerecord(self) -> str:
-        """The command that records the session again."""
-        return f"pytest --llmtest-record=rewrite {self._rerun}".rstrip()
+        """How the session is recorded again."""
+        return self._recording("rewrite")
+
+    def _recording(self, mode: Mode) -> str:
+        if self._rerun:
+            return f"pytest --llmtest-record={mode} {self._rerun}"
+        return f'use_cassette("{self.name}", "{mode}")'
 
     def _key(self, interaction: Interaction) -> str:
         kept = redact_request(interaction.request, self._redactor)
@@ -172,17 +176,16 @@ class Cassette:
 
     def _mismatch(self, request: RecordedRequest) -> CassetteMismatchError:
         shown = f"  {request.method} {self._redactor.url(request.uri)}"
-        if self._document is None or not len(self._tape):
+        if not len(self._tape):
             return CassetteMismatchError(
-                f"there is no cassette {self.path} to answer this request.\n\n{shown}\n\n"
-                "To fix: record it, which calls the provider and may cost money: "
-                f"{self.rerecord.replace('=rewrite', '=once')}"
+                f"there is no cassette {self.name} to answer this request.\n\n{shown}\n\n"
+                "To fix: record it, which calls the provider and may cost money: " + self._recording("once")
             )
         matching = self._tape.count(request)
         if matching:
             times = "time" if matching == 1 else "times"
             return CassetteMismatchError(
-                f"{self.path} answers this request {matching} {times}, and that many answers have been played.\n\n"
+                f"{self.name} answers this request {matching} {times}, and that many answers have been played.\n\n"
                 f"{shown}\n\nThe code under test made one call more than when the session was recorded.\n"
                 f"To fix: if that is on purpose, record it again: {self.rerecord}"
             )
@@ -198,7 +201,7 @@ class Cassette:
             fix += f"\n  2. ignore the field: @pytest.mark.llm_cassette(match_on={ignore})"
         facts = "\n".join(lines)
         return CassetteMismatchError(
-            f"no interaction in {self.path} matches this request; the closest, number {closest.number}, differs in "
+            f"no interaction in {self.name} matches this request; the closest, number {closest.number}, differs in "
             f"{headline}.\n\n{shown}\n{facts}\n  (compared: {self._compared()})\n\n{fix}"
         )
 
@@ -206,3 +209,12 @@ class Cassette:
         ignored = ", ".join(f"`{path}`" for path in self._rule.ignore)
         parts = ", ".join(self._rule.parts)
         return f"{parts} without {ignored}" if "body" in self._rule.parts and ignored else parts
+
+
+def _read(path: Path) -> Document:
+    try:
+        return Document(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise CassetteFileError(f"{path}: the cassette is not UTF-8 text. Restore it, or re-record.") from error
+    except OSError as error:
+        raise CassetteFileError(f"{path}: the cassette cannot be read: {error.strerror or error}.") from error

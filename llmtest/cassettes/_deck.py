@@ -79,7 +79,7 @@ class Deck:
     def blocked(self, what: str, host: str, *, transport: str | None = None) -> HarnessError:  # noqa: ARG002 - see `Gate`
         return self.report(
             NetworkBlockedError(
-                f"blocked a live request to {host} while {self.cassette.path} is in use.\n\n  {what}\n\n"
+                f"blocked a live request to {host} while {self.cassette.name} is in use.\n\n  {what}\n\n"
                 "Requests of httpx and httpx2 are recorded and replayed; this connection is of another library.\n"
                 f'To fix: let the host pass: llmtest_allowed_hosts = ["{host}"]'
             )
@@ -115,7 +115,7 @@ class Deck:
         """Return the error for a client that listens longer than the recorded one did."""
         request = interaction.request
         error = CassetteMismatchError(
-            f"{self.cassette.path}: the recorded answer ends in the middle, because the client gave up on it when it "
+            f"{self.cassette.name}: the recorded answer ends in the middle, because the client gave up on it when it "
             f"was recorded; now it reads on.\n\n  {request.method} {request.uri}   (interaction {interaction.number})"
             f"\n\nTo fix: record it again: {self.cassette.rerecord}"
         )

@@ -32,15 +32,11 @@ from vcr.serializers import yamlserializer
 from llmtest.cassettes._body import JsonStyle, pretty, restore
 from llmtest.cassettes._interactions import Headers, Interaction, RecordedRequest, RecordedResponse
 from llmtest.cassettes._matching import MatchRule, RequestView
-from llmtest.errors import ConfigurationError
+from llmtest.errors import CassetteFileError
 
 VERSION = 1
 START = re.compile(r"^- llmtest: \{key: ([0-9a-f]{32})[,}]", re.MULTILINE)
 CONFLICT = re.compile(r"^(<{7}|={7}|>{7})( |$)", re.MULTILINE)
-
-
-class CassetteFileError(ConfigurationError):
-    """A cassette cannot be read."""
 
 
 class InteractionError(CassetteFileError):
@@ -196,6 +192,23 @@ class Document:
         if not isinstance(loaded, list) or len(loaded) != 1:
             raise InteractionError(f"{self.path}: interaction {position + 1} is not a mapping. Re-record it.")
         self._read[position] = _as_interaction(loaded[0], self.path, position)
+
+
+class Anthology:
+    """Several documents, played as one: a test's own recordings and those it borrows."""
+
+    def __init__(self, documents: Iterable[Document]) -> None:
+        self._places = [(document, at) for document in documents for at in range(len(document))]
+        self.keys: list[str | None] = [document.keys[at] for document, at in self._places]
+
+    def __len__(self) -> int:
+        """Return how many interactions there are."""
+        return len(self._places)
+
+    def __getitem__(self, position: int) -> Interaction:
+        """Return one interaction, parsing it if need be."""
+        document, at = self._places[position]
+        return document[at]
 
 
 def _load(text: str, path: str, first_line: int = 0) -> Any:

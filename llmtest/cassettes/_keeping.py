@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from llmtest.cassettes._compression import decompressed
-from llmtest.cassettes._document import CassetteFileError, write_document
+from llmtest.cassettes._document import write_document
 from llmtest.cassettes._interactions import Headers, Interaction, RecordedRequest, RecordedResponse
 from llmtest.cassettes._redaction import Redactor
+from llmtest.errors import CassetteFileError
 
 
 def redact_request(request: RecordedRequest, redactor: Redactor) -> RecordedRequest:

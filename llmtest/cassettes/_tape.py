@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from llmtest.cassettes._document import Document
+from llmtest.cassettes._document import Anthology, Document
 from llmtest.cassettes._interactions import Interaction, RecordedRequest
 from llmtest.cassettes._matching import Difference, MatchRule, RequestView, differences
 
@@ -41,7 +41,7 @@ class Tape:
         redact: How requests were redacted before they were kept, so that a live one compares equal.
     """
 
-    def __init__(self, document: Document | None, rule: MatchRule, redact: Redact) -> None:
+    def __init__(self, document: Document | Anthology | None, rule: MatchRule, redact: Redact) -> None:
         self._document = document
         self._rule = rule
         self._redact = redact

@@ -45,7 +45,7 @@ def _governs(deck: Deck) -> bool:
     candidates = _candidates()
     if len(candidates) < 2 or deck not in candidates:
         return candidates == [deck]
-    paths = " and ".join(str(candidate.cassette.path) for candidate in candidates)
+    paths = " and ".join(candidate.cassette.name for candidate in candidates)
     error = CassetteMismatchError(
         f"a request of thread `{threading.current_thread().name}` cannot tell which cassette it belongs to: {paths} "
         "are in use side by side.\n\n"

@@ -24,13 +24,13 @@ def refuse_wider_loops(item: pytest.Item, fixture: str) -> None:
         SimulationStateError: It does; the text names the setting that decides the loop's scope.
     """
     _refuse_trio(item)
-    own = SCOPES.index(FIXTURE_SCOPES[fixture])
+    own = SCOPES.index(FIXTURE_SCOPES.get(fixture, "function"))
     for scope, who, setting in (*_asyncio_loops(item), *_anyio_loops(item)):
         if scope in SCOPES and SCOPES.index(scope) > own:
             raise SimulationStateError(
                 f"{who} runs on a loop of scope `{scope}`, which is made before `{fixture}` and keeps real time.\n"
                 f"The scope comes from: {setting}\n"
-                f"To fix: give it the scope `{FIXTURE_SCOPES[fixture]}`, or use "
+                f"To fix: give it the scope `{SCOPES[own]}`, or use "
                 f"{_wider_fixtures(own)} so that the simulation lives as long as the loop."
             )
         if own and _has_real_loop(item, scope):

@@ -28,13 +28,17 @@ def setting(config: pytest.Config, name: str, *, marker: Any = None, default: An
     return default if ini is None or ini == "" else ini
 
 
-def seed_of(config: pytest.Config) -> int:
+def seed_of(config: pytest.Config, marker: int | None = None) -> int:
     """Return the seed of simulated worlds.
+
+    Args:
+        config: The run.
+        marker: The seed of the scenario that a test's marker names.
 
     Raises:
         ConfigurationError: The ini file has no whole number there.
     """
-    value = setting(config, "seed", default=0)
+    value = setting(config, "seed", marker=marker, default=0)
     try:
         return int(value)
     except ValueError:

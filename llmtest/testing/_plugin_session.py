@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any
+from traceback import extract_tb
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from llmtest.errors import HarnessError, SimulationStateError
+from llmtest.errors import ConfigurationError, HarnessError, SimulationStateError
 from llmtest.testing import _totals
+from llmtest.testing._plugin_cassette import CassetteShelf
 from llmtest.testing._plugin_loops import refuse_wider_loops
 from llmtest.testing._plugin_options import seed_of, time_of
 from llmtest.testing._plugin_summary import Summary
@@ -17,6 +19,8 @@ from llmtest.testing._totals import Totals
 from llmtest.testing._verdict import combined, harness_error_in, is_reported
 
 if TYPE_CHECKING:
+    from llmtest.cassettes import Cassette
+    from llmtest.testing._plugin_scenario_marker import ScenarioMark
     from llmtest.testing._simulation import Simulation
 
 __all__ = ["PluginSession"]
@@ -26,8 +30,16 @@ FIXTURE_NODES: dict[str, type[pytest.Collector]] = {"llm_sim_module": pytest.Mod
 
 WORLD = pytest.StashKey["Simulation"]()
 """The world of a test, on its item; the shared world of a module or a run, on its node."""
+CASSETTE = pytest.StashKey["Cassette"]()
+"""The cassette of a test, on its item."""
+SCENARIO = pytest.StashKey["ScenarioMark"]()
+"""The scenario that a test's marker names."""
 FAILURE = pytest.StashKey[BaseException]()
 """What a test failed with."""
+OWN = pytest.StashKey[BaseException]()
+"""What the plugin itself raised for a test: its text says all, and lines of the plugin say nothing to anybody."""
+PASSED = pytest.StashKey[bool]()
+"""That the body of a test has passed; only then is what it recorded kept."""
 
 
 class PluginSession:
@@ -37,16 +49,36 @@ class PluginSession:
         self._config = config
         self._summary = Summary()
         self._shared: list[tuple[pytest.Collector, Simulation]] = []
+        self._cassettes = CassetteShelf(config)
         self._guard: ExitStack | None = None
         self._blocked: list[HarnessError] = []
         """Live requests that were refused outside any simulation, until the test that made them ends."""
 
-    def arm(self, item: pytest.Item) -> None:
-        """Start the world a test asks for.
+    def arm(self, item: pytest.Item, *, world: bool, cassette: bool) -> None:
+        """Start what a test asks for: a simulated world, a cassette, or both.
+
+        A cassette that is only played lives in a world, whose time is virtual; a session is recorded in real time.
 
         Raises:
-            SimulationStateError: It asks for two, or another one is running, or a loop was made before it.
+            CassetteFileError: Its cassette cannot be read.
+            ConfigurationError: A marker or a setting is wrong.
+            SimulationStateError: It asks for two worlds, or another one is running, or a loop was made before it.
         """
+        try:
+            self._arm(item, world=world, cassette=cassette)
+        except (ConfigurationError, SimulationStateError) as error:
+            item.stash[OWN] = error
+            raise
+
+    def _arm(self, item: pytest.Item, *, world: bool, cassette: bool) -> None:
+        tape = self._cassettes.cassette_of(item) if cassette else None
+        if world or (tape is not None and not tape.records):
+            recording = tape is not None and tape.records
+            self._arm_world(item, "llm_sim" if world else "llm_cassette", recording=recording)
+        if tape is not None:
+            self._insert(item, tape)
+
+    def _arm_world(self, item: pytest.Item, name: str, *, recording: bool) -> None:
         names = getattr(item, "fixturenames", ())
         asked = [name for name in ("llm_sim", *FIXTURE_NODES) if name in names]
         if len(asked) > 1:
@@ -54,24 +86,46 @@ class PluginSession:
                 f"`{asked[0]}` and `{asked[1]}` cannot be used by one test: a test lives in one simulated world.\n"
                 "To fix: use one of the two."
             )
-        fixture = asked[0] if asked else "llm_sim"
-        if time_of(item, self._config) == "virtual":
+        fixture = asked[0] if asked else name
+        time = "real" if recording else time_of(item, self._config)
+        if time == "virtual":
             refuse_wider_loops(item, fixture)
-        item.stash[WORLD] = self._start(item, fixture)
-        if item.get_closest_marker("llm_scenario"):
-            from llmtest.testing._plugin_scenarios import furnish_from_marker
+        scenario = self._scenario_of(item)
+        item.stash[WORLD] = self._start(item, fixture, time, None if scenario is None else scenario.seed)
+        if scenario is not None:
+            item.stash[SCENARIO] = scenario
+            scenario.furnish(item.stash[WORLD])
 
-            furnish_from_marker(item, item.stash[WORLD])
+    def _scenario_of(self, item: pytest.Item) -> ScenarioMark | None:
+        if not item.get_closest_marker("llm_scenario"):
+            return None
+        from llmtest.testing._plugin_scenario_marker import scenario_mark
 
-    def _start(self, item: pytest.Item, fixture: str) -> Simulation:
+        return scenario_mark(item)
+
+    def _insert(self, item: pytest.Item, cassette: Cassette) -> None:
+        world = item.stash.get(WORLD, None)
+        report = self._blocked.append if world is None else world.world.record_harness_error
+        self._cassettes.insert(cassette, item, report)
+        item.stash[CASSETTE] = cassette
+
+    def cassette(self, request: pytest.FixtureRequest) -> Cassette:
+        """Return the cassette that a fixture hands to its test, put into use now where the test asked only now."""
+        item = request._pyfuncitem  # noqa: SLF001 - as in `simulation`
+        if CASSETTE not in item.stash:
+            self.arm(item, world=False, cassette=True)
+        return item.stash[CASSETTE]
+
+    def _start(
+        self, item: pytest.Item, fixture: str, time: Literal["virtual", "real"], seed: int | None = None
+    ) -> Simulation:
         from llmtest.testing._simulation import Simulation
 
         node_type = FIXTURE_NODES.get(fixture)
         node = item.getparent(node_type) if node_type is not None else None
         if node is not None and WORLD in node.stash:
             return node.stash[WORLD]
-        time = time_of(item, self._config)
-        simulation = Simulation(seed=seed_of(self._config), time=time, name=fixture)
+        simulation = Simulation(seed=seed_of(self._config, seed), time=time, name=fixture)
         for host in self._config.getini("llmtest_allowed_hosts"):
             simulation.allow(host)
         simulation.start()
@@ -84,9 +138,10 @@ class PluginSession:
         """Return the world that a fixture hands to its test, started now where the test asked for it only now."""
         item = request._pyfuncitem  # noqa: SLF001 - a module's fixture has no public way to the test that asks first
         if WORLD not in item.stash:
-            item.stash[WORLD] = self._start(item, request.fixturename or "llm_sim")
+            name = request.fixturename or "llm_sim"
+            item.stash[WORLD] = self._start(item, name, time_of(item, self._config))
         world = item.stash[WORLD]
-        if world.name != request.fixturename:
+        if world.name not in {request.fixturename, "llm_cassette"}:
             raise SimulationStateError(
                 f"`{request.fixturename}` cannot start inside `{world.name}`: a test lives in one simulated world.\n"
                 "To fix: use one of the two."
@@ -94,12 +149,13 @@ class PluginSession:
         return world
 
     def call(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        """Run the test; a harness error comes out of the group that holds it, and the budget is looked at."""
+        """Run the test; a harness error comes out of its group; a budget and a scenario are held to what it did."""
+        __tracebackhide__ = True
         try:
             result = yield
         except (HarnessError, BaseExceptionGroup) as error:
             found = harness_error_in(error)
-            if found is None or WORLD not in item.stash:
+            if found is None or (WORLD not in item.stash and CASSETTE not in item.stash):
                 raise
             if not item.config.getoption("fulltrace"):
                 from llmtest.simulation import user_traceback
@@ -111,6 +167,8 @@ class PluginSession:
             from llmtest.testing._plugin_budget import check_budget
 
             check_budget(mark, item.stash[WORLD])
+        if SCENARIO in item.stash:
+            item.stash[SCENARIO].judge(item, item.stash[WORLD])
         return result
 
     def teardown(self, item: pytest.Item, nextitem: pytest.Item | None) -> Generator[None, Any, Any]:
@@ -121,6 +179,8 @@ class PluginSession:
             result = yield
         except BaseException as error:  # noqa: BLE001 - raised again below, once the world is gone
             problem = error
+        cassette = item.stash.get(CASSETTE, None)
+        self._cassettes.eject()
         simulation = item.stash.get(WORLD, None)
         if simulation is not None:
             found = self._end(item, nextitem, simulation, problem)
@@ -129,10 +189,26 @@ class PluginSession:
         blocked, self._blocked[:] = self._unreported(item, self._blocked), []
         if blocked and harness_error_in(problem) is None:
             problem = combined(blocked)
+        if cassette is not None:
+            problem = self._keep(item, cassette, problem)
         self._count(item)
         if problem is not None:
+            if isinstance(problem, HarnessError) and not item.config.getoption("fulltrace"):
+                item.stash[OWN] = problem
             raise problem
         return result
+
+    def _keep(self, item: pytest.Item, cassette: Cassette, problem: BaseException | None) -> BaseException | None:
+        """Write what a test recorded, if it has passed; returns what it failed with, which may be the writing."""
+        del item.stash[CASSETTE]
+        _totals.finished.append(Totals(cassettes=int(bool(cassette.requests)), live=cassette.live))
+        if problem is None and item.stash.get(PASSED, default=False):
+            try:
+                self._cassettes.save(cassette)
+            except ConfigurationError as error:
+                item.stash[OWN] = error
+                return error
+        return problem
 
     def _unreported(self, item: pytest.Item, errors: list[HarnessError]) -> list[HarnessError]:
         failure = item.stash.get(FAILURE, None)
@@ -164,7 +240,7 @@ class PluginSession:
 
     def _count(self, item: pytest.Item) -> None:
         totals = _totals.drain()
-        if totals.simulations:
+        if totals.simulations or totals.cassettes:
             self._summary.add(item.nodeid, totals)
             item.user_properties += [
                 ("llm_calls", totals.calls),
@@ -174,6 +250,10 @@ class PluginSession:
 
     def reported(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
         """Remember what a test failed with, and say which steps it left unplayed."""
+        if call.excinfo is not None and call.excinfo.value is item.stash.get(OWN, None):
+            report.longrepr = _shown(call.excinfo.value)
+        if call.when == "call" and report.passed:
+            item.stash[PASSED] = True
         if call.excinfo is None or not report.failed or call.when == "teardown":
             return
         item.stash[FAILURE] = call.excinfo.value
@@ -199,9 +279,10 @@ class PluginSession:
         """End what an interrupted run left running, and hand a worker's counts over."""
         from llmtest.testing._simulation import running_simulation
 
+        self._cassettes.eject()
         self._end_shared(None)
         left = running_simulation()
-        if left is not None and left.name.startswith("llm_sim"):
+        if left is not None and left.name.startswith("llm_"):
             left.stop()
         self._summary.add("", _totals.drain())
         output = getattr(self._config, "workeroutput", None)
@@ -223,3 +304,15 @@ class PluginSession:
     def totals(self) -> Totals:
         """The sum over all tests so far."""
         return self._summary.totals
+
+
+def _shown(error: BaseException) -> str:
+    """Return an error as pytest shows one, with the user's own lines and without ours."""
+    from llmtest.simulation import user_traceback
+
+    lines = [
+        f"{frame.filename}:{frame.lineno}: in {frame.name}" for frame in extract_tb(user_traceback(error.__traceback__))
+    ]
+    text = f"{type(error).__module__}.{type(error).__qualname__}: {error}"
+    notes = [line for note in getattr(error, "__notes__", ()) for line in note.splitlines()]
+    return "\n".join([*lines, *(f"E   {line}".rstrip() for line in (*text.splitlines(), *notes))])

@@ -37,7 +37,7 @@ class Summary:
     def lines(self, *, dearest: int = 0) -> list[str]:
         """Return the summary: one line, preceded by the dearest tests where they are asked for; nothing for nothing."""
         totals = self.totals
-        if not totals.simulations:
+        if not totals.simulations and not totals.cassettes:
             return []
         ranked = sorted(self._costs, key=lambda entry: (-entry[1], entry[0]))[:dearest]
         lines = [f"llmtest: {dollars(cost)}  {nodeid}" for nodeid, cost in ranked]

@@ -1,0 +1,157 @@
+"""Which cassette a test asks for, in which mode, and where it lies."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from llmtest.errors import ConfigurationError, HarnessError
+from llmtest.testing._failure import did_you_mean
+from llmtest.testing._plugin_options import setting
+
+if TYPE_CHECKING:
+    from llmtest.cassettes import Cassette
+
+__all__ = ["CassetteShelf"]
+
+OnError = Callable[[HarnessError], object]
+
+OPTIONS = ("mode", "match_on", "keep_failures", "allowed_hosts")
+"""What the marker `llm_cassette` takes besides the path."""
+
+VCR_PARTS: dict[str, tuple[str, ...]] = {
+    "method": ("method",),
+    "scheme": ("host",),
+    "host": ("host",),
+    "port": ("host",),
+    "path": ("path",),
+    "query": ("query",),
+    "uri": ("host", "path", "query"),
+    "url": ("host", "path", "query"),
+    "body": ("body",),
+    "raw_body": ("body",),
+}
+"""vcrpy's words for what is compared, in ours; a port belongs to its host."""
+
+FORBIDDEN = r"<>?%*:|\"'/"
+NAME_MAX = 255
+"""Longest file name that the file systems of today take, in bytes."""
+
+
+class CassetteShelf:
+    """The cassettes of one pytest run, and the one in use."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._rewritten: set[Path] = set()
+        self._use = ExitStack()
+
+    def cassette_of(self, item: pytest.Item) -> Cassette:
+        """Return the cassette that a test asks for.
+
+        Raises:
+            CassetteFileError: Its file cannot be read.
+            ConfigurationError: Its marker, its mode, or what it matches on is wrong.
+        """
+        from llmtest.cassettes import Cassette
+
+        mark = item.get_closest_marker("llm_cassette")
+        vcr = list(item.iter_markers("vcr")) if mark is None and self._config.getini("llmtest_vcr_marker") else []
+        if vcr:
+            path, borrowed, options = _default_path(item), _vcr_paths(item, vcr), _vcr_options(vcr)
+        else:
+            path, borrowed, options = _marked_path(item, mark), [], _marked_options(mark)
+        mode = setting(self._config, "record", marker=options.pop("mode", None), default="none")
+        if mode == "rewrite" and path in self._rewritten:
+            mode = "all"  # tests that share a file write it together: the second must not lose what the first recorded
+        return Cassette(path, mode, rerun=item.nodeid, borrowed=borrowed, **options)
+
+    def insert(self, cassette: Cassette, item: pytest.Item, report: OnError) -> None:
+        """Play and record the requests of a test from now on; hosts that may pass everywhere pass by its cassette."""
+        from llmtest.cassettes import inserted
+
+        mark = item.get_closest_marker("llm_cassette")
+        hosts = [*(mark.kwargs.get("allowed_hosts", ()) if mark else ()), *self._config.getini("llmtest_allowed_hosts")]
+        self._use.enter_context(inserted(cassette, on_error=report, allowed_hosts=hosts))
+
+    def eject(self) -> None:
+        """End the use of the cassette; nothing is written."""
+        self._use.close()
+
+    def save(self, cassette: Cassette) -> None:
+        """Write what a test recorded that has passed.
+
+        Raises:
+            CassetteFileError: It cannot be written.
+        """
+        if cassette.save() and cassette.mode == "rewrite":
+            self._rewritten.add(cassette.path)
+
+
+def _default_path(item: pytest.Item) -> Path:
+    """Return `cassettes/<module>/<test>.yaml` beside the test; pytest-recording names them the same way."""
+    owner = getattr(item, "cls", None)
+    name = f"{owner.__name__}.{item.name}" if owner is not None else item.name
+    for character in FORBIDDEN:
+        name = name.replace(character, "-")
+    if len(name.encode()) + len(".yaml") > NAME_MAX:
+        digest = hashlib.md5(name.encode(), usedforsecurity=False).hexdigest()
+        name = f"{name[: NAME_MAX - len('.yaml') - len(digest) - 3]}...{digest}"
+    return item.path.parent / "cassettes" / item.path.stem / f"{name}.yaml"
+
+
+def _marked_path(item: pytest.Item, mark: pytest.Mark | None) -> Path:
+    if mark is None:
+        return _default_path(item)
+    if len(mark.args) > 1 or (mark.args and "path" in mark.kwargs):
+        raise ConfigurationError(
+            "`llm_cassette` takes one path.\n"
+            'To fix: @pytest.mark.llm_cassette("cassettes/capital.yaml"), and `use_cassette` for a second one.'
+        )
+    path = mark.args[0] if mark.args else mark.kwargs.get("path")
+    return _default_path(item) if path is None else item.path.parent / path
+
+
+def _marked_options(mark: pytest.Mark | None) -> dict[str, Any]:
+    if mark is None:
+        return {}
+    for name in mark.kwargs:
+        if name not in {"path", *OPTIONS}:
+            raise ConfigurationError(
+                f"`llm_cassette` has no option `{name}`.{did_you_mean(name, OPTIONS)}\nIt takes: path, "
+                + ", ".join(OPTIONS)
+                + "."
+            )
+    return {name: value for name, value in mark.kwargs.items() if name not in {"path", "allowed_hosts"}}
+
+
+def _vcr_paths(item: pytest.Item, marks: Sequence[pytest.Mark]) -> list[Path]:
+    folder = _default_path(item).parent
+    return [folder / path for mark in marks for path in mark.args]
+
+
+def _vcr_options(marks: Sequence[pytest.Mark]) -> dict[str, Any]:
+    """Return what markers of pytest-recording ask for; what they filter is redacted here without being asked."""
+    given: dict[str, Any] = {}
+    for mark in reversed(marks):
+        given |= mark.kwargs
+    if given.get("allow_playback_repeats"):
+        raise ConfigurationError(
+            "`vcr(allow_playback_repeats=True)` is not supported: answers are played once each, in recorded order.\n"
+            "To fix: record the session again, with as many calls as the code makes."
+        )
+    options: dict[str, Any] = {"mode": given.get("record_mode")}
+    if "match_on" in given:
+        unknown = [part for part in given["match_on"] if part not in VCR_PARTS]
+        if unknown:
+            raise ConfigurationError(
+                f"`vcr(match_on=...)`: `{unknown[0]}` cannot be compared.{did_you_mean(unknown[0], list(VCR_PARTS))}\n"
+                f"Known parts: {', '.join(VCR_PARTS)}."
+            )
+        options["match_on"] = list(dict.fromkeys(part for word in given["match_on"] for part in VCR_PARTS[word]))
+    return options
