@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import socket
 import struct
@@ -41,5 +40,4 @@ class Connection(HttpToolsProtocol):
         handle = self.transport.get_extra_info("socket")
         if handle is not None and not self.transport.is_closing():
             handle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT_ON_CLOSE)
-        assert isinstance(self.transport, asyncio.Transport)
         self.transport.abort()

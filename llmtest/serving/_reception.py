@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from llmtest.errors import HarnessError, ProviderError, RequestTooLargeError, ServerError
+from llmtest.events import LogicalCall, current_call
 from llmtest.serving._routing import Route, UnknownPathError, codec_of_headers, not_found, route_of
 from llmtest.simulation import Chunk, Exchange, Head, Plan, World
 from llmtest.wire import Codec, ResponseMeta, WireFormatError
@@ -29,6 +30,8 @@ class Reception:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.call: LogicalCall | None = None
+        """The logical call that requests belong to, where somebody has marked one."""
 
     @property
     def world(self) -> World:
@@ -45,6 +48,7 @@ class Reception:
             route = route_of(self._world, exchange.method, exchange.path, exchange.headers)
         except UnknownPathError as unknown:
             return self._refusal(unknown.codec, unknown.error)
+        marked = None if self.call is None else current_call.set(self.call)
         try:
             return self._answer(route, exchange)
         except HarnessError as error:
@@ -54,6 +58,9 @@ class Reception:
             logger.exception("%s %s could not be answered", exchange.method, exchange.path)
             failure = ServerError(f"llmtest failed: {type(error).__name__}: {error}", status=500)
             return self._refusal(route.codec, failure, NO_RETRY)
+        finally:
+            if marked is not None:
+                current_call.reset(marked)
 
     def _answer(self, route: Route, exchange: Exchange) -> Plan:
         codec = route.codec

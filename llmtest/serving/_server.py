@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from llmtest.errors import ConfigurationError, SimulationStateError
+from llmtest.events import LogicalCall
 from llmtest.serving._application import Application
 from llmtest.serving._listening import base_url_of, is_loopback_address, listen
 from llmtest.serving._reception import Reception
@@ -21,8 +22,8 @@ __all__ = ["Server"]
 GRACE_S = 1.0
 """How long answers that are under way may go on when the server stops, in seconds."""
 
-LAST_TURNS = 100
-"""How many turns of the loop the ends of broken connections are given."""
+SETTLING_TURNS = 20
+"""Turns of the loop after which what had happened on its sockets has been handled."""
 
 LAST_S = 0.5
 """How long requests whose connections were broken may take to notice."""
@@ -78,6 +79,15 @@ class Server:
         return self._world
 
     @property
+    def call(self) -> LogicalCall | None:
+        """The logical call that requests belong to, where somebody has marked one."""
+        return self._reception.call
+
+    @call.setter
+    def call(self, call: LogicalCall | None) -> None:
+        self._reception.call = call
+
+    @property
     def connections(self) -> int:
         """How many connections are open."""
         return 0 if self._state is None else len(self._state.connections)
@@ -116,6 +126,11 @@ class Server:
     ) -> None:
         self.stop()
 
+    def settle(self) -> None:
+        """Return when everything that clients have done so far has been noticed: what they sent, and that they left."""
+        if self._thread is not None and self._loop is not None:
+            asyncio.run_coroutine_threadsafe(_turns(SETTLING_TURNS), self._loop).result()
+
     def run(self, on_ready: Callable[[], None]) -> None:
         """Serve in the calling thread until SIGINT or SIGTERM comes.
 
@@ -141,7 +156,7 @@ class Server:
         if stop_on_signals:
             _stop_on_signals(loop, stopping)
         application = Application(self._reception, lambda: control_plane(self._world, self._on_reset))
-        config = Config(application, http=Connection, ws="none", lifespan="off", log_config=None, access_log=False)
+        config = Config(application, http=Connection, ws="none", lifespan="off", log_config=None, proxy_headers=False)
         config.load()
         state = self._state = ServerState()
         server = await loop.create_server(lambda: Connection(config, state, {}, loop), sock=self._listener)
@@ -166,9 +181,12 @@ class Server:
             connection.reset()
         if state.tasks:
             await asyncio.wait(tuple(state.tasks), timeout=LAST_S)
-        for _ in range(LAST_TURNS):
-            if state.connections:
-                await asyncio.sleep(0)
+        await _turns(SETTLING_TURNS)
+
+
+async def _turns(number: int) -> None:
+    for _ in range(number):
+        await asyncio.sleep(0)
 
 
 def new_loop() -> asyncio.AbstractEventLoop:

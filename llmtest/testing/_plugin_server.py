@@ -1,0 +1,141 @@
+"""`ServedSimulation`, the object behind the fixture `llm_server`: a simulated world on a loopback port, in real time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from llmtest import events
+from llmtest.costs import CostLedger, Prices
+from llmtest.errors import SimulationStateError
+from llmtest.testing._environment import DUMMY_KEY
+from llmtest.testing._simulation import Simulation
+
+if TYPE_CHECKING:
+    from llmtest.serving import Server
+
+__all__ = ["ServedSimulation"]
+
+
+class ServedSimulation(Simulation):
+    """A simulated world that is reached over a socket as well: by another process, another language, a browser.
+
+    Handles, assertions and strictness are those of `Simulation`; time is real. What needs a script and has none gets a
+    500 in the provider's dialect, marked as not worth a retry, and fails the test at its end. Requests of this process
+    to the providers' own addresses are answered too, and everything else that would leave the machine is refused.
+
+    Args:
+        seed: Decides every random choice in the world; any integer.
+        strict: Whether steps that were never played fail the simulation at its end.
+        prices: Prices to charge by; the published ones by default.
+        name: What errors call it.
+    """
+
+    def __init__(
+        self, seed: int = 0, strict: bool = True, *, prices: Prices | None = None, name: str = "llm_server"
+    ) -> None:
+        self._server: Server | None = None
+        super().__init__(seed, strict, time="real", prices=prices, name=name)
+        self._marked: list[events.LogicalCall] = []
+
+    @property
+    def trace(self) -> events.Trace:  # type: ignore[override]  # what is an attribute there is looked up here
+        """The events, up to what clients have done so far."""
+        if self._server is not None:
+            self._server.settle()
+        return self._trace
+
+    @trace.setter
+    def trace(self, trace: events.Trace) -> None:
+        self._trace = trace
+
+    @property
+    def costs(self) -> CostLedger:
+        """What was spent, up to what clients have done so far."""
+        if self._server is not None:
+            self._server.settle()
+        return super().costs
+
+    @property
+    def server(self) -> Server:
+        """The server.
+
+        Raises:
+            SimulationStateError: It does not run.
+        """
+        if self._server is None:
+            raise SimulationStateError(
+                f"`{self.name}` is not running, so it has no port.\nTo fix: start it, or use the fixture `llm_server`."
+            )
+        return self._server
+
+    @property
+    def base_url(self) -> str:
+        """Where it is reached, as `http://127.0.0.1:4010`; OpenAI's clients want `/v1` behind it."""
+        return self.server.base_url
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Variables that send the official SDKs of any language here: give them to a process that a test starts."""
+        url = self.base_url
+        return {
+            "OPENAI_BASE_URL": f"{url}/v1",
+            "OPENAI_API_KEY": DUMMY_KEY,
+            "ANTHROPIC_BASE_URL": url,
+            "ANTHROPIC_API_KEY": DUMMY_KEY,
+        }
+
+    @contextmanager
+    def call(self, label: str) -> Iterator[events.LogicalCall]:
+        """Mark what runs inside as one logical call.
+
+        Requests that come over the socket belong to it as long as it is the only one; where several overlap, nobody
+        can tell whose they are, and they stay unmarked.
+
+        Args:
+            label: How the trace calls it.
+        """
+        with super().call(label) as call:
+            self._mark(call, begins=True)
+            try:
+                yield call
+            finally:
+                self._mark(call, begins=False)
+
+    def _mark(self, call: events.LogicalCall, *, begins: bool) -> None:
+        with self.world.lock:
+            if begins:
+                self._marked.append(call)
+            else:
+                self._marked.remove(call)
+            self.server.call = self._marked[0] if len(self._marked) == 1 else None
+
+    def start(self) -> None:
+        """Begin to answer requests, on a free port.
+
+        Raises:
+            ConfigurationError: The extra `[server]` is not installed.
+            SimulationStateError: Another simulation is running.
+        """
+        from llmtest.serving import Server
+
+        server = Server(self.world, grace=0, on_reset=self._follow_reset)
+        try:
+            super().start()
+            self._server = server.start()
+        except BaseException:
+            server.stop()
+            super().stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop answering: every connection that is open is broken."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.stop()
+        super().stop()
+
+    def _follow_reset(self) -> None:
+        """Look at the trace that a reset over the control plane has begun."""
+        self.trace = self.world.trace
