@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from llmtest.scenarios._schema import scenario_schema
     from llmtest.scenarios._spec import FaultSpec, Load, ProviderSpec, Scenario, Stage
     from llmtest.scenarios._trace_file import TraceFile, TraceRow
+    from llmtest.scenarios._witnessed import judge_history
 
 __all__ = [
     "PROFILES",
@@ -27,6 +28,7 @@ __all__ = [
     "TraceRow",
     "Transition",
     "furnish",
+    "judge_history",
     "load_scenario",
     "prices_of",
     "run_scenario",
@@ -45,6 +47,7 @@ _HOMES = {
         "_schema": ("scenario_schema",),
         "_spec": ("FaultSpec", "Load", "ProviderSpec", "Scenario", "Stage"),
         "_trace_file": ("TraceFile", "TraceRow"),
+        "_witnessed": ("judge_history",),
     }.items()
     for name in names
 }

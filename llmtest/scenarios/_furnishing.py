@@ -35,7 +35,11 @@ def furnish(world: World, scenario: Scenario) -> list[FaultRule]:
     """
     for spec in scenario.providers:
         _furnish_provider(world, spec)
-    return [world.add_fault_rule(fault.rule()) for fault in scenario.faults]
+    rules = [fault.rule() for fault in scenario.faults]
+    started_ns = world.clock.now_ns()
+    for rule in rules:
+        rule.at_ns += started_ns  # A world that several tests share, or one in real time, has a past already.
+    return [world.add_fault_rule(rule) for rule in rules]
 
 
 def _furnish_provider(world: World, spec: ProviderSpec) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from llmtest.clock import SystemClock, VirtualClock, run_virtual
 from llmtest.events import Event, subscribed
-from llmtest.scenarios._chain_calls import ChainCalls, breaker_config, has_breakers
+from llmtest.scenarios._chain_calls import ChainCalls, breaker_config
 from llmtest.scenarios._driving import ProgressReport, drive
 from llmtest.scenarios._furnishing import furnish, prices_of
-from llmtest.scenarios._judging import judge
-from llmtest.scenarios._result import RunResult, Transition
+from llmtest.scenarios._result import RunResult
 from llmtest.scenarios._spec import Load, Scenario
+from llmtest.scenarios._summing import sum_up
 from llmtest.scenarios._tally import RunTrace, Tally
 from llmtest.simulation import World
 
@@ -87,54 +87,13 @@ def run_scenario(
             clock,
         )
     wall_seconds = (wall.now_ns() - started_ns) / 1e9
-    return _result(scenario, seed, world, trace, tally, made, clock.elapsed(), wall_seconds)
-
-
-def _result(
-    scenario: Scenario,
-    seed: int,
-    world: World,
-    trace: RunTrace,
-    tally: Tally,
-    made: int,
-    virtual_seconds: float,
-    wall_seconds: float,
-) -> RunResult:
-    names = [spec.name for spec in scenario.providers]
-    names += [handle.name for handle in world.handles if handle.name not in names]
-    known = world.costs.known_usd
-    unknown = world.costs.summary.unknown
-    tally.close(scenario.budget or (scenario.chain.budget if scenario.chain else None))
-    breaker = {name: tally.breaker.get(name, ["closed"]) for name in names} if has_breakers(scenario.chain) else {}
-    result = RunResult(
-        scenario=scenario.name,
-        path=scenario.path,
+    return sum_up(
+        scenario,
+        world,
+        tally,
         seed=seed,
+        made=made,
         digest=trace.digest(),
-        calls=made,
-        succeeded=tally.succeeded,
-        failed=made - tally.succeeded,
-        attempts=tally.attempts.total(),
-        retries=tally.retries,
-        fallbacks=tally.fallbacks,
-        rejected=tally.rejected,
-        served_by={name: tally.served_by.get(name, 0) for name in names},
-        breaker=breaker,
-        transitions=[Transition(at_ns / 1e9, name, state) for at_ns, name, state in tally.transitions],
-        latency=tally.latency.summary(),
-        ttft=tally.ttft.summary(),
-        cost_usd=None if unknown else known,
-        known_cost_usd=known,
-        cost_by_provider=world.costs.by_provider(),
-        virtual_seconds=virtual_seconds,
+        virtual_seconds=clock.elapsed(),
         wall_seconds=wall_seconds,
-        faults_fired=world.fired(),
-        errors=dict(sorted(tally.errors.items())),
-        findings={name: _counted(text, tally.findings.counts[name]) for name, text in tally.findings.first.items()},
     )
-    result.expectations = judge(scenario.expect, scenario.faults, result, tally)
-    return result
-
-
-def _counted(text: str, count: int) -> str:
-    return text if count == 1 else f"{text} ({count:,} such findings)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from decimal import Decimal
 from typing import Any
 
@@ -21,10 +21,14 @@ class Tally:
 
     Args:
         half_open_calls: Calls that a breaker lets through while half open; None: unknown, nothing is judged.
-        inferred: Whether retries and fallbacks are inferred from the providers' log, because foreign code takes them.
+        inferred: Whether retries and fallbacks are inferred from the providers' log, because foreign code takes them:
+            a request after a failure of the same call, and none after an answer, which is an agent's next turn.
+        told: Calls whose retries and fallbacks are not inferred all the same, because our own layer tells them.
     """
 
-    def __init__(self, *, half_open_calls: int | None = None, inferred: bool = False) -> None:
+    def __init__(
+        self, *, half_open_calls: int | None = None, inferred: bool = False, told: Collection[int] = ()
+    ) -> None:
         self.attempts: Counter[str] = Counter()
         self.retries = 0
         self.fallbacks = 0
@@ -38,9 +42,12 @@ class Tally:
         self.latency = Sample()
         self.ttft = Sample()
         self.findings = Findings(half_open_calls)
-        self.inferred = inferred
+        self._inferred = inferred
+        self._told = told
         self._calls: dict[int, dict[str, int]] = {}
         self._served: dict[int, str] = {}
+        self._failed: dict[int, set[str]] = {}
+        self._streams: set[int] = set()
         self.handlers: dict[type[events.Event], Callable[[Any], None]] = {
             events.RequestReceived: self._received,
             events.RequestAnswered: self._answered,
@@ -49,7 +56,7 @@ class Tally:
             events.CallEnded: self._call_ended,
             events.HarnessErrorRecorded: self.findings.harness_error,
         }
-        if not inferred:
+        if told or not inferred:
             self.handlers[events.RetryScheduled] = self._retried
             self.handlers[events.FallbackTaken] = self._fell_back
 
@@ -62,27 +69,47 @@ class Tally:
             first = True
         else:
             first = provider not in asked
-            if self.inferred:
-                self.fallbacks += first
-                self.retries += not first
             asked[provider] = asked.get(provider, 0) + 1
+        if self._inferred:
+            self._infer(event)
         self.findings.received(event, first=first)
+
+    def _infer(self, event: events.RequestReceived) -> None:
+        if event.stream:
+            self._streams.add(event.exchange)
+        failed = self._failed.get(event.call)
+        if failed and event.call not in self._told:
+            if event.provider in failed:
+                self.retries += 1
+            else:
+                self.fallbacks += 1
 
     def _answered(self, event: events.RequestAnswered) -> None:
         if event.cost_usd is not None:
             day = event.at_ns // 86_400_000_000_000
             self.spend_by_day[day] = self.spend_by_day.get(day, Decimal(0)) + event.cost_usd
-        if event.outcome == "200":
-            if self.inferred:
-                self._served[event.call] = event.provider
-        else:
+        if event.outcome != "200":
             self.findings.failed(event)
+        if self._inferred:
+            self._note_outcome(event)
 
-    def _retried(self, _: events.RetryScheduled) -> None:
-        self.retries += 1
+    def _note_outcome(self, event: events.RequestAnswered) -> None:
+        call, outcome = event.call, event.outcome
+        is_read = outcome == "abandoned" and event.exchange in self._streams  # Its reader had seen enough.
+        self._streams.discard(event.exchange)
+        if outcome == "200" or is_read:
+            self._served[call] = event.provider
+            self._failed.pop(call, None)
+        else:
+            self._failed.setdefault(call, set()).add(event.provider)
 
-    def _fell_back(self, _: events.FallbackTaken) -> None:
-        self.fallbacks += 1
+    def _retried(self, event: events.RetryScheduled) -> None:
+        if not self._inferred or event.call in self._told:
+            self.retries += 1
+
+    def _fell_back(self, event: events.FallbackTaken) -> None:
+        if not self._inferred or event.call in self._told:
+            self.fallbacks += 1
 
     def _budget_rejected(self, _: events.BudgetRejected) -> None:
         self.rejected += 1
@@ -103,6 +130,7 @@ class Tally:
         else:
             self.errors[event.outcome] += 1
         self._served.pop(call, None)
+        self._failed.pop(call, None)
         asked = self._calls.pop(call, None)
         if asked is not None:
             self.findings.call_ended(call, asked)

@@ -9,7 +9,7 @@ from llmtest.events import AttemptEnded, BreakerChanged, Trace
 from llmtest.testing._failure import did_you_mean, failure, side_by_side
 from llmtest.testing._history import Seen, attempts_of, matches_target
 
-__all__ = ["check_breaker"]
+__all__ = ["check_breaker", "states_of"]
 
 STATES = ("closed", "open", "half_open")
 
@@ -23,9 +23,7 @@ def check_breaker(trace: Trace, provider: str, states: Sequence[str], *, exact: 
                 f"assert_breaker: a circuit has no state `{state}`.{did_you_mean(state, STATES)}\n"
                 f"Its states are: {', '.join(STATES)}."
             )
-    actual, source = _told(trace, provider), "told by the breaker's own events"
-    if actual is None:
-        actual, source = _inferred(trace, provider), "inferred from the provider's log"
+    actual, source = states_of(trace, provider, "assert_breaker")
     if exact and list(states) == actual:
         return
     if not exact and _is_subsequence(states, actual):
@@ -45,6 +43,19 @@ def check_breaker(trace: Trace, provider: str, states: Sequence[str], *, exact: 
     )
 
 
+def states_of(trace: Trace, provider: str, assertion: str) -> tuple[list[str], str]:
+    """Return the states a circuit went through, from `closed` on, and how they are known.
+
+    Raises:
+        AmbiguousCallError: The breaker is not ours and the calls are not marked, so nothing can be inferred.
+    """
+    __tracebackhide__ = True
+    told = _told(trace, provider)
+    if told is not None:
+        return told, "told by the breaker's own events"
+    return _inferred(trace, provider, assertion), "inferred from the provider's log"
+
+
 def _told(trace: Trace, provider: str) -> list[str] | None:
     """Return the states from the events of our layer; None where the provider's calls are not our layer's."""
     changes = [change for change in trace.of(BreakerChanged) if change.provider == provider]
@@ -55,7 +66,7 @@ def _told(trace: Trace, provider: str) -> list[str] | None:
     return None
 
 
-def _inferred(trace: Trace, provider: str) -> list[str]:
+def _inferred(trace: Trace, provider: str, assertion: str) -> list[str]:
     """Read a foreign breaker's states from who was asked in each marked call.
 
     A call that never asks the provider, after calls that did and failed, met an open circuit. The next call that asks
@@ -64,10 +75,11 @@ def _inferred(trace: Trace, provider: str) -> list[str]:
     Raises:
         AmbiguousCallError: The calls are not marked, so that a call that skipped the provider cannot be seen.
     """
+    __tracebackhide__ = True
     attempts = attempts_of(trace)
     if any(seen.call == 0 for seen in attempts) or len({seen.call for seen in attempts}) < 2:
         raise AmbiguousCallError(
-            f"assert_breaker cannot infer the circuit of `{provider}`: the code under test is not our own layer, and "
+            f"{assertion} cannot infer the circuit of `{provider}`: the code under test is not our own layer, and "
             "its calls are not marked.\n\n"
             "  An open circuit shows only as a call that does not ask the provider.\n\n"
             "To fix: mark each call of the code under test:\n"

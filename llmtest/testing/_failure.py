@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from llmtest.events import Trace
 
-__all__ = ["did_you_mean", "dollars", "failure", "side_by_side"]
+__all__ = ["did_you_mean", "dollars", "failure", "rendered", "side_by_side"]
 
 TRACE_LINES = 200
 """Lines of a trace that a failure prints; of a longer one its beginning and its end."""
@@ -22,8 +22,13 @@ def failure(headline: str, trace: Trace, *, facts: Iterable[str] = (), fix: str 
         parts.append(indented)
     if fix:
         parts.append(f"To fix: {fix}")
-    parts.append("Trace:\n" + _indent(_shortened(trace.render())))
+    parts.append("Trace:\n" + rendered(trace))
     return AssertionError("\n\n".join(parts))
+
+
+def rendered(trace: Trace) -> str:
+    """Return a trace as a failure shows it: indented, and of a long one its beginning and its end."""
+    return _indent(_shortened(trace.render()))
 
 
 def _shortened(text: str) -> str:

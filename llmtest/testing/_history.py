@@ -136,6 +136,7 @@ def calls_of(attempts: Sequence[Seen], assertion: str) -> list[list[Seen]]:
     Raises:
         AmbiguousCallError: Unmarked attempts overlap, so that which follows which would be a guess.
     """
+    __tracebackhide__ = True
     calls: dict[tuple[int, str], list[Seen]] = {}
     for attempt in attempts:
         calls.setdefault((attempt.call, attempt.operation), []).append(attempt)

@@ -72,6 +72,7 @@ class Simulation(Assertions):
         self._counted = False
         self.trace = events.Trace()
         self._world = World(world_clock, self.trace, seed, prices, strict)
+        self._prices = self._world.prices
         self._started_ns = self._clock.now_ns()
 
     @property
@@ -236,6 +237,7 @@ class Simulation(Assertions):
         """Forget scripts, requests, trace and costs, as between two tests; the clock goes on."""
         self._count()
         self._world.reset()
+        self._world.prices = self._prices  # A scenario may have brought its own.
         self.trace = self._world.trace = events.Trace()
         self._started_ns = self._clock.now_ns()
 

@@ -130,19 +130,3 @@ def test_a_marker_s_missing_file_is_told(run_tests):
     )
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["E *ScenarioError: scenarios/nowhere.yaml: *"])
-
-
-def test_a_check_that_would_not_be_made_is_refused(run_tests, scenario):
-    """A marker that asks for the file's expectations is told that a test has none of the load they are judged over."""
-    scenario()
-    result = run_tests(
-        """
-        import pytest
-
-        @pytest.mark.llm_scenario("scenarios/outage.yaml", check=True)
-        def test_it(llm_sim):
-            pass
-        """
-    )
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["E *ConfigurationError: `llm_scenario(check=True)`: expectations are judged over *"])

@@ -1,0 +1,143 @@
+"""`@pytest.mark.llm_scenario("x.yaml")`: a test inside a scenario's world, and with `check=True` judged by it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from llmtest.errors import AmbiguousCallError, ConfigurationError
+from llmtest.testing._failure import did_you_mean, rendered
+
+if TYPE_CHECKING:
+    from llmtest.events import Event, Trace
+    from llmtest.scenarios import RunResult, Scenario
+    from llmtest.testing._simulation import Simulation
+
+__all__ = ["ScenarioMark", "scenario_mark"]
+
+MARK = "llm_scenario"
+ASKER = "llm_scenario(check=True)"
+KNOWN = ("path", "check")
+ASKED_OF_PROVIDERS = frozenset({"attempts", "breaker", "faults_fired", "spend"})
+"""Expectations for which it does not matter which requests make up a call."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioMark:
+    """What the marker of a test asks for.
+
+    Args:
+        scenario: The scenario.
+        check: Whether its expectations and faults are judged over what the test did.
+    """
+
+    scenario: Scenario
+    check: bool
+
+    @property
+    def seed(self) -> int:
+        """The seed of the scenario."""
+        return self.scenario.seed
+
+    def furnish(self, simulation: Simulation) -> None:
+        """Give a test's world the scenario's providers, quotas, latencies, prices and faults.
+
+        The scenario's load is left out: the test is the load. Providers answer with generated text where the test
+        scripts nothing.
+        """
+        from llmtest.scenarios import furnish, prices_of
+
+        simulation.world.prices = prices_of(self.scenario)
+        furnish(simulation.world, self.scenario)
+        for spec in self.scenario.providers:
+            simulation.provider(spec.name).generates()
+
+    def judge(self, item: pytest.Item, simulation: Simulation) -> None:
+        """Hold a test that passed to the scenario's expectations, and fail for faults that never struck.
+
+        Raises:
+            AssertionError: Something did not hold.
+            AmbiguousCallError: Unmarked requests overlap, and an expectation is about calls.
+        """
+        __tracebackhide__ = True
+        if not self.check or simulation.world.harness_errors:
+            return  # What is wrong with the test itself is told at its end.
+        result = self._result(simulation)
+        if not result.ok:
+            from llmtest.testing._scenario_failure import expectations_failed
+
+            again = f"pytest {item.nodeid} --llmtest-seed={result.seed}"
+            raise AssertionError(expectations_failed(result, reproduce=again, trace=rendered(simulation.trace)))
+
+    def _result(self, simulation: Simulation) -> RunResult:
+        from llmtest.scenarios import judge_history
+        from llmtest.testing._assert_breaker import states_of
+
+        __tracebackhide__ = True
+        trace = simulation.trace
+        circuits = [check.check.partition(".")[2] for check in self.scenario.expect if check.kind == "states"]
+        return judge_history(
+            self.scenario,
+            self._history(trace),
+            simulation.world,
+            digest=trace.digest(),
+            virtual_seconds=simulation.waited,
+            inferred_breakers={name: states_of(trace, name, ASKER)[0] for name in circuits},
+        )
+
+    def _history(self, trace: Trace) -> Iterable[Event]:
+        from llmtest.testing._unmarked import with_marks
+
+        __tracebackhide__ = True
+        try:
+            return with_marks(trace, ASKER)
+        except AmbiguousCallError:
+            if all(check.check.partition(".")[0] in ASKED_OF_PROVIDERS for check in self.scenario.expect):
+                return trace
+            raise
+
+
+def scenario_mark(item: pytest.Item) -> ScenarioMark | None:
+    """Return what a test's marker asks for; None where it has none.
+
+    Raises:
+        ConfigurationError: The marker is wrong, or asks for a check of a scenario that says nothing to check.
+        ScenarioError: The file is missing or wrong.
+    """
+    mark = item.get_closest_marker(MARK)
+    if mark is None:
+        return None
+    from llmtest.scenarios import load_scenario
+
+    path, check = _arguments(mark)
+    scenario = load_scenario(_found(Path(path), item))
+    if check and not scenario.expect and all(fault.optional for fault in scenario.faults):
+        raise ConfigurationError(
+            f"`{MARK}(check=True)`: `{path}` has nothing that could fail: no `expect`, and no fault that has to "
+            "strike.\nTo fix: leave `check` out, or say in the file what must hold."
+        )
+    return ScenarioMark(scenario, check)
+
+
+def _arguments(mark: pytest.Mark) -> tuple[Any, bool]:
+    for name in mark.kwargs:
+        if name not in KNOWN:
+            raise ConfigurationError(f"`{MARK}` has no argument `{name}`.{did_you_mean(name, KNOWN)}")
+    path = mark.args[0] if mark.args else mark.kwargs.get("path")
+    if path is None:
+        raise ConfigurationError(
+            f'`{MARK}` needs a file.\nTo fix: @pytest.mark.{MARK}("scenarios/primary_outage.yaml")'
+        )
+    return path, bool(mark.kwargs.get("check"))
+
+
+def _found(path: Path, item: pytest.Item) -> Path:
+    """Return the path beside the test's file, else below the root of the run, else as it is written."""
+    for folder in (item.path.parent, item.config.rootpath):
+        if (folder / path).is_file():
+            return folder / path
+    return path
