@@ -39,8 +39,23 @@ START = re.compile(r"^- llmtest: \{key: ([0-9a-f]{32})[,}]", re.MULTILINE)
 CONFLICT = re.compile(r"^(<{7}|={7}|>{7})( |$)", re.MULTILINE)
 
 
+class ForeignFileError(CassetteFileError):
+    """A file is valid and something else than a cassette."""
+
+
 class InteractionError(CassetteFileError):
     """One interaction of a cassette cannot be read; the others may."""
+
+    hint: str = ""
+    """The hint on its line that no longer fits its body (`response_body`), if that is the reason."""
+
+
+class _HintError(ValueError):
+    """A body is no longer what a hint says of it."""
+
+    def __init__(self, hint: str, reason: object) -> None:
+        super().__init__(f"its body does not fit the hint `{hint}`: {reason}")
+        self.hint = hint
 
 
 class _Flow(dict[str, Any]):
@@ -161,6 +176,11 @@ class Document:
             for piece in self._texts[:-1]:
                 self._lines.append(self._lines[-1] + piece.count("\n"))
             self.keys: list[str | None] = [match[1] for match in starts]
+            if not text.endswith("\n"):
+                line = text.count("\n") + 1
+                raise CassetteFileError(
+                    f"{path}:{line}: the cassette is cut short: its last line has no end. Restore it, or re-record."
+                )
             checked = [len(self._texts) - 1]  # a file cut short is cut in its last interaction
         else:
             self._mappings = _whole(text, path)
@@ -240,7 +260,7 @@ def _load_json(text: str, path: str) -> Any:
 def _whole(text: str, path: str) -> list[Any]:
     loaded = _load_json(text, path) if text.lstrip("\ufeff \t\r\n").startswith("{") else _load(text, path)
     if not isinstance(loaded, Mapping) or not isinstance(loaded.get("interactions"), list):
-        raise CassetteFileError(
+        raise ForeignFileError(
             f"{path}: this is no cassette: a cassette is a mapping with a list `interactions`. "
             "Files of other tools are imported with `llmtest cassette convert`."
         )
@@ -257,7 +277,7 @@ def _as_interaction(mapping: Any, path: str, position: int) -> Interaction:
                 request["method"],
                 request["uri"],
                 _headers(request.get("headers")),
-                _body(request.get("body"), hints.get("request_body")),
+                _body(request.get("body"), hints, "request_body"),
             ),
             _response(response, hints),
             hints.get("recorded_at"),
@@ -266,20 +286,22 @@ def _as_interaction(mapping: Any, path: str, position: int) -> Interaction:
         )
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         what = f"`{error.args[0]}` is missing" if isinstance(error, KeyError) else str(error)
-        raise InteractionError(f"{path}: interaction {position + 1} cannot be read: {what}. Re-record it.") from error
+        broken = InteractionError(f"{path}: interaction {position + 1} cannot be read: {what}. Re-record it.")
+        broken.hint = error.hint if isinstance(error, _HintError) else ""
+        raise broken from error
 
 
 def _response(response: Mapping[str, Any], hints: Mapping[str, Any]) -> RecordedResponse:
     if "status_code" in response:  # how vcrpy wrote httpx answers before version 6
         return RecordedResponse(
-            int(response["status_code"]), "", _headers(response.get("headers")), _body(response.get("content"), None)
+            int(response["status_code"]), "", _headers(response.get("headers")), _body(response.get("content"))
         )
-    body = response.get("body") or {}
+    body = response["body"] if hints else response.get("body") or {}
     return RecordedResponse(
         int(response["status"]["code"]),
         response["status"].get("message") or "",
         _headers(response.get("headers")),
-        _body(body.get("string") if isinstance(body, Mapping) else body, hints.get("response_body")),
+        _body(body.get("string") if isinstance(body, Mapping) else body, hints, "response_body"),
         tuple((int(at), int(length)) for at, length in hints.get("chunks") or ()),
         bool(hints.get("complete", True)),
         str(hints.get("error", "")),
@@ -293,7 +315,7 @@ def _headers(headers: Mapping[str, Any] | None) -> Headers:
     }
 
 
-def _body(body: Any, style: str | None) -> bytes:
+def _body(body: Any, hints: Mapping[str, Any] | None = None, hint: str = "") -> bytes:
     if body is None:
         return b""
     if hasattr(body, "read"):
@@ -302,4 +324,11 @@ def _body(body: Any, style: str | None) -> bytes:
         return body
     if not isinstance(body, str):
         raise TypeError(f"a body of type {type(body).__name__} is not supported")
-    return (restore(body, JsonStyle.from_hint(style)) if style else body).encode("utf-8", "surrogateescape")
+    text: str = body
+    style = hints.get(hint) if hints else None
+    if style:
+        try:
+            text = restore(text, JsonStyle.from_hint(style))
+        except ValueError as error:
+            raise _HintError(hint, error) from error
+    return text.encode("utf-8", "surrogateescape")

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from vcr.serialize import deserialize
-from vcr.serializers import yamlserializer
+from vcr.serializers import jsonserializer, yamlserializer
 
-from llmtest.cassettes._document import CassetteFileError, Document, write_document
+from llmtest.cassettes._document import CassetteFileError, Document, InteractionError, write_document
 from llmtest.cassettes._interactions import Interaction, RecordedRequest, RecordedResponse
 
 RECORDINGS = Path(__file__).parents[2].parent / "shared" / "recordings"
@@ -103,6 +103,27 @@ def test_only_the_last_interaction_is_parsed_before_it_is_needed():
             id="cut-short",
         ),
         pytest.param(
+            GOLDEN[: GOLDEN.index("ONE]")],
+            "a.yaml:21: the cassette is cut short: its last line has no end. Restore it, or re-record.",
+            id="cut-in-a-line",
+        ),
+        pytest.param(
+            GOLDEN[: GOLDEN.index("    body:\n")],
+            "a.yaml: interaction 1 cannot be read: `body` is missing. Re-record it.",
+            id="cut-before-the-answer",
+        ),
+        pytest.param(
+            GOLDEN.replace('"model": "gpt-4o"', '"model": "gpt-4o'),
+            "a.yaml: interaction 1 cannot be read: its body does not fit the hint `request_body`: Invalid control "
+            "character at: line 2 column 19 (char 20). Re-record it.",
+            id="a-hint-that-no-longer-fits",
+        ),
+        pytest.param(
+            '{"interactions": [{"request": {"method": "GET"',
+            "a.json:1: the cassette is not valid JSON: Expecting ',' delimiter. Restore it, or re-record.",
+            id="json-cut-short",
+        ),
+        pytest.param(
             "interactions:\n- request: {method: GET}\n  response: {}\n",
             "a.yaml: interaction 1 cannot be read: `uri` is missing. Re-record it.",
             id="no-uri",
@@ -117,8 +138,30 @@ def test_only_the_last_interaction_is_parsed_before_it_is_needed():
 def test_a_broken_file_is_one_clear_error(text, message):
     """What is wrong, where, and how to mend it."""
     with pytest.raises(CassetteFileError) as caught:
-        Document(text, "a.yaml")
+        Document(text, message.partition(":")[0])
     assert str(caught.value) == message
+
+
+def test_the_files_of_vcrpys_json_serializer_are_read():
+    """Pairs of surrogates, which YAML refuses, are the letter they stand for."""
+    recorded = {"method": "POST", "uri": "https://h/v1", "headers": {"a": ["b"]}, "body": '{"text": "\U0001f600"}'}
+    answer = {"status": {"code": 200, "message": "OK"}, "headers": {}, "body": {"string": "é\U0001f600"}}
+    text = jsonserializer.serialize({"version": 1, "interactions": [{"request": recorded, "response": answer}]})
+    document = Document(text, "a.json")
+    assert [len(document), document[0].request.uri] == [1, "https://h/v1"]
+    assert document[0].request.body.decode() == '{"text": "\U0001f600"}'
+    assert document[0].response.body.decode() == "é\U0001f600"
+
+
+def test_a_file_can_be_looked_at_although_one_interaction_says_too_little():
+    """Whoever inspects a file is told of a broken interaction when it is reached, and sees the others."""
+    text = (
+        "interactions:\n- request: {method: GET, uri: 'http://h/'}\n  response: {status: {code: 200}}\n- request: {}\n"
+    )
+    document = Document(text, "a.yaml", strict=False)
+    assert document[0].request.uri == "http://h/"
+    with pytest.raises(InteractionError, match=r"^a\.yaml: interaction 2 cannot be read: `response` is missing"):
+        document[1]
 
 
 @pytest.mark.skipif(not RECORDINGS.is_dir(), reason="../shared/recordings is not beside the checkout")
