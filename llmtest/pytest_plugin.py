@@ -16,12 +16,13 @@ import pytest
 if TYPE_CHECKING:
     from llmtest.cassettes import Cassette
     from llmtest.testing import Simulation
+    from llmtest.testing._plugin_server import ServedSimulation
     from llmtest.testing._plugin_session import PluginSession
 
 SESSION = pytest.StashKey["PluginSession"]()
 """What the plugin knows of a run; made on first use."""
 
-FIXTURES = ("llm_sim", "llm_sim_module", "llm_sim_session")
+FIXTURES = ("llm_sim", "llm_sim_module", "llm_sim_session", "llm_server")
 MARKERS = ("llm_budget", "llm_scenario")
 """Markers that give a test a world even where no fixture asks for one."""
 
@@ -201,6 +202,12 @@ def llm_sim_module(request: pytest.FixtureRequest) -> Simulation:
 def llm_sim_session(request: pytest.FixtureRequest) -> Simulation:
     """Give the whole run one simulated world; scripts and trace are reset between tests."""
     return _session(request.config).simulation(request)
+
+
+@pytest.fixture
+def llm_server(request: pytest.FixtureRequest) -> ServedSimulation:
+    """Give the test simulated providers behind a loopback port, in real time, for other processes and languages."""
+    return _session(request.config).simulation(request)  # type: ignore[return-value]  # as its name decides
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`ServedSimulation`, the object behind the fixture `llm_server`: a simulated world on a loopback port, in real time."""
+"""`ServedSimulation`, the object behind the fixture `llm_server`: a simulated world on a port, in real time."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ServedSimulation(Simulation):
         self._marked: list[events.LogicalCall] = []
 
     @property
-    def trace(self) -> events.Trace:  # type: ignore[override]  # what is an attribute there is looked up here
+    def trace(self) -> events.Trace:
         """The events, up to what clients have done so far."""
         if self._server is not None:
             self._server.settle()

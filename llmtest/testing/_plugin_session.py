@@ -28,6 +28,9 @@ __all__ = ["PluginSession"]
 FIXTURE_NODES: dict[str, type[pytest.Collector]] = {"llm_sim_module": pytest.Module, "llm_sim_session": pytest.Session}
 """Fixtures that share one world, and the node whose tests share it."""
 
+SHARING = {("llm_cassette", name) for name in ("llm_sim", *FIXTURE_NODES)}
+"""Worlds of one fixture that another may hand out."""
+
 WORLD = pytest.StashKey["Simulation"]()
 """The world of a test, on its item; the shared world of a module or a run, on its node."""
 CASSETTE = pytest.StashKey["Cassette"]()
@@ -80,14 +83,14 @@ class PluginSession:
 
     def _arm_world(self, item: pytest.Item, name: str, *, recording: bool) -> None:
         names = getattr(item, "fixturenames", ())
-        asked = [name for name in ("llm_sim", *FIXTURE_NODES) if name in names]
+        asked = [name for name in ("llm_sim", "llm_server", *FIXTURE_NODES) if name in names]
         if len(asked) > 1:
             raise SimulationStateError(
                 f"`{asked[0]}` and `{asked[1]}` cannot be used by one test: a test lives in one simulated world.\n"
                 "To fix: use one of the two."
             )
         fixture = asked[0] if asked else name
-        time = "real" if recording else time_of(item, self._config)
+        time = "real" if recording or fixture == "llm_server" else time_of(item, self._config)
         if time == "virtual":
             refuse_wider_loops(item, fixture)
         scenario = self._scenario_of(item)
@@ -119,13 +122,11 @@ class PluginSession:
     def _start(
         self, item: pytest.Item, fixture: str, time: Literal["virtual", "real"], seed: int | None = None
     ) -> Simulation:
-        from llmtest.testing._simulation import Simulation
-
         node_type = FIXTURE_NODES.get(fixture)
         node = item.getparent(node_type) if node_type is not None else None
         if node is not None and WORLD in node.stash:
             return node.stash[WORLD]
-        simulation = Simulation(seed=seed_of(self._config, seed), time=time, name=fixture)
+        simulation = _made(fixture, seed_of(self._config, seed), time)
         for host in self._config.getini("llmtest_allowed_hosts"):
             simulation.allow(host)
         simulation.start()
@@ -141,7 +142,7 @@ class PluginSession:
             name = request.fixturename or "llm_sim"
             item.stash[WORLD] = self._start(item, name, time_of(item, self._config))
         world = item.stash[WORLD]
-        if world.name not in {request.fixturename, "llm_cassette"}:
+        if world.name != request.fixturename and (world.name, request.fixturename) not in SHARING:
             raise SimulationStateError(
                 f"`{request.fixturename}` cannot start inside `{world.name}`: a test lives in one simulated world.\n"
                 "To fix: use one of the two."
@@ -304,6 +305,17 @@ class PluginSession:
     def totals(self) -> Totals:
         """The sum over all tests so far."""
         return self._summary.totals
+
+
+def _made(fixture: str, seed: int, time: Literal["virtual", "real"]) -> Simulation:
+    """Make the world of a fixture."""
+    if fixture == "llm_server":
+        from llmtest.testing._plugin_server import ServedSimulation
+
+        return ServedSimulation(seed=seed, name=fixture)
+    from llmtest.testing._simulation import Simulation
+
+    return Simulation(seed=seed, time=time, name=fixture)
 
 
 def _shown(error: BaseException) -> str:
