@@ -337,8 +337,8 @@ class TestOutage(unittest.TestCase):
         ),
         pytest.param(
             '"outage.yaml", check=True',
-            "E *`llm_scenario(check=True)`: `outage.yaml` has nothing that could fail: no `expect`, and no fault that has "
-            "to strike.",
+            "E *`llm_scenario(check=True)`: `outage.yaml` has nothing that could fail: no `expect`, and no fault that "
+            "has to strike.",
             id="nothing-to-check",
         ),
     ],

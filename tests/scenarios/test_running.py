@@ -190,6 +190,39 @@ def test_a_target_is_somebody_s_own_app(tmp_path, monkeypatch, name):
     assert result.served_by == {"openai": 20}
 
 
+AGENT = """\
+import openai
+
+client = openai.OpenAI(max_retries=0)
+
+
+def turn(model, **more):
+    answer = client.chat.completions.create(model=model, messages=[{"role": "user", "content": "Hi"}], **more)
+    if not more:
+        return answer.choices[0].message.content
+    with answer:
+        return next(iter(answer)).choices[0].delta.content
+
+
+def ask(prompt):
+    turn("gpt-4o", stream=True)
+    try:
+        return turn("gpt-4o")
+    except openai.RateLimitError:
+        return turn("gpt-4o")
+"""
+
+
+def test_the_turns_of_an_agent_are_no_retries(tmp_path, monkeypatch):
+    """A request after an answer, or after a stream that its reader left, repeats nothing; one after a failure does."""
+    monkeypatch.syspath_prepend(tmp_path)
+    sys.modules.pop("scenario_app", None)
+    (tmp_path / "scenario_app.py").write_text(AGENT)
+    text = TARGET_SCENARIO.replace("calls: {first: 3, last: 4}", "calls: {first: 4, last: 4}")
+    result = run(tmp_path, text.replace("retries: 2, verdict: clean", "retries: 1, fallbacks: 0, attempts: 41"))
+    assert result.ok, result.expectations
+
+
 def test_a_target_that_does_not_exist(tmp_path):
     """A module that cannot be found is named, with the way out."""
     with pytest.raises(ScenarioError) as caught:
