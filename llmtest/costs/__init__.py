@@ -3,6 +3,7 @@
 from llmtest.costs._budget import Budget, Estimate
 from llmtest.costs._ledger import CostEntry, CostLedger, Spend
 from llmtest.costs._limits import BudgetConfig, CostManagementPolicy, Limit
+from llmtest.costs._partial import partial_usage
 from llmtest.costs._prices import Prices, context_window, default_prices
 from llmtest.costs._rates import Rates
 from llmtest.costs._reservation import Charge, Reservation
@@ -31,4 +32,5 @@ __all__ = [
     "count_tokens",
     "default_prices",
     "estimate_request_tokens",
+    "partial_usage",
 ]

@@ -66,6 +66,7 @@ def estimate_request_tokens(request: CompletionRequest) -> int:
 
     Each message counts its text plus 1 for the role and 3 for the framing; an image counts 85, audio 200, video 300;
     a tool call counts its name and arguments, a tool definition its name, description and schema as compact JSON.
+    What a dialect may leave out or write with other spaces is not counted, so that client and provider agree.
 
     Args:
         request: The request.
@@ -78,7 +79,7 @@ def estimate_request_tokens(request: CompletionRequest) -> int:
     total = 0
     for message in request.messages:
         content = message.content
-        if content.__class__ is str and not message.tool_calls and message.name is None:
+        if content.__class__ is str and not message.tool_calls:
             total += MESSAGE_TOKENS + ((len(content) + 3) >> 2)
         else:
             total += _message_tokens(message)
@@ -94,11 +95,17 @@ def _message_tokens(message: ChatMessage) -> int:
         total += (len(content) + 3) >> 2
     elif content is not None:
         total += sum(map(_part_tokens, content))
-    if message.name is not None:
-        total += count_tokens(message.name)
     for call in message.tool_calls:
-        total += FRAMING_TOKENS + count_tokens(call.name) + count_tokens(call.arguments)
+        total += FRAMING_TOKENS + count_tokens(call.name) + count_tokens(_arguments(call.arguments))
     return total
+
+
+def _arguments(text: str) -> str:
+    """Return arguments as compact JSON, as a dialect that carries them as an object has them; other text as it is."""
+    try:
+        return _compact(json.loads(text or "{}"))
+    except ValueError:
+        return text
 
 
 def _part_tokens(part: ContentPart) -> int:

@@ -27,13 +27,17 @@ def translate(error: Exception, patience: Patience, *, reading: bool) -> Provide
         if name in names:
             return patience.error(phase)
     if names & {"ReadTimeout", "TimeoutException"} or isinstance(error, TimeoutError):
-        return patience.error((patience.for_piece() if reading else patience.for_head())[1])
+        late = patience.error((patience.for_piece() if reading else patience.for_head())[1])
+        # A limit further out cancels what it ends, and what was cancelled may know that nothing was sent.
+        late.accepted = getattr(error.__cause__, "accepted", None)
+        return late
     if "DecodingError" in names:
         return InvalidResponseError(f"the body cannot be decoded: {error}")
     if not names & {"TransportError", "StreamError", "ConnectionError"}:
         return None
     found = ProviderConnectionError(str(error) or type(error).__name__)
     found.kind = _kind(names, str(error).lower())
+    found.accepted = reading
     return found
 
 

@@ -136,8 +136,18 @@ class HttpProvider:
             headers, body = await self._fetch(wire, patience, door)
             response = self._codec.decode_response(body, headers)
         except ProviderError as error:
+            if isinstance(error, ProviderTimeoutError) and error.body is not None:
+                error.late = self._told_by(error.body)
             raise self._named(error, request.model) from error.__cause__
         return replace(response, provider=self.name)
+
+    def _told_by(self, body: bytes) -> tuple[StreamEvent, ...]:
+        """Return the usage in an answer that came too late, if all of it came."""
+        try:
+            usage = self._codec.decode_response(body, {}).usage
+        except ProviderError:
+            return ()
+        return StreamEvent("finish"), StreamEvent("usage", usage=usage)
 
     async def _list_models(self, door: Door) -> list[str]:
         patience = self._patience(NO_TIMEOUTS, streaming=False)
@@ -189,6 +199,9 @@ class HttpProvider:
             return response
         try:
             body = await self._read(response, patience, door)
+        except ProviderError as error:
+            error.accepted = False  # It was a refusal, whatever became of its text.
+            raise
         finally:
             await door.close(response)
         raise self._codec.decode_error(response.status_code, response.headers, body, now=active_clock().now())
@@ -197,7 +210,10 @@ class HttpProvider:
         pieces = []
         async with aclosing(self._pieces(response, patience, door)) as source:
             async for piece in source:
-                pieces.append(piece)  # noqa: PERF401 - an asynchronous comprehension cannot be closed early
+                pieces.append(piece)
+                if (late := patience.overdue()) is not None:
+                    late.body = b"".join(pieces)
+                    raise late
         return b"".join(pieces)
 
     async def _pieces(self, response: Any, patience: Patience, door: Door) -> AsyncGenerator[bytes, None]:
@@ -214,7 +230,6 @@ class HttpProvider:
                 if failure is None:
                     raise
                 raise failure from error
-            patience.check()
             yield piece
 
     async def _stream(
@@ -240,7 +255,11 @@ class HttpProvider:
         try:
             async with aclosing(self._pieces(response, patience, door)) as pieces:
                 async for piece in pieces:
-                    for event in decoder.feed(piece):
+                    found = decoder.feed(piece)
+                    if (late := patience.overdue()) is not None:
+                        late.late = found
+                        raise late
+                    for event in found:
                         patience.has_begun = patience.has_begun or event.visible
                         yield event
                     if decoder.done:

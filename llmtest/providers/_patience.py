@@ -62,16 +62,18 @@ class Patience:
         """
         return _shortest((self._timeouts.read, "read"), (self._left(self._timeouts.total), "total"))[0]
 
-    def check(self) -> None:
-        """Raise if a limit has passed meanwhile, which blocking code only learns afterwards.
+    def overdue(self) -> ProviderTimeoutError | None:
+        """Return the error of a limit that has passed meanwhile, which blocking code only learns afterwards.
 
-        Raises:
-            ProviderTimeoutError: The whole attempt, or its first piece, took too long.
+        What comes at the very moment of its limit is in time.
         """
-        if self._left(self._timeouts.total) == 0.0:
-            raise self.error("total")
-        if self._streaming and not self.has_begun and self._left(self._timeouts.first_token) == 0.0:
-            raise self.error("first_token")
+        elapsed = self._clock.now_ns() - self._start_ns
+        total, first = self._timeouts.total, self._timeouts.first_token
+        if total is not None and elapsed > round(total * NS):
+            return self.error("total")
+        if self._streaming and not self.has_begun and first is not None and elapsed > round(first * NS):
+            return self.error("first_token")
+        return None
 
     def error(self, phase: TimeoutPhase) -> ProviderTimeoutError:
         """Make the error of a limit that has passed."""

@@ -174,7 +174,7 @@ class Asker:
         try:
             await stream.commit()
         except BaseException as error:
-            call.note_failure(place, model, error, start_ns, slept, hold)
+            call.note_failure(place, model, error, start_ns, slept, hold, stream.told)
             await source.aclose()
             raise
         return stream

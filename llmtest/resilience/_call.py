@@ -6,32 +6,31 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Protocol
 
 from llmtest.clock import Clock, VirtualClock
-from llmtest.costs import Prices, count_tokens, estimate_request_tokens
+from llmtest.costs import Prices
 from llmtest.errors import (
     AllProvidersFailedError,
     DeadlineExceededError,
-    EmptyResponseError,
     HarnessError,
-    InvalidResponseError,
     LLMTestError,
     ProviderError,
     ProviderTimeoutError,
-    StreamInterruptedError,
 )
 from llmtest.events import AttemptEnded, publish
+from llmtest.resilience._bill import bill_of
 from llmtest.resilience._classification import outcome_of
 from llmtest.resilience._timeout import stricter
 from llmtest.types import (
     NO_TIMEOUTS,
-    UNKNOWN_USAGE,
     Attempt,
     CompletionRequest,
     CompletionResponse,
+    StreamEvent,
     Timeouts,
     Usage,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from decimal import Decimal
 
     from llmtest.resilience._parts import Parts
@@ -217,7 +216,7 @@ class Call:
         start_ns: int,
         slept: float,
         hold: Hold | None,
-        partial: tuple[str, Usage | None] | None = None,
+        events: Sequence[StreamEvent] = (),
     ) -> None:
         """Record an attempt that did not answer, and charge it if it was billed all the same.
 
@@ -228,7 +227,7 @@ class Call:
             start_ns: When it began.
             slept: Seconds slept before it.
             hold: What was set aside for it.
-            partial: Text and usage of a stream that the caller had seen some of.
+            events: What had come of a stream.
         """
         if isinstance(error, HarnessError):
             if hold is not None:
@@ -239,10 +238,8 @@ class Call:
             if hold is not None:
                 hold.release()
             return
-        usage, billed = self._billed(error, partial)
-        cost = None
-        if billed and usage is not UNKNOWN_USAGE:
-            cost = self.prices.cost(place.name, model, usage)
+        usage = bill_of(self.request, error, events)
+        cost = None if usage is None else self.prices.cost(place.name, model, usage)
         retry_after = error.retry_after if isinstance(error, ProviderError | AllProvidersFailedError) else None
         self._append(
             Attempt(
@@ -251,8 +248,8 @@ class Call:
                 start_ns,
                 self.clock.now_ns(),
                 _word(error),
-                usage if billed else None,
-                billed,
+                usage,
+                usage is not None,
                 cost,
                 retry_after,
                 slept,
@@ -262,30 +259,10 @@ class Call:
             )
         )
         if hold is not None:
-            if billed:
+            if usage is not None:
                 hold.settle(usage, cost_usd=cost, provider=place.name, model=model)
             else:
                 hold.release()
-
-    def _billed(self, error: BaseException, partial: tuple[str, Usage | None] | None) -> tuple[Usage, bool]:
-        """Tell whether a provider charges for an attempt that failed, and what.
-
-        It charges for what it said before a stream broke, and, as far as we can know, for an answer that came too
-        late or that could not be read.
-        """
-        if partial is None and isinstance(error, StreamInterruptedError) and (error.visible or error.partial_usage):
-            partial = error.partial_text, error.partial_usage
-        if partial is not None:
-            text, usage = partial
-            if usage is not None and usage.output_tokens:
-                return usage, True
-            prompt = usage.input_tokens if usage is not None else estimate_request_tokens(self.request)
-            return Usage(prompt, count_tokens(text), source="estimated"), True
-        if isinstance(error, ProviderTimeoutError):
-            return UNKNOWN_USAGE, error.phase in {"first_token", "read", "total"} and error.status is None
-        if isinstance(error, InvalidResponseError):
-            return UNKNOWN_USAGE, not isinstance(error, EmptyResponseError)
-        return UNKNOWN_USAGE, False
 
     def _append(self, attempt: Attempt) -> None:
         self.attempts.append(attempt)

@@ -40,8 +40,7 @@ class OpenStream:
         "slept",
         "source",
         "start_ns",
-        "text",
-        "usage",
+        "told",
     )
 
     def __init__(
@@ -55,8 +54,8 @@ class OpenStream:
         self.held: list[StreamEvent] = []
         self.hold: Hold | None = None
         self.admission: Admission | None = None
-        self.text: list[str] = []
-        self.usage: Usage | None = None
+        self.told: list[StreamEvent] = []
+        """Every event that came."""
         self.is_finished = False
         """Whether the model has said that it is done."""
         self.is_over = False
@@ -64,12 +63,19 @@ class OpenStream:
 
     def note(self, event: StreamEvent) -> None:
         """Keep what an event adds to the answer."""
-        if event.kind == "text":
-            self.text.append(event.text)
-        elif event.usage is not None:
-            self.usage = event.usage
-        elif event.kind == "finish":
+        self.told.append(event)
+        if event.kind == "finish":
             self.is_finished = True
+
+    @property
+    def text(self) -> str:
+        """The text that came."""
+        return "".join(event.text for event in self.told if event.kind == "text")
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the provider last told of its usage."""
+        return next((event.usage for event in reversed(self.told) if event.usage is not None), None)
 
     async def commit(self) -> None:
         """Read until something is visible, or the stream has ended as it should.
@@ -88,7 +94,7 @@ class OpenStream:
         """Make the error of this stream, with what had arrived."""
         error = StreamInterruptedError(message, provider=self.place.name, model=self.model, status=200)
         error.kind = kind
-        error.partial_text = "".join(self.text)
+        error.partial_text = self.text
         error.partial_usage = self.usage
         error.visible = visible
         return error
@@ -98,7 +104,7 @@ class OpenStream:
         if isinstance(error, StreamInterruptedError):
             error.visible = True
             if not error.partial_text:
-                error.partial_text = "".join(self.text)
+                error.partial_text = self.text
             error.partial_usage = error.partial_usage or self.usage
             return error
         kind: Kind = "error"
@@ -161,8 +167,7 @@ def _ended_badly(call: Call, stream: OpenStream, error: BaseException) -> None:
     """Record a stream that broke or was given up after its commit point."""
     stream.is_over = True
     place = stream.place
-    partial = ("".join(stream.text), stream.usage)
-    call.note_failure(place, stream.model, error, stream.start_ns, stream.slept, stream.hold, partial)
+    call.note_failure(place, stream.model, error, stream.start_ns, stream.slept, stream.hold, stream.told)
     if stream.admission is not None:
         if stream.is_finished and place.breaker is not None:
             place.breaker.success(stream.admission, call.clock.now_ns())

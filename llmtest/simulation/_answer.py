@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from llmtest.errors import ProviderError
     from llmtest.simulation._plan import FailureKind
     from llmtest.simulation.faults import Fault
-    from llmtest.types import CompletionRequest, CompletionResponse
+    from llmtest.types import CompletionRequest, CompletionResponse, StreamEvent
     from llmtest.wire import EmbeddingRequest, RateLimits
 
 __all__ = ["Answer", "RequestRecord"]
@@ -99,8 +99,9 @@ class Answer:
         fault: The fault that decided it.
         headers: Headers on top of the provider's own.
         limits: Quotas to tell of in the headers.
-        delivered: Pieces of the body that the client has taken.
-        pieces: Pieces of the whole body.
+        prompt_tokens: Estimate of the prompt, which is billed where the answer was not handed over whole.
+        taken: Pieces of a streamed body that the client has taken.
+        told: Events of a stream that the client was told.
     """
 
     number: int
@@ -124,8 +125,9 @@ class Answer:
     fault: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
     limits: RateLimits | None = None
-    delivered: int = 0
-    pieces: int = 0
+    prompt_tokens: int = 0
+    taken: list[bytes] | None = None
+    told: list[StreamEvent] | None = None
 
     @property
     def is_plain(self) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from llmtest.clock import SystemClock
 from llmtest.errors import VirtualTimeStalledError
 from llmtest.interception import SIMULATED
+from llmtest.simulation._bill import note_unsent
 from llmtest.simulation._handle import ProviderHandle
 from llmtest.simulation._plan import Chunk, Exchange, Failure, Head, Plan
 from llmtest.simulation._world import World
@@ -62,13 +63,14 @@ class Performance:
         timeouts: The client's limits; silence longer than `read` ends the connection, as httpx does it.
     """
 
-    __slots__ = ("_begun", "_ended", "_plan", "_refused", "_steps", "_timeouts")
+    __slots__ = ("_begun", "_connecting", "_ended", "_plan", "_refused", "_steps", "_timeouts")
 
     def __init__(self, plan: Plan, timeouts: Timeouts) -> None:
         self._plan = plan
         self._timeouts = timeouts
         self._steps = iter(plan.steps)
         self._begun = False
+        self._connecting = False
         self._refused = False
         self._ended = False
 
@@ -104,6 +106,7 @@ class Performance:
     def _fail(self, failure: Failure, allowed: int | None, silence: int) -> Iterator[int]:
         kind = failure.kind
         if kind == "connect_timeout":
+            self._connecting = True
             connect = self._timeouts.connect
             yield FOREVER if connect is None else round(connect * 1e9)
         elif kind == "read_timeout":
@@ -117,11 +120,16 @@ class Performance:
             self._ended = True
             self._plan.on_end(outcome)
 
-    def abandon(self) -> None:
+    def abandon(self, error: BaseException | None = None) -> None:
         """Note that the client went away. It may do so when all has been said: then nothing was cut off.
 
         The status of a refusal says all: a client that is about to retry closes the answer without reading its body.
+
+        Args:
+            error: What took it away, such as a cancellation.
         """
+        if error is not None and self._connecting:
+            note_unsent(error)
         if not self._ended:
             said = self._refused or next(self._steps, None) is None
             self.end(self._plan.outcome if said else "abandoned")
@@ -228,8 +236,8 @@ class _Carrier:
                     return self._response(action, performance, actions, request)
         except TransportFault as fault:
             raise self.error_of(fault, request) from None
-        except BaseException:
-            performance.abandon()
+        except BaseException as error:
+            performance.abandon(error)
             raise
         raise AssertionError("a plan without a head ends in a failure")
 
@@ -247,8 +255,8 @@ class _Carrier:
                     return self._response(action, performance, actions, request)
         except TransportFault as fault:
             raise self.error_of(fault, request) from None
-        except BaseException:
-            performance.abandon()
+        except BaseException as error:
+            performance.abandon(error)
             raise
         raise AssertionError("a plan without a head ends in a failure")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from llmtest.errors import ProviderConnectionError, ProviderError, ProviderTimeoutError, StreamInterruptedError
@@ -23,7 +23,7 @@ INCOMPLETE = "peer closed connection without sending complete message body (inco
 
 def end_word(error: ProviderError, planned: str = "") -> str:
     """Return the outcome of an answer that ended in an error: as planned, or by the client's own limit."""
-    if isinstance(error, ProviderTimeoutError):
+    if isinstance(error, ProviderTimeoutError) and error.status is None:
         return "timeout"
     if isinstance(error, StreamInterruptedError) and error.kind == "stalled":
         return "stalled"
@@ -34,6 +34,7 @@ def _broken(kind: str) -> ProviderConnectionError:
     texts = {"connect_refused": REFUSED, "reset": RESET, "closed": CLOSED, "incomplete": INCOMPLETE}
     error = ProviderConnectionError(texts[kind])
     error.kind = "refused" if kind == "connect_refused" else "reset" if kind == "reset" else "closed"
+    error.accepted = kind == "incomplete"
     return error
 
 
@@ -79,8 +80,7 @@ async def read_stream(plan: Plan, codec: Codec, patience: Patience) -> AsyncGene
     head: Head | None = None
     decoder: StreamDecoder | None = None
     body = b""
-    steps = plan.steps
-    for step in steps:
+    for step in plan.steps:
         if isinstance(step, Head):
             head = step
             if head.status < 400:
@@ -89,14 +89,7 @@ async def read_stream(plan: Plan, codec: Codec, patience: Patience) -> AsyncGene
             if decoder is None:
                 body += step.data
                 continue
-            try:
-                found = decoder.feed(step.data)
-            except ProviderError:
-                # The piece that could not be read was delivered all the same.
-                if isinstance(steps, Generator):
-                    steps.close()
-                raise
-            for event in found:
+            for event in decoder.feed(step.data):
                 yield event
                 patience.visible = patience.visible or event.visible
         else:

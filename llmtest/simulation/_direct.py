@@ -165,19 +165,24 @@ class DirectProvider:
         plan = None if answer.is_plain else self._plan(answer, request)
         events = _tell(answer, patience, self._step) if plan is None else read_stream(plan, self._codec, patience)
         outcome = "200" if plan is None else plan.outcome
+        told: list[StreamEvent] = []
+        answer.told = told
         ended = "abandoned"
-        opened = False
         try:
             async for event in events:
-                opened = True
-                if plan is not None and event.response is not None:
+                told.append(event)
+                if event.response is None:
+                    yield event
+                    continue
+                ended = outcome  # Whoever has the end of an answer has all of it.
+                if plan is not None:
                     yield replace(event, response=replace(event.response, provider=self.name))
                 else:
                     yield event
             ended = outcome
         except ProviderError as error:
             ended = end_word(error, outcome)
-            if ended == "timeout" and opened:
+            if ended == "timeout" and told:
                 ended = "stalled"
             self._name(error, answer)
             raise
@@ -224,7 +229,6 @@ async def _tell(answer: Answer, patience: Patience, step: int) -> AsyncGenerator
     yield StreamEvent("start", id=response.id, model=response.model)
     pieces = _pieces(answer, step)
     total = sum(size for _, size in pieces)
-    answer.pieces = total
     spent = seen = 0
     said: list[str] = []
     if answer.slow_ns:
@@ -235,7 +239,6 @@ async def _tell(answer: Answer, patience: Patience, step: int) -> AsyncGenerator
             await _until_next_piece(patience, due - spent, said)
             spent = due
         seen += size
-        answer.delivered = seen
         if event.kind == "text":
             said.append(event.text)
         yield event

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from llmtest import errors, events
 from llmtest.costs import estimate_request_tokens
 from llmtest.simulation._answer import Answer, RequestRecord
+from llmtest.simulation._bill import bill_of
 from llmtest.simulation._content import filler
 from llmtest.simulation._fault_rules import FaultRule, Target
 from llmtest.simulation._latency import LatencyModel
@@ -134,6 +135,7 @@ class Engine:
         answer = self.open(arrival)
         request = arrival.request
         tokens = estimate_request_tokens(request) if isinstance(request, CompletionRequest) else 0
+        answer.prompt_tokens = tokens
         key: tuple[object, ...] = ()
         with self.world.lock:
             if self.rules or self.latency is not None:
@@ -328,7 +330,7 @@ class Engine:
     def finish(self, answer: Answer, outcome: str) -> None:
         """Note what came of a request, and charge for it."""
         world = self.world
-        usage = billed_usage(answer, outcome)
+        usage = bill_of(answer, outcome)
         cost: Decimal | None = None
         now = world.clock.now_ns()
         if usage is not None:
@@ -357,29 +359,3 @@ class Engine:
         )
         with world.lock:
             world.trace.append(event)
-
-
-def billed_usage(answer: Answer, outcome: str) -> Usage | None:
-    """Return what the provider charges for: a failed request can be billed, a refused one never is.
-
-    A provider that was still answering when the client gave up has done the work; of a stream that broke off, what was
-    delivered is billed. Gateway pages and empty bodies were never generated.
-    """
-    response = answer.response
-    if response is None or answer.error is not None or answer.failure is not None or answer.silent:
-        return None
-    fault = answer.body_fault
-    if fault is not None and fault.name != "malformed_body":
-        return None
-    usage = response.usage
-    if outcome == "200" or not answer.stream or answer.pieces <= 0 or answer.delivered >= answer.pieces:
-        return usage
-    output = -(-usage.output_tokens * answer.delivered // answer.pieces)
-    return Usage(
-        usage.input_tokens,
-        output,
-        usage.cache_read_tokens,
-        usage.cache_write_tokens,
-        min(usage.reasoning_tokens, output),
-        usage.source,
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llmtest.simulation._answer import Answer
+from llmtest.simulation._bill import events_in
 from llmtest.simulation._engine import Arrival, Engine
 from llmtest.simulation._plan import Chunk, Exchange, Head, Plan, Step
 from llmtest.simulation._registry import dialect_of
@@ -92,6 +93,8 @@ def plan_of(engine: Engine, answer: Answer, call: WireCall, codec: Codec) -> Pla
     def on_end(ended: str) -> None:
         # Whatever limit ends a silence, and wherever it was held: it is this provider's silence, as it was planned.
         own = outcome == "timeout" or (outcome == "stalled" and ended == "timeout")
+        if answer.taken and answer.told is None and ended != "200":
+            answer.told = events_in(answer.taken, codec)
         engine.finish(answer, outcome if own else ended)
 
     return Plan(steps, outcome, on_end)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from llmtest.clock import AsyncWaiter, Waiter
 from llmtest.errors import ProviderTimeoutError, TimeoutPhase, VirtualTimeStalledError
+from llmtest.simulation._bill import note_unsent
 
 if TYPE_CHECKING:
     from llmtest.simulation._answer import Answer
@@ -44,7 +45,11 @@ class Patience:
 
     async def until_connected(self) -> None:
         """Wait for a connection that never comes about."""
-        await self._wait(None, ((self._timeouts.connect, "connect"),))
+        try:
+            await self._wait(None, ((self._timeouts.connect, "connect"),))
+        except BaseException as error:
+            note_unsent(error)
+            raise
 
     async def until_head(self, ns: int | None) -> None:
         """Wait for the beginning of the answer; None: it never comes."""

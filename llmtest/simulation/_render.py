@@ -110,13 +110,14 @@ def _whole(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> 
 
 def _counted(answer: Answer, steps: Sequence[Step]) -> Generator[Step, None, None]:
     """Give the steps one by one, and note how much of the body the client took."""
+    taken = answer.taken = []
     for step in steps:
         try:
             yield step
         finally:
             # A piece that was handed over counts, also where the client stops at it.
             if step.__class__ is Chunk:
-                answer.delivered += 1
+                taken.append(step.data)
 
 
 def _streamed(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> list[Step]:
@@ -135,7 +136,6 @@ def _streamed(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) 
         text = "".join(part.text for part in answer.response.parts if isinstance(part, TextPart))
         chunks = tuple(pieces_of(text))
     pieces = codec.encode_stream(answer.response, call, meta, chunks)
-    answer.pieces = len(pieces)
     if not (answer.slow_ns or answer.body_ns or answer.body_fault or answer.stream_fault):
         steps.extend(map(Chunk, pieces))
         return steps

@@ -64,7 +64,7 @@ def test_tools_and_tool_calls_are_counted():
         ChatMessage.tool_result("call_1", "rain"),
     )
     plain = CompletionRequest(messages=messages)
-    assert estimate_request_tokens(plain) == (4 + 2 + 1) + (4 + 3 + 2 + 4) + (4 + 1)
+    assert estimate_request_tokens(plain) == (4 + 2) + (4 + 3 + 2 + 4) + (4 + 1)
     tool = ToolDefinition("weather", "Tells it", {"type": "object"})
     assert (
         estimate_request_tokens(CompletionRequest(messages=messages, tools=(tool,)))

@@ -118,7 +118,7 @@ def test_calls_wait_at_the_same_time(world):
 
 
 def test_a_cancelled_call_is_abandoned(world):
-    """Whoever cancels a call leaves an abandoned request, which is billed like any answer under way."""
+    """Whoever cancels a call leaves an abandoned request: its prompt is billed, and no answer that nobody got."""
     handle = world.provider("openai").latency(10).echoes()
     provider = handle.as_provider("m")
 
@@ -129,7 +129,7 @@ def test_a_cancelled_call_is_abandoned(world):
 
     run_virtual(impatient(), world.clock)
     assert world.clock.elapsed() == 3.0
-    assert (handle.requests[0].outcome, handle.requests[0].usage) == ("abandoned", Usage(5, 1))
+    assert (handle.requests[0].outcome, handle.requests[0].usage) == ("abandoned", Usage(5, 0, source="estimated"))
 
 
 def test_a_call_without_a_limit_can_still_be_cancelled(world):
@@ -170,7 +170,10 @@ def test_a_stream_that_is_closed_early_is_abandoned(world):
 
     run_virtual(leave(), world.clock)
     assert [record.outcome for record in handle.requests] == ["abandoned", "abandoned"]
-    assert [record.usage.output_tokens for record in handle.requests] == [3, 2]
+    assert [record.usage for record in handle.requests] == [
+        Usage(5, 2, source="estimated"),
+        Usage(5, 1, source="estimated"),
+    ]
 
 
 def test_a_stall_in_a_broken_stream_ends_at_the_limit(world):

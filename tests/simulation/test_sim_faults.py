@@ -9,7 +9,7 @@ from llmtest import errors, faults
 from llmtest.clock import run_blocking
 from llmtest.errors import ConfigurationError
 from llmtest.simulation import Reply
-from llmtest.types import CompletionRequest, Timeouts
+from llmtest.types import CompletionRequest, Timeouts, Usage
 
 STATUSES = [
     (faults.RateLimited(retry_after=30), 429, 429, errors.RateLimitedError),
@@ -86,13 +86,14 @@ def test_the_facts_of_a_fault_reach_the_client():
     ids=str,
 )
 def test_a_connection_fails_before_any_answer(fault, failure, outcome):
-    """The plan says how the connection fails, and nothing is sent or billed."""
+    """The plan says how the connection fails; a prompt is billed where the provider had taken it on."""
     world = make_world()
     handle = world.provider("openai").fails(fault)
     answered = post(handle)
     assert (answered.failure, answered.outcome, answered.head, answered.body) == (failure, outcome, None, b"")
     assert handle.requests[0].outcome == outcome
-    assert len(world.costs) == 0
+    billed = Usage(5, 0, source="estimated") if failure == "read_timeout" else None
+    assert handle.requests[0].usage == billed
 
 
 def test_a_silent_stream_opens_and_says_nothing():
@@ -102,7 +103,7 @@ def test_a_silent_stream_opens_and_says_nothing():
 
 
 def test_a_malformed_body_stops_in_the_middle_of_its_json():
-    """A 200 of the right type whose JSON is cut; it was generated, so it is billed."""
+    """A 200 of the right type whose JSON is cut; the request was taken on, so its prompt is billed."""
     handle = make_world().provider("openai").fails(faults.MalformedBody())
     answered = post(handle)
     assert (answered.status, answered.headers["content-type"], answered.outcome) == (
@@ -112,7 +113,7 @@ def test_a_malformed_body_stops_in_the_middle_of_its_json():
     )
     with pytest.raises(ValueError, match=r"Unterminated string|Expecting"):
         answered.json  # noqa: B018 - reading it is the act
-    assert handle.requests[0].usage is not None
+    assert handle.requests[0].usage == Usage(5, 0, source="estimated")
 
 
 def test_a_malformed_stream_cuts_its_first_visible_event():
@@ -396,7 +397,7 @@ def test_a_fault_over_a_reply_keeps_the_reply_s_usage():
     world.add_fault_rule(FaultRule("cut", faults.StreamDropped(2)))
     answered = post(handle, stream=True)
     assert texts_of(answered) == ["one", " two"]
-    assert world.costs.entries[0].usage.output_tokens == 3
+    assert world.costs.entries[0].usage == Usage(5, 2, source="estimated")
 
 
 def test_run_blocking_is_what_the_direct_path_uses():

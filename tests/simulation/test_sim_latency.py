@@ -97,7 +97,7 @@ def test_draws_are_functions_of_seed_and_key():
 
 
 def test_the_caller_s_limits_end_a_slow_answer():
-    """A whole answer that comes too late is a timeout at exactly the limit, and the provider bills its work."""
+    """A whole answer that comes too late is a timeout at exactly the limit, and the provider bills the prompt."""
     world = make_world()
     handle = world.provider("openai").latency(20).echoes()
     provider = handle.as_provider("gpt-4o")
@@ -109,7 +109,7 @@ def test_the_caller_s_limits_end_a_slow_answer():
         "nothing more came within 10 s",
     )
     assert world.clock.elapsed() == 10.0
-    assert (handle.requests[0].outcome, handle.requests[0].usage) == ("timeout", Usage(5, 1))
+    assert (handle.requests[0].outcome, handle.requests[0].usage) == ("timeout", Usage(5, 0, source="estimated"))
     with pytest.raises(ProviderTimeoutError) as caught:
         provider.complete(ASK, Timeouts(read=10, total=4))
     assert (caught.value.phase, world.clock.elapsed()) == ("total", 14.0)

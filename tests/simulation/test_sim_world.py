@@ -337,7 +337,7 @@ def test_spend_is_exact_and_the_unknown_is_not_zero():
 
 
 def test_what_the_client_did_with_the_answer_is_the_outcome():
-    """An abandoned stream is noted as such, and bills what was taken of it."""
+    """An abandoned stream is noted as such, and bills what was taken of it; a whole answer nobody got, its prompt."""
     world = make_world()
     handle = world.provider("openai").replies("one two three four", times=None)
     plan = handle.receive(exchange(stream=True))
@@ -347,10 +347,10 @@ def test_what_the_client_did_with_the_answer_is_the_outcome():
     plan.on_end("abandoned")
     record = handle.requests[0]
     assert record.outcome == "abandoned"
-    assert 0 < record.usage.output_tokens < 5
+    assert record.usage == Usage(5, 1, source="estimated")
     plan = handle.receive(exchange())
     plan.on_end("timeout")
-    assert (handle.requests[1].outcome, handle.requests[1].usage.output_tokens) == ("timeout", 5)
+    assert (handle.requests[1].outcome, handle.requests[1].usage) == ("timeout", Usage(5, 0, source="estimated"))
 
 
 def test_events_carry_the_logical_call():
