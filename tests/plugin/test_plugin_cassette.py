@@ -4,11 +4,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from vcr.serializers import yamlserializer
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "cassettes"))
-
 from live_provider import chat, live_provider
+from vcr.serializers import yamlserializer
 
 APP = """
 import os
