@@ -4,6 +4,9 @@ The file, its redaction, the matching of requests and the order of play; on thes
 records the clients of `httpx` and `httpx2`.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from llmtest.cassettes._cassette import MODES, Cassette, Mode
 from llmtest.cassettes._document import Document, write_document
 from llmtest.cassettes._interactions import Interaction, RecordedRequest, RecordedResponse
@@ -12,18 +15,56 @@ from llmtest.cassettes._redaction import Redactor
 from llmtest.cassettes._use import inserted, use_cassette
 from llmtest.errors import CassetteFileError
 
+if TYPE_CHECKING:
+    from llmtest.cassettes._discovery import CassetteFile, Search
+    from llmtest.cassettes._inspection import CassetteFacts, InteractionFacts, StreamFacts, inspect_cassette
+    from llmtest.cassettes._verification import FINDING_KINDS, Verdict, VerifyFinding, in_days, verify_cassette
+
+_INSPECTION = {
+    "CassetteFacts": "_inspection",
+    "CassetteFile": "_discovery",
+    "FINDING_KINDS": "_verification",
+    "InteractionFacts": "_inspection",
+    "Search": "_discovery",
+    "StreamFacts": "_inspection",
+    "Verdict": "_verification",
+    "VerifyFinding": "_verification",
+    "in_days": "_verification",
+    "inspect_cassette": "_inspection",
+    "verify_cassette": "_verification",
+}
+"""What the command line needs, and no test that plays a cassette."""
+
 __all__ = [
+    "FINDING_KINDS",
     "MODES",
     "Cassette",
+    "CassetteFacts",
+    "CassetteFile",
     "CassetteFileError",
     "Document",
     "Interaction",
+    "InteractionFacts",
     "MatchRule",
     "Mode",
     "RecordedRequest",
     "RecordedResponse",
     "Redactor",
+    "Search",
+    "StreamFacts",
+    "Verdict",
+    "VerifyFinding",
+    "in_days",
     "inserted",
+    "inspect_cassette",
     "use_cassette",
+    "verify_cassette",
     "write_document",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _INSPECTION:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_INSPECTION[name]}"), name)
+    return value

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from llmtest.cli._cassette_inspect import inspect
+from llmtest.cli._cassette_verify import verify
 from llmtest.cli._serve import serve
 from llmtest.cli._simulate import simulate
 from llmtest.errors import ConfigurationError, HarnessError
@@ -24,6 +26,10 @@ app = typer.Typer(
 )
 app.command()(simulate)
 app.command()(serve)
+cassette_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look into recorded sessions.")
+cassette_app.command()(inspect)
+cassette_app.command()(verify)
+app.add_typer(cassette_app, name="cassette")
 
 
 def _show_version(wanted: bool) -> None:

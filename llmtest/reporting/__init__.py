@@ -4,15 +4,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from llmtest.reporting._cassettes import print_cassette
     from llmtest.reporting._event_file import EventFile
     from llmtest.reporting._terminal import print_results
 
 _HOMES = {
     "EventFile": "llmtest.reporting._event_file",
+    "print_cassette": "llmtest.reporting._cassettes",
     "print_results": "llmtest.reporting._terminal",
 }
 
-__all__ = ["EventFile", "print_results"]
+__all__ = ["EventFile", "print_cassette", "print_results"]
 
 
 def __getattr__(name: str) -> object:

@@ -1,0 +1,162 @@
+"""Which credentials an interaction shows, and in which field: for the last scan before a save, and for `verify`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+from llmtest.cassettes._interactions import Headers, Interaction
+from llmtest.cassettes._reading import is_stream, read, text_of
+from llmtest.cassettes._redaction import SECRET_PARAMETERS, Redactor
+from llmtest.wire import SseParser
+
+Key = str | int
+
+PLACEHOLDER = re.compile(
+    r"\W*(?:(?:redacted|filtered|scrubbed|sanitized|removed|hidden|masked|dummy|fake|mock|test|testing|example|unused"
+    r"|none|null|placeholder|secret|your|my|some|api|access|auth|key|token|value|header|cookie|id|org|x{3,})[\W_]*)+",
+    re.IGNORECASE,
+)
+"""What people write where a credential stood."""
+STUFFING = re.compile(r"redacted|[xX]{6}|[*]{4}|\.{3}", re.IGNORECASE)
+NO_CREDENTIALS = frozenset({"x-ms-client-request-id"})
+"""Headers that are redacted because they tell runs apart, and that nobody can log in with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """A credential that an interaction shows.
+
+    Args:
+        place: The field, as a person calls it: `request.headers.x-note`, `response.body.choices[0].message.content`.
+        keys: The way to it in the file.
+        kind: What it looks like.
+        needle: The credential, to find its line; never to be shown.
+    """
+
+    place: str
+    keys: tuple[Key, ...]
+    kind: str
+    needle: str = field(default="", repr=False)
+
+
+def is_placeholder(value: str) -> bool:
+    """Tell whether a value only marks where a credential was."""
+    scheme, space, rest = value.strip().partition(" ")
+    value = rest if space and scheme.lower() in {"bearer", "basic", "token"} else value
+    return not value.strip(" *.<>[](){}-_") or value.startswith("<") or bool(PLACEHOLDER.fullmatch(value))
+
+
+def exposures(interaction: Interaction, redactor: Redactor) -> Iterator[Exposure]:
+    """Yield every credential that an interaction shows; its answer is decompressed already."""
+    yield from _in_url(interaction.request.uri, redactor)
+    yield from _in_headers("request", interaction.request.headers, redactor)
+    yield from _in_body("request", ("request", "body"), interaction.request.body, redactor)
+    yield from _in_headers("response", interaction.response.headers, redactor)
+    keys = ("response", "body", "string")
+    shown = list(_in_body("response", keys, interaction.response.body, redactor))
+    yield from shown
+    if not shown and is_stream(interaction.response):
+        for kind, needle in found_in(read(interaction).answer or "", redactor):
+            yield Exposure("response.body, put together from several events", keys, kind, needle)
+
+
+def found_in(text: str, redactor: Redactor) -> Iterator[tuple[str, str]]:
+    """Yield `(kind, credential)` of what a text shows; what is stuffed with `XXXX` or `...` is an example."""
+    for start, end, placeholder in redactor.spans(text):
+        if not STUFFING.search(text[start:end]):
+            yield kind_of(placeholder), text[start:end]
+
+
+def kind_of(placeholder: str) -> str:
+    """Say of a placeholder what it stands for."""
+    name = placeholder.strip("<>")
+    if name == "redacted":
+        return "bearer or basic credential"
+    return name.removeprefix("redacted ") if name.startswith("redacted ") else f"value of {name}"
+
+
+def _in_url(uri: str, redactor: Redactor) -> Iterator[Exposure]:
+    keys = ("request", "uri")
+    user = re.match(r"[\w+.-]+://([^/?#]*)@", uri)
+    if user is not None and not is_placeholder(unquote(user[1])):
+        yield Exposure("request.uri", keys, "user part of the URL")
+    for pair in uri.partition("?")[2].split("&"):
+        name, _, value = pair.partition("=")
+        if name.lower() in SECRET_PARAMETERS and not is_placeholder(unquote(value)):
+            yield Exposure("request.uri", keys, f"query parameter `{name}`")
+    for kind, _ in found_in(uri, redactor):
+        yield Exposure("request.uri", keys, kind)
+
+
+def _in_headers(side: str, headers: Headers, redactor: Redactor) -> Iterator[Exposure]:
+    for name, values in headers.items():
+        for number, value in enumerate(values):
+            place, keys = f"{side}.headers.{name}", (side, "headers", name, number)
+            by_name = redactor.is_secret_header(name) and name.lower() not in NO_CREDENTIALS
+            if by_name and not is_placeholder(value):
+                yield Exposure(place, keys, "by the name of the header")
+                continue
+            for kind, _ in found_in(value, redactor):
+                yield Exposure(place, keys, kind)
+
+
+def _in_body(side: str, keys: tuple[Key, ...], body: bytes, redactor: Redactor) -> Iterator[Exposure]:
+    text = text_of(body)
+    if text is None:
+        text = body.decode("utf-8", "surrogateescape")
+    whole = list(found_in(text, redactor))
+    named = set()
+    for place, part in _parts(f"{side}.body", text):
+        for kind, needle in found_in(part, redactor):
+            if (place, kind) not in named:
+                named.add((place, kind))
+                yield Exposure(place, keys, kind, needle)
+    if whole and not named:
+        yield Exposure(f"{side}.body", keys, *whole[0])
+
+
+def _parts(place: str, text: str) -> Iterator[tuple[str, str]]:
+    """Yield every text of a body with its JSON path; of a stream event by event."""
+    value = _json(text)
+    if value is not None:
+        yield from _strings(place, value)
+        return
+    events = SseParser().feed(text.encode("utf-8", "surrogateescape") + b"\n\n")
+    for number, event in enumerate(events, 1):
+        data = _json(event.data)
+        if data is None:
+            yield f"{place}, event {number}", event.data
+        else:
+            yield from _strings(f"{place}, event {number}, ", data)
+    if not events:
+        yield place, text
+
+
+def _strings(place: str, value: Any) -> Iterator[tuple[str, str]]:
+    """Yield the texts in a JSON value, names of fields included; without recursion, so that any depth will do."""
+    waiting: list[tuple[str, Any]] = [(place, value)]
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, str):
+            yield path.removesuffix(", "), value
+        elif isinstance(value, dict):
+            for name in value:
+                yield path.removesuffix(", "), name
+            dot = "" if path.endswith(", ") else "."
+            waiting += [(f"{path}{dot}{name}", value[name]) for name in reversed(value)]
+        elif isinstance(value, list):
+            waiting += [(f"{path}[{at}]", value[at]) for at in reversed(range(len(value)))]
+
+
+def _json(text: str) -> Any:
+    if text.lstrip()[:1] not in {"{", "["}:
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,215 @@
+"""What a recorded exchange says: its dialect, the question, the answer; read with the codecs of live traffic."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from llmtest.cassettes._interactions import Headers, Interaction, RecordedRequest, RecordedResponse
+from llmtest.errors import InvalidResponseError, LLMTestError, ProviderError, StreamInterruptedError
+from llmtest.types import UNKNOWN_USAGE, CompletionRequest, CompletionResponse, ImagePart, TextPart, ToolCall
+from llmtest.wire import Codec, EmbeddingRequest, WireCall, WireFormatError, codec_for
+
+OPERATIONS = (
+    ("/chat/completions", "openai", "chat"),
+    ("/embeddings", "openai", "embeddings"),
+    ("/v1/messages", "anthropic", "messages"),
+    ("/v1/messages/count_tokens", "anthropic", "count_tokens"),
+    ("/v1/models", "openai", "models"),
+)
+"""Whom a request speaks to, by the end of its path."""
+
+ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
+"""When an error is read; its text does not depend on it."""
+
+STREAM_STARTS = (b"data:", b"event:", b": ", b"id:", b"retry:")
+BROKEN_STREAM = {
+    "truncated": "the stream ends without its terminator",
+    "malformed": "an event of the stream cannot be read",
+    "error": "the stream ends with an error of the provider",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one exchange says.
+
+    Args:
+        dialect: `openai`, `anthropic`, or `other` where no codec of ours reads it.
+        operation: `chat`, `embeddings`, `messages`, `count_tokens`, `models`; empty where it is unknown.
+        model: The model that was asked for.
+        prompt: The last message of the user, or what there is instead.
+        answer: What came back, in one text; None where there is nothing to show.
+        tokens: Tokens in and out; None where the answer does not say.
+        problem: Why the answer cannot be read; empty where it can.
+    """
+
+    dialect: str = "other"
+    operation: str = ""
+    model: str | None = None
+    prompt: str | None = None
+    answer: str | None = None
+    tokens: tuple[int, int] | None = None
+    problem: str = ""
+
+
+def is_stream(response: RecordedResponse) -> bool:
+    """Tell whether an answer came as a stream of events or of JSON lines."""
+    kind = response.header("content-type") or ""
+    started = response.body.lstrip()[:16].startswith(STREAM_STARTS)
+    return bool(response.chunks) or started or "event-stream" in kind or "ndjson" in kind
+
+
+def text_of(body: bytes) -> str | None:
+    """Return a body as text; None where it is none."""
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def spoken_to(request: RecordedRequest) -> tuple[str, str]:
+    """Return the dialect and the operation of a request."""
+    path = urlsplit(request.uri).path.rstrip("/")
+    for end, dialect, operation in OPERATIONS:
+        if path.endswith(end):
+            anthropic = operation == "models" and any(name.lower() == "anthropic-version" for name in request.headers)
+            return ("anthropic" if anthropic else dialect), operation
+    return "other", ""
+
+
+def read(interaction: Interaction) -> Reading:
+    """Read one exchange; its body is decompressed already.
+
+    Texts of the reading come out of the bodies: redact them first.
+    """
+    request, response = interaction.request, interaction.response
+    dialect, operation = spoken_to(request)
+    sent = _json(request.body)
+    if dialect == "other":
+        return _read_other(request, response, sent)
+    codec = codec_for(dialect)
+    call = _call(codec, request)
+    model = call.model if call is not None else _model(sent)
+    prompt = _prompt(call.request) if call is not None else text_of(request.body)
+    if response.status >= 400:
+        failure = codec.decode_error(response.status, _flat(response.headers), response.body, now=ANY_TIME)
+        return Reading(dialect, operation, model, prompt, failure.message)
+    if operation in {"chat", "messages"}:
+        answer, problem = _answer(codec, response)
+        if answer is None:
+            return Reading(dialect, operation, model, prompt, problem=problem)
+        usage = answer.usage
+        tokens = None if usage.source == "unknown" else (usage.input_tokens, usage.output_tokens)
+        return Reading(dialect, operation, model or answer.model, prompt, _said(answer), tokens, problem)
+    came = _json(response.body)
+    problem = "" if isinstance(came, dict) else "the answer is no JSON object"
+    answer_text = _vectors(came) if operation == "embeddings" else text_of(response.body)
+    return Reading(dialect, operation, model, prompt, answer_text, _tokens(came), problem)
+
+
+def _read_other(request: RecordedRequest, response: RecordedResponse, sent: Any) -> Reading:
+    came = _json(response.body)
+    kind = response.header("content-type") or ""
+    wrong = response.body.strip() and came is None and kind.partition(";")[0].strip().endswith("/json")
+    return Reading(
+        model=_model(sent),
+        prompt=text_of(request.body) or None,
+        answer=text_of(response.body) or None,
+        tokens=_tokens(came),
+        problem="the answer says that it is JSON and is not" if wrong and response.status < 400 else "",
+    )
+
+
+def _call(codec: Codec, request: RecordedRequest) -> WireCall | None:
+    url = urlsplit(request.uri)
+    try:
+        return codec.decode_call(request.method.upper(), url.path, url.query, _flat(request.headers), request.body)
+    except (WireFormatError, LLMTestError):
+        return None  # somebody recorded how a provider refuses it
+
+
+def _answer(codec: Codec, response: RecordedResponse) -> tuple[CompletionResponse | None, str]:
+    """Return the answer of a chat, and what is wrong with it; an answer that broke off is what had come of it."""
+    headers = _flat(response.headers)
+    try:
+        if not is_stream(response):
+            return codec.decode_response(response.body, headers), ""
+        decoder = codec.stream_decoder(headers)
+        decoder.feed(response.body)
+        return decoder.close()[-1].response, ""
+    except StreamInterruptedError as error:
+        parts = (TextPart(error.partial_text),) if error.partial_text else ()
+        expected = error.kind == "truncated" and not response.complete
+        problem = "" if expected else BROKEN_STREAM.get(error.kind, "the stream breaks off")
+        return CompletionResponse(parts=parts, usage=error.partial_usage or UNKNOWN_USAGE), problem
+    except InvalidResponseError as error:
+        return None, re.split(r": | \(", str(error))[0]
+    except ProviderError:
+        return None, "the answer is an error, and its status says that it is none"
+
+
+def _prompt(request: CompletionRequest | EmbeddingRequest | None) -> str | None:
+    if isinstance(request, EmbeddingRequest):
+        first = request.inputs[0] if request.inputs else ""
+        text = first if isinstance(first, str) else f"{len(first)} tokens"
+        return text + (f" (and {len(request.inputs) - 1} more)" if len(request.inputs) > 1 else "")
+    if request is None:
+        return None
+    asked = [message for message in request.messages if message.role == "user"]
+    if not asked:
+        return None
+    content = asked[-1].content
+    images = sum(isinstance(part, ImagePart) for part in content) if isinstance(content, tuple) else 0
+    shown = [asked[-1].text] if asked[-1].text else []
+    return " ".join(shown + ["[image]"] * images) or None
+
+
+def _said(answer: CompletionResponse) -> str | None:
+    calls = [f"{call.name}({call.arguments})" for call in answer.parts if isinstance(call, ToolCall)]
+    spoken = [text for text in (answer.content, answer.refusal) if text]
+    return " ".join(spoken + calls) or answer.thinking
+
+
+def _vectors(came: Any) -> str | None:
+    rows = came.get("data") if isinstance(came, dict) else None
+    if not isinstance(rows, list) or not rows or not isinstance(rows[0], dict):
+        return None
+    vector: Any = rows[0].get("embedding")
+    try:
+        size = len(base64.b64decode(vector)) // 4 if isinstance(vector, str) else len(vector)
+    except (TypeError, ValueError):
+        return None
+    return f"{len(rows)} vector{'s' if len(rows) > 1 else ''} of {size} numbers"
+
+
+def _tokens(came: Any) -> tuple[int, int] | None:
+    usage = came.get("usage") if isinstance(came, dict) else None
+    if not isinstance(usage, dict):
+        return None
+    counted = [
+        next((usage[name] for name in names if isinstance(usage.get(name), int)), None)
+        for names in (("input_tokens", "prompt_tokens"), ("output_tokens", "completion_tokens"))
+    ]
+    return None if counted[0] is None else (counted[0], counted[1] or 0)
+
+
+def _model(sent: Any) -> str | None:
+    model = sent.get("model") if isinstance(sent, dict) else None
+    return model if isinstance(model, str) else None
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _flat(headers: Headers) -> dict[str, str]:
+    return {name.lower(): values[0] for name, values in headers.items() if values}

@@ -1,0 +1,59 @@
+"""What the commands about cassettes share: every cassette is judged, whatever is wrong with the others."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from llmtest.cassettes import CassetteFile, Redactor
+
+__all__ = ["CassetteReader"]
+
+Judged = TypeVar("Judged")
+
+
+class CassetteReader:
+    """Reads the cassettes among files and folders; what cannot be read is told of on standard error.
+
+    Args:
+        paths: Files and folders.
+    """
+
+    def __init__(self, paths: list[Path]) -> None:
+        from llmtest.cassettes import Redactor, Search
+
+        self.redactor: Redactor = Redactor(os.environ)
+        self.count = 0
+        self.unreadable = 0
+        self._search = Search(paths)
+
+    @property
+    def passed_over(self) -> int:
+        """How many files of the folders are no cassettes."""
+        return self._search.passed_over
+
+    def judge(self, function: Callable[[CassetteFile], Judged]) -> Iterator[Judged]:
+        """Yield what a function makes of each cassette."""
+        from llmtest.errors import CassetteFileError
+
+        for found in self._search:
+            if isinstance(found, CassetteFileError):
+                self.tell(str(found))
+                continue
+            try:
+                result = function(found)
+            except CassetteFileError as error:
+                self.tell(str(error))
+                continue
+            self.count += 1
+            yield result
+
+    def tell(self, text: str) -> None:
+        """Say that something cannot be read; errors may quote a file, so they are redacted."""
+        self.unreadable += 1
+        sys.stdout.flush()
+        sys.stderr.write(f"CassetteFileError: {self.redactor.text(text)}\n")
