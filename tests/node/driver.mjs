@@ -1,0 +1,83 @@
+// Makes calls with the real SDKs for tests that are written in Python.
+//
+// `node driver.mjs FOLDER URL`: FOLDER holds node_modules, URL is where llmtest serves. Each line on stdin is a call,
+// `{"call": "chat", "client": {"maxRetries": 0}, ...}`; each line on stdout says what came of it:
+// `value` (what the SDK returned), `chunks` (what a stream gave, also before it broke), `error`, `requests` (how often
+// the SDK asked) and `waits` (milliseconds between one answer and the next request).
+
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
+
+import * as calls from './calls.mjs';
+
+const LONGEST_MS = 20_000;
+const [folder, url] = process.argv.slice(2);
+
+const load = (name) => import(pathToFileURL(path.join(folder, 'node_modules', name, 'index.mjs')));
+const version = (name) => JSON.parse(readFileSync(path.join(folder, 'node_modules', name, 'package.json'))).version;
+const { default: OpenAI } = await load('openai');
+const { default: Anthropic } = await load('@anthropic-ai/sdk');
+
+function countingFetch(told) {
+  let answeredAt;
+  return async (...request) => {
+    told.requests += 1;
+    if (answeredAt !== undefined) told.waits.push(performance.now() - answeredAt);
+    try {
+      return await fetch(...request);
+    } finally {
+      answeredAt = performance.now();
+    }
+  };
+}
+
+function clients(told, options) {
+  const common = { apiKey: 'sk-test-of-the-node-sdk', logLevel: 'off', fetch: countingFetch(told), ...options };
+  return {
+    url,
+    chunks: told.chunks,
+    openai: new OpenAI({ ...common, baseURL: `${url}/v1`, ...options }),
+    anthropic: new Anthropic({ ...common, baseURL: url, ...options }),
+  };
+}
+
+function classes(error) {
+  const names = [];
+  for (let kind = error?.constructor; kind?.name && kind !== Object; kind = Object.getPrototypeOf(kind)) {
+    names.push(kind.name);
+  }
+  return names;
+}
+
+function describe(error) {
+  const { message, status, code, type, param, requestID, errorCode } = error;
+  const causes = [];
+  for (let cause = error.cause; cause; cause = cause.cause) causes.push(cause.code ?? cause.message);
+  return { classes: classes(error), message, status, code, type, param, requestID, errorCode, causes };
+}
+
+async function run({ call, client = {}, ...given }) {
+  const told = { value: undefined, chunks: [], error: null, requests: 0, waits: [] };
+  try {
+    told.value = await calls[call](clients(told, client), given);
+  } catch (error) {
+    told.error = describe(error);
+  }
+  return told;
+}
+
+function limited(promise) {
+  let timer;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(() => resolve({ hung: true }), LONGEST_MS);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
+
+say({ node: process.version, openai: version('openai'), anthropic: version('@anthropic-ai/sdk') });
+for await (const line of createInterface({ input: process.stdin })) say(await limited(run(JSON.parse(line))));
+process.exit(0);
