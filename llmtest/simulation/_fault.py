@@ -12,7 +12,7 @@ from llmtest.simulation._numbers import is_number, is_whole
 if TYPE_CHECKING:
     from llmtest.simulation._plan import FailureKind
 
-__all__ = ["FAULTS", "Fault", "Stage", "check_count", "check_seconds"]
+__all__ = ["FAULTS", "Fault", "Stage", "check_count", "check_seconds", "check_status"]
 
 Stage = Literal["abort", "latency", "body", "stream"]
 
@@ -77,4 +77,19 @@ def check_count(fault: Fault, name: str, value: int, *, least: int = 0) -> None:
         raise errors.ConfigurationError(
             f"{type(fault).__name__}: {name} must be a whole number, {least} or more, got {value!r}.\n\n"
             f"To fix: {type(fault).__name__}({name}=2)"
+        )
+
+
+def check_status(fault: Fault, value: int, known: tuple[int, ...]) -> None:
+    """Refuse a status that this fault does not have.
+
+    Raises:
+        ConfigurationError: Another status.
+    """
+    if not is_whole(value, 0) or value not in known:
+        kind = type(fault).__name__
+        *most, last = map(str, known)
+        raise errors.ConfigurationError(
+            f"{kind}: status must be {', '.join(most)} or {last}, got {value!r}.\n\n"
+            f"To fix: {kind}(status={last}), or the fault that has this status, such as ServerError(status=503)"
         )

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from llmtest import errors
-from llmtest.simulation._fault import FAULTS, Fault, Stage, check_count, check_seconds
+from llmtest.simulation._fault import FAULTS, Fault, Stage, check_count, check_seconds, check_status
 from llmtest.simulation._numbers import is_whole
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FAULTS",
     "AuthenticationFailed",
+    "ConnectionClosed",
     "ConnectionRefused",
     "ConnectionReset",
     "ContentFiltered",
@@ -85,11 +86,21 @@ class RateLimited(Fault):
 
 @dataclass(frozen=True, slots=True)
 class QuotaExceeded(Fault):
-    """The account has no credit left; waiting does not help."""
+    """The account has no credit left; waiting does not help: 429 at OpenAI, 402 at Anthropic.
+
+    Args:
+        status: 402 or 429, as gateways choose it; None: the provider's own.
+    """
+
+    status: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.status is not None:
+            check_status(self, self.status, (402, 429))
 
     def error(self, model: str | None) -> errors.ProviderError:
         """Return an exhausted quota."""
-        return errors.QuotaExceededError("", model=model)
+        return errors.QuotaExceededError("", model=model, status=self.status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,19 +156,24 @@ class ContextLengthExceeded(Fault):
 
 @dataclass(frozen=True, slots=True)
 class InvalidRequest(Fault):
-    """The provider finds the request itself wrong: 400.
+    """The provider finds the request itself wrong: 400, 409 (a conflict) or 422 (it cannot be processed).
 
     Args:
         message: What it says about it; the dialect's own words by default.
         param: Name of the field it complains about.
+        status: 400, 409 or 422. The official SDKs ask again after a 409, and after none of the others.
     """
 
     message: str = ""
     param: str | None = None
+    status: int = 400
+
+    def __post_init__(self) -> None:
+        check_status(self, self.status, (400, 409, 422))
 
     def error(self, model: str | None) -> errors.ProviderError:
         """Return a refused request."""
-        error = errors.InvalidRequestError(self.message, model=model, status=400)
+        error = errors.InvalidRequestError(self.message, model=model, status=self.status)
         error.param = self.param
         return error
 
@@ -226,26 +242,33 @@ class Overloaded(Fault):
 
 @dataclass(frozen=True, slots=True)
 class Timeout(Fault):
-    """The provider never answers, so that the client's own limit ends the call.
+    """The provider never answers, so that the client's own limit ends the call; or it gives up itself.
 
     A client without a limit waits for ever, which virtual time reports as a deadlock.
 
     Args:
         phase: `connect`: no connection comes about. `read`: the request is accepted and never answered.
-            `first_token`: a stream opens and stays silent; without a stream the same as `read`.
+            `first_token`: a stream opens and stays silent; without a stream the same as `read`. `server`: the provider
+            waited for the request too long and answers 408, at once.
     """
 
-    phase: Literal["connect", "read", "first_token"] = "read"
+    phase: Literal["connect", "read", "first_token", "server"] = "read"
 
     def __post_init__(self) -> None:
-        if self.phase not in {"connect", "read", "first_token"}:
+        if self.phase not in {"connect", "read", "first_token", "server"}:
             raise errors.ConfigurationError(
-                f"Timeout: unknown phase {self.phase!r}. Known phases: connect, read, first_token.\n\n"
+                f"Timeout: unknown phase {self.phase!r}. Known phases: connect, read, first_token, server.\n\n"
                 'To fix: Timeout(phase="read")'
             )
 
-    def failure(self) -> FailureKind:
-        """Return a connection that does not come about, or one that stays silent."""
+    def error(self, model: str | None) -> errors.ProviderError | None:
+        """Return the provider's own timeout; None where it says nothing."""
+        return errors.ProviderTimeoutError("", model=model, status=408) if self.phase == "server" else None
+
+    def failure(self) -> FailureKind | None:
+        """Return a connection that does not come about, or one that stays silent; None where there is an answer."""
+        if self.phase == "server":
+            return None
         return "connect_timeout" if self.phase == "connect" else "read_timeout"
 
 
@@ -265,6 +288,18 @@ class ConnectionReset(Fault):
     def failure(self) -> FailureKind:
         """Return a reset connection."""
         return "reset"
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionClosed(Fault):
+    """The provider hangs up in good order after the request was sent, without a word of an answer.
+
+    A server does so that restarts, or that closes an idle connection just when a request comes over it.
+    """
+
+    def failure(self) -> FailureKind:
+        """Return a closed connection."""
+        return "closed"
 
 
 @dataclass(frozen=True, slots=True)

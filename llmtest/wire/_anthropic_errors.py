@@ -106,6 +106,8 @@ def _wording(error: ProviderError, meta: ResponseMeta) -> tuple[int, str]:
     if isinstance(error, ContextLengthExceededError):
         most = error.max_tokens or 200_000
         return 400, f"prompt is too long: {error.requested_tokens or most + 1} tokens > {most} maximum"
+    if isinstance(error, InvalidRequestError) and error.status in _errors.INVALID_WORDS:
+        return error.status, _errors.INVALID_WORDS[error.status]
     plain: tuple[tuple[type[ProviderError], int, str], ...] = (
         (
             QuotaExceededError,

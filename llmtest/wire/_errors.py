@@ -65,6 +65,8 @@ _BY_CODE: dict[str, type[ProviderError]] = {
     "internal_server_error": ServerError,
     "invalid_request_error": InvalidRequestError,
 }
+INVALID_WORDS = {409: "The resource was updated by another request.", 422: "The request could not be processed."}
+"""What is said to a wrong request whose status says more than that it is wrong."""
 _WINDOW = r"maximum context length is (?P<max>\d+) tokens?"
 _TOO_LONG = (
     re.compile(_WINDOW + r".*?(?:resulted in|for a total of at least) (?P<asked>\d+)", re.DOTALL),

@@ -139,7 +139,9 @@ def _plain(status: int, code: str | None, message: str, kind: str = _INVALID) ->
     return lambda _error, _meta: (status, kind, code, None, message)
 
 
-def _unsupported(error: InvalidRequestError, _: ResponseMeta) -> Wording:
+def _invalid(error: InvalidRequestError, _: ResponseMeta) -> Wording:
+    if error.status in _errors.INVALID_WORDS:
+        return error.status, _INVALID, None, None, _errors.INVALID_WORDS[error.status]
     param = error.param or "stop"
     message = f"Unsupported parameter: '{param}' is not supported with this model."
     return 400, _INVALID, "unsupported_parameter", param, message
@@ -193,7 +195,7 @@ _WORDINGS: tuple[tuple[type[ProviderError], Callable[[Any, ResponseMeta], Wordin
     ),
     (ContextLengthExceededError, _too_long),
     (RequestTooLargeError, _too_large),
-    (InvalidRequestError, _unsupported),
+    (InvalidRequestError, _invalid),
     (
         ContentFilteredError,
         _plain(

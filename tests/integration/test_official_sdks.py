@@ -72,6 +72,12 @@ ERRORS = [
     pytest.param(faults.AuthenticationFailed(), "AuthenticationError", "AuthenticationError", 1, 1, id="401"),
     pytest.param(faults.PermissionDenied(), "PermissionDeniedError", "PermissionDeniedError", 1, 1, id="403"),
     pytest.param(faults.ModelNotFound(), "NotFoundError", "NotFoundError", 1, 1, id="404"),
+    pytest.param(faults.QuotaExceeded(status=402), "APIStatusError", "PaymentRequiredError", 1, 1, id="402"),
+    pytest.param(faults.Timeout(phase="server"), "APIStatusError", "RequestTimeoutError", 3, 3, id="408"),
+    pytest.param(faults.InvalidRequest(status=409), "ConflictError", "ConflictError", 3, 3, id="409"),
+    pytest.param(
+        faults.InvalidRequest(status=422), "UnprocessableEntityError", "UnprocessableEntityError", 1, 1, id="422"
+    ),
     pytest.param(faults.RequestTooLarge(), "APIStatusError", "ContentTooLargeError", 1, 1, id="413"),
     pytest.param(faults.RateLimited(), "RateLimitError", "RateLimitError", 3, 3, id="429"),
     pytest.param(faults.ServerError(), "InternalServerError", "InternalServerError", 3, 3, id="500"),
@@ -79,6 +85,7 @@ ERRORS = [
     pytest.param(faults.ServerError(status=503), "InternalServerError", "ServiceUnavailableError", 3, 3, id="503"),
     pytest.param(faults.ServerError(status=504), "InternalServerError", "GatewayTimeoutError", 3, 3, id="504"),
     pytest.param(faults.ConnectionReset(), "APIConnectionError", "APIConnectionError", 3, 3, id="reset"),
+    pytest.param(faults.ConnectionClosed(), "APIConnectionError", "APIConnectionError", 3, 3, id="closed"),
     pytest.param(faults.ConnectionRefused(), "APIConnectionError", "APIConnectionError", 3, 3, id="refused"),
     pytest.param(faults.Timeout(), "APITimeoutError", "APITimeoutError", 3, 3, id="read-timeout"),
     pytest.param(faults.Timeout(phase="connect"), "APITimeoutError", "APITimeoutError", 3, 3, id="connect-timeout"),

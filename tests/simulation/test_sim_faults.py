@@ -14,11 +14,16 @@ from llmtest.types import CompletionRequest, Timeouts, Usage
 STATUSES = [
     (faults.RateLimited(retry_after=30), 429, 429, errors.RateLimitedError),
     (faults.QuotaExceeded(), 429, 402, errors.QuotaExceededError),
+    (faults.QuotaExceeded(status=402), 402, 402, errors.QuotaExceededError),
+    (faults.QuotaExceeded(status=429), 429, 429, errors.QuotaExceededError),
     (faults.AuthenticationFailed(), 401, 401, errors.AuthenticationError),
     (faults.PermissionDenied(), 403, 403, errors.PermissionDeniedError),
     (faults.ModelNotFound(), 404, 404, errors.ModelNotFoundError),
     (faults.ContextLengthExceeded(), 400, 400, errors.ContextLengthExceededError),
     (faults.InvalidRequest(), 400, 400, errors.InvalidRequestError),
+    (faults.InvalidRequest(status=409), 409, 409, errors.InvalidRequestError),
+    (faults.InvalidRequest(status=422), 422, 422, errors.InvalidRequestError),
+    (faults.Timeout(phase="server"), 408, 408, errors.ProviderTimeoutError),
     (faults.ContentFiltered(), 400, 400, errors.ContentFilteredError),
     (faults.RequestTooLarge(), 413, 413, errors.RequestTooLargeError),
     (faults.ServerError(), 500, 500, errors.ServerError),
@@ -79,6 +84,7 @@ def test_the_facts_of_a_fault_reach_the_client():
     [
         (faults.ConnectionRefused(), "connect_refused", "refused"),
         (faults.ConnectionReset(), "reset", "reset"),
+        (faults.ConnectionClosed(), "closed", "reset"),
         (faults.Timeout(), "read_timeout", "timeout"),
         (faults.Timeout(phase="connect"), "connect_timeout", "timeout"),
         (faults.Timeout(phase="first_token"), "read_timeout", "timeout"),
@@ -252,8 +258,10 @@ def test_a_broken_answer_has_text_to_break():
 BROKEN = [
     (faults.ConnectionRefused(), errors.ProviderConnectionError, {"kind": "refused"}, "refused"),
     (faults.ConnectionReset(), errors.ProviderConnectionError, {"kind": "reset"}, "reset"),
+    (faults.ConnectionClosed(), errors.ProviderConnectionError, {"kind": "closed"}, "reset"),
     (faults.Timeout(), errors.ProviderTimeoutError, {"phase": "read", "timeout": 10}, "timeout"),
     (faults.Timeout("connect"), errors.ProviderTimeoutError, {"phase": "connect", "timeout": 3}, "timeout"),
+    (faults.Timeout("server"), errors.ProviderTimeoutError, {"status": 408, "timeout": None}, "408"),
     (faults.MalformedBody(), errors.InvalidResponseError, {}, "malformed"),
     (faults.WrongContentType(), errors.InvalidResponseError, {}, "200"),
     (faults.EmptyResponse(), errors.InvalidResponseError, {}, "200"),
@@ -358,9 +366,21 @@ def test_every_fault_has_a_name_for_scenario_files():
         ),
         pytest.param(
             lambda: faults.Timeout("write"),
-            "Timeout: unknown phase 'write'. Known phases: connect, read, first_token.\n\n"
+            "Timeout: unknown phase 'write'. Known phases: connect, read, first_token, server.\n\n"
             'To fix: Timeout(phase="read")',
             id="unknown-phase",
+        ),
+        pytest.param(
+            lambda: faults.InvalidRequest(status=500),
+            "InvalidRequest: status must be 400, 409 or 422, got 500.\n\nTo fix: InvalidRequest(status=422), or the "
+            "fault that has this status, such as ServerError(status=503)",
+            id="not-a-wrong-request",
+        ),
+        pytest.param(
+            lambda: faults.QuotaExceeded(status=400),
+            "QuotaExceeded: status must be 402 or 429, got 400.\n\nTo fix: QuotaExceeded(status=429), or the fault "
+            "that has this status, such as ServerError(status=503)",
+            id="not-a-quota",
         ),
         pytest.param(
             lambda: faults.StreamDropped(-1),
