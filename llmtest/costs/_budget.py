@@ -201,7 +201,8 @@ class Budget:
                 tell_passed(overrun, self._moment())
             elif overrun.limit.halt:
                 raise refuse(overrun, self._moment())
-        return Reservation(self, hold, estimate.provider, estimate.model, purpose)
+        call = current_call.get()
+        return Reservation(self, hold, estimate.provider, estimate.model, purpose, 0 if call is None else call.id)
 
     def charge(
         self,
@@ -228,8 +229,9 @@ class Budget:
         usd = self._price(provider, model, usage, cost_usd)
         charge = Charge(usage.total_tokens, ZERO if usd is None else usd, "unknown" if usd is None else usage.source)
         plan = self._plan_of((self._clock or active_clock()).time_ns() // DAY_NS, task)
-        self._enter(provider, model, usage, usd, purpose)
-        self._warn(plan.checks, self._store.charge(plan.buckets, charge.tokens, charge.usd), charge)
+        moment = self._moment()
+        self._enter(provider, model, usage, usd, purpose, moment)
+        self._warn(plan.checks, self._store.charge(plan.buckets, charge.tokens, charge.usd), charge, moment)
         return charge
 
     def balance(self, scope: Scope = "session", *, task: str | None = None) -> Balance:
@@ -291,6 +293,7 @@ class Budget:
         provider: str | None,
         model: str | None,
         purpose: str,
+        call: int,
     ) -> Charge:
         """Charge a reservation; what is not known of its usage or price is charged as it was reserved."""
         usage = UNKNOWN_USAGE if usage is None else usage
@@ -302,8 +305,9 @@ class Budget:
             "unknown" if usd is None else usage.source,
         )
         spent = self._store.settle(hold, charge.tokens, charge.usd)
-        self._enter(provider, model, usage, usd, purpose)
-        self._warn(hold.checks, spent, charge)
+        moment = Moment((self._clock or active_clock()).now_ns(), call)
+        self._enter(provider, model, usage, usd, purpose, moment)
+        self._warn(hold.checks, spent, charge, moment)
         return charge
 
     def _release(self, hold: Hold) -> bool:
@@ -314,15 +318,23 @@ class Budget:
             return usd
         return self.prices.cost(provider, model, usage, None if self._clock is None else self._clock.now())
 
-    def _enter(self, provider: str | None, model: str | None, usage: Usage, usd: Decimal | None, purpose: str) -> None:
+    def _enter(
+        self,
+        provider: str | None,
+        model: str | None,
+        usage: Usage,
+        usd: Decimal | None,
+        purpose: str,
+        moment: Moment,
+    ) -> None:
         if self.ledger is not None:
-            at_ns, call = self._moment()
+            at_ns, call = moment
             self.ledger.record(provider or "?", model, usage, usd, purpose=purpose, at_ns=at_ns, call=call)
 
-    def _warn(self, checks: tuple[Check, ...], spent: tuple[Spent, ...], charge: Charge) -> None:
+    def _warn(self, checks: tuple[Check, ...], spent: tuple[Spent, ...], charge: Charge, moment: Moment) -> None:
         warnings = warnings_of(checks, spent, charge)
         if warnings:
-            warn(warnings, self._moment())
+            warn(warnings, moment)
 
     def _moment(self) -> Moment:
         call = current_call.get()

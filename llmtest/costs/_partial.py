@@ -38,20 +38,25 @@ def partial_usage(prompt_tokens: int, events: Iterable[StreamEvent] = ()) -> Usa
     """
     said = _Said()
     told: Usage | None = None
-    has_begun = is_counted = is_finished = False
+    has_begun = is_fresh = is_counted = is_finished = False
     for event in events:
-        usage = event.usage
-        if usage is not None and usage.source != "unknown":
-            # Before the first word, a provider tells what the prompt has cost; after it, what everything has.
-            is_counted = is_finished or (has_begun and usage.output_tokens > 0)
-            told = usage
-            if is_counted:
-                said = _Said()
-        elif event.kind == "finish":
-            is_finished = True
-        elif event.visible:
-            has_begun = True
+        if event.visible:
+            has_begun, is_fresh = True, False
             said.add(event)
+            continue
+        if event.response is not None:
+            told, is_total = event.response.usage, True
+        elif event.usage is not None and event.usage.source != "unknown":
+            # Before the first word, a provider tells what the prompt has cost; after it, what everything has.
+            told, is_fresh, is_counted = event.usage, True, False
+            is_total = is_finished or (has_begun and told.output_tokens > 0)
+        elif event.kind == "finish":
+            is_finished, is_total = True, has_begun and is_fresh
+        else:
+            continue
+        if is_total:
+            is_counted = True
+            said = _Said()
     thinking, output = said.tokens()
     if told is None:
         return Usage(prompt_tokens, output, reasoning_tokens=thinking, source="estimated")

@@ -36,14 +36,17 @@ class Reservation:
     leaves anything reserved. Releasing twice, or after settling, does nothing; settling twice is an error.
     """
 
-    __slots__ = ("_budget", "_hold", "model", "provider", "purpose")
+    __slots__ = ("_budget", "_call", "_hold", "model", "provider", "purpose")
 
-    def __init__(self, budget: Budget, hold: Hold, provider: str | None, model: str | None, purpose: str) -> None:
+    def __init__(
+        self, budget: Budget, hold: Hold, provider: str | None, model: str | None, purpose: str, call: int
+    ) -> None:
         self._budget = budget
         self._hold = hold
         self.provider = provider
         self.model = model
         self.purpose = purpose
+        self._call = call
 
     @property
     def tokens(self) -> int:
@@ -84,7 +87,7 @@ class Reservation:
         """
         budget = self._budget
         return budget._settle(  # noqa: SLF001 - a reservation is a budget's other half
-            self._hold, usage, cost_usd, provider or self.provider, model or self.model, self.purpose
+            self._hold, usage, cost_usd, provider or self.provider, model or self.model, self.purpose, self._call
         )
 
     def release(self) -> bool:

@@ -60,7 +60,9 @@ class EventDecoder(ABC):
         if not self.done:
             if not self._parser.saw_event and self._first.strip() and self._first.lstrip()[:1] in b"{[<":
                 start = self._first[:80].decode(errors="replace").strip()
-                raise InvalidResponseError(f"expected a stream, got: {start}", status=200, request_id=self.request_id)
+                raise InvalidResponseError(
+                    f"expected a stream, got: {start}", status=200, request_id=self.request_id, body=self._first
+                )
             raise self.interrupted("truncated", "the stream ended without its terminator")
         return [StreamEvent("end", response=self.assemble())]
 
