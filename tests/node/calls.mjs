@@ -10,13 +10,15 @@ async function collect(stream, chunks) {
 
 // OpenAI
 
-export async function chat({ openai }, { body = {} }) {
-  const { data, request_id, response } = await openai.chat.completions.create({ ...CHAT, ...body }).withResponse();
+export async function chat({ openai, request }, { body = {} }) {
+  const { data, request_id, response } = await openai.chat.completions
+    .create({ ...CHAT, ...body }, request)
+    .withResponse();
   return typeof data === 'object' ? { ...data, request_id, headers: Object.fromEntries(response.headers) } : data;
 }
 
-export async function chatStream({ openai, chunks }, { body = {} }) {
-  const stream = await openai.chat.completions.create({ ...CHAT, ...body, stream: true });
+export async function chatStream({ openai, chunks, request }, { body = {} }) {
+  const stream = await openai.chat.completions.create({ ...CHAT, ...body, stream: true }, request);
   await collect(stream, chunks);
 }
 
@@ -58,12 +60,6 @@ export async function leaveChatStream({ openai, chunks }, { after }) {
   }
 }
 
-export async function abortChat({ openai }, { after }) {
-  const controller = new AbortController();
-  setTimeout(() => controller.abort(), after);
-  return openai.chat.completions.create(CHAT, { signal: controller.signal });
-}
-
 export async function manyChats({ openai }, { count }) {
   const answers = await Promise.all(
     Array.from({ length: count }, (_, number) =>
@@ -92,13 +88,15 @@ export async function vanish({ openai, anthropic }, { count }) {
 
 // Anthropic
 
-export async function message({ anthropic }, { body = {} }) {
-  const { data, request_id, response } = await anthropic.messages.create({ ...MESSAGE, ...body }).withResponse();
+export async function message({ anthropic, request }, { body = {} }) {
+  const { data, request_id, response } = await anthropic.messages
+    .create({ ...MESSAGE, ...body }, request)
+    .withResponse();
   return typeof data === 'object' ? { ...data, request_id, headers: Object.fromEntries(response.headers) } : data;
 }
 
-export async function messageStream({ anthropic, chunks }, { body = {} }) {
-  const stream = await anthropic.messages.create({ ...MESSAGE, ...body, stream: true });
+export async function messageStream({ anthropic, chunks, request }, { body = {} }) {
+  const stream = await anthropic.messages.create({ ...MESSAGE, ...body, stream: true }, request);
   await collect(stream, chunks);
 }
 

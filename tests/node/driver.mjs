@@ -1,9 +1,10 @@
 // Makes calls with the real SDKs for tests that are written in Python.
 //
 // `node driver.mjs FOLDER URL`: FOLDER holds node_modules, URL is where llmtest serves. Each line on stdin is a call,
-// `{"call": "chat", "client": {"maxRetries": 0}, ...}`; each line on stdout says what came of it:
-// `value` (what the SDK returned), `chunks` (what a stream gave, also before it broke), `error`, `requests` (how often
-// the SDK asked) and `waits` (milliseconds between one answer and the next request).
+// `{"call": "chat", "client": {"maxRetries": 0}, "abortAfter": 50, ...}`, the last in milliseconds; each line on stdout
+// says what came of it: `value` (what the SDK returned), `chunks` (what a stream gave, also before it broke), `error`,
+// `requests` (how often the SDK asked), `waits` (milliseconds between one answer and the next request), `took`
+// (milliseconds of the whole call) and `aborted`.
 
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
@@ -33,11 +34,12 @@ function countingFetch(told) {
   };
 }
 
-function clients(told, options) {
+function clients(told, options, signal) {
   const common = { apiKey: 'sk-test-of-the-node-sdk', logLevel: 'off', fetch: countingFetch(told), ...options };
   return {
     url,
     chunks: told.chunks,
+    request: signal ? { signal } : {},
     openai: new OpenAI({ ...common, baseURL: `${url}/v1`, ...options }),
     anthropic: new Anthropic({ ...common, baseURL: url, ...options }),
   };
@@ -58,13 +60,17 @@ function describe(error) {
   return { classes: classes(error), message, status, code, type, param, requestID, errorCode, causes };
 }
 
-async function run({ call, client = {}, ...given }) {
+async function run({ call, client = {}, abortAfter, ...given }) {
   const told = { value: undefined, chunks: [], error: null, requests: 0, waits: [] };
+  const signal = abortAfter === undefined ? undefined : AbortSignal.timeout(abortAfter);
+  const startedAt = performance.now();
   try {
-    told.value = await calls[call](clients(told, client), given);
+    told.value = await calls[call](clients(told, client, signal), given);
   } catch (error) {
     told.error = describe(error);
   }
+  told.took = performance.now() - startedAt;
+  told.aborted = Boolean(signal?.aborted);
   return told;
 }
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from pathlib import Path
 
@@ -82,6 +83,13 @@ class Served:
     def outcomes(self, provider):
         """Return how the requests to a provider ended, in order."""
         return [record["outcome"] for record in self.ask("GET", f"requests?provider={provider}")["requests"]]
+
+    def settled_outcomes(self, provider):
+        """Return the same when none is under way any more: who leaves is noticed a moment later."""
+        until = time.monotonic() + LONGEST_S
+        while None in (found := self.outcomes(provider)) and time.monotonic() < until:
+            time.sleep(0.01)
+        return found
 
     def stop(self):
         """Ask it to stop, and return its exit status."""
