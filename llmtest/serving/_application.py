@@ -42,6 +42,10 @@ class Application:
             await self._control(scope, receive, send)
             return
         line: Line | None = scope.get("extensions", {}).get(LINE)
+        decided = None if line is None else line.take_plan()
+        if decided is not None:
+            await perform(decided, receive, send, line)
+            return
         exchange = exchange_of(scope)
         body = await _body_of(receive, exchange.headers)
         if body is None:

@@ -1,4 +1,4 @@
-"""uvicorn's HTTP connection, with what faults need: a way to break it."""
+"""uvicorn's HTTP connection, with a way to break it, and a short way for answers that take no time."""
 
 from __future__ import annotations
 
@@ -7,29 +7,105 @@ import socket
 import struct
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from llmtest.serving._application import LINE
+from llmtest.serving._application import CONTROL, LINE
+from llmtest.serving._heads import Heads, RequestHead
+from llmtest.serving._performing import NO_LIMITS, at_once
+from llmtest.serving._reception import Reception
+from llmtest.simulation import Exchange, Head, Plan
 
 __all__ = ["Connection"]
 
 ABORT_ON_CLOSE = struct.pack("ii", 1, 0)
 """`SO_LINGER` of no time at all: closing sends a reset instead of an orderly end."""
 
+MOST_HELD = 64 * 1024
+"""Longest body that is waited for on the short way, in bytes."""
+
 
 class Connection(HttpToolsProtocol):
-    """One connection of a client; it is the `Line` that its requests are answered on."""
+    """One connection of a client; it is the `Line` that its requests are answered on.
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    A request that stands whole in what has been read, and whose answer is ready at once, is answered then and there.
+    Everything else, from a stream to a request in several parts, takes uvicorn's way through the ASGI application.
+    """
+
+    def __init__(self, reception: Reception, heads: Heads, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.logger = logging.getLogger("llmtest.serving")
         self.access_log = False
+        self._reception = reception
+        self._heads = heads
+        self._held = b""
+        self._between = True
+        """Whether uvicorn's parser stands between two requests."""
+        self._plan: Plan | None = None
+        """What the short way decided and could not deliver; the application delivers it."""
+
+    def data_received(self, data: bytes) -> None:
+        """Answer what can be answered at once; hand the rest on."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if not self._between or self.flow.write_paused or (cycle is not None and not cycle.response_complete):
+            super().data_received(data)
+            return
+        if self._held:
+            data = self._held + data
+            self._held = b""
+        end = data.find(b"\r\n\r\n") + 4
+        head = self._heads.read(data[:end]) if end > 4 else None
+        if head is not None:
+            body = data[end:]
+            if head.length == len(body):
+                self._unset_keepalive_if_required()
+                if self._answer(head, body):
+                    return
+            elif len(body) < head.length <= MOST_HELD:
+                self._unset_keepalive_if_required()
+                self._held = data
+                return
+        super().data_received(data)
+
+    def _answer(self, head: RequestHead, body: bytes) -> bool:
+        """Decide about a request, and answer it if that takes no time."""
+        if head.path.startswith(CONTROL):
+            return False
+        host, port = self.server or ("127.0.0.1", None)
+        exchange = Exchange(head.method, "http", host, port or 80, head.path, head.query, head.headers, body, NO_LIMITS)
+        plan = self._reception.plan(exchange, head)
+        whole = at_once(plan)
+        if whole is None or head.method == "HEAD":
+            self._plan = plan
+            return False
+        self.transport.write(self._written(*whole))
+        plan.on_end(plan.outcome)
+        self.server_state.total_requests += 1
+        return True
+
+    def _written(self, head: Head, body: bytes) -> bytes:
+        pieces = [STATUS_LINE[head.status]]
+        for name, value in self.server_state.default_headers:
+            pieces += (name, b": ", value, b"\r\n")
+        lines = [f"{name}: {value}\r\n" for name, value in head.headers]
+        pieces += ("".join(lines).encode("latin-1", "replace"), b"content-length: %d\r\n\r\n" % len(body), body)
+        return b"".join(pieces)
 
     def on_message_begin(self) -> None:
         """Put the connection into the scope of a request that begins."""
         super().on_message_begin()
+        self._between = False
         extensions: dict[str, Any] = {LINE: self}
         self.scope["extensions"] = extensions
+
+    def on_message_complete(self) -> None:
+        """Note that the parser is through with a request."""
+        super().on_message_complete()
+        self._between = True
+
+    def take_plan(self) -> Plan | None:
+        """Return what the short way decided about the request."""
+        plan, self._plan = self._plan, None
+        return plan
 
     def hang_up(self) -> None:
         """End the connection in order, whatever is still to be said."""

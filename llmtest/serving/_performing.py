@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from llmtest.simulation import Chunk, Failure, Head, Performance, Plan, TransportFault
 from llmtest.types import Timeouts
 
-__all__ = ["SILENCE_S", "Line", "at_once", "perform"]
+__all__ = ["NO_LIMITS", "SILENCE_S", "Line", "at_once", "perform"]
 
 SILENCE_S = 600.0
 """Longest silence of a provider that never answers, in seconds; then the connection is closed."""
@@ -22,6 +22,10 @@ Send = Callable[[Any], Awaitable[None]]
 
 class Line(Protocol):
     """The connection below a request, as far as faults need it."""
+
+    def take_plan(self) -> Plan | None:
+        """Return what has been decided about the request already; None where nothing has."""
+        ...
 
     def hang_up(self) -> None:
         """End the connection as if the server had gone: what was written arrives, and nothing more."""

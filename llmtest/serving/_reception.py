@@ -6,9 +6,10 @@ import logging
 
 from llmtest.errors import HarnessError, ProviderError, RequestTooLargeError, ServerError
 from llmtest.events import LogicalCall, current_call
+from llmtest.serving._heads import RequestHead
 from llmtest.serving._routing import Route, UnknownPathError, codec_of_headers, not_found, route_of
 from llmtest.simulation import Chunk, Exchange, Head, Plan, World
-from llmtest.wire import Codec, ResponseMeta, WireFormatError
+from llmtest.wire import Codec, ResponseMeta, WireCall, WireFormatError
 
 __all__ = ["MOST_BYTES", "Reception"]
 
@@ -38,19 +39,28 @@ class Reception:
         """The providers."""
         return self._world
 
-    def plan(self, exchange: Exchange) -> Plan:
+    def plan(self, exchange: Exchange, head: RequestHead | None = None) -> Plan:
         """Return what to do with a request; whatever is wrong with it has an answer in its own dialect.
 
         A request that the script has no step for is recorded as a harness error, which fails the test at its end; on
         the wire it is a 500 with the harness's own text, marked as not worth a retry.
+
+        Args:
+            exchange: The request.
+            head: Its head, where that is kept; then what the body says is read once.
         """
+        known: tuple[Route, WireCall] | None = None if head is None else head.calls.get(exchange.body)
         try:
-            route = route_of(self._world, exchange.method, exchange.path, exchange.headers)
+            route = (
+                route_of(self._world, exchange.method, exchange.path, exchange.headers) if known is None else known[0]
+            )
         except UnknownPathError as unknown:
             return self._refusal(unknown.codec, unknown.error)
         marked = None if self.call is None else current_call.set(self.call)
         try:
-            return self._answer(route, exchange)
+            if known is not None:
+                return route.handle.respond(exchange, known[1], route.codec)
+            return self._answer(route, exchange, head)
         except HarnessError as error:
             failure = ServerError(f"{type(error).__name__}: {error}", status=500, code="llmtest_harness_error")
             return self._refusal(route.codec, failure, NO_RETRY)
@@ -62,7 +72,7 @@ class Reception:
             if marked is not None:
                 current_call.reset(marked)
 
-    def _answer(self, route: Route, exchange: Exchange) -> Plan:
+    def _answer(self, route: Route, exchange: Exchange, head: RequestHead | None) -> Plan:
         codec = route.codec
         try:
             call = codec.decode_call(exchange.method, route.path, exchange.query, exchange.headers, exchange.body)
@@ -72,6 +82,8 @@ class Reception:
             if refused.error.status == 405:
                 return self._refusal(codec, refused.error)
             return route.handle.refuse(exchange, refused.error, codec)
+        if head is not None:
+            head.remember(exchange.body, (route, call))
         return route.handle.respond(exchange, call, codec)
 
     def too_large(self, exchange: Exchange) -> Plan:

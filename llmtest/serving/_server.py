@@ -150,6 +150,7 @@ class Server:
 
         from llmtest.serving._connection import Connection
         from llmtest.serving._control import control_plane
+        from llmtest.serving._heads import Heads
 
         loop = self._loop = asyncio.get_running_loop()
         stopping = self._stopping = asyncio.Event()
@@ -159,7 +160,12 @@ class Server:
         config = Config(application, http=Connection, ws="none", lifespan="off", log_config=None, proxy_headers=False)
         config.load()
         state = self._state = ServerState()
-        server = await loop.create_server(lambda: Connection(config, state, {}, loop), sock=self._listener)
+        heads = Heads()
+
+        def connect() -> asyncio.Protocol:
+            return Connection(self._reception, heads, config, state, {}, loop)
+
+        server = await loop.create_server(connect, sock=self._listener)
         self._keep_date(loop, state)
         on_ready()
         await stopping.wait()

@@ -13,7 +13,7 @@ from llmtest.simulation._render import render
 from llmtest.simulation._services import serve
 from llmtest.simulation._texts import unavailable_dialect, unknown_endpoint
 from llmtest.types import CompletionRequest
-from llmtest.wire import DIALECTS, Codec, ResponseMeta, WireCall, WireFormatError, codec_for
+from llmtest.wire import DIALECTS, EPOCH, Codec, ResponseMeta, WireCall, WireFormatError, codec_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -104,15 +104,15 @@ def meta_of(engine: Engine, answer: Answer, call: WireCall, codec: Codec) -> Res
     """Return what surrounds an answer: ids from the world's seed, the world's time, the quotas."""
     world = engine.world
     number = world.number(answer.exchange)
-    now = world.clock.now()
     request = call.request
     return ResponseMeta(
         id=codec.response_id(number),
-        created_s=int(now.timestamp()),
+        created_s=world.clock.time_ns() // 1_000_000_000,
         request_id=codec.request_id(number),
         model=answer.model,
         limits=answer.limits,
-        now=now,
+        # Only limits are told by the time of day, and telling it costs as much as all the rest.
+        now=EPOCH if answer.limits is None else world.clock.now(),
         processing_ms=(answer.head_ns + answer.slow_ns) // 1_000_000
         if isinstance(request, CompletionRequest)
         else None,

@@ -6,6 +6,7 @@ numbers that ids are made of are passed in.
 """
 
 from llmtest.wire._codec import (
+    EPOCH,
     Codec,
     EmbeddingRequest,
     EmbeddingResponse,
@@ -25,6 +26,7 @@ from llmtest.wire._headers import format_duration, parse_duration, parse_retry_a
 
 __all__ = [
     "DIALECTS",
+    "EPOCH",
     "Codec",
     "EmbeddingRequest",
     "EmbeddingResponse",

@@ -126,7 +126,7 @@ class AnthropicCodec:
 
     def encode_response(self, response: CompletionResponse, call: WireCall, meta: ResponseMeta) -> bytes:  # noqa: ARG002 - the protocol has it
         """Write a complete answer."""
-        return dumps(_anthropic_response.encode_body(response, meta))
+        return _anthropic_response.encode_bytes(response, meta)
 
     def encode_stream(
         self, response: CompletionResponse, call: WireCall, meta: ResponseMeta, chunks: Sequence[str] | None = None

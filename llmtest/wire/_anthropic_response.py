@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from llmtest.errors import InvalidResponseError
@@ -19,7 +20,7 @@ from llmtest.types import (
     Usage,
 )
 from llmtest.wire._codec import ResponseMeta
-from llmtest.wire._json import count, dumps_text, loads
+from llmtest.wire._json import count, dumps, dumps_text, loads
 
 FINISH = {
     "end_turn": FinishReason.STOP,
@@ -172,6 +173,29 @@ def encode_body(response: CompletionResponse, meta: ResponseMeta) -> dict[str, A
     if response.extra:
         body.update((name, value) for name, value in response.extra.items() if name not in {"content", "usage"})
     return body
+
+
+def encode_bytes(response: CompletionResponse, meta: ResponseMeta) -> bytes:
+    """Write a complete answer; what does not change from one request to the next is written once."""
+    if response.extra or any(part.__class__ is OpaquePart for part in response.parts):
+        return dumps(encode_body(response, meta))
+    model = meta.model if response.model is None else response.model
+    tail = _tail(response.parts, response.finish_reason, response.raw_finish_reason, response.usage)
+    identity = dumps_text(meta.id if response.id is None else response.id)
+    return b'{"model":' + dumps(model) + b',"id":' + identity.encode() + b"," + tail
+
+
+@lru_cache(maxsize=256)
+def _tail(
+    parts: tuple[ResponsePart, ...], finish_reason: FinishReason | None, raw_finish_reason: str | None, usage: Usage
+) -> bytes:
+    """Write everything after the id."""
+    response = CompletionResponse(
+        parts=parts, finish_reason=finish_reason, raw_finish_reason=raw_finish_reason, usage=usage
+    )
+    body = encode_body(response, ResponseMeta())
+    del body["model"], body["id"]
+    return dumps(body)[1:]
 
 
 def decode_body(body: Mapping[str, Any], request_id: str | None) -> CompletionResponse:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from llmtest.errors import EmptyResponseError, InvalidResponseError
@@ -19,7 +20,7 @@ from llmtest.types import (
     Usage,
 )
 from llmtest.wire._codec import ResponseMeta
-from llmtest.wire._json import count, dumps_text
+from llmtest.wire._json import count, dump_text, dumps, dumps_text
 
 FINISH = {
     "stop": FinishReason.STOP,
@@ -248,6 +249,34 @@ def encode_body(response: CompletionResponse, meta: ResponseMeta) -> dict[str, A
         body["usage"] = usage
     body.update(extra)
     return body
+
+
+def encode_bytes(response: CompletionResponse, meta: ResponseMeta) -> bytes:
+    """Write a complete answer; what does not change from one request to the next is written once."""
+    if response.extra or response.alternatives or any(part.__class__ is OpaquePart for part in response.parts):
+        return dumps(encode_body(response, meta))
+    model = meta.model if response.model is None else response.model
+    tail = _tail(response.parts, response.finish_reason, response.raw_finish_reason, response.usage, model)
+    identity = dump_text(meta.id if response.id is None else response.id)
+    return f'{{"id":{identity},"object":"chat.completion","created":{meta.created_s},'.encode() + tail
+
+
+@lru_cache(maxsize=256)
+def _tail(
+    parts: tuple[ResponsePart, ...],
+    finish_reason: FinishReason | None,
+    raw_finish_reason: str | None,
+    usage: Usage,
+    model: str | None,
+) -> bytes:
+    """Write everything after `created`."""
+    response = CompletionResponse(
+        parts=parts, finish_reason=finish_reason, raw_finish_reason=raw_finish_reason, usage=usage, model=model
+    )
+    body = encode_body(response, ResponseMeta())
+    for name in ("id", "object", "created"):
+        del body[name]
+    return dumps(body)[1:]
 
 
 def decode_body(body: Mapping[str, Any], request_id: str | None) -> CompletionResponse:

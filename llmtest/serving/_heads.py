@@ -1,0 +1,101 @@
+"""Heads of requests, read once: a client on a kept connection sends the same head again and again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import unquote
+
+import httptools
+
+__all__ = ["Heads", "RequestHead"]
+
+MOST_HEADS = 512
+MOST_HEAD_BYTES = 8 * 1024
+MOST_CALLS = 64
+MOST_CALL_BYTES = 16 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """A head that needs no special care: HTTP/1.1, kept alive, with a length where there is a body.
+
+    Args:
+        method: `POST`.
+        path: Path, decoded.
+        query: Query string, without the question mark.
+        headers: Names in lower case; repeated ones joined by a comma.
+        length: Length of the body in bytes.
+        calls: Bodies that came with this head, and what they were understood as; reading depends on nothing else.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    length: int
+    calls: dict[bytes, Any] = field(default_factory=dict, compare=False)
+
+    def remember(self, body: bytes, call: Any) -> None:
+        """Keep what a body was understood as."""
+        if len(self.calls) >= MOST_CALLS:
+            self.calls.clear()
+        if len(body) <= MOST_CALL_BYTES:
+            self.calls[body] = call
+
+
+class _Notes:
+    """What the parser tells."""
+
+    def __init__(self) -> None:
+        self.url = b""
+        self.headers: dict[str, str] = {}
+        self.complete = False
+
+    def on_url(self, url: bytes) -> None:
+        self.url += url
+
+    def on_header(self, raw_name: bytes, raw_value: bytes) -> None:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        self.headers[name] = f"{self.headers[name]}, {value}" if name in self.headers else value
+
+    def on_headers_complete(self) -> None:
+        self.complete = True
+
+
+class Heads:
+    """The heads that a server has read."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, RequestHead | None] = {}
+
+    def read(self, head: bytes) -> RequestHead | None:
+        """Read a head, its empty line included; None for one that the whole machinery has to look at."""
+        known = self._known
+        if head in known:
+            return known[head]
+        found = _read(head)
+        if len(known) >= MOST_HEADS:
+            known.clear()
+        if len(head) <= MOST_HEAD_BYTES:
+            known[head] = found
+        return found
+
+
+def _read(head: bytes) -> RequestHead | None:
+    notes = _Notes()
+    parser = httptools.HttpRequestParser(notes)
+    try:
+        parser.feed_data(head)
+        url = httptools.parse_url(notes.url)
+    except httptools.HttpParserError:
+        return None
+    headers = notes.headers
+    length = headers.get("content-length", "0")
+    special = {"expect", "transfer-encoding", "upgrade"} & headers.keys()
+    if not notes.complete or special or parser.get_http_version() != "1.1" or not parser.should_keep_alive():
+        return None
+    if not length.isdecimal() or not url.path:
+        return None
+    path = unquote(url.path.decode("latin-1"))
+    return RequestHead(parser.get_method().decode(), path, (url.query or b"").decode("latin-1"), headers, int(length))
