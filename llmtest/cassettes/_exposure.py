@@ -111,7 +111,7 @@ def _in_body(side: str, keys: tuple[Key, ...], body: bytes, redactor: Redactor) 
         text = body.decode("utf-8", "surrogateescape")
     whole = list(found_in(text, redactor))
     named = set()
-    for place, part in _parts(f"{side}.body", text):
+    for place, part in parts_of(f"{side}.body", text):
         for kind, needle in found_in(part, redactor):
             if (place, kind) not in named:
                 named.add((place, kind))
@@ -120,7 +120,7 @@ def _in_body(side: str, keys: tuple[Key, ...], body: bytes, redactor: Redactor) 
         yield Exposure(f"{side}.body", keys, *whole[0])
 
 
-def _parts(place: str, text: str) -> Iterator[tuple[str, str]]:
+def parts_of(place: str, text: str) -> Iterator[tuple[str, str]]:
     """Yield every text of a body with its JSON path; of a stream event by event."""
     value = _json(text)
     if value is not None:

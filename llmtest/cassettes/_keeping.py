@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import glob
+import itertools
 import os
 from dataclasses import replace
 from pathlib import Path
 
 from llmtest.cassettes._compression import decompressed
 from llmtest.cassettes._document import write_document
-from llmtest.cassettes._interactions import Headers, Interaction, RecordedRequest, RecordedResponse
+from llmtest.cassettes._interactions import Headers, Interaction, RecordedRequest
+from llmtest.cassettes._last_scan import first_leak
 from llmtest.cassettes._redaction import Redactor
 from llmtest.errors import CassetteFileError
 
@@ -32,6 +35,7 @@ def redact_interaction(interaction: Interaction, redactor: Redactor) -> Interact
         redact_request(interaction.request, redactor),
         replace(
             response,
+            reason=redactor.text(response.reason),
             headers=_redact_headers(response.headers, redactor),
             body=body,
             chunks=_resize(response.chunks, moved) if moved else response.chunks,
@@ -91,6 +95,10 @@ def _moved_offset(offset: int, moved: Moved) -> int:
     return offset + shift
 
 
+_saves = itertools.count(1)
+"""Numbers the temporary files of this process, so that two threads never write to one."""
+
+
 def save_cassette(path: Path, interactions: list[Interaction], redactor: Redactor) -> None:
     """Write a cassette: the old file or the new one is there, never a part of either.
 
@@ -99,13 +107,17 @@ def save_cassette(path: Path, interactions: list[Interaction], redactor: Redacto
     """
     kept = [redact_interaction(interaction, redactor) for interaction in interactions]
     for number, interaction in enumerate(kept, 1):
-        _scan(path, number, interaction, redactor)
+        leak = first_leak(interaction, redactor)
+        if leak is not None:
+            raise CassetteFileError(
+                f"{path}: not saved: `{leak[0]}` of interaction {number} would hold a credential ({leak[1]})."
+            )
     text = write_document(kept)
     finding = redactor.find(text)
     if finding is not None:
         line = text.count("\n", 0, finding.start) + 1
         raise CassetteFileError(f"{path}: not saved: line {line} would hold a credential ({finding.kind}).")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{next(_saves)}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
@@ -113,6 +125,7 @@ def save_cassette(path: Path, interactions: list[Interaction], redactor: Redacto
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+        _sweep(path)
     except OSError as error:
         raise CassetteFileError(
             f"{path}: the cassette cannot be written: {error.strerror or error}. Nothing was changed; make the folder "
@@ -123,19 +136,23 @@ def save_cassette(path: Path, interactions: list[Interaction], redactor: Redacto
             temporary.unlink(missing_ok=True)
 
 
-def _scan(path: Path, number: int, interaction: Interaction, redactor: Redactor) -> None:
-    """Refuse a credential that redaction left, naming the field, never the value."""
-    places: list[tuple[str, str]] = [("request.uri", interaction.request.uri)]
-    for side, part in (("request", interaction.request), ("response", interaction.response)):
-        places += [(f"{side}.headers.{name}", value) for name, values in part.headers.items() for value in values]
-        places.append((f"{side}.body", _plain(part)))
-    for place, text in places:
-        finding = redactor.find(text)
-        if finding is not None:
-            raise CassetteFileError(
-                f"{path}: not saved: `{place}` of interaction {number} would hold a credential ({finding.kind})."
-            )
+def _sweep(path: Path) -> None:
+    """Remove what processes that were killed while they saved this cassette have left behind."""
+    for left in path.parent.glob(glob.escape(f".{path.name}.") + "*-*.tmp"):
+        owner = left.name.removeprefix(f".{path.name}.").partition("-")[0]
+        if owner.isdigit() and not _runs(int(owner)):
+            with contextlib.suppress(OSError):
+                left.unlink()
 
 
-def _plain(part: RecordedRequest | RecordedResponse) -> str:
-    return part.body.decode("utf-8", "surrogateescape")
+def _runs(process: int) -> bool:
+    """Tell whether a process runs; Windows need not be asked, because it keeps the files of those that do."""
+    if os.name != "posix":
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -7,11 +7,12 @@ misses tomorrow's prefix, the environment misses a key that was read from a file
 
 from __future__ import annotations
 
+import base64
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 SECRET_HEADERS = frozenset(
     {
@@ -55,28 +56,52 @@ SECRET_VARIABLE = re.compile(r"(API_?KEY|ACCESS_KEY|AUTH_TOKEN|SECRET|TOKEN|PASS
 SHORTEST_VALUE = 8
 """A shorter value of such a variable is no credential (`unused`, `ollama`) and would be found in ordinary text."""
 
-SHAPES: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (name, re.compile(rf"(?<![A-Za-z0-9_-]){pattern}(?![A-Za-z0-9_-])"))
-    for name, pattern in (
-        ("anthropic key", r"sk-ant-[A-Za-z0-9_-]{8,}"),
-        ("openrouter key", r"sk-or-[A-Za-z0-9_-]{8,}"),
-        ("openai key", r"sk-[A-Za-z0-9_-]{16,}"),
-        ("google key", r"AIza[A-Za-z0-9_-]{30,}"),
-        ("google token", r"ya29\.[A-Za-z0-9_-]{16,}"),
-        ("aws key id", r"(?:AKIA|ASIA)[A-Z0-9]{16}"),
-        ("github token", r"(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})"),
-        ("slack token", r"xox[abprs]-[A-Za-z0-9-]{10,}"),
-        ("hugging face token", r"hf_[A-Za-z0-9]{20,}"),
-        ("groq key", r"gsk_[A-Za-z0-9]{20,}"),
-        ("perplexity key", r"pplx-[A-Za-z0-9]{20,}"),
-        ("replicate token", r"r8_[A-Za-z0-9]{20,}"),
-        ("xai key", r"xai-[A-Za-z0-9]{20,}"),
-        ("json web token", r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}"),
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What one kind of credential looks like.
+
+    Args:
+        name: What to call it.
+        marks: One of these stands in every credential of this kind; a text without any is not searched further.
+        pattern: The credential itself, without what may stand around it.
+    """
+
+    name: str
+    marks: tuple[str, ...]
+    pattern: re.Pattern[str]
+
+
+SHAPES = tuple(
+    Shape(name, marks, re.compile(pattern))
+    for name, marks, pattern in (
+        ("anthropic key", ("sk-ant-",), r"sk-ant-[A-Za-z0-9_-]{8,}"),
+        ("openrouter key", ("sk-or-",), r"sk-or-[A-Za-z0-9_-]{8,}"),
+        ("openai key", ("sk-",), r"sk-[A-Za-z0-9_-]{16,}"),
+        ("google key", ("AIza",), r"AIza[A-Za-z0-9_-]{30,}"),
+        ("google token", ("ya29.",), r"ya29\.[A-Za-z0-9_-]{16,}"),
+        ("aws key id", ("AKIA", "ASIA"), r"(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
+        (
+            "github token",
+            ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+            r"(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})",
+        ),
+        ("slack token", ("xox",), r"xox[abprs]-[A-Za-z0-9-]{10,}"),
+        ("hugging face token", ("hf_",), r"hf_[A-Za-z0-9]{20,}"),
+        ("groq key", ("gsk_",), r"gsk_[A-Za-z0-9]{20,}"),
+        ("perplexity key", ("pplx-",), r"pplx-[A-Za-z0-9]{20,}"),
+        ("replicate token", ("r8_",), r"r8_[A-Za-z0-9]{20,}"),
+        ("xai key", ("xai-",), r"xai-[A-Za-z0-9]{20,}"),
+        ("json web token", ("eyJ",), r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}"),
     )
 )
 """What a credential looks like, wherever it stands."""
 
-BEARER = re.compile(r"(?i)\b(bearer|basic)\s+(?!<)([A-Za-z0-9._~+/=-]{8,})")
+ESCAPE = re.compile(r"(?:\\[bfnrt]|\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2})\Z")
+"""What ends in a letter or a digit and is none: a line break in JSON, a space in a URL."""
+
+SCHEME = re.compile(r"(bearer|basic)(?:\s|%20|\+|\\[nrt])+(?!<)([A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)
+"""An `Authorization` as it stands in texts. What follows the word may be prose; see `_is_credential`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +135,15 @@ class Redactor:
             if SECRET_VARIABLE.search(name) and len(value) >= SHORTEST_VALUE
         }
         known |= values or {}
+        # A value that stands in a placeholder ("OPENAI_API_KEY", "redacted") is a placeholder itself.
+        placeholders = " ".join([*(shape.name for shape in SHAPES), "<redacted>", *(f"<{name}>" for name in known)])
         self._values = {
-            form: name for name, value in sorted(known.items()) for form in _forms(value) if len(form) >= SHORTEST_VALUE
+            form: name
+            for name, value in sorted(known.items())
+            if value not in placeholders
+            for form in _forms(value)
+            if len(form) >= SHORTEST_VALUE
         }
-        longest_first = sorted(self._values, key=lambda form: (-len(form), form))
-        self._value_pattern = re.compile("|".join(map(re.escape, longest_first))) if longest_first else None
 
     def is_secret_header(self, name: str) -> bool:
         """Tell whether a header's value is replaced whole."""
@@ -131,14 +160,22 @@ class Redactor:
 
     def spans(self, text: str) -> list[tuple[int, int, str]]:
         """Return `(start, end, placeholder)` of every credential in a text, in order and without overlaps."""
-        found = []
-        if self._value_pattern is not None:
+        found = [
+            (start, start + len(form), f"<{name}>")
+            for form, name in self._values.items()
+            if form in text
+            for start in _starts(form, text)
+        ]
+        for shape in SHAPES:
+            if any(mark in text for mark in shape.marks):
+                found += [(*span, f"<redacted {shape.name}>") for span in _shaped(shape.pattern, text)]
+        lower = text.lower()
+        if "bearer" in lower or "basic" in lower:
             found += [
-                (*match.span(), f"<{self._values[match.group()]}>") for match in self._value_pattern.finditer(text)
+                (*match.span(2), "<redacted>")
+                for match in SCHEME.finditer(text)
+                if _begins(text, match.start()) and _is_credential(match[1], match[2])
             ]
-        for name, pattern in SHAPES:
-            found += [(*match.span(), f"<redacted {name}>") for match in pattern.finditer(text)]
-        found += [(*match.span(2), "<redacted>") for match in BEARER.finditer(text)]
         found.sort(key=lambda span: (span[0], -span[1]))
         kept: list[tuple[int, int, str]] = []
         for start, end, placeholder in found:
@@ -160,7 +197,7 @@ class Redactor:
     def url(self, url: str) -> str:
         """Return a URL without credentials in its user part, its query or its path."""
         head, mark, query = url.partition("?")
-        head = re.sub(r"^(\w+://)[^/@]*@", r"\1<redacted>@", head)
+        head = re.sub(r"^([\w+.-]+://)[^/#]*@", r"\1<redacted>@", head)
         if mark:
             query = "&".join(self._parameter(pair) for pair in query.split("&"))
         return self.text(head) + mark + self.text(query)
@@ -169,6 +206,10 @@ class Redactor:
         name, equals, value = pair.partition("=")
         return f"{name}=<redacted>" if equals and value and name.lower() in SECRET_PARAMETERS else pair
 
+    def variable_in(self, text: str) -> str | None:
+        """Return the name of the first variable whose value a text holds, or None."""
+        return next((name for form, name in self._values.items() if form in text), None)
+
     def find(self, text: str) -> Finding | None:
         """Return the first credential that a text still holds, or None."""
         for start, _, placeholder in self.spans(text):
@@ -176,6 +217,56 @@ class Redactor:
         return None
 
 
+def _starts(form: str, text: str) -> Iterator[int]:
+    start = text.find(form)
+    while start >= 0:
+        yield start
+        start = text.find(form, start + 1)
+
+
+def _shaped(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
+    """Yield where a pattern stands that does not begin inside a word: `task-management` is no `sk-` key."""
+    position = 0
+    while (match := pattern.search(text, position)) is not None:
+        if _begins(text, match.start()):
+            yield match.span()
+            position = match.end()
+        else:
+            position = match.start() + 1
+
+
+def _begins(text: str, start: int) -> bool:
+    """Tell whether something new begins at a place, and no word goes on there."""
+    before = text[start - 1 : start]
+    alphanumeric = before.isascii() and before.isalnum()
+    return not alphanumeric or ESCAPE.search(text, max(0, start - 6), start) is not None
+
+
+def _is_credential(scheme: str, token: str) -> bool:
+    """Tell a credential from prose: `basic introduction`, `Bearer authentication`, `Bearer YOUR_API_KEY`."""
+    if scheme.lower() == "basic":
+        try:
+            return b":" in base64.b64decode(token + "=" * (-len(token) % 4), validate=True)
+        except ValueError:
+            return False
+    in_one_word = len(token) >= 24 and not re.search(r"[._~+/=-]", token)
+    return bool(re.search(r"\d", token)) or in_one_word or bool(len(token) >= 16 and re.search(r"[a-z][A-Z]", token))
+
+
 def _forms(value: str) -> set[str]:
-    """Return the ways a value may be written: plain, JSON-escaped (both ways), URL-encoded."""
-    return {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], quote(value, safe="")}
+    """Return the ways a value may be written: plain, in JSON, in JSON inside JSON, in URLs and forms, in base64."""
+    in_json = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+    in_json |= {json.dumps(form)[1:-1] for form in in_json}
+    in_urls = {quote(value, safe=""), quote(value, safe="/"), quote_plus(value)}
+    in_urls |= {re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), form) for form in in_urls}
+    return {value} | in_json | in_urls | _in_base64(value.encode("utf-8", "surrogateescape"))
+
+
+def _in_base64(value: bytes) -> set[str]:
+    """Return what is in the base64 of every text that holds a value, wherever in that text the value begins."""
+    forms = set()
+    for shift, unsure in ((0, 0), (1, 2), (2, 3)):
+        sure = (shift + len(value)) * 8 // 6
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            forms.add(encode(bytes(shift) + value).decode()[unsure:sure])
+    return forms
