@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from llmtest.serving._application import CONTROL, LINE
 from llmtest.serving._heads import Heads, RequestHead
-from llmtest.serving._performing import NO_LIMITS, at_once
+from llmtest.serving._performing import NO_LIMITS, at_once, one_line
 from llmtest.serving._reception import Reception
 from llmtest.simulation import Exchange, Head, Plan
 
@@ -86,8 +86,10 @@ class Connection(HttpToolsProtocol):
         pieces = [STATUS_LINE[head.status]]
         for name, value in self.server_state.default_headers:
             pieces += (name, b": ", value, b"\r\n")
-        lines = [f"{name}: {value}\r\n" for name, value in head.headers]
-        pieces += ("".join(lines).encode("latin-1", "replace"), b"content-length: %d\r\n\r\n" % len(body), body)
+        lines = "".join([f"{name}: {value}\r\n" for name, value in head.headers])
+        if lines.count("\n") + lines.count("\r") != 2 * len(head.headers):
+            lines = "".join([f"{name}: {one_line(value)}\r\n" for name, value in head.headers])
+        pieces += (lines.encode("latin-1", "replace"), b"content-length: %d\r\n\r\n" % len(body), body)
         return b"".join(pieces)
 
     def on_message_begin(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from llmtest.simulation import Chunk, Failure, Head, Performance, Plan, TransportFault
 from llmtest.types import Timeouts
 
-__all__ = ["NO_LIMITS", "SILENCE_S", "Line", "at_once", "perform"]
+__all__ = ["NO_LIMITS", "SILENCE_S", "Line", "at_once", "one_line", "perform"]
 
 SILENCE_S = 600.0
 """Longest silence of a provider that never answers, in seconds; then the connection is closed."""
@@ -87,9 +87,14 @@ def _length_of(steps: object) -> int | None:
     return sum(len(step.data) for step in steps if isinstance(step, Chunk))
 
 
+def one_line(value: str) -> str:
+    """Return a header's value without line breaks, which would end it and begin another."""
+    return value.replace("\r", " ").replace("\n", " ")
+
+
 def raw_headers(head: Head, length: int | None) -> list[tuple[bytes, bytes]]:
     """Return headers as ASGI has them; without a length the body is chunked."""
-    headers = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in head.headers]
+    headers = [(name.encode("latin-1"), one_line(value).encode("latin-1", "replace")) for name, value in head.headers]
     if length is not None:
         headers.append((b"content-length", str(length).encode()))
     return headers

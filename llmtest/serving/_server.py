@@ -22,6 +22,9 @@ __all__ = ["Server"]
 GRACE_S = 1.0
 """How long answers that are under way may go on when the server stops, in seconds."""
 
+KEEP_ALIVE_S = 3600
+"""How long a connection may be idle, in seconds: one that is closed under a client's pool looks like a fault."""
+
 SETTLING_TURNS = 20
 """Turns of the loop after which what had happened on its sockets has been handled."""
 
@@ -157,7 +160,15 @@ class Server:
         if stop_on_signals:
             _stop_on_signals(loop, stopping)
         application = Application(self._reception, lambda: control_plane(self._world, self._on_reset))
-        config = Config(application, http=Connection, ws="none", lifespan="off", log_config=None, proxy_headers=False)
+        config = Config(
+            application,
+            http=Connection,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+        )
         config.load()
         state = self._state = ServerState()
         heads = Heads()
