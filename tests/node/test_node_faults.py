@@ -24,6 +24,26 @@ STATUSES = [
         ("PaymentRequiredError", 402, "billing_error"),
     ),
     (
+        {"quota_exceeded": {"status": 402}},
+        ("APIError", 402, "insufficient_quota", "insufficient_quota", None),
+        ("PaymentRequiredError", 402, "billing_error"),
+    ),
+    (
+        {"timeout": {"phase": "server"}},
+        ("APIError", 408, "server_error", None, None),
+        ("RequestTimeoutError", 408, "timeout_error"),
+    ),
+    (
+        {"invalid_request": {"status": 409}},
+        ("ConflictError", 409, "invalid_request_error", None, None),
+        ("ConflictError", 409, "invalid_request_error"),
+    ),
+    (
+        {"invalid_request": {"status": 422}},
+        ("UnprocessableEntityError", 422, "invalid_request_error", None, None),
+        ("UnprocessableEntityError", 422, "invalid_request_error"),
+    ),
+    (
         "authentication_failed",
         ("AuthenticationError", 401, "invalid_request_error", "invalid_api_key", None),
         ("AuthenticationError", 401, "authentication_error"),
@@ -119,6 +139,7 @@ NOTHING = None
 BREAKS = [
     # fault, and what each call raises: openai whole, streamed, anthropic whole, streamed; the outcome in our log
     ("connection_refused", (NO_CONNECTION,) * 4, "refused"),
+    ("connection_closed", (NO_CONNECTION,) * 4, "reset"),
     ("connection_reset", (NO_CONNECTION,) * 4, "reset"),
     ({"timeout": {"phase": "connect"}}, (TIMED_OUT,) * 4, "timeout"),
     ({"timeout": {"phase": "read"}}, (TIMED_OUT,) * 4, "timeout"),
@@ -148,8 +169,15 @@ def test_what_breaks_below_http_surfaces_as_in_production(served, node, fault, e
 
 def test_a_broken_connection_is_broken_for_real(served, node):
     """Below the SDK's error is the operating system's: a reset is a reset, a connection that closes is one."""
-    served.script(openai=[{"fails": "connection_reset"}, {"fails": {"stream_dropped": {"after_chunks": 1}}}])
+    served.script(
+        openai=[
+            {"fails": "connection_reset"},
+            {"fails": "connection_closed"},
+            {"fails": {"stream_dropped": {"after_chunks": 1}}},
+        ]
+    )
     assert node.call("chat", client=ONCE)["error"]["causes"] == ["fetch failed", "ECONNRESET"]
+    assert node.call("chat", client=ONCE)["error"]["causes"] == ["fetch failed", "UND_ERR_SOCKET"]
     assert node.call("chatStream", client=ONCE)["error"]["causes"] == ["UND_ERR_SOCKET"]
 
 
