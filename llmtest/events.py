@@ -98,7 +98,10 @@ class Event:
         return ""
 
     def line(self) -> str:
-        """The event as one line of the history that `Trace.digest` hashes."""
+        """The event as one line of the history that `Trace.digest` hashes.
+
+        The events that every call makes write theirs in one piece, which is the same text in half the time.
+        """
         return f"{self.at_ns}|{self.call}|{self.kind}|{self.subject()}|{self.detail()}"
 
 
@@ -117,6 +120,10 @@ class CallStarted(Event):
     def subject(self) -> str:
         """The call's label."""
         return self.label
+
+    def line(self) -> str:
+        """The event as one line."""
+        return f"{self.at_ns}|{self.call}|call|{self.label}|"
 
 
 @dataclass(slots=True)
@@ -140,6 +147,12 @@ class CallEnded(Event):
         """Outcome, and who served it."""
         return f"{self.outcome} by {_target(self.provider, self.model)}" if self.provider else self.outcome
 
+    def line(self) -> str:
+        """The event as one line."""
+        provider, model = self.provider, self.model
+        by = "" if not provider else f" by {provider}/{model}" if model else f" by {provider}"
+        return f"{self.at_ns}|{self.call}|call_end|{self.label}|{self.outcome}{by}"
+
 
 @dataclass(slots=True)
 class RequestReceived(Event):
@@ -160,6 +173,12 @@ class RequestReceived(Event):
     def detail(self) -> str:
         """Operation, and whether the answer streams."""
         return f"#{self.exchange} {self.operation}{' stream' if self.stream else ''}"
+
+    def line(self) -> str:
+        """The event as one line."""
+        model = f"/{self.model}" if self.model else ""
+        stream = " stream" if self.stream else ""
+        return f"{self.at_ns}|{self.call}|request|{self.provider}{model}|#{self.exchange} {self.operation}{stream}"
 
 
 @dataclass(slots=True)
@@ -200,6 +219,11 @@ class RequestAnswered(Event):
             text += f" fault={self.fault}"
         return text
 
+    def line(self) -> str:
+        """The event as one line."""
+        model = f"/{self.model}" if self.model else ""
+        return f"{self.at_ns}|{self.call}|answer|{self.provider}{model}|{self.detail()}"
+
 
 @dataclass(slots=True)
 class FaultFired(Event):
@@ -237,6 +261,13 @@ class AttemptEnded(Event):
         attempt = self.attempt
         slept = f" after {attempt.slept_before:.9g} s" if attempt.slept_before else ""
         return f"{attempt.outcome}{slept}"
+
+    def line(self) -> str:
+        """The event as one line."""
+        attempt = self.attempt
+        model = f"/{attempt.model}" if attempt.model else ""
+        slept = f" after {attempt.slept_before:.9g} s" if attempt.slept_before else ""
+        return f"{self.at_ns}|{self.call}|attempt|{attempt.provider}{model}|{attempt.outcome}{slept}"
 
 
 @dataclass(slots=True)
@@ -477,7 +508,6 @@ class Trace:
 
     def __init__(self, *, keep: bool = True, most: int | None = None) -> None:
         self._keep = keep
-        self._is_bounded = most is not None
         self._events: list[Event] | deque[Event] = [] if most is None else deque(maxlen=most)
         self._lines: list[str] = []
         self._hash = hashlib.blake2b(digest_size=16)
@@ -485,11 +515,10 @@ class Trace:
         self._exchanges = 0
 
     def append(self, event: Event) -> None:
-        """Record an event."""
+        """Record an event. What is stored can be hashed when somebody asks; what is not has to be hashed now."""
         if self._keep:
             self._events.append(event)
-            if self._is_bounded:
-                return
+            return
         lines = self._lines
         lines.append(event.line())
         if len(lines) >= DIGEST_BATCH:
@@ -512,11 +541,13 @@ class Trace:
 
     def digest(self) -> str:
         """Return a hash of the whole history: equal histories, equal digests, on any machine."""
-        if self._is_bounded:
-            lines = "".join(f"{event.line()}\n" for event in tuple(self._events))
-            return hashlib.blake2b(lines.encode(), digest_size=16).hexdigest()
-        self._fold()
-        return self._hash.hexdigest()
+        if not self._keep:
+            self._fold()
+            return self._hash.hexdigest()
+        history = hashlib.blake2b(digest_size=16)
+        for event in tuple(self._events):
+            history.update(f"{event.line()}\n".encode())
+        return history.hexdigest()
 
     def __iter__(self) -> Iterator[Event]:
         """Iterate over the events."""

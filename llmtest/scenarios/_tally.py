@@ -180,6 +180,7 @@ class RunTrace(events.Trace):
             self._on_event(event)
         if self._keep:
             self._events.append(event)
+            return
         lines = self._lines  # What `Trace.append` does, without calling it: every call makes five events.
         lines.append(event.line())
         if len(lines) >= DIGEST_BATCH:
