@@ -8,8 +8,10 @@ Run `python benchmarks/server.py [--short]`. Three servers run as processes of t
 - the floor: an ASGI application on the same uvicorn that reads the request and sends bytes that were ready before.
 
 The load comes from a process of its own, over connections that are kept alive: from `wrk` where it is installed, else
-from a raw asyncio client (`--client` picks one). The processor's time of the server per answer stands beside the rate:
-on a shared machine it is the steadier figure. Every figure is the median of its rounds.
+from a raw asyncio client (`--client` picks one). Its requests differ in their prompt, as those of an application do;
+one row asks the same again and again, which whoever remembers requests answers faster. The processor's time of the
+server per answer stands beside the rate: on a shared machine it is the steadier figure. Every figure is the median of
+its rounds.
 
 Bar (design section 4): a small chat completion at least twice as often per second as aimock.
 """
@@ -27,9 +29,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import count, repeat
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -38,9 +41,12 @@ LEAST_RATIO = 2.0
 TEXT = "Hello there, how are you?"
 PIECES = ["Hello there, how are", " you?"]
 """How aimock cuts the text; ours is told to do the same."""
-QUESTION = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}
-PLAIN = json.dumps(QUESTION).encode()
-STREAMED = json.dumps({**QUESTION, "stream": True}).encode()
+NUMBER = "0000000"
+QUESTION = {"model": "gpt-4o", "messages": [{"role": "user", "content": f"hi {NUMBER}"}]}
+PLAIN = json.dumps(QUESTION)
+STREAMED = json.dumps({**QUESTION, "stream": True})
+LOADS = {"same": (PLAIN, 16), "new": (PLAIN, 16), "stream": (STREAMED, 100)}
+"""Name of a load: its body, and over how many connections; but for `same`, every request has a number of its own."""
 PATH = "/v1/chat/completions"
 HOST = "127.0.0.1"
 NODE_FOLDER = Path(os.environ.get("LLMTEST_NODE_MODULES") or Path(__file__).parents[1] / "tests" / "node")
@@ -174,8 +180,8 @@ def run_floor(port: int) -> None:
 class Asker(asyncio.Protocol):
     """One connection that asks again as soon as it has its answer."""
 
-    def __init__(self, request: bytes, tally: dict[str, int]) -> None:
-        self.request = request
+    def __init__(self, requests: Iterator[bytes], tally: dict[str, int]) -> None:
+        self.requests = requests
         self.tally = tally
         self.buffer = b""
         self.transport: Any = None
@@ -183,7 +189,7 @@ class Asker(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Ask for the first time."""
         self.transport = transport
-        self.transport.write(self.request)
+        self.transport.write(next(self.requests))
 
     def data_received(self, data: bytes) -> None:
         """Count an answer that is complete, and ask again."""
@@ -192,7 +198,7 @@ class Asker(asyncio.Protocol):
             return
         self.tally["answers" if self.buffer.startswith(b"HTTP/1.1 200") else "errors"] += 1
         self.buffer = b""
-        self.transport.write(self.request)
+        self.transport.write(next(self.requests))
 
     def connection_lost(self, error: Exception | None) -> None:  # noqa: ARG002 - a name of asyncio.Protocol
         """Count a connection that the server gave up."""
@@ -212,19 +218,24 @@ def is_whole(answer: bytes) -> bool:
     return at >= 0 and len(body) >= int(lower[at + 15 :].partition(b"\r\n")[0])
 
 
-def request_bytes(port: int, body: bytes) -> bytes:
-    """Return a request as it goes out."""
+def requests_to(port: int, load: str) -> Iterator[bytes]:
+    """Yield requests as they go out."""
+    body = LOADS[load][0]
     head = f"POST {PATH} HTTP/1.1\r\nhost: {HOST}:{port}\r\nauthorization: Bearer key\r\n"
-    return f"{head}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode() + body
+    request = f"{head}content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n{body}".encode()
+    if load == "same":
+        return repeat(request)
+    before, _, after = request.partition(NUMBER.encode())
+    return (b"%b%07d%b" % (before, number, after) for number in count())
 
 
-async def ask_for(seconds: float, port: int, body: bytes, connections: int) -> dict[str, float]:
+async def ask_for(seconds: float, port: int, load: str) -> dict[str, float]:
     """Ask over many connections for a while."""
     loop = asyncio.get_running_loop()
     tally = {"answers": 0, "errors": 0, "over": 0}
-    request = request_bytes(port, body)
+    requests = requests_to(port, load)
     start = time.perf_counter()
-    opened = [await loop.create_connection(lambda: Asker(request, tally), HOST, port) for _ in range(connections)]
+    opened = [await loop.create_connection(lambda: Asker(requests, tally), HOST, port) for _ in range(LOADS[load][1])]
     await asyncio.sleep(seconds)
     taken = time.perf_counter() - start
     tally["over"] = 1
@@ -234,22 +245,21 @@ async def ask_for(seconds: float, port: int, body: bytes, connections: int) -> d
 
 
 def run_client(arguments: list[str]) -> None:
-    """Be the load: port, seconds, connections, and 1 for streams."""
-    port, seconds, connections, streamed = arguments
+    """Be the load: port, seconds, and its name."""
+    port, seconds, load = arguments
     try:
         import uvloop
     except ImportError:
         factory: Callable[[], asyncio.AbstractEventLoop] = asyncio.new_event_loop
     else:
         factory = uvloop.new_event_loop
-    body = STREAMED if streamed == "1" else PLAIN
     with asyncio.Runner(loop_factory=factory) as runner:
-        print(json.dumps(runner.run(ask_for(float(seconds), int(port), body, int(connections)))))
+        print(json.dumps(runner.run(ask_for(float(seconds), int(port), load))))
 
 
-def load_by_asyncio(port: int, seconds: float, connections: int, streamed: bool) -> tuple[float, int]:
+def load_by_asyncio(port: int, seconds: float, load: str) -> tuple[float, int]:
     """Return answers per second, and errors, as our own client counts them."""
-    command = [sys.executable, __file__, "--load", str(port), str(seconds), str(connections), str(int(streamed))]
+    command = [sys.executable, __file__, "--load", str(port), str(seconds), load]
     told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
     return told["answers"] / told["seconds"], told["errors"]
 
@@ -258,7 +268,13 @@ WRK = """
 wrk.method = "POST"
 wrk.headers["content-type"] = "application/json"
 wrk.headers["authorization"] = "Bearer key"
-wrk.body = [==[{body}]==]
+wrk.body = [==[BODY]==]
+local number = 0
+function numbered()
+  number = number + 1
+  return wrk.format(nil, nil, nil, string.format([==[PATTERN]==], number))
+end
+request = REQUEST
 function done(summary, latency, requests)
   local errors = summary.errors
   local bad = errors.connect + errors.read + errors.write + errors.status + errors.timeout
@@ -267,10 +283,13 @@ end
 """
 
 
-def load_by_wrk(port: int, seconds: float, connections: int, streamed: bool) -> tuple[float, int]:
+def load_by_wrk(port: int, seconds: float, load: str) -> tuple[float, int]:
     """Return answers per second, and errors, as wrk counts them."""
+    body, connections = LOADS[load]
+    text = WRK.replace("BODY", body).replace("PATTERN", body.replace(NUMBER, "%07d"))
+    text = text.replace("REQUEST", "request" if load == "same" else "numbered")
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
-        script.write(WRK.replace("{body}", (STREAMED if streamed else PLAIN).decode()))
+        script.write(text)
         script.flush()
         options = ["-t", "1", "-c", str(connections), "-d", f"{max(1, round(seconds))}s", "-s", script.name]
         command = ["wrk", *options, f"http://{HOST}:{port}{PATH}"]
@@ -281,11 +300,12 @@ def load_by_wrk(port: int, seconds: float, connections: int, streamed: bool) -> 
 
 def first_chunk_seconds(port: int, times: int) -> float:
     """Return the median time from the request for a stream to its first event, over one connection."""
-    request = request_bytes(port, STREAMED)
+    requests = requests_to(port, "stream")
     taken = []
     with socket.create_connection((HOST, port)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for _ in range(times):
+            request = next(requests)
             start = time.perf_counter()
             connection.sendall(request)
             received = connection.recv(65536)
@@ -300,56 +320,56 @@ def first_chunk_seconds(port: int, times: int) -> float:
 def measure(found: list[Contender], load: Callable[..., tuple[float, int]], rounds: int, seconds: float) -> None:
     """Let the servers take turns."""
     for contender in found:
-        load(contender.port, seconds, 16, False)
-        load(contender.port, seconds, 16, True)
+        for name in LOADS:
+            load(contender.port, seconds, name)
         first_chunk_seconds(contender.port, 20)
     for _ in range(rounds):
         for contender in found:
-            for kind, connections in (("plain", 16), ("stream", 100)):
+            for name in LOADS:
                 before = contender.processor_seconds()
-                rate, errors = load(contender.port, seconds, connections, kind == "stream")
+                rate, errors = load(contender.port, seconds, name)
                 after = contender.processor_seconds()
-                contender.note(f"{kind}_rate", rate)
-                contender.note(f"{kind}_errors", errors)
-                contender.note(f"{kind}_cpu", (after - before) / (rate * seconds) * 1e6)
+                contender.note(f"{name}_rate", rate)
+                contender.note("errors", errors)
+                contender.note(f"{name}_cpu", (after - before) / (rate * seconds) * 1e6)
             contender.note("first", first_chunk_seconds(contender.port, 100))
+
+
+def ratio(ours: Contender, other: Contender, figure: str) -> float:
+    """Return the median of the ratios, round by round."""
+    return median(a / b for a, b in zip(ours.figures[figure], other.figures[figure], strict=True))
 
 
 def report(found: list[Contender]) -> None:
     """Print the table, and the ratios."""
+    processor = "  server's processor time, µs each"
     rows = [
-        ("chat completions/s, 16 connections", "plain_rate", 1.0),
-        ("  server's processor time, µs each", "plain_cpu", 1.0),
+        ("chat completions/s, 16 connections", "new_rate", 1.0),
+        (processor, "new_cpu", 1.0),
+        ("the same one again and again/s", "same_rate", 1.0),
+        (processor, "same_cpu", 1.0),
         ("streams/s, 100 at once", "stream_rate", 1.0),
-        ("  server's processor time, µs each", "stream_cpu", 1.0),
+        (processor, "stream_cpu", 1.0),
         ("time to the first chunk, µs", "first", 1e6),
     ]
     print(f"{'':<38}" + "".join(f"{contender.name:>12}" for contender in found))
     for label, figure, scale in rows:
         print(f"{label:<38}" + "".join(f"{contender.middle(figure) * scale:>12,.0f}" for contender in found))
-    errors = {
-        contender.name: round(sum(contender.figures["plain_errors"] + contender.figures["stream_errors"]))
-        for contender in found
-    }
-    print(f"answers that failed: {', '.join(f'{name} {count}' for name, count in errors.items())}\n")
+    failed = ", ".join(f"{contender.name} {sum(contender.figures['errors']):.0f}" for contender in found)
+    print(f"answers that failed: {failed}\n")
     ours = found[0]
+    ratios = (("completions/s", "new_rate"), ("the same/s", "same_rate"), ("streams/s", "stream_rate"))
     for other in found[1:]:
-        ratios = ", ".join(
-            f"{label} {median(a / b for a, b in zip(ours.figures[figure], other.figures[figure], strict=True)):.2f}"
-            for label, figure in (
-                ("completions/s", "plain_rate"),
-                ("streams/s", "stream_rate"),
-                ("first chunk", "first"),
-            )
-        )
-        print(f"llmtest / {other.name}: {ratios}")
+        told = ", ".join(f"{label} {ratio(ours, other, figure):.2f}" for label, figure in ratios)
+        times = f"first chunk {ratio(ours, other, 'first'):.2f}, processor {ratio(ours, other, 'new_cpu'):.2f}"
+        print(f"llmtest / {other.name}: {told}; {times}")
     peer = next((contender for contender in found if contender.name == "aimock"), None)
     if peer is None:
         print(why_no_aimock())
         return
-    ratio = median(a / b for a, b in zip(ours.figures["plain_rate"], peer.figures["plain_rate"], strict=True))
-    verdict = "ok" if ratio >= LEAST_RATIO else "MISSED"
-    print(f"a small chat completion: {ratio:.2f} times as often as aimock (bar {LEAST_RATIO:g}): {verdict}")
+    reached = ratio(ours, peer, "new_rate")
+    verdict = "ok" if reached >= LEAST_RATIO else "MISSED"
+    print(f"a small chat completion: {reached:.2f} times as often as aimock (bar {LEAST_RATIO:g}): {verdict}")
 
 
 def main() -> None:
@@ -358,7 +378,7 @@ def main() -> None:
     parser.add_argument("--short", action="store_true", help="measure less")
     parser.add_argument("--client", choices=["wrk", "asyncio"], help="what asks; wrk where it is installed")
     parser.add_argument("--floor", help=argparse.SUPPRESS)
-    parser.add_argument("--load", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument("--load", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.floor is not None:
         run_floor(int(options.floor))
