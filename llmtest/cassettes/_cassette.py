@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 
 from llmtest.cassettes._document import Anthology, Document
 from llmtest.cassettes._interactions import Interaction, RecordedRequest
-from llmtest.cassettes._keeping import redact_request, save_cassette
+from llmtest.cassettes._keeping import as_compared, save_cassette
 from llmtest.cassettes._matching import MatchRule, RequestView
 from llmtest.cassettes._redaction import Redactor
 from llmtest.cassettes._tape import Tape
@@ -84,7 +84,7 @@ class Cassette:
         documents = [self._document] if self._document is not None else []
         documents += [_read(each) for each in borrowed if each != path]
         played = documents[0] if len(documents) == 1 else Anthology(documents) if documents else None
-        self._tape = Tape(played, self._rule, lambda request: redact_request(request, self._redactor))
+        self._tape = Tape(played, self._rule, lambda request: as_compared(request, self._redactor))
 
     def __len__(self) -> int:
         """Return how many interactions there are, old and new."""
@@ -171,7 +171,7 @@ class Cassette:
         return f'use_cassette("{self.name}", "{mode}")'
 
     def _key(self, interaction: Interaction) -> str:
-        kept = redact_request(interaction.request, self._redactor)
+        kept = as_compared(interaction.request, self._redactor)
         return RequestView.of(kept.method, kept.uri, kept.body).key(self._rule)
 
     def _mismatch(self, request: RecordedRequest) -> CassetteMismatchError:
@@ -213,7 +213,7 @@ class Cassette:
 
 def _read(path: Path) -> Document:
     try:
-        return Document(path.read_text(encoding="utf-8"), str(path))
+        return Document(path.read_bytes().decode(), str(path))
     except UnicodeDecodeError as error:
         raise CassetteFileError(f"{path}: the cassette is not UTF-8 text. Restore it, or re-record.") from error
     except OSError as error:

@@ -35,7 +35,7 @@ from llmtest.cassettes._matching import MatchRule, RequestView
 from llmtest.errors import CassetteFileError
 
 VERSION = 1
-START = re.compile(r"^- llmtest: \{key: ([0-9a-f]{32})[,}]", re.MULTILINE)
+START = re.compile(r"\n- llmtest: \{key: ([0-9a-f]{32})[,}]")
 CONFLICT = re.compile(r"^(<{7}|={7}|>{7})( |$)", re.MULTILINE)
 
 
@@ -158,60 +158,65 @@ class Document:
 
     def __init__(self, text: str, path: str, *, strict: bool = True) -> None:
         self.path = path
-        conflict = CONFLICT.search(text)
-        if conflict is not None:
-            line = text.count("\n", 0, conflict.start()) + 1
-            raise CassetteFileError(
-                f"{path}:{line}: a merge conflict was left in the cassette. Resolve it, or re-record."
-            )
-        if not text.strip():
+        if "\n<<<<<<<" in text:  # what is left of one that was half resolved is no YAML, and found by the parser
+            _refuse_conflict(text, path)
+        if not text or text.isspace():
             raise CassetteFileError(f"{path}: the cassette is empty. Delete it, and record it again.")
         starts = list(START.finditer(text))
-        self._read: dict[int, Interaction] = {}
+        self._text = text
+        self._bounds: list[int] = []
+        self._last: tuple[int, Interaction] | None = None
         self._mappings: list[Any] = []
-        if starts and text[: starts[0].start()].strip().endswith("interactions:"):
-            ends = [match.start() for match in starts[1:]] + [len(text)]
-            self._texts = [text[match.start() : end] for match, end in zip(starts, ends, strict=True)]
-            self._lines = [text.count("\n", 0, starts[0].start())]
-            for piece in self._texts[:-1]:
-                self._lines.append(self._lines[-1] + piece.count("\n"))
+        if starts and text[: starts[0].start()].rstrip().endswith("interactions:"):
+            self._bounds = [match.start() + 1 for match in starts] + [len(text)]
             self.keys: list[str | None] = [match[1] for match in starts]
             if not text.endswith("\n"):
                 line = text.count("\n") + 1
                 raise CassetteFileError(
                     f"{path}:{line}: the cassette is cut short: its last line has no end. Restore it, or re-record."
                 )
-            checked = [len(self._texts) - 1]  # a file cut short is cut in its last interaction
+            checked = [len(starts) - 1]  # a file cut short is cut in its last interaction
         else:
             self._mappings = _whole(text, path)
-            self._texts = [""] * len(self._mappings)
             self.keys = [None] * len(self._mappings)
             checked = list(range(len(self._mappings)))
         for position in checked:
             try:
-                self._parse(position)
+                self._parsed(position)
             except InteractionError:
                 if strict:
                     raise
 
     def __len__(self) -> int:
         """Return how many interactions there are."""
-        return len(self._texts)
+        return len(self.keys)
 
     def __getitem__(self, position: int) -> Interaction:
-        """Return one interaction, parsing it if need be."""
-        if position not in self._read:
-            self._parse(position)
-        return self._read[position]
+        """Return one interaction, parsed now; only the last one is kept, because play goes through a file once."""
+        last = self._last
+        if last is None or last[0] != position:
+            last = self._last = (position, self._parsed(position))
+        return last[1]
 
-    def _parse(self, position: int) -> None:
+    def _parsed(self, position: int) -> Interaction:
         if self._mappings:
-            self._read[position] = _as_interaction(self._mappings[position], self.path, position)
-            return
-        loaded = _load(self._texts[position], self.path, self._lines[position])
+            return _as_interaction(self._mappings[position], self.path, position)
+        start, end = self._bounds[position : position + 2]
+        piece = self._text[start:end]
+        try:
+            loaded = yamlserializer.deserialize(piece)
+        except yaml.YAMLError:
+            loaded = _load(piece, self.path, self._text.count("\n", 0, start))  # once more, to say on which line
         if not isinstance(loaded, list) or len(loaded) != 1:
             raise InteractionError(f"{self.path}: interaction {position + 1} is not a mapping. Re-record it.")
-        self._read[position] = _as_interaction(loaded[0], self.path, position)
+        return _as_interaction(loaded[0], self.path, position)
+
+
+def _refuse_conflict(text: str, path: str, first_line: int = 0) -> None:
+    conflict = CONFLICT.search(text)
+    if conflict is not None:
+        line = first_line + text.count("\n", 0, conflict.start()) + 1
+        raise CassetteFileError(f"{path}:{line}: a merge conflict was left in the cassette. Resolve it, or re-record.")
 
 
 class Anthology:
@@ -235,6 +240,7 @@ def _load(text: str, path: str, first_line: int = 0) -> Any:
     try:
         return yamlserializer.deserialize(text)
     except yaml.YAMLError as error:
+        _refuse_conflict(text, path, first_line)
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{first_line + mark.line + 1}" if mark is not None else path
         problem = getattr(error, "problem", None) or str(error).partition("\n")[0]

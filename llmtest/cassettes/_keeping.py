@@ -27,6 +27,11 @@ def redact_request(request: RecordedRequest, redactor: Redactor) -> RecordedRequ
     )
 
 
+def as_compared(request: RecordedRequest, redactor: Redactor) -> RecordedRequest:
+    """Return what of a request is compared with recorded ones, redacted as they were; headers never are."""
+    return RecordedRequest(request.method, redactor.url(request.uri), {}, _redact_body(request.body, redactor)[0])
+
+
 def redact_interaction(interaction: Interaction, redactor: Redactor) -> Interaction:
     """Return an interaction without its credentials; the pieces of a stream keep their times and their order."""
     response = decompressed(interaction.response)

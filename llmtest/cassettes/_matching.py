@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -73,10 +74,7 @@ class RequestView:
     @classmethod
     def of(cls, method: str, url: str, body: str | bytes | None) -> RequestView:
         """Make a view of a request."""
-        parts = urlsplit(url)
-        host = (parts.hostname or "") + (f":{parts.port}" if parts.port not in {None, 80, 443} else "")
-        query = tuple(sorted(parse_qsl(parts.query, keep_blank_values=True)))
-        return cls(method.upper(), host, parts.path or "/", query, _parsed(body))
+        return cls(method.upper(), *_place(url), _parsed(body))
 
     def key(self, rule: MatchRule) -> str:
         """Return the hash by which the request is found."""
@@ -85,6 +83,14 @@ class RequestView:
             facts.append(without(self.body, rule.ignore))
         text = json.dumps(facts, sort_keys=True, separators=(",", ":"), default=str)
         return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+@lru_cache(maxsize=1024)
+def _place(url: str) -> tuple[str, str, tuple[tuple[str, str], ...]]:
+    """Return host, path and query of a URL; a session has few of them."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "") + (f":{parts.port}" if parts.port not in {None, 80, 443} else "")
+    return host, parts.path or "/", tuple(sorted(parse_qsl(parts.query, keep_blank_values=True)))
 
 
 def _parsed(body: str | bytes | None) -> Any:
@@ -105,6 +111,7 @@ def without(value: Any, ignored: Sequence[str]) -> Any:
     return _pruned(value, paths)
 
 
+@lru_cache(maxsize=1024)
 def _steps(path: str) -> tuple[str, ...]:
     return tuple(step for step in path.replace("[", ".").replace("]", "").split(".") if step)
 
@@ -114,10 +121,12 @@ def _pruned(value: Any, paths: list[tuple[str, ...]]) -> Any:
         return value
     if isinstance(value, dict):
         gone = {path[0] for path in paths if len(path) == 1}
+        kept = {key: item for key, item in value.items() if key not in gone}
+        deeper = [path for path in paths if len(path) > 1]
+        if not deeper:
+            return kept
         return {
-            key: _pruned(item, [path[1:] for path in paths if len(path) > 1 and path[0] in {key, "*"}])
-            for key, item in value.items()
-            if key not in gone
+            key: _pruned(item, [path[1:] for path in deeper if path[0] in {key, "*"}]) for key, item in kept.items()
         }
     if isinstance(value, list):
         return [

@@ -97,6 +97,9 @@ SHAPES = tuple(
 )
 """What a credential looks like, wherever it stands."""
 
+URLS_MAX = 1024
+"""Redacted URLs that are remembered; a session has few, and asks for each of them often."""
+
 ESCAPE = re.compile(r"(?:\\[bfnrt]|\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2})\Z")
 """What ends in a letter or a digit and is none: a line break in JSON, a space in a URL."""
 
@@ -128,6 +131,7 @@ class Redactor:
         headers: Iterable[str] = (),
         values: Mapping[str, str] | None = None,
     ) -> None:
+        self._urls: dict[str, str] = {}
         self._headers = SECRET_HEADERS | {name.lower() for name in headers}
         known = {
             name: value
@@ -167,8 +171,10 @@ class Redactor:
             for start in _starts(form, text)
         ]
         for shape in SHAPES:
-            if any(mark in text for mark in shape.marks):
-                found += [(*span, f"<redacted {shape.name}>") for span in _shaped(shape.pattern, text)]
+            for mark in shape.marks:
+                if mark in text:
+                    found += [(*span, f"<redacted {shape.name}>") for span in _shaped(shape.pattern, text)]
+                    break
         lower = text.lower()
         if "bearer" in lower or "basic" in lower:
             found += [
@@ -196,6 +202,14 @@ class Redactor:
 
     def url(self, url: str) -> str:
         """Return a URL without credentials in its user part, its query or its path."""
+        known = self._urls.get(url)
+        if known is None:
+            if len(self._urls) >= URLS_MAX:
+                self._urls.clear()
+            known = self._urls[url] = self._redacted_url(url)
+        return known
+
+    def _redacted_url(self, url: str) -> str:
         head, mark, query = url.partition("?")
         head = re.sub(r"^([\w+.-]+://)[^/#]*@", r"\1<redacted>@", head)
         if mark:
