@@ -7,9 +7,9 @@ exceptions follow from the class): a client cannot tell a simulated failure from
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from datetime import timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, ClassVar
 
 from llmtest.clock import SystemClock
@@ -27,7 +27,6 @@ FOREVER = -1
 """A wait that only cancellation ends."""
 
 NO_TIME = timedelta()
-NO_LIMITS = Timeouts()
 EXTENSIONS = {"http_version": b"HTTP/1.1"}
 
 FAULTS: dict[str, tuple[str, str]] = {
@@ -138,38 +137,42 @@ class Performance:
 def _exchange_of(request: Any, body: bytes) -> Exchange:
     """Read a request of either library."""
     url = request.url
-    headers: dict[str, str] = {}
-    for raw_name, raw_value in request.headers.raw:
-        name, value = raw_name.decode("ascii").lower(), raw_value.decode("latin-1")
-        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    scheme = url.scheme
     limits = request.extensions.get("timeout") or {}
     return Exchange(
         request.method,
-        url.scheme,
+        scheme,
         url.host,
-        url.port or (80 if url.scheme == "http" else 443),
+        url.port or (80 if scheme == "http" else 443),
         url.path,
         url.query.decode("ascii"),
-        headers,
+        _headers_of(request.headers.raw),
         body,
-        Timeouts(connect=limits.get("connect"), read=limits.get("read")),
+        _timeouts_of(limits.get("connect"), limits.get("read")),
     )
 
 
-def _at_once(plan: Plan) -> tuple[Head, bytes] | None:
-    """Return head and body of an answer that takes no time and comes in one piece; None for any other.
+def _headers_of(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    headers = {_name_of(name): value.decode("latin-1") for name, value in raw}
+    if len(headers) < len(raw):
+        headers.clear()
+        for raw_name, raw_value in raw:
+            name, value = _name_of(raw_name), raw_value.decode("latin-1")
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
 
-    That is most answers, and carrying them step by step costs as much as everything else the simulation does.
-    """
-    steps = plan.steps
-    if not isinstance(steps, tuple | list) or len(steps) != 2:
-        return None
-    head, chunk = steps
-    if not isinstance(head, Head) or not isinstance(chunk, Chunk):
-        return None
-    if any(name.lower() == "content-encoding" for name, _ in head.headers):
-        return None
-    return head, chunk.data
+
+# Clients send the same few names and limits with every request.
+
+
+@lru_cache(maxsize=1024)
+def _name_of(raw: bytes) -> str:
+    return raw.decode("ascii").lower()
+
+
+@lru_cache(maxsize=64)
+def _timeouts_of(connect: float | None, read: float | None) -> Timeouts:
+    return Timeouts(connect=connect, read=read)
 
 
 class _Body:
@@ -223,8 +226,9 @@ class _Carrier:
         self._clock = world.clock
 
     def handle_request(self, request: Any) -> Any:
-        plan, exchange = self._ask(request, request.read())
-        if (whole := _at_once(plan)) is not None:
+        exchange = _exchange_of(request, request.read())
+        plan = self._handle.receive(exchange)
+        if (whole := plan.at_once()) is not None:
             return self._delivered(plan, *whole)
         performance = Performance(plan, exchange.timeouts)
         actions = performance.actions()
@@ -242,8 +246,9 @@ class _Carrier:
         raise AssertionError("a plan without a head ends in a failure")
 
     async def handle_async_request(self, request: Any) -> Any:
-        plan, exchange = self._ask(request, await request.aread())
-        if (whole := _at_once(plan)) is not None:
+        exchange = _exchange_of(request, await request.aread())
+        plan = self._handle.receive(exchange)
+        if (whole := plan.at_once()) is not None:
             return self._delivered(plan, *whole)
         performance = Performance(plan, exchange.timeouts)
         actions = performance.actions()
@@ -260,28 +265,24 @@ class _Carrier:
             raise
         raise AssertionError("a plan without a head ends in a failure")
 
-    def _ask(self, request: Any, body: bytes) -> tuple[Plan, Exchange]:
-        exchange = _exchange_of(request, body)
-        return self._handle.receive(exchange), exchange
-
     def _delivered(self, plan: Plan, head: Head, data: bytes) -> Any:
-        """Return an answer that has arrived in full, as read as a client would read it, at no cost."""
-        performance = Performance(plan, NO_LIMITS)
-        response = self.library.Response(
-            head.status,
-            headers=list(head.headers),
-            stream=self.body_class(self, performance, iter((Chunk(data),)), None),
-            extensions=EXTENSIONS,
-        )
-        response._content = data  # noqa: SLF001 - what `read` keeps, in both libraries
+        """Return an answer that has arrived in full, and read as far as a client can read it at no cost.
+
+        That is most answers, and carrying them step by step costs as much as everything else the simulation does.
+        """
+        library = self.library
+        stream = library.ByteStream(data)
+        response = library.Response(head.status, headers=head.headers, stream=stream, extensions=EXTENSIONS)
+        if "content-encoding" not in dict(head.headers):
+            response._content = data  # noqa: SLF001 - what `read` keeps, in both libraries
         response.elapsed = NO_TIME
-        performance.end(plan.outcome)
+        plan.on_end(plan.outcome)
         return response
 
     def _response(self, head: Head, performance: Performance, actions: Iterator[Any], request: Any) -> Any:
         return self.library.Response(
             head.status,
-            headers=list(head.headers),
+            headers=head.headers,
             stream=self.body_class(self, performance, actions, request),
             extensions=EXTENSIONS,
         )

@@ -9,10 +9,10 @@ the socket behaviour of that world. So every client sees the same provider.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
-from llmtest.types import Timeouts
+from llmtest.types import NO_TIMEOUTS, Timeouts
 
 FailureKind = Literal[
     "connect_refused",
@@ -55,7 +55,7 @@ class Exchange:
     query: str
     headers: dict[str, str]
     body: bytes
-    timeouts: Timeouts = field(default_factory=Timeouts)
+    timeouts: Timeouts = NO_TIMEOUTS
 
 
 @dataclass(slots=True, frozen=True)
@@ -67,7 +67,7 @@ class Wait:
 
 @dataclass(slots=True, frozen=True)
 class Head:
-    """Status line and headers."""
+    """Status line and headers, names in lower case."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -105,3 +105,10 @@ class Plan:
     steps: Iterable[Step]
     outcome: str
     on_end: Callable[[str], None]
+
+    def at_once(self) -> tuple[Head, bytes] | None:
+        """Return head and body of an answer that takes no time and comes in one piece; None for any other."""
+        match self.steps:
+            case (Head() as head, Chunk(data)):
+                return head, data
+        return None
