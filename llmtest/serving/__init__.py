@@ -4,12 +4,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from llmtest.serving._application import Application
+    from llmtest.serving._reception import Reception
+    from llmtest.serving._script import ServedScript, load_script, parse_script
     from llmtest.serving._served_world import served_world
     from llmtest.serving._server import Server
 
-__all__ = ["Server", "served_world"]
+__all__ = ["Application", "Reception", "ServedScript", "Server", "load_script", "parse_script", "served_world"]
 
-_HOMES = {"Server": "_server", "served_world": "_served_world"}
+_HOMES = {
+    "Application": "_application",
+    "Reception": "_reception",
+    "ServedScript": "_script",
+    "Server": "_server",
+    "load_script": "_script",
+    "parse_script": "_script",
+    "served_world": "_served_world",
+}
 
 
 def __getattr__(name: str) -> object:

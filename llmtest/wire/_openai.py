@@ -26,7 +26,7 @@ from llmtest.wire._codec import (
 )
 from llmtest.wire._headers import bearer_token, header, openai_limit_headers, parse_openai_limits
 from llmtest.wire._json import count, dumps, loads
-from llmtest.wire._openai_checks import refuse
+from llmtest.wire._openai_checks import check_embedding, refuse
 
 _JSON_HEADERS: Headers = (("content-type", "application/json"), ("accept", "application/json"))
 _STREAM_HEADERS: Headers = (("content-type", "application/json"), ("accept", "text/event-stream"))
@@ -289,24 +289,15 @@ def _vector(value: object) -> tuple[float, ...]:
 
 
 def _decode_embedding_request(body: Mapping[str, Any]) -> EmbeddingRequest:
-    model = body.get("model")
-    if not isinstance(model, str) or not model:
-        raise refuse("you must provide a model parameter")
-    value = body.get("input")
-    if value is None:
-        raise refuse("Missing required parameter: 'input'.", "input", "missing_required_parameter")
+    check_embedding(body)
+    value = body["input"]
     if isinstance(value, str):
         inputs: tuple[Any, ...] = (value,)
-    elif isinstance(value, list) and value and all(type(token) is int for token in value):
+    elif isinstance(value[0], int):
         inputs = (tuple(value),)
-    elif isinstance(value, list) and value and all(isinstance(item, str | list) for item in value):
-        inputs = tuple(item if isinstance(item, str) else tuple(item) for item in value)
     else:
-        raise refuse(
-            "'$.input' is invalid. Please check the API reference: https://platform.openai.com/docs/api-reference."
-        )
+        inputs = tuple(item if isinstance(item, str) else tuple(item) for item in value)
     encoding: Literal["float", "base64"] = "base64" if body.get("encoding_format") == "base64" else "float"
     known = {"model", "input", "encoding_format", "dimensions"}
     extra = {name: item for name, item in body.items() if name not in known}
-    dimensions = body.get("dimensions")
-    return EmbeddingRequest(inputs, model, encoding, dimensions if type(dimensions) is int else None, extra)
+    return EmbeddingRequest(inputs, body["model"], encoding, body.get("dimensions"), extra)

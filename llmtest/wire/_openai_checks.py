@@ -9,6 +9,12 @@ from llmtest.errors import InvalidRequestError
 from llmtest.wire._codec import WireFormatError
 
 ROLES = frozenset({"system", "user", "assistant", "tool"})
+MOST_INPUTS = 2048
+MOST_TOKENS = 300_000
+MOST_DIMENSIONS = {"text-embedding-3-large": 3072, "text-embedding-3-small": 1536}
+MOST_VALUES = MOST_INPUTS * 3072
+MOST_DIMENSIONS_OF_OTHERS = 16_384
+"""A size that no model of today has; vectors of any size would let one request take all memory."""
 RENAMED_ROLES = {"developer": "system", "function": "tool"}
 """Roles that are another name, newer or older, of one of ours."""
 
@@ -69,6 +75,52 @@ def check(body: Mapping[str, Any]) -> None:
         if value is not None:
             _check_integer(name, value)
     _check_rest(body)
+
+
+def check_embedding(body: Mapping[str, Any]) -> None:
+    """Check the body of an embedding request.
+
+    Raises:
+        WireFormatError: OpenAI would refuse it.
+    """
+    model = body.get("model")
+    if not isinstance(model, str) or not model:
+        raise refuse("you must provide a model parameter")
+    value = body.get("input")
+    if value is None:
+        raise refuse("Missing required parameter: 'input'.", "input", "missing_required_parameter")
+    if not isinstance(value, str) and not _are_inputs(value):
+        raise refuse(
+            "'$.input' is invalid. Please check the API reference: https://platform.openai.com/docs/api-reference."
+        )
+    encoding = body.get("encoding_format")
+    if encoding not in (None, "float", "base64"):
+        raise refuse(
+            f"Invalid value: '{encoding}'. Supported values are: 'float' and 'base64'.",
+            "encoding_format",
+            "invalid_value",
+        )
+    size = body.get("dimensions")
+    if size is None:
+        return
+    _check_integer("dimensions", size)
+    most = MOST_DIMENSIONS.get(model, MOST_DIMENSIONS_OF_OTHERS)
+    if isinstance(value, list) and isinstance(value[0], str | list):
+        most = min(most, MOST_VALUES // len(value))
+    if size > most:
+        raise refuse(f"Invalid value for 'dimensions' = {size}. Must be less than or equal to {most}.", "dimensions")
+
+
+def _are_inputs(value: object) -> bool:
+    """Whether a list holds texts, tokens, or lists of tokens, and not too many."""
+    if not isinstance(value, list) or not value:
+        return False
+    if all(type(token) is int for token in value):
+        return len(value) <= MOST_TOKENS
+    return len(value) <= MOST_INPUTS and all(
+        isinstance(item, str) or (isinstance(item, list) and item and all(type(token) is int for token in item))
+        for item in value
+    )
 
 
 def _is_plain(message: Any) -> bool:

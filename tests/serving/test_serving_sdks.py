@@ -39,7 +39,7 @@ STATUS_FAULTS = [
 
 
 @pytest.mark.parametrize(("provider", "ask"), EVERY.values(), ids=EVERY)
-@pytest.mark.parametrize(("fault", "of_openai", "of_anthropic"), STATUS_FAULTS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("fault", "of_openai", "of_anthropic"), STATUS_FAULTS, ids=str)
 def test_a_refusal_is_the_sdk_s_own_error(llm_server, provider, ask, fault, of_openai, of_anthropic):
     """A fault with a status raises the class that the real provider's answer raises."""
     llm_server.provider(provider).fails(fault)
@@ -64,7 +64,7 @@ CONNECTION_FAULTS = [
 
 
 @pytest.mark.parametrize(("provider", "ask"), EVERY.values(), ids=EVERY)
-@pytest.mark.parametrize(("fault", "outcome", "text"), CONNECTION_FAULTS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("fault", "outcome", "text"), CONNECTION_FAULTS, ids=str)
 def test_a_connection_breaks_before_the_answer(llm_server, provider, ask, fault, outcome, text):
     """A reset is a real one; a port that listens cannot refuse, so a refused connection is reset as well."""
     llm_server.provider(provider).fails(fault)
@@ -242,7 +242,9 @@ def test_a_name_in_the_path_picks_the_provider(llm_server):
 
 def test_headers_of_a_reply_reach_the_client(llm_server):
     """Headers of an answer go out beside the provider's own; a line break in one cannot split the answer."""
-    llm_server.openai.replies(Reply("Paris", headers={"x-team": "blue"}), Reply("Rome", headers={"x-team": "a\r\nb: c"}))
+    llm_server.openai.replies(
+        Reply("Paris", headers={"x-team": "blue"}), Reply("Rome", headers={"x-team": "a\r\nb: c"})
+    )
     with openai.OpenAI(**openai_options(llm_server.base_url)) as client:
         first, second = (
             client.chat.completions.with_raw_response.create(model="gpt-4o", messages=MESSAGES) for _ in range(2)
