@@ -12,7 +12,7 @@ from llmtest.simulation._numbers import is_number, is_whole
 if TYPE_CHECKING:
     from llmtest.simulation._plan import FailureKind
 
-__all__ = ["FAULTS", "Fault", "Stage", "check_count", "check_seconds", "check_status"]
+__all__ = ["FAULTS", "Fault", "Stage", "check_count", "check_phase", "check_seconds", "check_status"]
 
 Stage = Literal["abort", "latency", "body", "stream"]
 
@@ -80,15 +80,28 @@ def check_count(fault: Fault, name: str, value: int, *, least: int = 0) -> None:
         )
 
 
-def check_status(fault: Fault, value: int, known: tuple[int, ...]) -> None:
+def check_phase(fault: Fault, value: str, known: tuple[str, ...]) -> None:
+    """Refuse a phase that does not exist.
+
+    Raises:
+        ConfigurationError: Another word.
+    """
+    if value not in known:
+        kind = type(fault).__name__
+        raise errors.ConfigurationError(
+            f'{kind}: unknown phase {value!r}. Known phases: {", ".join(known)}.\n\nTo fix: {kind}(phase="read")'
+        )
+
+
+def check_status(fault: Fault, value: int | None, known: tuple[int | None, ...]) -> None:
     """Refuse a status that this fault does not have.
 
     Raises:
         ConfigurationError: Another status.
     """
-    if not is_whole(value, 0) or value not in known:
+    if value not in known or isinstance(value, bool | float):
         kind = type(fault).__name__
-        *most, last = map(str, known)
+        *most, last = (str(status) for status in known if status is not None)
         raise errors.ConfigurationError(
             f"{kind}: status must be {', '.join(most)} or {last}, got {value!r}.\n\n"
             f"To fix: {kind}(status={last}), or the fault that has this status, such as ServerError(status=503)"

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from llmtest import errors
-from llmtest.simulation._fault import FAULTS, Fault, Stage, check_count, check_seconds, check_status
+from llmtest.simulation._fault import FAULTS, Fault, Stage, check_count, check_phase, check_seconds, check_status
 from llmtest.simulation._numbers import is_whole
 
 if TYPE_CHECKING:
@@ -95,8 +95,7 @@ class QuotaExceeded(Fault):
     status: int | None = None
 
     def __post_init__(self) -> None:
-        if self.status is not None:
-            check_status(self, self.status, (402, 429))
+        check_status(self, self.status, (None, 402, 429))
 
     def error(self, model: str | None) -> errors.ProviderError:
         """Return an exhausted quota."""
@@ -248,18 +247,13 @@ class Timeout(Fault):
 
     Args:
         phase: `connect`: no connection comes about. `read`: the request is accepted and never answered.
-            `first_token`: a stream opens and stays silent; without a stream the same as `read`. `server`: the provider
-            waited for the request too long and answers 408, at once.
+            `first_token`: a stream opens and stays silent; without a stream the same as `read`. `server`: a 408, at once.
     """
 
     phase: Literal["connect", "read", "first_token", "server"] = "read"
 
     def __post_init__(self) -> None:
-        if self.phase not in {"connect", "read", "first_token", "server"}:
-            raise errors.ConfigurationError(
-                f"Timeout: unknown phase {self.phase!r}. Known phases: connect, read, first_token, server.\n\n"
-                'To fix: Timeout(phase="read")'
-            )
+        check_phase(self, self.phase, ("connect", "read", "first_token", "server"))
 
     def error(self, model: str | None) -> errors.ProviderError | None:
         """Return the provider's own timeout; None where it says nothing."""
@@ -267,9 +261,7 @@ class Timeout(Fault):
 
     def failure(self) -> FailureKind | None:
         """Return a connection that does not come about, or one that stays silent; None where there is an answer."""
-        if self.phase == "server":
-            return None
-        return "connect_timeout" if self.phase == "connect" else "read_timeout"
+        return None if self.phase == "server" else "connect_timeout" if self.phase == "connect" else "read_timeout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,10 +284,7 @@ class ConnectionReset(Fault):
 
 @dataclass(frozen=True, slots=True)
 class ConnectionClosed(Fault):
-    """The provider hangs up in good order after the request was sent, without a word of an answer.
-
-    A server does so that restarts, or that closes an idle connection just when a request comes over it.
-    """
+    """The provider hangs up in good order after the request was sent, without a word, as a server that restarts."""
 
     def failure(self) -> FailureKind:
         """Return a closed connection."""

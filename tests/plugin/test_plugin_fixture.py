@@ -296,7 +296,7 @@ def test_the_budget_of_a_test_is_kept(run_tests):
     result.stdout.fnmatch_lines(
         [
             'E *AssertionError: this test spent $0.045 of its $0.04 budget (`@pytest.mark.llm_budget(usd="0.04")`).',
-            "E *openai/gpt-4o   10,000 in   2,000 out   $0.045",
+            "*openai/gpt-4o   10,000 in   2,000 out   $0.045",
         ]
     )
 

@@ -85,8 +85,8 @@ CASES = [
         "bad.yaml:12: `faults[0].what`: unknown fault `server_eror`. Did you mean `server_error`?\nKnown faults: "
         "rate_limited, quota_exceeded, authentication_failed, permission_denied, model_not_found, "
         "context_length_exceeded, invalid_request, content_filtered, request_too_large, server_error, overloaded, "
-        "timeout, connection_refused, connection_reset, malformed_body, wrong_content_type, empty_response, "
-        "slow_first_token, stream_dropped, stream_truncated, stream_stalled, stream_error, stream_malformed.",
+        "timeout, connection_refused, connection_reset, connection_closed, malformed_body, wrong_content_type, "
+        "empty_response, slow_first_token, stream_dropped, stream_truncated, stream_stalled, stream_error, stream_malformed.",
         id="unknown-fault",
     ),
     pytest.param(
