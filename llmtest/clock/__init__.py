@@ -8,6 +8,7 @@ from llmtest.clock._clock import Clock, SystemClock, VirtualClock, active_clock
 from llmtest.clock._installation import virtual_time
 from llmtest.clock._loop import VirtualTimeLoop
 from llmtest.clock._running import is_virtual_loop, new_virtual_loop, run_virtual
+from llmtest.clock._turn import Turn
 from llmtest.clock._waiting import AsyncWaiter, BlockingWaiter, Waiter, iterate_blocking, run_blocking
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "BlockingWaiter",
     "Clock",
     "SystemClock",
+    "Turn",
     "VirtualClock",
     "VirtualTimeLoop",
     "Waiter",

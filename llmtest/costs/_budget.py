@@ -332,7 +332,8 @@ class Budget:
             self.ledger.record(provider or "?", model, usage, usd, purpose=purpose, at_ns=at_ns, call=call)
 
     def _warn(self, checks: tuple[Check, ...], spent: tuple[Spent, ...], charge: Charge, moment: Moment) -> None:
-        warnings = warnings_of(checks, spent, charge)
+        # Where the store will do it later, it does not know yet what its buckets will have spent.
+        warnings = warnings_of(checks, spent, charge) if spent else None
         if warnings:
             warn(warnings, moment)
 

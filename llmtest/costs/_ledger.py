@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from threading import Lock
+from functools import partial
 
+from llmtest.clock import Turn
 from llmtest.costs._money import EXACT, ZERO
 from llmtest.errors import UnknownPriceError
 from llmtest.types import Usage
@@ -102,7 +103,7 @@ class CostLedger:
         self._keep = keep
         self._entries: list[CostEntry] = []
         self._spend: dict[tuple[str, str | None, str], Spend] = {}
-        self._lock = Lock()
+        self._turn = Turn()
 
     def record(
         self,
@@ -126,14 +127,21 @@ class CostLedger:
             at_ns: When it ended, in nanoseconds of the clock.
             call: Number of its logical call; 0 = none.
         """
-        key = (provider, model, purpose)
-        with self._lock:
-            spend = self._spend.get(key)
-            if spend is None:
-                spend = self._spend[key] = Spend()
-            spend._add(usage, cost_usd)  # noqa: SLF001 - one file, one account
-            if self._keep:
-                self._entries.append(CostEntry(provider, model, usage, cost_usd, purpose, at_ns, call))
+        entry = CostEntry(provider, model, usage, cost_usd, purpose, at_ns, call)
+        with self._turn as is_free:
+            if is_free:
+                self._enter(entry)
+            else:
+                self._turn.later(partial(self._enter, entry))
+
+    def _enter(self, entry: CostEntry) -> None:
+        key = (entry.provider, entry.model, entry.purpose)
+        spend = self._spend.get(key)
+        if spend is None:
+            spend = self._spend[key] = Spend()
+        spend._add(entry.usage, entry.cost_usd)  # noqa: SLF001 - one file, one account
+        if self._keep:
+            self._entries.append(entry)
 
     @property
     def entries(self) -> tuple[CostEntry, ...]:
@@ -167,7 +175,7 @@ class CostLedger:
 
     def spends(self) -> dict[tuple[str, str | None, str], Spend]:
         """Return a copy of the sums by provider, model and purpose, in the order of their first entries."""
-        with self._lock:
+        with self._turn:
             return {key: replace(spend) for key, spend in self._spend.items()}
 
     def by_provider(self) -> dict[str, Decimal | None]:
@@ -198,7 +206,7 @@ class CostLedger:
 
     def clear(self) -> None:
         """Forget everything."""
-        with self._lock:
+        with self._turn:
             self._entries.clear()
             self._spend.clear()
 

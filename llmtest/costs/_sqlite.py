@@ -9,15 +9,16 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from tempfile import mkstemp
-from threading import Lock
 from types import TracebackType
 from typing import Self
 
+from llmtest.clock import Turn
 from llmtest.costs._money import EXACT, ZERO
 from llmtest.costs._store import Balance, Hold, Overrun, Spent, closed, overruns
 from llmtest.errors import ConfigurationError
@@ -66,10 +67,10 @@ class SqliteBudgetStore:
     def __init__(self, path: str | Path, *, timeout: float = 5.0) -> None:
         self.path = Path(path)
         self._timeout = timeout
-        self._lock = Lock()
+        self._turn = Turn()
         self._connection: sqlite3.Connection | None = None
         self._owner = 0
-        with self._lock, self._explained():
+        with self._turn, self._explained():
             self._open()
 
     def new_session(self) -> str:
@@ -97,6 +98,13 @@ class SqliteBudgetStore:
 
     def settle(self, hold: Hold, tokens: int, usd: Decimal) -> tuple[Spent, ...]:
         """Replace what was set aside by what was spent."""
+        with self._turn as is_free:
+            if is_free:
+                return self._settle(hold, tokens, usd)
+            self._turn.later(partial(self._try, self._settle, hold, tokens, usd))
+            return ()
+
+    def _settle(self, hold: Hold, tokens: int, usd: Decimal) -> tuple[Spent, ...]:
         with self._transaction() as connection:
             if not _delete(connection, hold.id) or not hold.is_open:
                 raise closed(hold)
@@ -106,8 +114,20 @@ class SqliteBudgetStore:
 
     def release(self, hold: Hold) -> bool:
         """Give back what was set aside."""
-        if not hold.is_open:
-            return False
+        with self._turn as is_free:
+            if not hold.is_open:
+                return False
+            if is_free:
+                return self._release(hold)
+            self._turn.later(partial(self._try, self._release, hold))
+            return True
+
+    def _try(self, operation: Callable[..., object], *arguments: object) -> None:
+        """Do what nobody waits for. Where the file cannot be written, the reservation stays in it and counts on."""
+        with suppress(ConfigurationError):
+            operation(*arguments)
+
+    def _release(self, hold: Hold) -> bool:
         with self._transaction() as connection:
             held = _delete(connection, hold.id)
             if held:
@@ -151,7 +171,7 @@ class SqliteBudgetStore:
 
     def close(self) -> None:
         """Close the file; the next operation opens it again."""
-        with self._lock:
+        with self._turn:
             self._disconnect()
 
     def __enter__(self) -> Self:
@@ -171,7 +191,7 @@ class SqliteBudgetStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._explained():
+        with self._turn, self._explained():
             connection = self._open()
             connection.execute("BEGIN IMMEDIATE")
             try:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from threading import Lock
+from functools import partial
 from typing import NamedTuple, Protocol
 
+from llmtest.clock import Turn
 from llmtest.costs._limits import Limit
 from llmtest.costs._money import EXACT, ZERO
 
@@ -89,12 +90,15 @@ class BudgetStore(Protocol):
     def settle(self, hold: Hold, tokens: int, usd: Decimal) -> tuple[Spent, ...]:
         """Replace what was set aside by what was spent, and return what its buckets have spent since.
 
+        The garbage collector may call it in the middle of any other operation of the same thread; then it is done at
+        the end of that one, and nothing is returned.
+
         Raises:
             RuntimeError: It is not held any more.
         """
 
     def release(self, hold: Hold) -> bool:
-        """Give back what was set aside; False where it is not held any more."""
+        """Give back what was set aside; False where it is not held any more. Interrupts like `settle`."""
 
     def charge(self, buckets: tuple[str, ...], tokens: int, usd: Decimal) -> tuple[Spent, ...]:
         """Add what was spent without having been set aside, and return what the buckets have spent since."""
@@ -133,20 +137,20 @@ class MemoryBudgetStore:
     """Balances in this process; every operation is atomic under threads."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._turn = Turn()
         self._balances: dict[str, Balance] = {}
         self._sessions = 0
 
     def new_session(self) -> str:
         """Return a name that no session of this store has had."""
-        with self._lock:
+        with self._turn:
             self._sessions += 1
             return f"session:{self._sessions}"
 
     def hold(self, hold: Hold) -> tuple[Overrun, ...]:
         """Set an amount aside, unless that could pass a halting limit."""
         tokens, usd = hold.tokens, hold.usd
-        with self._lock:
+        with self._turn:
             balances = [self._balance(bucket) for bucket in hold.buckets]
             over = overruns(balances, hold)
             if over and any(overrun.limit.halt for overrun in over):
@@ -159,28 +163,35 @@ class MemoryBudgetStore:
 
     def settle(self, hold: Hold, tokens: int, usd: Decimal) -> tuple[Spent, ...]:
         """Replace what was set aside by what was spent."""
-        with self._lock:
+        with self._turn as is_free:
             if not hold.is_open:
                 raise closed(hold)
-            self._give_back(hold)
-            return self._spend(hold.buckets, tokens, usd)
+            hold.is_open = False
+            if not is_free:
+                self._turn.later(partial(self._settle, hold, tokens, usd))
+                return ()
+            return self._settle(hold, tokens, usd)
 
     def release(self, hold: Hold) -> bool:
         """Give back what was set aside."""
-        with self._lock:
+        with self._turn as is_free:
             if not hold.is_open:
                 return False
-            self._give_back(hold)
+            hold.is_open = False
+            if is_free:
+                self._give_back(hold)
+            else:
+                self._turn.later(partial(self._give_back, hold))
             return True
 
     def charge(self, buckets: tuple[str, ...], tokens: int, usd: Decimal) -> tuple[Spent, ...]:
         """Add what was spent without having been set aside."""
-        with self._lock:
+        with self._turn:
             return self._spend(buckets, tokens, usd)
 
     def balance(self, bucket: str) -> Balance:
         """Return a copy of one balance."""
-        with self._lock:
+        with self._turn:
             return replace(self._balances.get(bucket, NOTHING))
 
     def _balance(self, bucket: str) -> Balance:
@@ -189,8 +200,11 @@ class MemoryBudgetStore:
             balance = self._balances[bucket] = Balance()
         return balance
 
+    def _settle(self, hold: Hold, tokens: int, usd: Decimal) -> tuple[Spent, ...]:
+        self._give_back(hold)
+        return self._spend(hold.buckets, tokens, usd)
+
     def _give_back(self, hold: Hold) -> None:
-        hold.is_open = False
         for bucket in hold.buckets:
             balance = self._balances[bucket]
             balance.reserved_tokens -= hold.tokens

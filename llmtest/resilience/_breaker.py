@@ -8,11 +8,11 @@ lost all the same lapses after `probe_timeout`.
 
 from __future__ import annotations
 
-import threading
 from dataclasses import InitVar, dataclass
+from functools import partial
 from typing import Literal, Self
 
-from llmtest.clock import active_clock
+from llmtest.clock import Turn, active_clock
 from llmtest.errors import CircuitOpenError, ConfigurationError
 from llmtest.events import BreakerChanged, current_call, publish
 from llmtest.resilience._classification import outcome_of
@@ -20,6 +20,8 @@ from llmtest.resilience._classification import outcome_of
 __all__ = ["Admission", "CircuitBreaker", "CircuitBreakerConfig", "CircuitState"]
 
 CircuitState = Literal["closed", "open", "half_open"]
+Change = tuple[CircuitState, CircuitState, str]
+"""From which state, to which state, and why."""
 NS = 1_000_000_000
 
 
@@ -109,7 +111,7 @@ class CircuitBreaker:
     def __init__(self, name: str, config: CircuitBreakerConfig | None = None) -> None:
         self.name = name
         self.config = CircuitBreakerConfig() if config is None else config
-        self._lock = threading.Lock()
+        self._turn = Turn()
         self._state: CircuitState = "closed"
         self._generation = 0
         self._failures = 0
@@ -147,7 +149,7 @@ class CircuitBreaker:
         """
         if self._state == "closed" and now_ns >= self._cool_until_ns:
             return Admission(self._generation, now_ns, is_probe=False)
-        with self._lock:
+        with self._turn:
             if now_ns < self._cool_until_ns and not forced:
                 raise self._refusal(self._cool_until_ns - now_ns)
             if self._state == "closed":
@@ -158,8 +160,7 @@ class CircuitBreaker:
                     raise self._refusal(self._open_until_ns - now_ns)
                 change = self._change("half_open", "every circuit is open" if forced else "recovery_timeout passed")
             admission = self._admit_probe(now_ns)
-        if change is not None:
-            self._tell(change, now_ns, admission)
+        self._tell(change, now_ns, admission)
         return admission
 
     def _admit_probe(self, now_ns: int) -> Admission:
@@ -181,22 +182,29 @@ class CircuitBreaker:
             if self._failures:
                 self._failures = 0
             return
-        with self._lock:
-            if admission.generation != self._generation:
+        with self._turn as is_free:
+            if not is_free:
+                self._turn.later(lambda: self._tell(self._probe_succeeded(admission), now_ns))
                 return
-            self._return_permit(admission)
-            self._successes += 1
-            needed = self.config.half_open_successes
-            if self._successes < needed:
-                return
-            change = self._change("closed", f"{needed} {'probe' if needed == 1 else 'probes'} succeeded")
-            self._reopened = 0
-            self._last_error = None
+            change = self._probe_succeeded(admission)
         self._tell(change, now_ns)
+
+    def _probe_succeeded(self, admission: Admission) -> Change | None:
+        if admission.generation != self._generation:
+            return None
+        self._return_permit(admission)
+        self._successes += 1
+        needed = self.config.half_open_successes
+        if self._successes < needed:
+            return None
+        change = self._change("closed", f"{needed} {'probe' if needed == 1 else 'probes'} succeeded")
+        self._reopened = 0
+        self._last_error = None
+        return change
 
     def failure(self, admission: Admission, now_ns: int, error: BaseException) -> None:
         """Say that an admitted call failed in a way that counts."""
-        with self._lock:
+        with self._turn:
             if admission.generation != self._generation:
                 return
             self._last_error = error
@@ -221,12 +229,15 @@ class CircuitBreaker:
     def release(self, admission: Admission) -> None:
         """Say that an admitted call ended without telling anything about the provider; harmless when repeated."""
         if admission.is_probe:
-            with self._lock:
-                self._return_permit(admission)
+            with self._turn as is_free:
+                if is_free:
+                    self._return_permit(admission)
+                else:
+                    self._turn.later(partial(self._return_permit, admission))
 
     def cool_down(self, seconds: float, now_ns: int, error: BaseException) -> None:
         """Refuse calls for a while without counting a failure; a cooldown that lasts longer already stays."""
-        with self._lock:
+        with self._turn:
             until_ns = now_ns + round(min(seconds, self.config.max_cooldown) * NS)
             if until_ns > self._cool_until_ns:
                 self._cool_until_ns = until_ns
@@ -236,7 +247,7 @@ class CircuitBreaker:
         if admission in self._probes:
             self._probes.remove(admission)
 
-    def _change(self, state: CircuitState, reason: str) -> tuple[CircuitState, CircuitState, str]:
+    def _change(self, state: CircuitState, reason: str) -> Change:
         before, self._state = self._state, state
         self._generation += 1
         self._failures = 0
@@ -244,9 +255,9 @@ class CircuitBreaker:
         self._probes = []
         return before, state, reason
 
-    def _tell(
-        self, change: tuple[CircuitState, CircuitState, str], now_ns: int, admission: Admission | None = None
-    ) -> None:
+    def _tell(self, change: Change | None, now_ns: int, admission: Admission | None = None) -> None:
+        if change is None:
+            return
         call = current_call.get()
         try:
             publish(BreakerChanged(now_ns, 0 if call is None else call.id, self.name, *change))
@@ -260,11 +271,10 @@ class CircuitBreaker:
 
     def reset(self) -> None:
         """Close the circuit and forget every failure, as an operator does who knows better."""
-        with self._lock:
+        with self._turn:
             self._cool_until_ns = 0
             self._reopened = 0
             self._last_error = None
             change = self._change("closed", "reset") if self._state != "closed" else None
             self._failures = 0
-        if change is not None:
-            self._tell(change, active_clock().now_ns())
+        self._tell(change, active_clock().now_ns())
