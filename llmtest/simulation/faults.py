@@ -247,7 +247,7 @@ class Timeout(Fault):
 
     Args:
         phase: `connect`: no connection comes about. `read`: the request is accepted and never answered.
-            `first_token`: a stream opens and stays silent; without a stream the same as `read`. `server`: a 408, at once.
+            `first_token`: a stream opens and stays silent; without a stream as `read`. `server`: a 408, at once.
     """
 
     phase: Literal["connect", "read", "first_token", "server"] = "read"
