@@ -52,14 +52,6 @@ export const models = async ({ openai, chunks }) => collect(await openai.models.
 
 export const model = ({ openai }, { id }) => openai.models.retrieve(id);
 
-export async function leaveChatStream({ openai, chunks }, { after }) {
-  const stream = await openai.chat.completions.create({ ...CHAT, stream: true });
-  for await (const chunk of stream) {
-    chunks.push(chunk);
-    if (chunks.length === after) break;
-  }
-}
-
 export async function manyChats({ openai }, { count }) {
   const answers = await Promise.all(
     Array.from({ length: count }, (_, number) =>
@@ -69,8 +61,9 @@ export async function manyChats({ openai }, { count }) {
   return answers.map((answer) => answer.choices[0].message.content);
 }
 
-// Opens many streams, reads the first chunk of each, and leaves them all.
-export async function vanish({ openai, anthropic }, { count }) {
+// Opens many streams, and says how many.
+const held = [];
+export async function open({ openai, anthropic }, { count }) {
   const streams = await Promise.all(
     Array.from({ length: count }, (_, number) =>
       number % 2
@@ -78,12 +71,19 @@ export async function vanish({ openai, anthropic }, { count }) {
         : anthropic.messages.create({ ...MESSAGE, stream: true }),
     ),
   );
+  held.push(...streams);
+  return streams.length;
+}
+
+// Opens many streams, reads the first chunk of each, and leaves them all.
+export async function vanish(clients, { count }) {
+  const opened = await open(clients, { count });
   await Promise.all(
-    streams.map(async (stream) => {
+    held.splice(0).map(async (stream) => {
       for await (const _ of stream) break;
     }),
   );
-  return streams.length;
+  return opened;
 }
 
 // Anthropic

@@ -112,10 +112,18 @@ class Node:
 
     def call(self, name, **given):
         """Make one call of calls.mjs, and return what came of it."""
+        self.send(name, **given)
+        return self.answer()
+
+    def send(self, name, **given):
+        """Begin a call."""
         self.process.stdin.write(json.dumps({"call": name, **given}) + "\n")
         self.process.stdin.flush()
+
+    def answer(self):
+        """Return what came of the call that was begun."""
         told = json.loads(self.lines.next())
-        assert "hung" not in told, f"the call `{name}` came to no end"
+        assert "hung" not in told, "the call came to no end"
         return told
 
     def value(self, name, **given):
