@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def name_of(body):
 def test_each_test_of_the_readme_passes(pytester, body):
     """A test shown in the README passes as it stands, on the app shown in the README."""
     pytester.makepyfile(app=APP, **{name_of(body).removesuffix(".py"): body})
+    shutil.copytree(README.parent / "cassettes", pytester.path / "cassettes")
     result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
     assert result.ret == 0, result.stdout.str()
 
@@ -53,6 +55,24 @@ def test_the_failure_shown_is_the_failure_printed(pytester):
     printed = result.stdout.str()
     for line in shown.strip().splitlines():
         assert line.strip() in printed, f"{line!r} is not in:\n{printed}"
+
+
+def test_the_miss_shown_is_the_miss_printed(pytester):
+    """The text shown for a request that drifted from its recording is, line by line, what pytest prints."""
+    shown = next(body for language, body in BLOCKS if language == "text" and "no interaction in" in body)
+    session = next(body for body in TESTS if name_of(body) == "test_session.py")
+    pytester.makepyfile(test_session=session.replace("Capital of France?", "Capital of Spain?"))
+    shutil.copytree(README.parent / "cassettes", pytester.path / "cassettes")
+    result = pytester.runpytest_subprocess("-q", "-p", "no:cacheprovider")
+    printed = result.stdout.str()
+    for line in shown.strip().splitlines():
+        assert line.strip() in printed, f"{line!r} is not in:\n{printed}"
+
+
+def test_the_cassettes_of_the_readme_have_no_findings(pytester):
+    """What is shipped as an example passes the check that users are told to make."""
+    result = pytester.run(sys.executable, "-m", "llmtest", "cassette", "verify", README.parent / "cassettes")
+    assert result.ret == 0, result.stdout.str() + result.stderr.str()
 
 
 def test_the_first_command_tells_of_an_outage_survived(pytester):

@@ -15,6 +15,7 @@ from llmtest.cassettes._cassette import Cassette
 from llmtest.cassettes._interactions import Interaction, RecordedRequest
 from llmtest.cassettes._recording import Done, Recording
 from llmtest.cassettes._transport import transport_class
+from llmtest.clock import active_clock
 from llmtest.errors import CassetteMismatchError, HarnessError, NetworkBlockedError
 from llmtest.interception import Onward, is_loopback
 
@@ -100,11 +101,15 @@ class Deck:
             raise
 
     @contextmanager
-    def live(self, request: RecordedRequest) -> Iterator[Done]:
-        """Let a request reach the network while the context is open; yields where its answer is to be handed in."""
+    def live(self, request: RecordedRequest) -> Iterator[tuple[int, Done]]:
+        """Let a request reach the network while the context is open.
+
+        Yields:
+            When it is sent, in nanoseconds of the active clock, and where its answer is to be handed in.
+        """
         place = self.cassette.begin()
         self._live_hosts.update(_way_to(request.uri))
-        yield lambda interaction: self.cassette.record(interaction, place)
+        yield active_clock().now_ns(), lambda interaction: self.cassette.record(interaction, place)
 
     def opened(self, recording: Recording) -> None:
         """Remember an answer that is on its way, in case its client never lets go of it."""

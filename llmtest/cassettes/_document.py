@@ -110,6 +110,8 @@ def _as_mapping(interaction: Interaction) -> dict[str, Any]:
         hints["request_body"] = request_style
     if response_style:
         hints["response_body"] = response_style
+    if response.head_ms:
+        hints["head_ms"] = response.head_ms
     if response.chunks:
         hints["chunks"] = _Row(_Row(chunk) for chunk in response.chunks)
     if not response.complete:
@@ -311,6 +313,7 @@ def _response(response: Mapping[str, Any], hints: Mapping[str, Any]) -> Recorded
         tuple((int(at), int(length)) for at, length in hints.get("chunks") or ()),
         bool(hints.get("complete", True)),
         str(hints.get("error", "")),
+        int(hints.get("head_ms", 0)),
     )
 
 

@@ -30,6 +30,7 @@ class RecordedResponse:
         complete: False where the client gave up before the end, or the connection broke.
         error: How the connection broke, as the client's library said it: `ReadError: [Errno 104] Connection reset by
             peer`; empty where it did not.
+        head_ms: Milliseconds from the request to the head of the answer.
     """
 
     status: int
@@ -39,6 +40,7 @@ class RecordedResponse:
     chunks: tuple[tuple[int, int], ...] = ()
     complete: bool = True
     error: str = ""
+    head_ms: int = 0
 
     def pieces(self) -> list[tuple[int, bytes]]:
         """Return the body in the pieces in which it came, each with its time in milliseconds since the head.

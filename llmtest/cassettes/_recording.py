@@ -20,15 +20,17 @@ class Recording:
 
     Args:
         request: What was sent.
+        sent_ns: When, on the active clock.
         response: The head of the answer, of either library.
         done: Called once, when the answer has passed, broke, or the client let go of it.
     """
 
-    def __init__(self, request: RecordedRequest, response: Any, done: Done) -> None:
+    def __init__(self, request: RecordedRequest, sent_ns: int, response: Any, done: Done) -> None:
         self._clock = active_clock()
         self._request = request
         self._recorded_at = self._clock.now().isoformat(timespec="seconds").replace("+00:00", "Z")
         self._begun_ns = self._clock.now_ns()
+        self._head_ms = (self._begun_ns - sent_ns) // 1_000_000
         self._status: int = response.status_code
         self._reason: str = response.extensions.get("reason_phrase", b"").decode("ascii", "replace")
         self._headers = headers_of(response)
@@ -65,7 +67,13 @@ class Recording:
         body = b"".join(self._pieces)
         chunks = tuple((at_ms, len(piece)) for at_ms, piece in zip(self._times, self._pieces, strict=True))
         response = RecordedResponse(
-            self._status, self._reason, self._headers, body, chunks if self._is_stream() else (), True, error
+            self._status,
+            self._reason,
+            self._headers,
+            body,
+            chunks if self._is_stream() else (),
+            error=error,
+            head_ms=self._head_ms,
         )
         readable = decompressed(response)
         readable.complete = complete or (not error and self._is_whole(len(body), readable.body))

@@ -32,11 +32,10 @@ class _Playing:
         self._request = request
 
     def _waits(self) -> Iterator[tuple[int, bytes]]:
-        """Yield nanoseconds to wait and the piece that comes then; real time is not waited for."""
-        virtual = isinstance(active_clock(), VirtualClock)
+        """Yield nanoseconds to wait and the piece that comes then."""
         before_ms = 0
         for at_ms, piece in self._response.pieces():
-            yield (max(0, at_ms - before_ms) * 1_000_000 if virtual else 0), piece
+            yield _virtual_ns(at_ms - before_ms), piece
             before_ms = at_ms
 
     def __iter__(self) -> Iterator[bytes]:
@@ -90,19 +89,23 @@ class _CassetteTransport:
         sent = _request_of(request, request.read())
         found = self._deck.answer(sent)
         if found is not None:
+            if wait_ns := _virtual_ns(found.response.head_ms):
+                active_clock().sleep_ns(wait_ns)
             return self._played(found, request)
-        with self._deck.live(sent) as done:
+        with self._deck.live(sent) as (sent_ns, done):
             response = self._onward.handle_request(request)
-        return self._listened(response, Recording(sent, response, done))
+        return self._listened(response, Recording(sent, sent_ns, response, done))
 
     async def handle_async_request(self, request: Any) -> Any:
         sent = _request_of(request, await request.aread())
         found = self._deck.answer(sent)
         if found is not None:
+            if wait_ns := _virtual_ns(found.response.head_ms):
+                await active_clock().sleep_async_ns(wait_ns)
             return self._played(found, request)
-        with self._deck.live(sent) as done:
+        with self._deck.live(sent) as (sent_ns, done):
             response = await self._onward.handle_async_request(request)
-        return self._listened(response, Recording(sent, response, done))
+        return self._listened(response, Recording(sent, sent_ns, response, done))
 
     def _played(self, interaction: Interaction, request: Any) -> Any:
         recorded = interaction.response
@@ -120,6 +123,11 @@ class _CassetteTransport:
         self._deck.opened(recording)
         response.stream = self.listening_class(response.stream, recording, self.library.TransportError)
         return response
+
+
+def _virtual_ns(milliseconds: int) -> int:
+    """Return how long to wait where time is virtual; real time is not waited for."""
+    return max(0, milliseconds) * 1_000_000 if milliseconds and isinstance(active_clock(), VirtualClock) else 0
 
 
 def _request_of(request: Any, body: bytes) -> RecordedRequest:

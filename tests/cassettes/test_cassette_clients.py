@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -422,19 +423,20 @@ def test_a_refusal_is_kept_whole_where_that_is_asked(live, tmp_path):
     assert answered.status == 200
 
 
-def test_recorded_pieces_come_at_their_times_where_time_is_virtual(live, tmp_path):
-    """In a simulation a replayed stream takes the time it took; elsewhere it takes none."""
+@pytest.mark.parametrize("blocking", [True, False], ids=["sync", "async"])
+def test_recorded_answers_take_their_time_where_time_is_virtual(live, tmp_path, blocking):
+    """In a simulation head and pieces come when they came; elsewhere they come at once."""
     live.respond = lambda body: (200, STREAM, [chunk("a"), chunk("b"), DONE])
-    with use_cassette(tmp_path / "a.yaml", "once") as cassette:
+    path = tmp_path / "a.yaml"
+    with use_cassette(path, "once"):
         recorded = post(httpx2, live.base_url)
-    (interaction,) = cassette.recorded
-    text = (tmp_path / "a.yaml").read_text()
-    old = ", ".join(f"[{at}, {length}]" for at, length in interaction.response.chunks)
-    new = ", ".join(f"[{1000 * number}, {len(piece)}]" for number, piece in enumerate(recorded, 1))
-    (tmp_path / "a.yaml").write_text(text.replace(old, new))
-    with Simulation() as sim, use_cassette(tmp_path / "a.yaml"):
-        assert post(httpx2, live.base_url) == recorded
-        assert sim.clock.elapsed() == float(len(recorded))
+    times = ", ".join(f"[{1000 * number}, {len(piece)}]" for number, piece in enumerate(recorded, 1))
+    text = re.sub(r"head_ms: \d+, ", "", path.read_text())
+    path.write_text(re.sub(r"chunks: \[.*\]\]", f"head_ms: 500, chunks: [{times}]", text))
+    with Simulation() as sim, use_cassette(path):
+        found = post(httpx2, live.base_url) if blocking else asyncio.run(post_async(httpx2, live.base_url))
+        assert found == recorded
+        assert sim.clock.elapsed() == 0.5 + len(recorded)
 
 
 def test_a_host_that_is_let_past_is_neither_played_nor_recorded(live, tmp_path):
