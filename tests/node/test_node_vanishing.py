@@ -17,6 +17,9 @@ ENDLESS = {"fails": {"stream_stalled": {"after_chunks": 1}}, "times": "forever"}
 SLOW = {"replies": {"text": "one two three four five " * 20}, "times": "forever"}
 SLOWLY = {"ttft": "1ms", "tokens_per_second": 20}
 
+CUT_OFF = {"stalled", "abandoned"}
+"""How an answer ends whose client has left: in the silence, or before it."""
+
 needs_proc = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are counted in /proc")
 
 
@@ -57,10 +60,9 @@ def test_streams_that_are_left_leave_nothing_behind(own, steps):
     own.script(openai=steps, anthropic=steps)
     node = Node(own.folder, own.url)
     assert node.value("vanish", count=STREAMS) == STREAMS
-    ended = {"stalled"} if steps == [ENDLESS] else {"abandoned"}
     for provider in ("openai", "anthropic"):
         outcomes = own.settled_outcomes(provider)
-        assert (len(outcomes), set(outcomes)) == (STREAMS // 2, ended)
+        assert (len(outcomes), set(outcomes) - CUT_OFF) == (STREAMS // 2, set())
     assert node.stop() == 0
     assert settled(lambda: connections(own), before) == before
     assert own.stop() == 0
@@ -80,7 +82,7 @@ def test_a_client_that_is_killed_leaves_nothing_behind(own):
     assert node.process.wait(LONGEST_S) == -signal.SIGKILL
     node.process.stdin.close()
     assert settled(lambda: connections(own), before) == before
-    assert set(own.settled_outcomes("openai") + own.settled_outcomes("anthropic")) == {"stalled"}
+    assert set(own.settled_outcomes("openai") + own.settled_outcomes("anthropic")) <= CUT_OFF
     assert own.stop() == 0
 
 
