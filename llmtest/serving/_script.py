@@ -193,8 +193,13 @@ def parse_script(body: bytes) -> ServedScript:
 def _document_of(text: str) -> Document:
     try:
         document = Document(json.loads(text))
-    except ValueError:
-        document = parse_yaml(text, None)
+    except ValueError as not_json:
+        try:
+            document = parse_yaml(text, "script")
+        except ScenarioError:
+            if text.lstrip().startswith(("{", "[")):
+                raise ScenarioError(f"not valid JSON: {not_json}.") from None
+            raise
     if not isinstance(document.data, dict) or not document.data:
         raise ScenarioError(f"a script is a mapping of providers to steps.\nTo fix: {EXAMPLE}")
     return document

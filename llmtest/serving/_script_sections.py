@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, model_validator
 
 from llmtest.config import Positive, Section, Text, did_you_mean, known, one_of
+from llmtest.errors import ConfigurationError
 from llmtest.scenarios._fault_section import What
 from llmtest.scenarios._file import LatencySection, LimitsSection, Time
 from llmtest.simulation import Reply
@@ -127,7 +128,10 @@ def _one_reply(value: Any) -> Any:
         if unknown is not None:
             keys = ReplySection.keys()
             raise ValueError(f"unknown key `{unknown}`.{did_you_mean(unknown, keys)}{known('keys', keys)}")
-        return ReplySection.model_validate(value).reply()
+        try:
+            return ReplySection.model_validate(value).reply()
+        except ConfigurationError as error:
+            raise ValueError(str(error).partition("\n")[0].rstrip(".")) from None
     raise ValueError("must be a text (put numbers in quotes), a mapping such as `{text: Paris}`, or a list of them")
 
 
