@@ -20,7 +20,7 @@ TOOL_CALL_TOKENS = 3
 """Framing of a tool call, on top of its name and arguments."""
 
 
-def partial_usage(prompt_tokens: int, events: Iterable[StreamEvent] = ()) -> Usage:
+def partial_usage(prompt_tokens: int, events: Iterable[StreamEvent] = (), *, most: int | None = None) -> Usage:
     """Return what is billed for an answer of which only some events were handed over.
 
     Usage that the provider told is kept, explicit zeros included; the prompt it did not tell is `prompt_tokens`, and
@@ -30,6 +30,7 @@ def partial_usage(prompt_tokens: int, events: Iterable[StreamEvent] = ()) -> Usa
     Args:
         prompt_tokens: Estimate of the prompt (`estimate_request_tokens`).
         events: The events that were handed over, in order; none of an answer that came whole or not at all.
+        most: Most tokens that the request allowed the answer to have, which no estimate exceeds; None: no limit.
 
     Example:
         >>> usage = partial_usage(9, [StreamEvent("text", "The capital of")])
@@ -58,6 +59,9 @@ def partial_usage(prompt_tokens: int, events: Iterable[StreamEvent] = ()) -> Usa
             is_counted = True
             said = _Said()
     thinking, output = said.tokens()
+    if most is not None:
+        output = min(output, max(most - (told.output_tokens if told is not None and is_counted else 0), 0))
+        thinking = min(thinking, output)
     if told is None:
         return Usage(prompt_tokens, output, reasoning_tokens=thinking, source="estimated")
     if not is_counted:

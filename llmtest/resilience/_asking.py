@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from llmtest.clock import uniform
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["Asker", "Result"]
 
 Result = CompletionResponse | OpenStream
+
+enclosing_budget: ContextVar[SpendGuard | None] = ContextVar("llmtest_enclosing_budget", default=None)
+"""The budget of the chain that asks the running one; a stream spends before its first piece, while it is asked."""
 
 
 class Asker:
@@ -144,8 +148,42 @@ class Asker:
         limits = call.limits(place, start_ns, last_error)
         model = request.model or place.provider.model
         hold = None
-        if self.budget is not None and not place.is_chain:
-            hold = self.budget.reserve(request, provider=place.name, model=model)
+        budget = self.budget or enclosing_budget.get()
+        if budget is not None:
+            if place.is_chain:
+                return await self._hand_down(budget, place, call, request, limits, start_ns, slept)
+            hold = budget.reserve(request, provider=place.name, model=model)
+        return await self._send(place, call, request, limits, start_ns, slept, hold)
+
+    async def _hand_down(
+        self,
+        budget: SpendGuard,
+        place: Place,
+        call: Call,
+        request: CompletionRequest,
+        limits: Timeouts,
+        start_ns: int,
+        slept: float,
+    ) -> Result:
+        """Send a request to a chain, which spends from the same budget if it has none of its own."""
+        token = enclosing_budget.set(budget)
+        try:
+            return await self._send(place, call, request, limits, start_ns, slept, None)
+        finally:
+            enclosing_budget.reset(token)
+
+    async def _send(
+        self,
+        place: Place,
+        call: Call,
+        request: CompletionRequest,
+        limits: Timeouts,
+        start_ns: int,
+        slept: float,
+        hold: Hold | None,
+    ) -> Result:
+        """Send one request whose cost is set aside."""
+        model = request.model or place.provider.model
         call.begun += 1
         if call.streaming:
             return await self._open(place, call, request, limits, start_ns, slept, hold)

@@ -36,7 +36,7 @@ def bill_of(request: CompletionRequest, error: BaseException, events: Sequence[S
     late = error.late if isinstance(error, ProviderError) else ()
     if not late and isinstance(error.__cause__, ProviderError):
         late = error.__cause__.late
-    return partial_usage(estimate_request_tokens(request), (*events, *late))
+    return partial_usage(estimate_request_tokens(request), (*events, *late), most=request.max_tokens)
 
 
 def _is_accepted(error: BaseException, events: Sequence[StreamEvent]) -> bool:

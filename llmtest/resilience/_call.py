@@ -9,6 +9,7 @@ from llmtest.clock import Clock, VirtualClock
 from llmtest.costs import Prices
 from llmtest.errors import (
     AllProvidersFailedError,
+    ConfigurationError,
     DeadlineExceededError,
     HarnessError,
     LLMTestError,
@@ -193,7 +194,7 @@ class Call:
                 )
             )
             if hold is not None:
-                hold.settle(usage, cost_usd=cost, provider=served, model=response.model or model)
+                hold.settle(usage, provider=served, model=response.model or model)
         return CompletionResponse(
             parts=response.parts,
             finish_reason=response.finish_reason,
@@ -259,10 +260,16 @@ class Call:
             )
         )
         if hold is not None:
-            if usage is not None:
-                hold.settle(usage, cost_usd=cost, provider=place.name, model=model)
-            else:
-                hold.release()
+            try:
+                if usage is None:
+                    hold.release()
+                else:
+                    hold.settle(usage, provider=place.name, model=model)
+            except ConfigurationError as trouble:
+                if isinstance(error, Exception):
+                    raise
+                # A ledger that cannot be written must not make a cancelled task look as if it went on.
+                error.add_note(str(trouble))
 
     def _append(self, attempt: Attempt) -> None:
         self.attempts.append(attempt)

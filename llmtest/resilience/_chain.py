@@ -44,8 +44,9 @@ class FallbackChain:
     """Providers in order: when one fails in a way that another can mend, the next is asked.
 
     A chain is itself a provider; inside another chain it keeps its own policies, and the outer ones do not apply to it
-    unless its slot says so. From outside to inside its policies are fallback, circuit breaker, retry, budget,
-    timeout: a circuit sees one result for each call, however often that was retried, and every attempt is paid for.
+    unless its slot says so; a chain without a budget spends from that of the chain around it. From outside to inside
+    its policies are fallback, circuit breaker, retry, budget, timeout: a circuit sees one result for each call, however
+    often that was retried, and every attempt is paid for.
 
     Args:
         providers: Providers, or `FallbackSlot` where one has settings of its own; at least one.
@@ -60,7 +61,7 @@ class FallbackChain:
         breaker_inside_retry: Whether circuits count every attempt instead of every call.
         max_attempts: Most attempts of one call, over all providers; None sets no limit.
         seed: Seed of the jittered waits; None draws differently in each process, and repeatably in a simulation.
-        prices: What attempts cost; the published prices by default.
+        prices: What attempts cost; by default the budget's prices, else the published ones.
 
     Raises:
         ConfigurationError: No provider, one provider twice, or an unknown word.
@@ -95,7 +96,7 @@ class FallbackChain:
             raise ConfigurationError(f"max_attempts must be 1 or more, got {max_attempts}")
         self.name = name
         self.places = _places(name, providers, retry, circuit_breaker, timeouts)
-        self.prices = default_prices() if prices is None else prices
+        self.prices = getattr(budget, "prices", None) or default_prices() if prices is None else prices
         self._deadline = None if timeouts is None else timeouts.deadline
         asker = Asker(budget=budget, is_breaker_inside=breaker_inside_retry, max_attempts=max_attempts, seed=seed)
         self._walk = Walk(name, self.places, asker, tries_oldest=on_all_open == "try_oldest")

@@ -100,6 +100,7 @@ class Answer:
         headers: Headers on top of the provider's own.
         limits: Quotas to tell of in the headers.
         prompt_tokens: Estimate of the prompt, which is billed where the answer was not handed over whole.
+        max_tokens: Most tokens that the request allows the answer to have; None: no limit.
         taken: Pieces of a streamed body that the client has taken.
         told: Events of a stream that the client was told.
     """
@@ -126,6 +127,7 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
     limits: RateLimits | None = None
     prompt_tokens: int = 0
+    max_tokens: int | None = None
     taken: list[bytes] | None = None
     told: list[StreamEvent] | None = None
 

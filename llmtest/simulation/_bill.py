@@ -45,7 +45,7 @@ def bill_of(answer: Answer, outcome: str) -> Usage | None:
         return None if response is None or answer.body_fault is not None else response.usage
     elif outcome == "truncated" and answer.stream and not answer.told:
         return None
-    return partial_usage(answer.prompt_tokens, answer.told or ())
+    return partial_usage(answer.prompt_tokens, answer.told or (), most=answer.max_tokens)
 
 
 def note_unsent(error: BaseException) -> None:

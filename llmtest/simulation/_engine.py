@@ -136,6 +136,7 @@ class Engine:
         request = arrival.request
         tokens = estimate_request_tokens(request) if isinstance(request, CompletionRequest) else 0
         answer.prompt_tokens = tokens
+        answer.max_tokens = request.max_tokens if isinstance(request, CompletionRequest) else None
         key: tuple[object, ...] = ()
         with self.world.lock:
             if self.rules or self.latency is not None:
@@ -279,7 +280,12 @@ class Engine:
         assert prepared is not None
         usage = prepared.usage
         if usage is None:
-            usage = Usage(tokens, prepared.output_tokens, 0, 0, prepared.reasoning_tokens)
+            most = answer.max_tokens
+            output, reasoning = prepared.output_tokens, prepared.reasoning_tokens
+            if most is not None and output > most:
+                # A text may be scripted longer than the request allows; a bill that long no provider writes.
+                output, reasoning = most, min(reasoning, most)
+            usage = Usage(tokens, output, 0, 0, reasoning)
         parts = prepared.parts
         number = answer.exchange
         if prepared.needs_ids:
