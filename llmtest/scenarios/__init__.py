@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from llmtest.scenarios._findings import FINDINGS, Finding
     from llmtest.scenarios._furnishing import furnish, prices_of
     from llmtest.scenarios._loading import load_scenario
     from llmtest.scenarios._profiles import PROFILES, Profile
@@ -12,12 +13,14 @@ if TYPE_CHECKING:
     from llmtest.scenarios._schema import scenario_schema
     from llmtest.scenarios._spec import FaultSpec, Load, ProviderSpec, Scenario, Stage
     from llmtest.scenarios._trace_file import TraceFile, TraceRow
-    from llmtest.scenarios._witnessed import judge_history
+    from llmtest.scenarios._witnessed import judge_conduct, judge_history
 
 __all__ = [
+    "FINDINGS",
     "PROFILES",
     "Check",
     "FaultSpec",
+    "Finding",
     "Load",
     "Profile",
     "ProviderSpec",
@@ -28,6 +31,7 @@ __all__ = [
     "TraceRow",
     "Transition",
     "furnish",
+    "judge_conduct",
     "judge_history",
     "load_scenario",
     "prices_of",
@@ -39,6 +43,7 @@ __all__ = [
 _HOMES = {
     name: home
     for home, names in {
+        "_findings": ("FINDINGS", "Finding"),
         "_furnishing": ("furnish", "prices_of"),
         "_loading": ("load_scenario",),
         "_profiles": ("PROFILES", "Profile"),
@@ -47,7 +52,7 @@ _HOMES = {
         "_schema": ("scenario_schema",),
         "_spec": ("FaultSpec", "Load", "ProviderSpec", "Scenario", "Stage"),
         "_trace_file": ("TraceFile", "TraceRow"),
-        "_witnessed": ("judge_history",),
+        "_witnessed": ("judge_conduct", "judge_history"),
     }.items()
     for name in names
 }

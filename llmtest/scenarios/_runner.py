@@ -11,6 +11,7 @@ from llmtest.clock import SystemClock, VirtualClock, run_virtual
 from llmtest.events import Event, subscribed
 from llmtest.scenarios._chain_calls import ChainCalls, breaker_config
 from llmtest.scenarios._driving import ProgressReport, drive
+from llmtest.scenarios._findings import Findings, Witness
 from llmtest.scenarios._furnishing import furnish, prices_of
 from llmtest.scenarios._result import RunResult
 from llmtest.scenarios._spec import Load, Scenario
@@ -59,11 +60,7 @@ def run_scenario(
     wall = SystemClock()
     started_ns = wall.now_ns()
     clock = VirtualClock()
-    breaker = breaker_config(scenario.chain)
-    tally = Tally(
-        half_open_calls=None if breaker is None else breaker.half_open_max_calls,
-        inferred=scenario.target is not None,
-    )
+    tally = Tally(_findings(scenario), inferred=scenario.target is not None)
     trace = RunTrace(tally, on_event=on_event)
     world = World(clock, trace, seed, prices_of(scenario), keep_requests=False)
     furnish(world, scenario)
@@ -96,4 +93,14 @@ def run_scenario(
         digest=trace.digest(),
         virtual_seconds=clock.elapsed(),
         wall_seconds=wall_seconds,
+    )
+
+
+def _findings(scenario: Scenario) -> Findings:
+    breaker = breaker_config(scenario.chain)
+    retry = scenario.chain.retry if scenario.chain else None
+    return Findings(
+        None if breaker is None else breaker.half_open_max_calls,
+        Witness("the chain" if scenario.chain else "the app, or its SDK"),
+        judges_giving_up=retry is None or retry.budget is None,
     )

@@ -69,11 +69,7 @@ def sum_up(
         wall_seconds=wall_seconds,
         faults_fired=world.fired(),
         errors=dict(sorted(tally.errors.items())),
-        findings={name: _counted(text, tally.findings.counts[name]) for name, text in tally.findings.first.items()},
+        findings={name: str(finding) for name, finding in tally.findings.found.items()},
     )
     result.expectations = judge(scenario.expect, scenario.faults, result, tally)
     return result
-
-
-def _counted(text: str, count: int) -> str:
-    return text if count == 1 else f"{text} ({count:,} such findings)"

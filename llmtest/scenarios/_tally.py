@@ -15,20 +15,21 @@ from llmtest.scenarios._measures import Sample
 
 __all__ = ["RunTrace", "Tally"]
 
+NOBODY: dict[str, int] = {}
+"""Who was asked by a call that sent no request."""
+
 
 class Tally:
     """What a run amounts to, from its events.
 
     Args:
-        half_open_calls: Calls that a breaker lets through while half open; None: unknown, nothing is judged.
+        findings: Judges the run beside the counting.
         inferred: Whether retries and fallbacks are inferred from the providers' log, because foreign code takes them:
             a request after a failure of the same call, and none after an answer, which is an agent's next turn.
         told: Calls whose retries and fallbacks are not inferred all the same, because our own layer tells them.
     """
 
-    def __init__(
-        self, *, half_open_calls: int | None = None, inferred: bool = False, told: Collection[int] = ()
-    ) -> None:
+    def __init__(self, findings: Findings, *, inferred: bool = False, told: Collection[int] = ()) -> None:
         self.attempts: Counter[str] = Counter()
         self.retries = 0
         self.fallbacks = 0
@@ -41,7 +42,7 @@ class Tally:
         self.spend_by_day: dict[int, Decimal] = {}
         self.latency = Sample()
         self.ttft = Sample()
-        self.findings = Findings(half_open_calls)
+        self.findings = findings
         self._inferred = inferred
         self._told = told
         self._calls: dict[int, dict[str, int]] = {}
@@ -54,7 +55,8 @@ class Tally:
             events.BreakerChanged: self._breaker_changed,
             events.BudgetRejected: self._budget_rejected,
             events.CallEnded: self._call_ended,
-            events.HarnessErrorRecorded: self.findings.harness_error,
+            events.HarnessErrorRecorded: findings.harness_error,
+            events.CircuitSkipped: findings.refused,
         }
         if told or not inferred:
             self.handlers[events.RetryScheduled] = self._retried
@@ -86,10 +88,9 @@ class Tally:
 
     def _answered(self, event: events.RequestAnswered) -> None:
         if event.cost_usd is not None:
-            day = event.at_ns // 86_400_000_000_000
+            day = event.start_ns // 86_400_000_000_000  # A budget charges the day in which it reserved.
             self.spend_by_day[day] = self.spend_by_day.get(day, Decimal(0)) + event.cost_usd
-        if event.outcome != "200":
-            self.findings.failed(event)
+        self.findings.answered(event)
         if self._inferred:
             self._note_outcome(event)
 
@@ -111,8 +112,9 @@ class Tally:
         if not self._inferred or event.call in self._told:
             self.fallbacks += 1
 
-    def _budget_rejected(self, _: events.BudgetRejected) -> None:
+    def _budget_rejected(self, event: events.BudgetRejected) -> None:
         self.rejected += 1
+        self.findings.refused(event)
 
     def _breaker_changed(self, event: events.BreakerChanged) -> None:
         self.breaker.setdefault(event.provider, [event.from_state]).append(event.to_state)
@@ -131,9 +133,7 @@ class Tally:
             self.errors[event.outcome] += 1
         self._served.pop(call, None)
         self._failed.pop(call, None)
-        asked = self._calls.pop(call, None)
-        if asked is not None:
-            self.findings.call_ended(call, asked)
+        self.findings.call_ended(event, self._calls.pop(call, NOBODY))
 
     def close(self, budget: BudgetSection | None) -> None:
         """Judge what can only be told at the end.
@@ -152,7 +152,8 @@ class Tally:
             ("month", total, budget.max_cost_per_month),
         ):
             if limit is not None and spent > limit:
-                self.findings.add("budget_overshoot", f"${spent:.4f} were spent of the {scope}'s ${limit}.")
+                text = f"${spent:.4f} were spent of the {scope}'s ${limit}."
+                self.findings.add("budget_overshoot", text, self.findings.caller)
 
 
 class RunTrace(events.Trace):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from llmtest.events import Trace
 from llmtest.testing._assert_attempts import check_attempts, check_max_in_flight, check_retries
 from llmtest.testing._assert_breaker import check_breaker
 from llmtest.testing._assert_fallback import check_fallback, check_no_fallback
+from llmtest.testing._assert_resilient import check_resilient
 from llmtest.testing._assert_resources import check_spend, check_waited
 from llmtest.testing._assert_sequence import check_sequence
 from llmtest.testing._cause import Cause
@@ -17,6 +19,7 @@ from llmtest.testing._step import Unordered
 
 if TYPE_CHECKING:
     from llmtest.costs import CostLedger
+    from llmtest.simulation import World
 
 __all__ = ["Assertions"]
 
@@ -30,6 +33,11 @@ class Assertions(ABC):
     @abstractmethod
     def costs(self) -> CostLedger:
         """What was spent."""
+
+    @property
+    @abstractmethod
+    def world(self) -> World:
+        """The providers and their records."""
 
     @property
     @abstractmethod
@@ -134,3 +142,16 @@ class Assertions(ABC):
         """
         __tracebackhide__ = True
         check_spend(self.trace, self.costs.total_usd, at_most=at_most, at_least=at_least)
+
+    def assert_resilient(self, ignore: Collection[str] = ()) -> None:
+        """Assert that the code under test treated its providers as it should, whatever went wrong.
+
+        Args:
+            ignore: Findings to accept: `retry_after_ignored`, `retry_storm`, `no_backoff`, `retried_non_retryable`,
+                `truncated_answer_accepted`, `gave_up`, `no_read_timeout`, `budget_overshoot`, `half_open_herd`.
+
+        Raises:
+            AmbiguousCallError: Unmarked calls overlap; mark them with `llm_sim.call("label")`.
+        """
+        __tracebackhide__ = True
+        check_resilient(self.trace, self.world, ignore)

@@ -1,0 +1,273 @@
+"""`assert_resilient`: how the code under test treated its providers, and who is to blame."""
+
+import asyncio
+import time
+
+import anthropic
+import openai
+import pytest
+
+from llmtest import FallbackChain, LLMClient, OpenAIProvider, RetryConfig, faults
+from llmtest.errors import AmbiguousCallError, ConfigurationError, ProviderError
+from llmtest.simulation import Reply
+
+MESSAGES = [{"role": "user", "content": "Hi"}]
+
+
+def ask(text="Hi", **options):
+    """Ask openai's SDK once, without its own retries unless they are asked for."""
+    client = openai.OpenAI(**{"max_retries": 0, **options})
+    return client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": text}])
+
+
+def persistently(times, pause=0.0, **options):
+    """Ask again and again until there is an answer."""
+    for _ in range(times):
+        try:
+            return ask(**options)
+        except openai.APIError:
+            time.sleep(pause)
+    return None
+
+
+def complaint(sim, **options):
+    """Return the lines of the failed assertion that come before the trace."""
+    with pytest.raises(AssertionError) as caught:
+        sim.assert_resilient(**options)
+    return str(caught.value).partition("\n\nTrace:")[0]
+
+
+def test_sdk_defaults_are_resilient(llm_sim):
+    """What the official SDKs do by themselves about a rate limit, an outage and a reset is in order."""
+    llm_sim.openai.fails(faults.RateLimited(retry_after=30)).fails(faults.ServerError(503)).replies("Hi")
+    llm_sim.anthropic.fails(faults.ConnectionReset(), times=2).replies("Hi")
+    ask(max_retries=2)
+    anthropic.Anthropic().messages.create(model="claude-sonnet-4-6", max_tokens=9, messages=MESSAGES)
+    llm_sim.assert_resilient()
+
+
+def test_a_failure_says_what_who_and_how_to_accept_it(llm_sim):
+    """The text names each finding, its first occurrence, who is to blame, and the way to accept it."""
+    llm_sim.openai.fails(faults.RateLimited(retry_after=30), times=2).replies("Hi")
+    assert persistently(3, pause=0.5) is not None
+    assert complaint(llm_sim) == (
+        "assert_resilient: 1 finding.\n"
+        "\n"
+        "  retry_after_ignored  unmarked call 1 asked `openai` again at 0.500 s, 29.500 s before it was to. "
+        "(2 such findings) To blame: the app.\n"
+        "\n"
+        'To fix: what is found, or accept it: llm_sim.assert_resilient(ignore=["retry_after_ignored"])'
+    )
+    llm_sim.assert_resilient(ignore=["retry_after_ignored"])
+
+
+def test_the_sdk_is_blamed_for_its_own_retries(llm_sim):
+    """What the SDK counts as its own retry is the SDK's: openai's asks again where the account is empty."""
+    llm_sim.openai.fails(faults.QuotaExceeded(), times=3)
+    with pytest.raises(openai.RateLimitError):
+        ask(max_retries=2)
+    found = complaint(llm_sim).splitlines()[2]
+    assert found.startswith("  retried_non_retryable  unmarked call 1 sent the same to `openai` again at ")
+    assert found.endswith("(2 such findings) To blame: the SDK, which retries by itself.")
+
+
+def test_asking_again_without_a_pause(llm_sim):
+    """Two repeats in a row without any wait are no backoff; a single one is let pass."""
+    llm_sim.openai.fails(faults.ServerError(), times=2).replies("Hi").fails(faults.ServerError()).replies("Hi")
+    with llm_sim.call("hasty"):
+        persistently(3)
+    with llm_sim.call("once"):
+        persistently(2)
+    assert complaint(llm_sim).splitlines()[2] == (
+        "  no_backoff  call 1 asked `openai` again twice without a pause, last at 0.000 s. To blame: the app."
+    )
+
+
+def test_a_final_refusal_is_not_repeated(llm_sim):
+    """The same request after a 400 is a finding, another one is not."""
+    llm_sim.openai.fails(faults.InvalidRequest(), times=2).replies("Hi", times=2)
+    with pytest.raises(openai.BadRequestError):
+        ask("one")
+    with pytest.raises(openai.BadRequestError):
+        ask("two")
+    ask("three")
+    llm_sim.assert_resilient()
+    ask("three")
+    llm_sim.assert_resilient()
+
+
+def test_the_same_after_a_final_refusal(llm_sim):
+    """An app that repeats what was refused for good is found out."""
+    llm_sim.openai.fails(faults.AuthenticationFailed(), times=3)
+    persistently(3, pause=1)
+    assert complaint(llm_sim).splitlines()[2] == (
+        "  retried_non_retryable  unmarked call 1 sent the same to `openai` again at 1.000 s after a final refusal. "
+        "(2 such findings) To blame: the app."
+    )
+
+
+def test_a_storm(llm_sim):
+    """More than ten requests without an answer are a storm; an agent's many turns are none."""
+    llm_sim.openai.replies("Hi", times=20).fails(faults.ServerError(), times=11)
+    with llm_sim.call("agent"):
+        for _ in range(20):
+            ask()
+    llm_sim.assert_resilient()
+    with llm_sim.call("storm"):
+        persistently(11, pause=60)
+    assert complaint(llm_sim).splitlines()[2] == (
+        "  retry_storm  call 2 sent more than 10 requests without an answer. To blame: the app."
+    )
+
+
+def test_a_storm_over_many_calls(llm_sim):
+    """Where most requests of a minute are repeats, it is a storm although no call sends many."""
+    llm_sim.openai.fails(faults.ServerError(), times=None)
+    for number in range(10):
+        with llm_sim.call(f"call {number}"):
+            persistently(5, pause=0.1)
+    assert complaint(llm_sim).splitlines()[2] == (
+        "  retry_storm  in minute 0 of the run 40 of 50 requests to `openai` were repeats. To blame: the app."
+    )
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [faults.ServerError(503), faults.RateLimited(), faults.ConnectionRefused(), faults.Timeout(), faults.Overloaded()],
+    ids=str,
+)
+def test_giving_up_at_once(llm_sim, fault):
+    """A call that fails after one request, at what may pass, gave up."""
+    llm_sim.openai.fails(fault)
+    with pytest.raises(openai.APIError):
+        ask(timeout=20)
+    outcome = llm_sim.openai.requests[0].outcome
+    at = llm_sim.clock.elapsed()
+    assert complaint(llm_sim).splitlines()[2] == (
+        f"  gave_up  unmarked call 1 failed with `openai:{outcome}` at {at:.3f} s and did not try again. "
+        "To blame: the app."
+    )
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.InvalidRequest(),
+        faults.QuotaExceeded(),
+        faults.RateLimited(retry_after=90),
+        faults.StreamDropped(2),
+    ],
+    ids=str,
+)
+def test_giving_up_for_a_reason(llm_sim, fault):
+    """What another request does not mend, what asks for a long wait, and a stream half read may end a call."""
+    llm_sim.openai.fails(fault)
+    client = openai.OpenAI(max_retries=0)
+    with pytest.raises(openai.APIError):
+        for _ in client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True):
+            pass
+    llm_sim.assert_resilient()
+
+
+def read(client):
+    """Read a stream to its end."""
+    stream = client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True)
+    chunks = [choice for chunk in stream for choice in chunk.choices]
+    if chunks[-1].finish_reason is None:
+        raise EOFError
+    return "".join(choice.delta.content or "" for choice in chunks)
+
+
+def test_a_truncated_answer_taken_for_whole(llm_sim):
+    """A stream without its end, after which nothing happened, was taken for an answer: no SDK says a word."""
+    llm_sim.openai.fails(faults.StreamTruncated(after_chunks=2))
+    with openai.OpenAI().chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True) as stream:
+        list(stream)
+    assert complaint(llm_sim).splitlines()[2] == (
+        "  truncated_answer_accepted  unmarked call 1 took a stream of `openai` for whole that ended too early, at "
+        "0.000 s. To blame: the app, because no SDK tells it."
+    )
+
+
+def test_a_truncated_answer_noticed(llm_sim):
+    """An app that fails, or asks again, has noticed; marked calls tell which."""
+    llm_sim.openai.fails(faults.StreamTruncated(after_chunks=2), times=2).replies("Hi")
+    client = openai.OpenAI()
+    with pytest.raises(EOFError), llm_sim.call("fails"):
+        read(client)
+    with llm_sim.call("asks again"):
+        try:
+            read(client)
+        except EOFError:
+            time.sleep(1)
+            read(client)
+    llm_sim.assert_resilient()
+
+
+def test_waiting_without_a_limit_of_its_own(llm_sim):
+    """An app that leaves the SDK's ten minutes in place waits them out at a silent provider."""
+    llm_sim.openai.fails(faults.Timeout()).replies("Hi")
+    ask(max_retries=1)
+    assert complaint(llm_sim).splitlines()[2] == (
+        "  no_read_timeout  unmarked call 1 waited 600 s for `openai`, which had fallen silent. "
+        "To blame: the app, which sets no timeout."
+    )
+
+
+def test_our_own_layer_is_resilient(llm_sim):
+    """Retries of our own layer honour the wait; a call it refuses at an open circuit did not give up."""
+    llm_sim.openai.fails(faults.RateLimited(retry_after=30)).fails(faults.ServerError(), times=2).replies("Hi")
+    chain = FallbackChain.builder().with_retry(RetryConfig(max_attempts=4)).add_last(OpenAIProvider(model="gpt-4o"))
+    LLMClient(chain.build()).ask("Hi")
+    llm_sim.assert_resilient()
+
+
+def test_our_own_layer_can_be_told_not_to_try_again(llm_sim):
+    """A client of ours with one attempt gives up like any other."""
+    llm_sim.openai.fails(faults.ServerError())
+    with pytest.raises(ProviderError):
+        LLMClient(OpenAIProvider(model="gpt-4o")).ask("Hi")
+    assert "gave_up  call 1 failed with `openai:500` at 0.000 s" in complaint(llm_sim)
+
+
+def test_the_direct_path_is_judged_too(llm_sim):
+    """Requests without HTTP are compared as what they ask."""
+    provider = llm_sim.openai.fails(faults.InvalidRequest(), times=2).replies("Hi").as_provider("gpt-4o")
+    with llm_sim.call("app"):
+        for text in ("one", "two", "two"):
+            try:
+                LLMClient(provider).ask(text)
+            except ProviderError:
+                time.sleep(1)
+    assert "retried_non_retryable" in complaint(llm_sim)
+
+
+def test_overlapping_unmarked_calls_are_not_guessed(llm_sim):
+    """Which request repeats which cannot be told where unmarked calls overlap."""
+    llm_sim.openai.latency(1).replies("Hi", times=2)
+
+    async def both():
+        async with openai.AsyncOpenAI() as client:
+            await asyncio.gather(*(client.chat.completions.create(model="gpt-4o", messages=MESSAGES) for _ in range(2)))
+
+    asyncio.run(both())
+    with pytest.raises(AmbiguousCallError, match=r"^assert_resilient cannot tell which requests belong together"):
+        llm_sim.assert_resilient()
+
+
+def test_a_finding_that_does_not_exist_cannot_be_ignored(llm_sim):
+    """A misspelt finding would accept nothing, so it is refused."""
+    with pytest.raises(ConfigurationError) as caught:
+        llm_sim.assert_resilient(ignore="gave-up")
+    assert str(caught.value) == (
+        "assert_resilient: there is no finding `gave-up` to ignore. Did you mean `gave_up`?\n"
+        "Findings: retry_after_ignored, retry_storm, no_backoff, retried_non_retryable, truncated_answer_accepted, "
+        "gave_up, no_read_timeout, budget_overshoot, half_open_herd, harness_error."
+    )
+
+
+def test_a_scripted_reply_cut_short_is_read_as_such(llm_sim):
+    """`finish_reason` length is an answer, not a truncated stream."""
+    llm_sim.openai.replies(Reply("Hi", finish_reason="length"))
+    ask()
+    llm_sim.assert_resilient()
