@@ -195,8 +195,8 @@ WRONG = {
     "a-number": (
         "openai:\n  - replies: 42\n",
         (
-            "script.yaml:2: `openai[0].replies`: must be a text (put numbers in quotes), a mapping such as `{text: Paris}`,"
-            " or a list of them."
+            "script.yaml:2: `openai[0].replies`: must be a text (put numbers in quotes), a mapping such as "
+            "`{text: Paris}`, or a list of them."
         ),
     ),
     "times-below-one": (
