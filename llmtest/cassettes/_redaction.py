@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from urllib.parse import quote, quote_plus
 
 SECRET_HEADERS = frozenset(
     {
@@ -108,6 +107,15 @@ SCHEME = re.compile(r"(bearer|basic)(?:\s|%20|\+|\\[nrt])+(?!<)([A-Za-z0-9._~+/=
 
 
 @dataclass(frozen=True, slots=True)
+class _Writing:
+    """One way in which the value of a variable may be written; `mark` stands in every text that holds it."""
+
+    name: str
+    mark: str
+    pattern: re.Pattern[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """A credential that is still there: what it looks like and where, never what it is."""
 
@@ -141,13 +149,12 @@ class Redactor:
         known |= values or {}
         # A value that stands in a placeholder ("OPENAI_API_KEY", "redacted") is a placeholder itself.
         placeholders = " ".join([*(shape.name for shape in SHAPES), "<redacted>", *(f"<{name}>" for name in known)])
-        self._values = {
-            form: name
+        self._values = [
+            writing
             for name, value in sorted(known.items())
             if value not in placeholders
-            for form in _forms(value)
-            if len(form) >= SHORTEST_VALUE
-        }
+            for writing in _ways(name, value)
+        ]
 
     def is_secret_header(self, name: str) -> bool:
         """Tell whether a header's value is replaced whole."""
@@ -165,10 +172,10 @@ class Redactor:
     def spans(self, text: str) -> list[tuple[int, int, str]]:
         """Return `(start, end, placeholder)` of every credential in a text, in order and without overlaps."""
         found = [
-            (start, start + len(form), f"<{name}>")
-            for form, name in self._values.items()
-            if form in text
-            for start in _starts(form, text)
+            (*match.span(), f"<{value.name}>")
+            for value in self._values
+            if value.mark in text
+            for match in value.pattern.finditer(text)
         ]
         for shape in SHAPES:
             for mark in shape.marks:
@@ -222,20 +229,13 @@ class Redactor:
 
     def variable_in(self, text: str) -> str | None:
         """Return the name of the first variable whose value a text holds, or None."""
-        return next((name for form, name in self._values.items() if form in text), None)
+        return next((value.name for value in self._values if value.mark in text and value.pattern.search(text)), None)
 
     def find(self, text: str) -> Finding | None:
         """Return the first credential that a text still holds, or None."""
         for start, _, placeholder in self.spans(text):
             return Finding(placeholder.strip("<>").removeprefix("redacted").strip() or "credential", start)
         return None
-
-
-def _starts(form: str, text: str) -> Iterator[int]:
-    start = text.find(form)
-    while start >= 0:
-        yield start
-        start = text.find(form, start + 1)
 
 
 def _shaped(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
@@ -259,21 +259,45 @@ def _begins(text: str, start: int) -> bool:
 def _is_credential(scheme: str, token: str) -> bool:
     """Tell a credential from prose: `basic introduction`, `Bearer authentication`, `Bearer YOUR_API_KEY`."""
     if scheme.lower() == "basic":
-        try:
-            return b":" in base64.b64decode(token + "=" * (-len(token) % 4), validate=True)
-        except ValueError:
-            return False
+        return _is_user_and_password(token)
     in_one_word = len(token) >= 24 and not re.search(r"[._~+/=-]", token)
     return bool(re.search(r"\d", token)) or in_one_word or bool(len(token) >= 16 and re.search(r"[a-z][A-Z]", token))
 
 
-def _forms(value: str) -> set[str]:
-    """Return the ways a value may be written: plain, in JSON, in JSON inside JSON, in URLs and forms, in base64."""
-    in_json = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
-    in_json |= {json.dumps(form)[1:-1] for form in in_json}
-    in_urls = {quote(value, safe=""), quote(value, safe="/"), quote_plus(value)}
-    in_urls |= {re.sub(r"%[0-9A-F]{2}", lambda match: match[0].lower(), form) for form in in_urls}
-    return {value} | in_json | in_urls | _in_base64(value.encode("utf-8", "surrogateescape"))
+def _is_user_and_password(token: str) -> bool:
+    """Tell whether something is the base64 of `user:password`; what stands behind it may look like more of it."""
+    letters = re.match(r"[A-Za-z0-9+/_-]*", token)
+    coded = letters[0].replace("-", "+").replace("_", "/") if letters is not None else ""
+    decoded = base64.b64decode(coded[: len(coded) // 4 * 4])
+    text = decoded[:-3].decode("utf-8", "replace").rstrip("\ufffd")
+    return b":" in decoded and "\ufffd" not in text and text.isprintable()
+
+
+def _ways(name: str, value: str) -> Iterator[_Writing]:
+    """Yield the ways in which a value may be written: in texts, JSON, JSON inside JSON, URLs and forms; in base64."""
+    anywhere = re.compile("".join(_letter(letter) for letter in value))
+    yield _Writing(name, max(re.findall(r"[A-Za-z0-9]+", value), key=len, default=""), anywhere)
+    for form in sorted(_in_base64(value.encode("utf-8", "surrogateescape"))):
+        if len(form) >= SHORTEST_VALUE:
+            yield _Writing(name, form, re.compile(re.escape(form)))
+
+
+def _letter(letter: str) -> str:
+    """Return a pattern of every way to write a letter; who escapes what differs from library to library."""
+    if letter.isascii() and letter.isalnum():
+        return letter
+    in_json = json.dumps(letter)[1:-1]
+    escapes = in_json.split("\\")[1:]
+    ways = [re.escape(letter), "".join(f"%{byte:02X}" for byte in letter.encode("utf-8", "surrogateescape"))]
+    if letter == "\\":
+        ways = [r"\\+", ways[1]]
+    elif escapes:
+        ways.append("".join(rf"\\+{re.escape(escape)}" for escape in escapes))
+    elif letter == "/":
+        ways.append(r"\\+/")
+    elif letter == " ":
+        ways.append(r"\+")
+    return f"(?i:{'|'.join(ways)})"
 
 
 def _in_base64(value: bytes) -> set[str]:

@@ -1,0 +1,58 @@
+"""Saves a cassette in 100 processes, and kills each at another moment: `python killed_saves.py FOLDER`.
+
+Prints how many were killed, how often the file was neither the old one nor the new one, how many temporary files the
+dead left behind, and how many of these are left after the next save.
+"""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from llmtest.cassettes import Interaction, RecordedRequest, RecordedResponse, Redactor, write_document
+from llmtest.cassettes._keeping import save_cassette
+
+KILLS = 100
+REDACTOR = Redactor({})
+
+
+def cassette(letter: str) -> list[Interaction]:
+    """Make a cassette that takes a while to write."""
+    response = RecordedResponse(200, "OK", {}, (letter * 79 + "\n").encode() * 2_000)
+    return [Interaction(RecordedRequest("GET", f"https://example.com/{letter}/{at}"), response) for at in range(4)]
+
+
+def await_save(folder: Path) -> None:
+    """Wait until a save has begun to write."""
+    while not list(folder.glob(f".a.yaml.{'[0-9]' * 2}*")):
+        time.sleep(0.0001)
+
+
+def main(folder: Path) -> None:
+    """Kill, look, and say what was found."""
+    path = folder / "a.yaml"
+    versions = [cassette("a"), cassette("b")]
+    whole = {write_document(version) for version in versions}
+    save_cassette(path, versions[0], REDACTOR)
+    torn = 0
+    for kill in range(KILLS):
+        child = os.fork()
+        if child == 0:
+            while True:
+                for version in reversed(versions):
+                    save_cassette(path, version, REDACTOR)
+        if kill % 2:
+            await_save(folder)
+        time.sleep(0.0001 * kill)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        torn += path.read_text() not in whole
+    litter = len(list(folder.glob(".*")))
+    save_cassette(path, versions[0], REDACTOR)
+    left = len(list(folder.glob(".*")))
+    sys.stdout.write(f"kills={KILLS} torn={torn} litter={litter} left={left}\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
