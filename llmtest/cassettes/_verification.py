@@ -198,7 +198,8 @@ class _Bench:
         coding = response.header("content-encoding")
         if coding not in {None, "identity"} and response.body and text_of(response.body) is not None:
             what = f"{name} says `content-encoding: {coding}`, and its body is not compressed, which no client can read"
-            keys = ("response", "headers")
+            header = next(header for header in response.headers if header.lower() == "content-encoding")
+            keys = ("response", "headers", header)
             yield self.finding("broken", position, keys, "response.headers.content-encoding", what, RERECORD)
         if response.chunks and sum(length for _, length in response.chunks) != len(response.body):
             what = f"the sizes in `chunks` of {name} do not add up to its body, so the stream is replayed in one piece"
@@ -230,7 +231,9 @@ def _age(document: Document, bench: _Bench, now: datetime, max_age: timedelta) -
     elif len(known) < count:
         position = next(position for position, time in times if time is None)
         dated = f"; its answers are dated {facts.dated:%Y-%m-%d}" if facts.dated is not None else ""
-        what = f"{count - len(known)} of {count} interactions do not say when they were recorded{dated}; {limit}"
+        silent = count - len(known)
+        verb = "does not say when it was" if silent == 1 else "do not say when they were"
+        what = f"{silent} of {count} interactions {verb} recorded{dated}; {limit}"
         yield bench.finding("age", position, (), "", what, "Record it again with llmtest, which keeps the time.")
 
 

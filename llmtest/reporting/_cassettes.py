@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 from rich.box import SIMPLE_HEAD
@@ -64,7 +65,7 @@ def _answer(facts: InteractionFacts) -> RenderableType:
     status = Text(str(facts.status), "green" if facts.status < 400 else "bold red")
     if facts.input_tokens is not None:
         status.append(f"  {facts.input_tokens:,} tokens in, {facts.output_tokens or 0:,} out", "default")
-    lines = [status, *([Text(_stream(facts.stream))] if facts.stream is not None else [])]
+    lines = [status, *([Text(line) for line in _stream(facts.stream)] if facts.stream is not None else [])]
     if facts.answer:
         lines.append(Text(facts.answer))
     if facts.error:
@@ -72,12 +73,15 @@ def _answer(facts: InteractionFacts) -> RenderableType:
     return Group(*lines)
 
 
-def _stream(stream: StreamFacts) -> str:
+def _stream(stream: StreamFacts) -> Iterator[str]:
     text = f"stream: {stream.events:,} event{'' if stream.events == 1 else 's'}"
     if stream.chunks is not None:
         text += f" in {stream.chunks:,} chunk{'' if stream.chunks == 1 else 's'}"
-        text += f", first after {stream.first_s:.2f} s, last {stream.total_s:.2f} s"
-    return text if stream.complete else f"{text}, not heard to its end"
+    yield text
+    if stream.chunks is not None:
+        yield f"first after {stream.first_s:.2f} s, last after {stream.total_s:.2f} s"
+    if not stream.complete:
+        yield "not heard to its end"
 
 
 def _when(facts: CassetteFacts, now: datetime) -> str:
