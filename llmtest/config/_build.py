@@ -182,10 +182,10 @@ def _budget(section: BudgetSection, prices: Prices | None, ledger: CostLedger | 
         max_tokens_per_session=section.max_tokens_per_session,
         max_cost_per_session=section.max_cost_per_session,
         max_tokens_per_day=section.max_tokens_per_day,
-        max_cost_per_day=section.max_cost_per_day,
         halt_on_budget_exceeded=section.halt_on_budget_exceeded,
     )
     policy = CostManagementPolicy(
+        daily_limit_usd=section.max_cost_per_day,
         monthly_limit_usd=section.max_cost_per_month,
         per_task_limit_usd=section.max_cost_per_task,
         warn_threshold_percent=section.warn_threshold_percent,

@@ -128,7 +128,7 @@ class BudgetSection(Section):
     max_cost_per_task: Money | None = None
     """USD in one task; a call without a task is a task of its own."""
     warn_threshold_percent: Real | None = None
-    """Share of a limit per month or task from which on the trace is told, in percent."""
+    """Share of a limit in USD per day, month or task from which on the trace is told, in percent."""
     halt_on_budget_exceeded: Flag = True
     """Whether a call that could pass a limit is refused."""
 

@@ -42,6 +42,8 @@ PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {FORMAT};
 """
 
+RESTORE = "restore the file from a copy, or move it away to start a new ledger, which knows of no spending"
+ALLOW = "let this user read and write the file and its folder, where SQLite keeps a journal beside it"
 
 _inherited: list[sqlite3.Connection] = []
 """Connections of a parent process. SQLite forbids to use or close them in a child, so they are kept untouched."""
@@ -221,7 +223,11 @@ class SqliteBudgetStore:
 
     def _create(self) -> None:
         """Make the file where it is missing, in one step, so that nobody ever sees half a ledger."""
+        if self.path.is_dir():
+            raise self._broken("it is a folder", "name a file in it, such as `budget.db`")
         if self.path.exists():
+            if not os.access(self.path, os.R_OK | os.W_OK) or not os.access(self.path.parent, os.W_OK):
+                raise self._broken("this user may not write it", ALLOW)
             if self.path.stat().st_size == 0:
                 raise self._broken("it is empty, so it may have been cut short")
             return
@@ -271,13 +277,16 @@ class SqliteBudgetStore:
                 ) from error
             self._disconnect()
             raise self._broken(str(error)) from error
+        except FileNotFoundError as error:
+            raise self._broken("its folder is missing", "make it; only the ledger itself is made here") from error
+        except PermissionError as error:
+            raise self._broken("this user may not write it", ALLOW) from error
         except OSError as error:
             raise self._broken(str(error.strerror or error)) from error
 
-    def _broken(self, why: str) -> ConfigurationError:
+    def _broken(self, why: str, fix: str = RESTORE) -> ConfigurationError:
         return ConfigurationError(
-            f"the budget ledger `{self.path}` cannot be used: {why}; nothing was changed.\n"
-            "To fix: restore the file from a copy, or move it away to start a new ledger, which knows of no spending."
+            f"the budget ledger `{self.path}` cannot be used: {why}; nothing was changed.\nTo fix: {fix}."
         )
 
 

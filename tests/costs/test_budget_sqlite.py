@@ -1,5 +1,6 @@
 """The ledger in a file: shared by processes, kept after them, and never guessed at when it is damaged."""
 
+import asyncio
 import gc
 import os
 import sqlite3
@@ -9,9 +10,13 @@ import threading
 from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 
 import pytest
 
+from llmtest import AsyncLLMClient, FallbackChain, LLMClient, Simulation
 from llmtest.clock import VirtualClock
 from llmtest.costs import Budget, BudgetConfig, CostManagementPolicy, Estimate, SqliteBudgetStore
 from llmtest.errors import BudgetExceededError, ConfigurationError
@@ -243,7 +248,6 @@ def make_newer(path):
         pytest.param(lambda path: path.write_text("hello" * 500), "file is not a database", id="text"),
         pytest.param(make_foreign, "it is an SQLite file, but no budget ledger", id="foreign"),
         pytest.param(make_newer, "it has format 99, and this version of llmtest reads format 1", id="newer"),
-        pytest.param(lambda path: path.mkdir(), "unable to open database file", id="folder"),
     ],
 )
 def test_a_file_that_is_no_ledger_is_refused(path, make, why):
@@ -259,7 +263,112 @@ def test_a_missing_folder_is_named(tmp_path):
     path = tmp_path / "missing" / "budget.db"
     with pytest.raises(ConfigurationError) as caught:
         SqliteBudgetStore(path)
-    assert str(caught.value).startswith(f"the budget ledger `{path}` cannot be used: No such file or directory;")
+    assert str(caught.value) == (
+        f"the budget ledger `{path}` cannot be used: its folder is missing; nothing was changed.\n"
+        "To fix: make it; only the ledger itself is made here."
+    )
+
+
+def test_a_folder_is_no_ledger(tmp_path):
+    """A path that names a folder asks for a file in it."""
+    with pytest.raises(ConfigurationError) as caught:
+        SqliteBudgetStore(tmp_path)
+    assert str(caught.value) == (
+        f"the budget ledger `{tmp_path}` cannot be used: it is a folder; nothing was changed.\n"
+        "To fix: name a file in it, such as `budget.db`."
+    )
+
+
+def told_to_nobody(path):
+    """Open a ledger as a user without any rights; return what was said."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.geteuid() == 0:
+                os.setuid(65534)
+            SqliteBudgetStore(path)
+            os.write(writer, b"opened")
+        except BaseException as error:  # noqa: BLE001 - told to the parent
+            os.write(writer, f"{type(error).__name__}: {error}".encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    os.waitpid(child, 0)
+    with os.fdopen(reader, "rb") as pipe:
+        return pipe.read().decode()
+
+
+@pytest.fixture
+def shared():
+    """A folder that everybody may enter, and nobody else may write to."""
+    folder = Path(mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    folder.chmod(0o755)
+    rmtree(folder)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="users are a matter of Unix")
+@pytest.mark.parametrize(
+    ("rights", "folder_rights"),
+    [(0o600, 0o755), (0o444, 0o555), (0o666, 0o555), (None, 0o555)],
+    ids=["file-of-another", "read-only", "no-journal", "no-new-file"],
+)
+def test_a_ledger_that_may_not_be_written_is_refused_and_left_alone(shared, rights, folder_rights):
+    """Without the right to write, one error says which right is missing, and the ledger stays as it is."""
+    path = shared / "budget.db"
+    if rights is not None:
+        fill(path)
+        before = path.read_bytes()
+        path.chmod(0o444 if os.geteuid() else rights)
+    shared.chmod(folder_rights)
+    assert told_to_nobody(path) == (
+        f"ConfigurationError: the budget ledger `{path}` cannot be used: this user may not write it; nothing was "
+        "changed.\nTo fix: let this user read and write the file and its folder, "
+        "where SQLite keeps a journal beside it."
+    )
+    if rights is not None:
+        assert path.read_bytes() == before
+    assert len(list(shared.iterdir())) == (rights is not None)
+
+
+def test_a_chain_whose_ledger_is_locked_asks_nobody(path, opened):
+    """The error of the ledger is the caller's at once: no provider is asked, and no other one in its place."""
+    with Simulation() as sim:
+        budget = Budget(BudgetConfig(max_cost_per_day=1), store=opened(path, timeout=0))
+        chain = FallbackChain([sim.openai.as_provider("gpt-4o"), sim.anthropic.as_provider("m")], budget=budget)
+        sim.openai.replies("Paris")
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(ConfigurationError, match="is locked by another process"):
+                LLMClient(chain).ask("Capital of France?")
+            other.execute("ROLLBACK")
+        assert len(sim.openai.requests) == 0
+        assert LLMClient(chain).ask("Capital of France?") == "Paris"
+        assert budget.balance("day").spent_usd == sim.costs.total_usd > 0
+
+
+def test_a_cancelled_call_stays_cancelled_where_its_ledger_is_locked(path, opened):
+    """A ledger in trouble does not turn a cancellation into something else; what was reserved goes on counting."""
+    with Simulation() as sim:
+        budget = Budget(BudgetConfig(max_cost_per_day=1), store=opened(path, timeout=0))
+        sim.openai.latency(10).echoes()
+        client = AsyncLLMClient(FallbackChain([sim.openai.as_provider("gpt-4o")], budget=budget))
+
+        async def main():
+            task = asyncio.create_task(client.ask("Capital of France?"))
+            await asyncio.sleep(1)
+            with closing(sqlite3.connect(path, isolation_level=None)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                task.cancel()
+                with pytest.raises(asyncio.CancelledError) as caught:
+                    await task
+            return caught.value
+
+        assert "is locked by another process" in sim.run(main()).__notes__[0]
+        balance = budget.balance("day")
+        assert balance.spent_usd == 0 < balance.reserved_usd
 
 
 def test_nothing_but_the_ledger_is_left_behind(path, opened):
