@@ -21,7 +21,10 @@ PRELOADED = (
     "anthropic",
     "anyio",
     "openai",
+    "uvloop",
     "llmtest.clock",
+    "llmtest.serving._connection",
+    "llmtest.serving._control",
     "llmtest.testing._plugin_session",
     "llmtest.testing._unittest",
 )
