@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "RequestRecord"]
 
-NO_HEADERS: Mapping[str, str] = {}
-
 
 @dataclass(slots=True)
 class RequestRecord:
@@ -73,11 +71,10 @@ class RequestRecord:
         return json.loads(self.body)
 
 
-@dataclass(slots=True)
 class Answer:
-    """One decision.
+    """One decision, as it is made; what nobody decides stays as the class has it.
 
-    Args:
+    Attributes:
         number: Number of the request at its provider.
         exchange: Number of the request in the trace.
         call: Number of its logical call; 0 = none.
@@ -105,13 +102,6 @@ class Answer:
         told: Events of a stream that the client was told.
     """
 
-    number: int
-    exchange: int
-    call: int
-    start_ns: int
-    operation: str
-    model: str | None
-    stream: bool
     record: RequestRecord | None = None
     error: ProviderError | None = None
     failure: FailureKind | None = None
@@ -130,6 +120,17 @@ class Answer:
     max_tokens: int | None = None
     taken: list[bytes] | None = None
     told: list[StreamEvent] | None = None
+
+    def __init__(
+        self, number: int, exchange: int, call: int, start_ns: int, operation: str, model: str | None, stream: bool
+    ) -> None:
+        self.number = number
+        self.exchange = exchange
+        self.call = call
+        self.start_ns = start_ns
+        self.operation = operation
+        self.model = model
+        self.stream = stream
 
     @property
     def is_plain(self) -> bool:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -36,37 +37,23 @@ MOST_CALLS_REMEMBERED = 4096
 """Logical calls whose attempts are counted at one time; older ones are over."""
 
 
+@dataclass(slots=True)
 class Arrival:
     """A request on its way into the engine.
 
     `http` tells whether it came in its wire format; then ids and quota headers are made as well.
     """
 
-    __slots__ = ("api_key", "body", "headers", "http", "method", "model", "operation", "path", "request", "stream")
-
-    def __init__(
-        self,
-        operation: str,
-        request: CompletionRequest | EmbeddingRequest | None,
-        model: str | None,
-        stream: bool,
-        api_key: str | None = None,
-        *,
-        method: str = "",
-        path: str = "",
-        headers: dict[str, str] | None = None,
-        body: bytes = b"",
-    ) -> None:
-        self.operation = operation
-        self.request = request
-        self.model = model
-        self.stream = stream
-        self.api_key = api_key
-        self.method = method
-        self.path = path
-        self.headers = headers
-        self.body = body
-        self.http = headers is not None
+    operation: str
+    request: CompletionRequest | EmbeddingRequest | None
+    model: str | None
+    stream: bool
+    api_key: str | None = None
+    http: bool = False
+    method: str = ""
+    path: str = ""
+    headers: Mapping[str, str] | None = None
+    body: bytes = b""
 
 
 class Engine:
@@ -134,9 +121,10 @@ class Engine:
         """
         answer = self.open(arrival)
         request = arrival.request
-        tokens = estimate_request_tokens(request) if isinstance(request, CompletionRequest) else 0
-        answer.prompt_tokens = tokens
-        answer.max_tokens = request.max_tokens if isinstance(request, CompletionRequest) else None
+        tokens = 0
+        if isinstance(request, CompletionRequest):
+            answer.prompt_tokens = tokens = estimate_request_tokens(request)
+            answer.max_tokens = request.max_tokens
         key: tuple[object, ...] = ()
         with self.world.lock:
             if self.rules or self.latency is not None:

@@ -73,10 +73,11 @@ def _arrival(call: WireCall, exchange: Exchange) -> Arrival:
         call.model,
         call.stream,
         call.api_key,
-        method=exchange.method,
-        path=exchange.path,
-        headers=exchange.headers,
-        body=exchange.body,
+        True,
+        exchange.method,
+        exchange.path,
+        exchange.headers,
+        exchange.body,
     )
 
 

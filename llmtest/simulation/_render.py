@@ -52,6 +52,8 @@ def outcome_of(answer: Answer, status: int) -> str:
 
 def render(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> tuple[Iterable[Step], str]:
     """Return the steps of an answer, and its outcome when all of them are performed."""
+    if answer.is_plain and not answer.stream:
+        return _plain(answer, call, codec, meta), "200"
     if answer.failure is not None:
         return (Failure(answer.failure),), outcome_of(answer, 0)
     if isinstance(answer.stream_fault, StreamError) and not answer.stream and answer.error is None:
@@ -83,7 +85,16 @@ def _cut_json(body: bytes) -> bytes:
     return body[: max(1, len(body) // 2)]
 
 
+def _plain(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> tuple[Step, ...]:
+    assert answer.response is not None
+    wait = answer.head_ns + answer.slow_ns + answer.body_ns
+    head = Head(200, _headers(answer, codec, meta, stream=False))
+    chunk = Chunk(codec.encode_response(answer.response, call, meta))
+    return (Wait(wait), head, chunk) if wait else (head, chunk)
+
+
 def _whole(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> Sequence[Step]:
+    """Return the steps of an answer that breaks in some way."""
     assert answer.response is not None
     wait = answer.head_ns + answer.slow_ns + answer.body_ns
     headers = _headers(answer, codec, meta, stream=False)
@@ -95,8 +106,6 @@ def _whole(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> 
     if isinstance(body_fault, EmptyResponse):
         return opening
     body = codec.encode_response(answer.response, call, meta)
-    if body_fault is None and cut is None:
-        return [*opening, Chunk(body)]
     half = _cut_json(body)
     opening.append(Chunk(half))
     if body_fault is None and isinstance(cut, StreamStalled) and cut.seconds is not None:

@@ -10,7 +10,6 @@ from typing import Any
 
 from llmtest.costs import count_tokens
 from llmtest.errors import ConfigurationError
-from llmtest.simulation._fault import Fault
 from llmtest.simulation._latency import LatencyModel, Seconds, as_latency
 from llmtest.types import CompletionRequest, FinishReason, ResponsePart, TextPart, ThinkingPart, ToolCall, Usage
 
@@ -54,6 +53,8 @@ class Reply:
     chunks: Sequence[str] | None = None
     headers: Mapping[str, str] | None = None
     latency: Seconds | LatencyModel | None = None
+    prepared: Prepared | None = field(default=None, init=False, repr=False, compare=False)
+    """What `prepare` made of it, which is the same every time it is given."""
 
     def __post_init__(self) -> None:
         if self.chunks is not None:
@@ -82,7 +83,6 @@ class Prepared:
     """A reply with everything worked out that does not depend on the request."""
 
     parts: tuple[ResponsePart, ...]
-    text: str
     output_tokens: int
     reasoning_tokens: int
     finish_reason: FinishReason
@@ -91,7 +91,6 @@ class Prepared:
     headers: tuple[tuple[str, str], ...]
     latency: LatencyModel | None
     needs_ids: bool
-    fault: Fault | None = field(default=None)
 
     def with_ids(self, make_id: Callable[[int], str]) -> tuple[ResponsePart, ...]:
         """Return the parts, with an id for every tool call that has none."""
@@ -104,30 +103,36 @@ class Prepared:
 def prepare(reply: str | Reply) -> Prepared:
     """Work out what an answer consists of and what it bills."""
     if isinstance(reply, str):
-        reply = Reply(reply)
+        return _work_out(Reply(reply))
+    if reply.prepared is None:
+        object.__setattr__(reply, "prepared", _work_out(reply))
+        assert reply.prepared is not None
+    return reply.prepared
+
+
+def _work_out(reply: Reply) -> Prepared:
     parts: list[ResponsePart] = []
-    reasoning = 0
+    tokens = reasoning = 0
     if reply.thinking is not None:
         parts.append(ThinkingPart(reply.thinking))
-        reasoning = count_tokens(reply.thinking)
+        tokens = reasoning = count_tokens(reply.thinking)
     if reply.text is not None:
         parts.append(TextPart(reply.text))
-    tokens = reasoning + count_tokens(reply.text or "")
+        tokens += count_tokens(reply.text)
     for call in reply.tool_calls:
         parts.append(call)
         tokens += TOOL_CALL_TOKENS + count_tokens(call.name) + count_tokens(call.arguments)
     default = FinishReason.TOOL_USE if reply.tool_calls else FinishReason.STOP
     return Prepared(
         parts=tuple(parts),
-        text=reply.text or "",
         output_tokens=tokens,
         reasoning_tokens=reasoning,
         finish_reason=default if reply.finish_reason is None else FinishReason(reply.finish_reason),
         usage=reply.usage,
         chunks=None if reply.chunks is None else tuple(reply.chunks),
-        headers=tuple((name.lower(), value) for name, value in (reply.headers or {}).items()),
+        headers=tuple((name.lower(), value) for name, value in reply.headers.items()) if reply.headers else (),
         latency=None if reply.latency is None else as_latency(reply.latency),
-        needs_ids=any(not call.id for call in reply.tool_calls),
+        needs_ids=bool(reply.tool_calls) and not all(call.id for call in reply.tool_calls),
     )
 
 
