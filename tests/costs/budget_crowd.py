@@ -17,6 +17,8 @@ from llmtest import (
     AsyncLLMClient,
     Budget,
     BudgetConfig,
+    ChatMessage,
+    CircuitBreakerConfig,
     CompletionRequest,
     CostLedger,
     FallbackChain,
@@ -28,6 +30,7 @@ from llmtest import (
     Simulation,
     TimeoutConfig,
     ToolCall,
+    ToolDefinition,
     Uniform,
     Usage,
     faults,
@@ -35,8 +38,11 @@ from llmtest import (
 from llmtest.clock import stream
 from llmtest.errors import LLMTestError
 
-MAX_TOKENS = 90
-"""More than any answer below has."""
+MAX_TOKENS = 30
+"""Less than some answers below are long, and more than any of them is scripted to bill."""
+
+WEATHER = ToolDefinition("weather", "Tells the weather", {"type": "object", "properties": {"city": {"type": "string"}}})
+CALL = ToolCall("call_1", "weather", '{"city": "Oslo"}')
 
 REPLIES = (
     "Paris",
@@ -51,6 +57,7 @@ REPLIES = (
     Reply(tool_calls=[ToolCall("", "weather", '{"city": "Oslo"}'), ToolCall("", "time", "{}")]),
     Reply(chunks=("uneven", " ", "pieces of text", "")),
     Reply("so slow that nobody waits for it", latency=70),
+    "an answer that goes on and on, " * 8,
 )
 FAULTS = (
     faults.RateLimited(),
@@ -95,9 +102,23 @@ class Crowd:
         timeouts: Limits of an attempt.
         calls: How many calls are made.
         start: Seconds after midnight at which they begin.
+        circuits: Whether providers that fail are left alone for a while.
+        nested: Whether the second provider is a chain of its own, without a budget.
     """
 
-    def __init__(self, *, seed=0, limit="0.004", http=False, store=None, timeouts=None, calls=500, start=0.0):
+    def __init__(
+        self,
+        *,
+        seed=0,
+        limit="0.004",
+        http=False,
+        store=None,
+        timeouts=None,
+        calls=500,
+        start=0.0,
+        circuits=False,
+        nested=False,
+    ):
         self.seed = seed
         self.limit = Decimal(limit)
         self.calls = calls
@@ -117,6 +138,8 @@ class Crowd:
             BudgetConfig(max_cost_per_day=self.limit), prices=self.prices, store=store, ledger=self.ledger
         )
         self.http = http
+        self.circuits = CircuitBreakerConfig(failure_threshold=3, recovery_timeout=8) if circuits else None
+        self.nested = nested
         self.timeouts = timeouts or TimeoutConfig(connect=4, first_token=8, read=10, total=30)
         self.asked = {}
         self.days = set()
@@ -135,13 +158,18 @@ class Crowd:
                 sim.openai.as_provider("big", tokens_per_event=2),
                 sim.anthropic.as_provider("other", tokens_per_event=1),
             ]
+        if self.nested:
+            providers[1] = self.chain_of([providers[1]], name="inner", prices=self.prices)
+        return self.chain_of(providers, budget=self.budget)
+
+    def chain_of(self, providers, **settings):
+        """Return a chain with the policies of this crowd."""
         return FallbackChain(
             providers,
             retry=RetryConfig(max_attempts=3),
-            circuit_breaker=None,
+            circuit_breaker=self.circuits,
             timeouts=self.timeouts,
-            budget=self.budget,
-            prices=self.prices,
+            **settings,
         )
 
     def fate(self, provider):
@@ -156,8 +184,17 @@ class Crowd:
         return answer
 
     def request(self, number):
-        """Return the request of one call."""
-        return CompletionRequest.ask(f"question number {number}" + "?" * (number % 7)).with_max_tokens(MAX_TOKENS)
+        """Return the request of one call; some have a system prompt, some tools, some a call of one behind them."""
+        messages = [
+            ChatMessage.user(f"question number {number}" + "?" * (number % 7), name="ann" if number % 2 else None)
+        ]
+        if number % 3 == 0:
+            messages.insert(0, ChatMessage.system("Be brief."))
+        if number % 5 == 0:
+            before = ChatMessage.user("What is the weather?"), ChatMessage.assistant_with_tool_calls(None, (CALL,))
+            messages[-1:-1] = [*before, ChatMessage.tool_result("call_1", "rain", name="weather")]
+        tools = (WEATHER,) if number % 5 in {0, 1} else ()
+        return CompletionRequest(messages=tuple(messages), tools=tools, max_tokens=MAX_TOKENS)
 
     def look(self):
         """Check that the limit holds now."""

@@ -55,16 +55,23 @@ CROWDS = st.fixed_dictionaries(
         "limit": st.sampled_from(["0.0005", "0.002", "1"]),
         "http": st.booleans(),
         "timeouts": st.builds(
-            TimeoutConfig, connect=SECONDS, first_token=SECONDS, read=st.sampled_from([2, 5.0, 20]), total=SECONDS
+            TimeoutConfig,
+            connect=SECONDS,
+            first_token=SECONDS,
+            read=st.sampled_from([2, 5.0, 20]),
+            total=SECONDS,
+            deadline=SECONDS,
         ).filter(lambda limits: limits.connect or limits.total),
         "calls": st.just(25),
         "start": st.sampled_from([0.0, LATE_IN_THE_EVENING]),
+        "circuits": st.booleans(),
+        "nested": st.booleans(),
     }
 )
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(CROWDS)
 def test_u04_whatever_becomes_of_the_calls_the_ledger_is_the_bill(crowd):
     """Property: no fate of a call, limit of time or moment of a cancellation sets account and bill apart."""
@@ -75,7 +82,7 @@ def test_u04_whatever_becomes_of_the_calls_the_ledger_is_the_bill(crowd):
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(CROWDS)
 def test_u04_whatever_becomes_of_blocking_calls_the_ledger_is_the_bill(crowd):
     """Property: blocking code, which learns of a passed limit only afterwards, keeps the same account."""
