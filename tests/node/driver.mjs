@@ -11,12 +11,14 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 
-import * as calls from './calls.mjs';
+import * as aiSdkCalls from './ai_sdk.mjs';
+import * as sdkCalls from './calls.mjs';
 
 const LONGEST_MS = 20_000;
 const [folder, url] = process.argv.slice(2);
 
-const load = (name) => import(pathToFileURL(path.join(folder, 'node_modules', name, 'index.mjs')));
+const calls = { ...sdkCalls, ...aiSdkCalls };
+const load = (name, entry = 'index.mjs') => import(pathToFileURL(path.join(folder, 'node_modules', name, entry)));
 const version = (name) => JSON.parse(readFileSync(path.join(folder, 'node_modules', name, 'package.json'))).version;
 const { default: OpenAI } = await load('openai');
 const { default: Anthropic } = await load('@anthropic-ai/sdk');
@@ -38,6 +40,7 @@ function clients(told, options, signal) {
   const common = { apiKey: 'sk-test-of-the-node-sdk', logLevel: 'off', fetch: countingFetch(told), ...options };
   return {
     url,
+    load,
     chunks: told.chunks,
     request: signal ? { signal } : {},
     openai: new OpenAI({ ...common, baseURL: `${url}/v1`, ...options }),

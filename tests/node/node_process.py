@@ -19,12 +19,12 @@ LONGEST_S = 30
 """How long any answer of a process is waited for."""
 
 
-def folder_of_node_modules():
+def folder_of_node_modules(*more):
     """Return the folder that holds node_modules; skips where something is missing, and says what."""
     if shutil.which("node") is None:
         pytest.skip("Node is not installed: there is no `node` on the PATH")
     folder = Path(os.environ.get("LLMTEST_NODE_MODULES") or HERE)
-    for name in ("openai", "@anthropic-ai/sdk"):
+    for name in ("openai", "@anthropic-ai/sdk", *more):
         if not (folder / "node_modules" / name / "package.json").exists():
             pytest.skip(
                 f"the npm package `{name}` is not below {folder / 'node_modules'}; run `npm install` in tests/node, "
