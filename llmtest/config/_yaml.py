@@ -48,8 +48,14 @@ def parse_yaml(text: str, path: str | None) -> Document:
         raise ScenarioError(
             f"not valid YAML: {error.problem}{context}.", path=path, line=mark.line + 1 if mark else None
         ) from None
-    except yaml.YAMLError as error:
-        raise ScenarioError(f"not valid YAML: {error}.", path=path) from None
+    except RecursionError:
+        raise ScenarioError("not valid YAML: lists or mappings are nested too deeply.", path=path) from None
+    except yaml.reader.ReaderError as error:
+        raise ScenarioError(
+            f"not valid YAML: the character {error.character:#06x} is not allowed.",
+            path=path,
+            line=text.count("\n", 0, error.position) + 1,
+        ) from None
     document = Document(None, path)
     if node is not None:
         document.data = _Reading(document).value(node, ())

@@ -22,6 +22,7 @@ from llmtest.config import (
     one_of,
     parse_duration,
 )
+from llmtest.errors import ConfigurationError
 from llmtest.scenarios._fault_section import FaultSection
 from llmtest.scenarios._profiles import PROFILES
 from llmtest.simulation import Gamma, Lognormal, Uniform
@@ -52,7 +53,7 @@ ProfileName = Annotated[
     str, BeforeValidator(_one_of("profile", list(PROFILES))), WithJsonSchema({"enum": list(PROFILES)})
 ]
 Dialect = Annotated[str, BeforeValidator(_one_of("dialect", DIALECTS)), WithJsonSchema({"enum": DIALECTS})]
-Arrivals = Annotated[str, BeforeValidator(_one_of("kind of arrivals", ARRIVALS)), WithJsonSchema({"enum": ARRIVALS})]
+Arrivals = Annotated[str, BeforeValidator(_one_of("arrival", ARRIVALS)), WithJsonSchema({"enum": ARRIVALS})]
 
 
 class LognormalSection(Section):
@@ -107,7 +108,10 @@ def _seconds_or_distribution(value: Any) -> Any:
         section = TimeSection.model_validate(value)
         if len(section.model_fields_set) != 1:
             raise ValueError("must have exactly one of the keys `lognormal`, `uniform`, `gamma`")
-        return section.distribution()
+        try:
+            return section.distribution()
+        except ConfigurationError as error:
+            raise ValueError(str(error).partition("\n")[0]) from None
     return parse_duration(value)
 
 
