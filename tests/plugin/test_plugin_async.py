@@ -220,3 +220,33 @@ def test_a_loop_that_was_there_before_is_refused(run_tests):
     result.stdout.fnmatch_lines(
         ["E *: `test_two` runs on a loop that was made before `llm_sim_module` and keeps real time."]
     )
+
+
+def test_a_harness_error_under_the_anyio_plugin_is_told_once(run_tests):
+    """Anyio's runner task ends with the error too; nobody hears that its exception "was never retrieved"."""
+    result = run_tests(
+        """
+        import gc
+        import sys
+        import httpx2
+        import pytest
+
+        @pytest.fixture
+        def anyio_backend():
+            return "asyncio"
+
+        @pytest.mark.anyio
+        async def test_asks(llm_sim):
+            body = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
+            async with httpx2.AsyncClient() as client:
+                await client.post("https://api.openai.com/v1/chat/completions", json=body)
+
+        def test_after(caplog):
+            sys.last_value = sys.last_exc = sys.last_traceback = None  # pytest keeps the last failure for debuggers
+            gc.collect()
+            assert caplog.text == ""
+        """,
+        subprocess=True,
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    assert "never retrieved" not in result.stdout.str() + result.stderr.str()
