@@ -259,3 +259,26 @@ def test_two_processes_agree_on_a_recorded_hour():
     first, second = (_digest(arguments, seed) for seed in ("1", "2"))
     assert first == second
     assert first["calls"] == 19_366
+
+
+@pytest.mark.parametrize(
+    ("code", "problem"),
+    [
+        (
+            "import nowhere_at_all\n",
+            "importing `scenario_app` failed: No module named 'nowhere_at_all'.",
+        ),
+        ("1 / 0\n", "importing `scenario_app` failed: ZeroDivisionError: division by zero"),
+        ("def asks(prompt):\n    pass\n", "`scenario_app` has no `ask`. Did you mean `asks`?"),
+        ("ask = 5\n", "`scenario_app:ask` is not callable."),
+    ],
+    ids=["missing-import", "broken", "misspelt", "not-callable"],
+)
+def test_a_target_that_cannot_be_called(tmp_path, monkeypatch, code, problem):
+    """What is wrong with the app's module is told with the scenario's name."""
+    monkeypatch.syspath_prepend(tmp_path)
+    sys.modules.pop("scenario_app", None)
+    (tmp_path / "scenario_app.py").write_text(code)
+    with pytest.raises(ScenarioError) as caught:
+        run(tmp_path, TARGET_SCENARIO)
+    assert str(caught.value) == f"{tmp_path / 'scenario.yaml'}: `target`: {problem}"
