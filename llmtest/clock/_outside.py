@@ -62,7 +62,7 @@ class OutsideWork(asyncio.SelectorEventLoop):
         """Log what nobody caught, except harness errors: they are recorded, and fail the test by themselves.
 
         Such an error is often still held by a task of another plugin when the garbage collector finds it. Telling of it
-        then, with a traceback, may happen in the middle of anything; inside `ast.parse` it breaks pytest on Python 3.11.
+        then, with a traceback, may happen in the middle of anything: inside `ast.parse` it breaks pytest on 3.11.
         """
         if not isinstance(context.get("exception"), HarnessError):
             super().call_exception_handler(context)
