@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from llmtest.errors import InvalidRequestError
@@ -14,8 +14,12 @@ def refuse(message: str) -> WireFormatError:
     return WireFormatError(InvalidRequestError(message, status=400, code="invalid_request_error"))
 
 
-def check(body: Mapping[str, Any], *, limit_required: bool) -> None:
-    """Check the body of a message request; `max_tokens` must be there if `limit_required`.
+def check(body: Mapping[str, Any], *, limit_required: bool) -> bool:
+    """Check the body of a message request; return whether all messages are a role and a text.
+
+    Args:
+        body: The request, parsed.
+        limit_required: Whether `max_tokens` must be there.
 
     Raises:
         WireFormatError: Anthropic would refuse it.
@@ -27,13 +31,8 @@ def check(body: Mapping[str, Any], *, limit_required: bool) -> None:
         raise refuse("model: Input should be a valid string")
     if not model:
         raise refuse("model: String should have at least 1 character")
-    limit = body.get("max_tokens")
-    if limit is None and limit_required:
-        raise refuse("max_tokens: Field required")
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int)):
-        raise refuse("max_tokens: Input should be a valid integer")
-    if limit is not None and limit < 1:
-        raise refuse("max_tokens: must be greater than or equal to 1")
+    if limit_required or body.get("max_tokens") is not None:
+        _check_limit(body.get("max_tokens"))
     messages = body.get("messages")
     if messages is None:
         raise refuse("messages: Field required")
@@ -41,9 +40,34 @@ def check(body: Mapping[str, Any], *, limit_required: bool) -> None:
         raise refuse("messages: Input should be a valid list")
     if not messages:
         raise refuse("messages: at least one message is required")
+    is_plain = True
     for index, message in enumerate(messages):
-        _check_message(message, index)
-    _check_rest(body)
+        if not _is_plain(message):
+            is_plain = False
+            _check_message(message, index)
+    for name, value in body.items():
+        if value is not None and name in _FIELDS:
+            _FIELDS[name](name, value)
+    return is_plain
+
+
+def _check_limit(value: Any) -> None:
+    if value is None:
+        raise refuse("max_tokens: Field required")
+    if type(value) is not int:
+        raise refuse("max_tokens: Input should be a valid integer")
+    if value < 1:
+        raise refuse("max_tokens: must be greater than or equal to 1")
+
+
+def _is_plain(message: Any) -> bool:
+    """Whether a message has nothing but a role and a text, as most have."""
+    return (
+        type(message) is dict
+        and len(message) == 2
+        and type(message.get("content")) is str
+        and message.get("role") in ("user", "assistant")
+    )
 
 
 def _check_message(message: object, index: int) -> None:
@@ -74,32 +98,49 @@ def _check_message(message: object, index: int) -> None:
             raise refuse(f"{at}.content.{position}.type: Field required")
 
 
-def _check_rest(body: Mapping[str, Any]) -> None:
-    system = body.get("system")
-    blocks = system if isinstance(system, list) else None
-    if not (system is None or isinstance(system, str) or (blocks is not None and _all_objects(blocks))):
-        raise refuse("system: Input should be a valid list")
-    for name in ("temperature", "top_p"):
-        value = body.get(name)
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise refuse(f"{name}: Input should be a valid number")
-        if not 0 <= value <= 1:
-            raise refuse(f"{name}: range: 0..1")
-    stream = body.get("stream")
-    if stream is not None and not isinstance(stream, bool):
-        raise refuse("stream: Input should be a valid boolean")
-    stops = body.get("stop_sequences")
-    if stops is not None and (not isinstance(stops, list) or not all(isinstance(text, str) for text in stops)):
-        raise refuse("stop_sequences: Input should be a valid list")
-    tools = body.get("tools")
-    if tools is not None and (not isinstance(tools, list) or not _all_objects(tools)):
-        raise refuse("tools: Input should be a valid list")
-    choice = body.get("tool_choice")
-    if choice is not None and not isinstance(choice, dict):
-        raise refuse("tool_choice: Input should be a valid dictionary or object to extract fields from")
+def _check_system(name: str, value: object) -> None:
+    if not isinstance(value, str) and not _are_objects(value):
+        raise refuse(f"{name}: Input should be a valid list")
 
 
-def _all_objects(values: list[Any]) -> bool:
-    return all(isinstance(value, dict) for value in values)
+def _check_share(name: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise refuse(f"{name}: Input should be a valid number")
+    if not 0 <= value <= 1:
+        raise refuse(f"{name}: range: 0..1")
+
+
+def _check_stream(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise refuse(f"{name}: Input should be a valid boolean")
+
+
+def _check_stops(name: str, value: object) -> None:
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise refuse(f"{name}: Input should be a valid list")
+
+
+def _check_tools(name: str, value: object) -> None:
+    if not _are_objects(value):
+        raise refuse(f"{name}: Input should be a valid list")
+
+
+def _check_tool_choice(name: str, value: object) -> None:
+    if not isinstance(value, dict):
+        raise refuse(f"{name}: Input should be a valid dictionary or object to extract fields from")
+
+
+def _are_objects(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(each, dict) for each in value)
+
+
+_FIELDS: Mapping[str, Callable[[str, object], None]] = {
+    "system": _check_system,
+    "temperature": _check_share,
+    "top_p": _check_share,
+    "stream": _check_stream,
+    "stop_sequences": _check_stops,
+    "tools": _check_tools,
+    "tool_choice": _check_tool_choice,
+}
+"""What is checked of each field that may be left out."""

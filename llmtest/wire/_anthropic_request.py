@@ -252,14 +252,13 @@ def decode_body(body: Mapping[str, Any], *, limit_required: bool = True) -> Comp
     Raises:
         WireFormatError: Anthropic would refuse it; the error has Anthropic's words.
     """
-    check(body, limit_required=limit_required)
+    is_plain = check(body, limit_required=limit_required)
     raw_messages, system = body["messages"], body.get("system")
     messages = decode_messages(system, raw_messages)
     extra = {key: value for key, value in body.items() if key not in _MODELLED and value is not None}
-    plain = all(len(message) == 2 and type(message["content"]) is str for message in raw_messages)
-    if isinstance(system, list) or not plain:
-        plain = encode_messages(messages) == raw_messages and encode_system(messages) == system
-    if not plain:
+    if isinstance(system, list) or not is_plain:
+        is_plain = encode_messages(messages) == raw_messages and encode_system(messages) == system
+    if not is_plain:
         extra["messages"] = raw_messages
         if system is not None:
             extra["system"] = system

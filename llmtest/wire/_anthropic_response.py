@@ -20,7 +20,7 @@ from llmtest.types import (
     Usage,
 )
 from llmtest.wire._codec import ResponseMeta
-from llmtest.wire._json import count, dumps, dumps_text, loads
+from llmtest.wire._json import count, dump_text, dumps, dumps_text, loads
 
 FINISH = {
     "end_turn": FinishReason.STOP,
@@ -181,8 +181,8 @@ def encode_bytes(response: CompletionResponse, meta: ResponseMeta) -> bytes:
         return dumps(encode_body(response, meta))
     model = meta.model if response.model is None else response.model
     tail = _tail(response.parts, response.finish_reason, response.raw_finish_reason, response.usage)
-    identity = dumps_text(meta.id if response.id is None else response.id)
-    return b'{"model":' + dumps(model) + b',"id":' + identity.encode() + b"," + tail
+    identity = dump_text(meta.id if response.id is None else response.id)
+    return f'{{"model":{dump_text(model)},"id":{identity},'.encode() + tail
 
 
 @lru_cache(maxsize=256)

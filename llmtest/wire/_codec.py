@@ -127,7 +127,7 @@ class RateLimits:
     output_tokens: LimitState | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ResponseMeta:
     """What surrounds an answer and is not part of it.
 

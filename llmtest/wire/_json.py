@@ -22,7 +22,7 @@ def loads(body: bytes | str) -> Any:
     Raises:
         ValueError: The body is not JSON.
     """
-    text = body if isinstance(body, str) else body.decode("utf-8-sig")
+    text = body if isinstance(body, str) else body.decode().removeprefix("\ufeff")
     try:
         return _DECODE(text)
     except RecursionError as error:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from llmtest.errors import InvalidRequestError
@@ -41,8 +42,8 @@ def _wrong_type(param: str, expected: str, value: object) -> WireFormatError:
     )
 
 
-def check(body: Mapping[str, Any]) -> None:
-    """Check the body of a chat completion request.
+def check(body: Mapping[str, Any]) -> bool:
+    """Check the body of a chat completion request; return whether all messages are a usual role and a text.
 
     Raises:
         WireFormatError: OpenAI would refuse it.
@@ -63,18 +64,17 @@ def check(body: Mapping[str, Any]) -> None:
             "messages",
             "empty_array",
         )
+    is_plain = True
     for index, message in enumerate(messages):
         if not _is_plain(message):
+            is_plain = False
             _check_message(message, index)
-    for name, low, high in (("temperature", 0, 2), ("top_p", 0, 1)):
-        value = body.get(name)
-        if value is not None:
-            _check_decimal(name, value, low, high)
-    for name in ("max_tokens", "max_completion_tokens", "n"):
-        value = body.get(name)
-        if value is not None:
-            _check_integer(name, value)
-    _check_rest(body)
+    for name, value in body.items():
+        if value is not None and name in _FIELDS:
+            _FIELDS[name](name, value)
+    if body.get("stream_options") is not None and body.get("stream") is not True:
+        raise refuse("The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options")
+    return is_plain
 
 
 def check_embedding(body: Mapping[str, Any]) -> None:
@@ -103,7 +103,7 @@ def check_embedding(body: Mapping[str, Any]) -> None:
     size = body.get("dimensions")
     if size is None:
         return
-    _check_integer("dimensions", size)
+    _check_count("dimensions", size)
     most = MOST_DIMENSIONS.get(model, MOST_DIMENSIONS_OF_OTHERS)
     if isinstance(value, list) and isinstance(value[0], str | list):
         most = min(most, MOST_VALUES // len(value))
@@ -167,26 +167,30 @@ def _check_message(message: object, index: int) -> None:
         )
 
 
-def _check_decimal(name: str, value: object, low: int, high: int) -> None:
+def _check_decimal(name: str, value: object, most: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _wrong_type(name, "a decimal", value)
-    if value < low:
+    if value < 0:
         raise refuse(
-            f"Invalid '{name}': decimal below minimum value. Expected a value >= {low}, but got {value} instead.",
+            f"Invalid '{name}': decimal below minimum value. Expected a value >= 0, but got {value} instead.",
             name,
             "decimal_below_min_value",
         )
-    if value > high:
+    if value > most:
         raise refuse(
-            f"Invalid '{name}': decimal above maximum value. Expected a value <= {high}, but got {value} instead.",
+            f"Invalid '{name}': decimal above maximum value. Expected a value <= {most}, but got {value} instead.",
             name,
             "decimal_above_max_value",
         )
 
 
-def _check_integer(name: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, int):
+def _check_whole(name: str, value: object) -> None:
+    if type(value) is not int:
         raise _wrong_type(name, "an integer", value)
+
+
+def _check_count(name: str, value: Any) -> None:
+    _check_whole(name, value)
     if value < 1:
         raise refuse(
             f"Invalid '{name}': integer below minimum value. Expected a value >= 1, but got {value} instead.",
@@ -195,26 +199,39 @@ def _check_integer(name: str, value: object) -> None:
         )
 
 
-def _check_rest(body: Mapping[str, Any]) -> None:
-    stop = body.get("stop")
-    texts = stop if isinstance(stop, list) else () if stop is None else (stop,)
-    if not all(isinstance(text, str) for text in texts):
-        raise _wrong_type("stop", "one of a string or array of strings", stop)
-    stream = body.get("stream")
-    if stream is not None and not isinstance(stream, bool):
-        raise _wrong_type("stream", "a boolean", stream)
-    seed = body.get("seed")
-    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
-        raise _wrong_type("seed", "an integer", seed)
-    tools = body.get("tools")
-    if tools is not None and not isinstance(tools, list):
-        raise _wrong_type("tools", "an array of objects", tools)
-    for index, tool in enumerate(tools or ()):
+def _check_stop(name: str, value: object) -> None:
+    if not isinstance(value, str) and not (isinstance(value, list) and all(isinstance(text, str) for text in value)):
+        raise _wrong_type(name, "one of a string or array of strings", value)
+
+
+def _check_stream(name: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise _wrong_type(name, "a boolean", value)
+
+
+def _check_tools(name: str, value: object) -> None:
+    if not isinstance(value, list):
+        raise _wrong_type(name, "an array of objects", value)
+    for index, tool in enumerate(value):
         if not isinstance(tool, dict):
-            raise _wrong_type(f"tools[{index}]", "an object", tool)
-    options = body.get("stream_options")
-    if options is not None:
-        if not isinstance(options, dict):
-            raise _wrong_type("stream_options", "an object", options)
-        if body.get("stream") is not True:
-            raise refuse("The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options")
+            raise _wrong_type(f"{name}[{index}]", "an object", tool)
+
+
+def _check_stream_options(name: str, value: object) -> None:
+    if not isinstance(value, dict):
+        raise _wrong_type(name, "an object", value)
+
+
+_FIELDS: Mapping[str, Callable[[str, object], None]] = {
+    "temperature": partial(_check_decimal, most=2),
+    "top_p": partial(_check_decimal, most=1),
+    "max_tokens": _check_count,
+    "max_completion_tokens": _check_count,
+    "n": _check_count,
+    "stop": _check_stop,
+    "stream": _check_stream,
+    "seed": _check_whole,
+    "tools": _check_tools,
+    "stream_options": _check_stream_options,
+}
+"""What is checked of each field that may be left out."""

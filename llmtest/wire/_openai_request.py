@@ -192,16 +192,12 @@ def decode_body(body: Mapping[str, Any]) -> CompletionRequest:
     Raises:
         WireFormatError: OpenAI would refuse it; the error has OpenAI's words.
     """
-    check(body)
+    is_plain = check(body)
     raw_messages = body["messages"]
     messages = decode_messages(raw_messages)
     extra = {key: value for key, value in body.items() if key not in _MODELLED and value is not None}
-    if any(len(message) != 2 or type(message.get("content")) is not str for message in raw_messages) or any(
-        message["role"] in RENAMED_ROLES for message in raw_messages
-    ):
-        plain: Any = encode_messages(messages)
-        if plain != raw_messages:
-            extra["messages"] = raw_messages
+    if not is_plain and encode_messages(messages) != raw_messages:
+        extra["messages"] = raw_messages
     raw_tools = body.get("tools")
     tools: tuple[ToolDefinition, ...] = ()
     if raw_tools:
