@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import threading
 from collections.abc import Sequence
@@ -196,6 +197,9 @@ class Cassette:
         lines = [f"  {difference}" for difference in closest.differences[:SHOWN_DIFFERENCES]]
         ignorable = [path.path.removeprefix("body.") for path in closest.differences if path.path.startswith("body.")]
         fix = f"To fix, one of:\n  1. record it again: {self.rerecord}"
+        if [difference.path for difference in closest.differences] == ["host"]:
+            others = json.dumps([part for part in self._rule.parts if part != "host"])
+            fix += f"\n  2. compare without the host: @pytest.mark.llm_cassette(match_on={others})"
         if ignorable:
             ignore = '{"body": {"ignore": ["' + ignorable[0] + '"]}}'
             fix += f"\n  2. ignore the field: @pytest.mark.llm_cassette(match_on={ignore})"

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+from typing import Any
 
 Headers = dict[str, list[str]]
 
 
 @dataclass(slots=True)
 class RecordedRequest:
-    """A request as it was sent."""
+    """A request as it was sent: `method`, `uri`, `headers` (each with all its values), `body`."""
 
     method: str
     uri: str
     headers: Headers = field(default_factory=dict)
     body: bytes = b""
+
+    def json(self) -> Any:
+        """Return the body read as JSON.
+
+        Raises:
+            ValueError: It is none.
+        """
+        return json.loads(self.body)
 
 
 @dataclass(slots=True)
