@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
+from math import isfinite
 
 from llmtest.errors import ConfigurationError
 from llmtest.events import Trace
@@ -57,15 +58,16 @@ def usd(amount: str | Decimal | float | None, name: str) -> Decimal | None:
     """Return an amount as Decimal.
 
     Raises:
-        ConfigurationError: It is a float, which cannot hold cents exactly, or no number.
+        ConfigurationError: It is a float, which cannot hold cents exactly, no number, negative or not finite.
     """
-    if amount is None or isinstance(amount, Decimal):
-        return amount
-    if isinstance(amount, float):
+    if amount is None:
+        return None
+    if isinstance(amount, float) and isfinite(amount):
         raise ConfigurationError(f'{name}={amount!r}: money is exact here.\nTo fix: write {name}="{amount}".')
     try:
-        return Decimal(str(amount))
+        found = Decimal("NaN" if isinstance(amount, bool) else str(amount))
     except InvalidOperation:
-        raise ConfigurationError(
-            f'{name}={amount!r} is no amount of USD.\nTo fix: write it like {name}="0.05".'
-        ) from None
+        found = Decimal("NaN")
+    if not found.is_finite() or found < 0:
+        raise ConfigurationError(f'{name}={amount!r} is no amount of USD.\nTo fix: write it like {name}="0.05".')
+    return found

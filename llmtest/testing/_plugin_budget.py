@@ -28,6 +28,12 @@ def check_budget(mark: pytest.Mark, simulation: Simulation) -> None:
         UnknownPriceError: An answer has no known price, so the sum is unknown, which is not zero.
     """
     __tracebackhide__ = True
+    unknown = sorted(mark.kwargs.keys() - {"usd"})
+    if unknown or len(mark.args) > 1:
+        given = ", ".join([*map(repr, mark.args), *(f"{name}=..." for name in mark.kwargs)])
+        raise ConfigurationError(
+            f'`llm_budget({given})`: it takes one limit.\nTo fix: @pytest.mark.llm_budget(usd="0.05")'
+        )
     limit = usd(mark.kwargs.get("usd", mark.args[0] if mark.args else None), "usd")
     if limit is None:
         raise ConfigurationError('`llm_budget` needs a limit.\nTo fix: @pytest.mark.llm_budget(usd="0.05")')
