@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 
 from llmtest.cassettes._document import Anthology, Document
 from llmtest.cassettes._interactions import Interaction, RecordedRequest
-from llmtest.cassettes._keeping import as_compared, save_cassette
+from llmtest.cassettes._keeping import alone_with, as_compared, save_cassette
 from llmtest.cassettes._matching import MatchRule, RequestView
 from llmtest.cassettes._redaction import Redactor
 from llmtest.cassettes._tape import Tape
@@ -81,8 +81,7 @@ class Cassette:
         self._rerun = rerun
         self._lock = threading.Lock()
         self._exists = path.exists()
-        self._document = _read(path) if self._exists and mode != "rewrite" else None
-        documents = [self._document] if self._document is not None else []
+        documents = [_read(path)] if self._exists and mode != "rewrite" else []
         documents += [_read(each) for each in borrowed if each != path]
         played = documents[0] if len(documents) == 1 else Anthology(documents) if documents else None
         self._tape = Tape(played, self._rule, lambda request: as_compared(request, self._redactor))
@@ -147,14 +146,17 @@ class Cassette:
     def save(self) -> bool:
         """Write the file if there is something new; returns whether it was written.
 
+        What is recorded joins what the file holds now, which may be more than it held when this cassette read it.
+
         Raises:
             CassetteFileError: See `save_cassette`; the old file is untouched.
         """
         recorded = self.recorded
-        with self._lock:
-            if not recorded:
-                return False
-            old = [] if self._document is None else [self._document[at] for at in range(len(self._document))]
+        if not recorded:
+            return False
+        with alone_with(self.path):
+            document = _read(self.path) if self.mode != "rewrite" and self.path.exists() else None
+            old = [] if document is None else [document[at] for at in range(len(document))]
             if self.mode == "all":
                 replaced = {self._key(interaction) for interaction in recorded}
                 old = [interaction for interaction in old if self._key(interaction) not in replaced]

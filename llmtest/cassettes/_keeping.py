@@ -6,6 +6,8 @@ import contextlib
 import glob
 import itertools
 import os
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,6 +102,37 @@ def _moved_offset(offset: int, moved: Moved) -> int:
     return offset + shift
 
 
+_saving = threading.Lock()
+
+
+@contextlib.contextmanager
+def alone_with(path: Path) -> Iterator[None]:
+    """Keep every other save of this machine away from a file: who adds to it must not lose what another adds.
+
+    Raises:
+        CassetteFileError: The folder cannot be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    with _saving, contextlib.ExitStack() as stack:
+        with contextlib.suppress(ImportError, OSError):  # Windows locks no folders; threads are kept out all the same
+            import fcntl
+
+            handle = os.open(path.parent, os.O_RDONLY)
+            stack.callback(os.close, handle)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+def _unwritable(path: Path, error: OSError) -> CassetteFileError:
+    return CassetteFileError(
+        f"{path}: the cassette cannot be written: {error.strerror or error}. Nothing was changed; make the folder "
+        "writable, or record where it is."
+    )
+
+
 _saves = itertools.count(1)
 """Numbers the temporary files of this process, so that two threads never write to one."""
 
@@ -122,20 +155,18 @@ def save_cassette(path: Path, interactions: list[Interaction], redactor: Redacto
     if finding is not None:
         line = text.count("\n", 0, finding.start) + 1
         raise CassetteFileError(f"{path}: not saved: line {line} would hold a credential ({finding.kind}).")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{next(_saves)}.tmp")
+    target = Path(os.path.realpath(path))  # a link stays one
+    temporary = target.with_name(f".{target.name}.{os.getpid()}-{next(_saves)}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        target.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("w", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
-        _sweep(path)
+        temporary.replace(target)
+        _sweep(target)
     except OSError as error:
-        raise CassetteFileError(
-            f"{path}: the cassette cannot be written: {error.strerror or error}. Nothing was changed; make the folder "
-            "writable, or record where it is."
-        ) from error
+        raise _unwritable(path, error) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)

@@ -477,6 +477,28 @@ def test_new_episodes_plays_what_it_has_and_records_the_rest(live, tmp_path):
     assert live.said() == ["one", "two"]
 
 
+def test_two_sessions_that_share_a_file_lose_nothing(live, tmp_path):
+    """Whoever saves last adds to what the other has saved; a link to the file stays a link."""
+    (tmp_path / "real").mkdir()
+    path = tmp_path / "a.yaml"
+    path.symlink_to(tmp_path / "real/a.yaml")
+
+    def session(number):
+        with use_cassette(path, "new_episodes"):
+            together.wait()
+            asyncio.run(post_async(httpx2, live.base_url, f"question {number}"))
+            together.wait()
+
+    together = threading.Barrier(8)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(session, range(8)))
+    with use_cassette(path) as cassette:
+        for number in range(8):
+            post(httpx2, live.base_url, f"question {number}")
+    assert len(cassette) == 8
+    assert path.is_symlink()
+
+
 def test_identical_requests_are_recorded_in_the_order_in_which_they_were_sent(live, tmp_path):
     """The answer to the first of two equal requests may come last; it is still the first that replay gives."""
     gate = threading.Event()
