@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import httptools
+
+if TYPE_CHECKING:
+    from llmtest.serving._routing import Route
+    from llmtest.wire import WireCall
 
 __all__ = ["Heads", "RequestHead"]
 
@@ -16,7 +20,7 @@ MOST_CALLS = 64
 MOST_CALL_BYTES = 16 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RequestHead:
     """A head that needs no special care: HTTP/1.1, kept alive, with a length where there is a body.
 
@@ -26,6 +30,7 @@ class RequestHead:
         query: Query string, without the question mark.
         headers: Names in lower case; repeated ones joined by a comma.
         length: Length of the body in bytes.
+        route: Where such a request goes, once that has been found out.
         calls: Bodies that came with this head, and what they were understood as; reading depends on nothing else.
     """
 
@@ -34,9 +39,10 @@ class RequestHead:
     query: str
     headers: dict[str, str]
     length: int
-    calls: dict[bytes, Any] = field(default_factory=dict, compare=False)
+    route: Route | None = None
+    calls: dict[bytes, WireCall] = field(default_factory=dict)
 
-    def remember(self, body: bytes, call: Any) -> None:
+    def remember(self, body: bytes, call: WireCall) -> None:
         """Keep what a body was understood as."""
         if len(self.calls) >= MOST_CALLS:
             self.calls.clear()

@@ -9,7 +9,7 @@ from llmtest.events import LogicalCall, current_call
 from llmtest.serving._heads import RequestHead
 from llmtest.serving._routing import Route, UnknownPathError, codec_of_headers, not_found, route_of
 from llmtest.simulation import Chunk, Exchange, Head, Plan, World
-from llmtest.wire import Codec, ResponseMeta, WireCall, WireFormatError
+from llmtest.wire import Codec, ResponseMeta, WireFormatError
 
 __all__ = ["MOST_BYTES", "Reception"]
 
@@ -49,17 +49,16 @@ class Reception:
             exchange: The request.
             head: Its head, where that is kept; then what the body says is read once.
         """
-        known: tuple[Route, WireCall] | None = None if head is None else head.calls.get(exchange.body)
-        try:
-            route = (
-                route_of(self._world, exchange.method, exchange.path, exchange.headers) if known is None else known[0]
-            )
-        except UnknownPathError as unknown:
-            return self._refusal(unknown.codec, unknown.error)
+        route = None if head is None else head.route
+        if route is None:
+            try:
+                route = route_of(self._world, exchange.method, exchange.path, exchange.headers)
+            except UnknownPathError as unknown:
+                return self._refusal(unknown.codec, unknown.error)
+            if head is not None:
+                head.route = route
         marked = None if self.call is None else current_call.set(self.call)
         try:
-            if known is not None:
-                return route.handle.respond(exchange, known[1], route.codec)
             return self._answer(route, exchange, head)
         except HarnessError as error:
             failure = ServerError(f"{type(error).__name__}: {error}", status=500, code="llmtest_harness_error")
@@ -74,6 +73,9 @@ class Reception:
 
     def _answer(self, route: Route, exchange: Exchange, head: RequestHead | None) -> Plan:
         codec = route.codec
+        known = None if head is None else head.calls.get(exchange.body)
+        if known is not None:
+            return route.handle.respond(exchange, known, codec)
         try:
             call = codec.decode_call(exchange.method, route.path, exchange.query, exchange.headers, exchange.body)
         except WireFormatError as refused:
@@ -83,7 +85,7 @@ class Reception:
                 return self._refusal(codec, refused.error)
             return route.handle.refuse(exchange, refused.error, codec)
         if head is not None:
-            head.remember(exchange.body, (route, call))
+            head.remember(exchange.body, call)
         return route.handle.respond(exchange, call, codec)
 
     def too_large(self, exchange: Exchange) -> Plan:
