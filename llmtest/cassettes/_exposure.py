@@ -57,6 +57,12 @@ def exposures(interaction: Interaction, redactor: Redactor) -> Iterator[Exposure
     yield from _in_headers("request", interaction.request.headers, redactor)
     yield from _in_body("request", ("request", "body"), interaction.request.body, redactor)
     yield from _in_headers("response", interaction.response.headers, redactor)
+    for place, keys, text in (
+        ("response.status.message", ("response", "status", "message"), interaction.response.reason),
+        ("llmtest.error", ("llmtest", "error"), interaction.response.error),
+    ):
+        for kind, _ in found_in(text, redactor):
+            yield Exposure(place, keys, kind)
     keys = ("response", "body", "string")
     shown = list(_in_body("response", keys, interaction.response.body, redactor))
     yield from shown

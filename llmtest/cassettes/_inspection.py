@@ -30,8 +30,8 @@ class StreamFacts:
     Args:
         events: Server-sent events, or lines of JSON.
         chunks: Pieces in which it came; None where the file does not say.
-        first_s: Seconds from the head to the first piece; None where the file does not say.
-        total_s: Seconds from the head to the last piece.
+        first_s: Seconds from the request to the first piece; None where the file does not say.
+        total_s: Seconds from the request to the last piece.
         complete: Whether it was heard to its end.
     """
 
@@ -58,6 +58,7 @@ class InteractionFacts:
         stream: How the answer was streamed; None where it came whole.
         prompt: Beginning of the last message of the user, or of the body.
         answer: Beginning of the answer.
+        head_s: Seconds from the request to the head of the answer; None where the file does not say.
         input_tokens: Tokens of the prompt; None where the answer does not say.
         output_tokens: Tokens of the answer.
         error: How the connection broke, or why the interaction cannot be read; empty where all is well.
@@ -74,6 +75,7 @@ class InteractionFacts:
     stream: StreamFacts | None = None
     prompt: str | None = None
     answer: str | None = None
+    head_s: float | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
     error: str = ""
@@ -157,6 +159,7 @@ def inspect_interaction(interaction: Interaction, number: int, redactor: Redacto
         stream=_stream(kept.response) if is_stream(kept.response) else None,
         prompt=_excerpt(reading.prompt, kept.request, redactor),
         answer=_excerpt(reading.answer, kept.response, redactor),
+        head_s=kept.response.head_ms / 1000 if kept.response.head_ms else None,
         input_tokens=tokens[0],
         output_tokens=tokens[1],
         error=kept.response.error or reading.problem,
@@ -193,7 +196,7 @@ def _stream(response: RecordedResponse) -> StreamFacts:
     complete = response.complete and not response.error
     if not response.chunks:
         return StreamFacts(events, complete=complete)
-    first, last = response.chunks[0][0], response.chunks[-1][0]
+    first, last = (response.head_ms + response.chunks[at][0] for at in (0, -1))
     return StreamFacts(events, len(response.chunks), first / 1000, last / 1000, complete)
 
 

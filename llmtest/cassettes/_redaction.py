@@ -99,10 +99,10 @@ SHAPES = tuple(
 URLS_MAX = 1024
 """Redacted URLs that are remembered; a session has few, and asks for each of them often."""
 
-ESCAPE = re.compile(r"(?:\\[bfnrt]|\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2})\Z")
+ESCAPE = re.compile(r"(?:\\[bfnrt]|\\u[0-9A-Fa-f]{4}|%(?:25)*[0-9A-Fa-f]{2})\Z")
 """What ends in a letter or a digit and is none: a line break in JSON, a space in a URL."""
 
-SCHEME = re.compile(r"(bearer|basic)(?:\s|%20|\+|\\[nrt])+(?!<)([A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)
+SCHEME = re.compile(r"(bearer|basic)(?:\s|%(?:25)*20|\+|\\[nrt])+(?!<)([A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)
 """An `Authorization` as it stands in texts. What follows the word may be prose; see `_is_credential`."""
 
 
@@ -253,7 +253,7 @@ def _begins(text: str, start: int) -> bool:
     """Tell whether something new begins at a place, and no word goes on there."""
     before = text[start - 1 : start]
     alphanumeric = before.isascii() and before.isalnum()
-    return not alphanumeric or ESCAPE.search(text, max(0, start - 6), start) is not None
+    return not alphanumeric or ESCAPE.search(text, max(0, start - 12), start) is not None
 
 
 def _is_credential(scheme: str, token: str) -> bool:
@@ -275,28 +275,31 @@ def _is_user_and_password(token: str) -> bool:
 
 def _ways(name: str, value: str) -> Iterator[_Writing]:
     """Yield the ways in which a value may be written: in texts, JSON, JSON inside JSON, URLs and forms; in base64."""
-    anywhere = re.compile("".join(_letter(letter) for letter in value))
-    yield _Writing(name, max(re.findall(r"[A-Za-z0-9]+", value), key=len, default=""), anywhere)
-    for form in sorted(_in_base64(value.encode("utf-8", "surrogateescape"))):
-        if len(form) >= SHORTEST_VALUE:
-            yield _Writing(name, form, re.compile(re.escape(form)))
+    in_base64 = sorted(_in_base64(value.encode("utf-8", "surrogateescape")))
+    for form in [value, *(form for form in in_base64 if len(form) >= SHORTEST_VALUE)]:
+        mark = max(re.findall(r"[A-Za-z0-9]+", form), key=len, default="")
+        yield _Writing(name, mark, re.compile("".join(_letter(letter) for letter in form)))
+
+
+BACKSLASH = r"(?:\\|%(?:25)*5C)+"
+"""As JSON writes it in JSON, in JSON inside JSON, and in the JSON of a URL."""
 
 
 def _letter(letter: str) -> str:
     """Return a pattern of every way to write a letter; who escapes what differs from library to library."""
     if letter.isascii() and letter.isalnum():
         return letter
-    in_json = json.dumps(letter)[1:-1]
-    escapes = in_json.split("\\")[1:]
-    ways = [re.escape(letter), "".join(f"%{byte:02X}" for byte in letter.encode("utf-8", "surrogateescape"))]
+    in_url = "".join(f"%(?:25)*{byte:02X}" for byte in letter.encode("utf-8", "surrogateescape"))
+    ways = [re.escape(letter), in_url]
+    escapes = json.dumps(letter)[1:-1].split("\\")[1:]
     if letter == "\\":
-        ways = [r"\\+", ways[1]]
+        ways = [BACKSLASH]
+    elif letter in {'"', "/"}:
+        ways.append(f"{BACKSLASH}(?:{letter}|{in_url})")
     elif escapes:
-        ways.append("".join(rf"\\+{re.escape(escape)}" for escape in escapes))
-    elif letter == "/":
-        ways.append(r"\\+/")
+        ways.append("".join(f"{BACKSLASH}{escape}" for escape in escapes))
     elif letter == " ":
-        ways.append(r"\+")
+        ways += [r"\+", "%(?:25)*2B"]
     return f"(?i:{'|'.join(ways)})"
 
 

@@ -65,6 +65,8 @@ def _answer(facts: InteractionFacts) -> RenderableType:
     status = Text(str(facts.status), "green" if facts.status < 400 else "bold red")
     if facts.input_tokens is not None:
         status.append(f"  {facts.input_tokens:,} tokens in, {facts.output_tokens or 0:,} out", "default")
+    if facts.head_s is not None and facts.stream is None:
+        status.append(f"  after {facts.head_s:.2f} s", "default")
     lines = [status, *([Text(line) for line in _stream(facts.stream)] if facts.stream is not None else [])]
     if facts.answer:
         lines.append(Text(facts.answer))

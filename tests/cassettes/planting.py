@@ -143,7 +143,7 @@ def _plant(interaction, place, text, in_json, draw):  # noqa: C901, PLR0912 - on
         case "request header":
             request.headers["X-Note"] = ["a", line]
         case "secret request header":
-            request.headers[name] = [line + cookie]
+            request.headers[name] = [f"{line} {cookie}"]
         case "user part":
             request.uri = CHAT.replace("://", f"://user:{quote(text, safe='')}@")
         case "path":
@@ -161,7 +161,7 @@ def _plant(interaction, place, text, in_json, draw):  # noqa: C901, PLR0912 - on
         case "response header":
             response.headers["x-note"] = [line]
         case "secret response header":
-            response.headers[name] = ["a", line + cookie]
+            response.headers[name] = ["a", f"{line} {cookie}"]
         case "reason":
             response.reason = line
         case "response json":

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote, unquote_plus
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -31,11 +32,13 @@ def saved(path, interaction, redactor=REDACTOR):
 
 
 def said(interaction):
-    """Return everything that an exchange says, as texts."""
+    """Return everything that an exchange says, as texts, and what they say to who decodes them."""
     request, response = interaction.request, interaction.response
     headers = [value for part in (request, response) for values in part.headers.values() for value in values]
     bodies = [part.body.decode() for part in (request, response)]
-    return [request.method, request.uri, response.reason, response.error, *headers, *bodies]
+    texts = [request.method, request.uri, response.reason, response.error, *headers, *bodies]
+    once = [unquote_plus(text) for text in texts]
+    return [*texts, *once, *map(unquote, once)]
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -43,7 +46,7 @@ def test_no_credential_reaches_the_disk(tmp_path, place):
     """By name, by shape, by value of the environment, however it is escaped; and the pieces still add up."""
 
     @given(plantings((place,)))
-    @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     def check(planting):
         interaction, secret, _ = planting
         text = saved(tmp_path / "a.yaml", interaction)

@@ -77,6 +77,7 @@ def test_json_is_one_object_for_each_cassette(inspect, tmp_path):
                 "stream": {"events": 4, "chunks": 2, "first_s": 0.12, "total_s": 0.48, "complete": True},
                 "prompt": "Count.",
                 "answer": "One, two.",
+                "head_s": None,
                 "input_tokens": None,
                 "output_tokens": None,
                 "error": "",
