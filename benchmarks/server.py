@@ -293,8 +293,10 @@ def load_by_wrk(port: int, seconds: float, load: str) -> tuple[float, int]:
         script.flush()
         options = ["-t", "1", "-c", str(connections), "-d", f"{max(1, round(seconds))}s", "-s", script.name]
         command = ["wrk", *options, f"http://{HOST}:{port}{PATH}"]
-        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    answers, microseconds, errors = (int(part) for part in told.rpartition("TOLD")[2].split())
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"wrk failed: {done.stdout}{done.stderr}")
+    answers, microseconds, errors = (int(part) for part in done.stdout.rpartition("TOLD")[2].split())
     return answers / (microseconds / 1e6), errors
 
 
