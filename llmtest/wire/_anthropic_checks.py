@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from llmtest.errors import InvalidRequestError
@@ -89,18 +89,35 @@ def _check_message(message: object, index: int) -> None:
         raise refuse(f"{at}.content: Field required")
     if not isinstance(content, str | list):
         raise refuse(f"{at}.content: Input should be a valid list")
-    for position, block in enumerate(content if isinstance(content, list) else ()):
+    if isinstance(content, list):
+        _check_blocks(f"{at}.content", content)
+
+
+def _check_blocks(at: str, blocks: Sequence[object]) -> None:
+    for position, block in enumerate(blocks):
         if not isinstance(block, dict):
-            raise refuse(
-                f"{at}.content.{position}: Input should be a valid dictionary or object to extract fields from"
-            )
+            raise refuse(f"{at}.{position}: Input should be a valid dictionary or object to extract fields from")
         if not isinstance(block.get("type"), str):
-            raise refuse(f"{at}.content.{position}.type: Field required")
+            raise refuse(f"{at}.{position}.type: Field required")
+        if block["type"] == "tool_use":
+            _check_texts(f"{at}.{position}.tool_use", block, ("id", "name"))
+        if block["type"] == "tool_result":
+            content = block.get("content")
+            if isinstance(content, list):
+                _check_blocks(f"{at}.{position}.tool_result.content", content)
+            elif not isinstance(content, str | None):
+                raise refuse(f"{at}.{position}.tool_result.content: Input should be a valid list")
 
 
 def _check_system(name: str, value: object) -> None:
-    if not isinstance(value, str) and not _are_objects(value):
+    if isinstance(value, str):
+        return
+    if not isinstance(value, list) or not _are_objects(value):
         raise refuse(f"{name}: Input should be a valid list")
+    for position, block in enumerate(value):
+        if not isinstance(block.get("text"), str):
+            problem = "Field required" if block.get("text") is None else "Input should be a valid string"
+            raise refuse(f"{name}.{position}.text: {problem}")
 
 
 def _check_share(name: str, value: object) -> None:
@@ -121,8 +138,16 @@ def _check_stops(name: str, value: object) -> None:
 
 
 def _check_tools(name: str, value: object) -> None:
-    if not _are_objects(value):
+    if not isinstance(value, list) or not _are_objects(value):
         raise refuse(f"{name}: Input should be a valid list")
+    for position, tool in enumerate(value):
+        _check_texts(f"{name}.{position}.custom", tool, ("name", "description"))
+
+
+def _check_texts(at: str, holder: Mapping[str, object], names: tuple[str, ...]) -> None:
+    for name in names:
+        if not isinstance(holder.get(name), str | None):
+            raise refuse(f"{at}.{name}: Input should be a valid string")
 
 
 def _check_tool_choice(name: str, value: object) -> None:

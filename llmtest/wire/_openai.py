@@ -119,12 +119,14 @@ class OpenAICodec:
     def decode_embeddings(self, body: bytes) -> EmbeddingResponse:
         """Read vectors, in either encoding."""
         parsed = _object(body)
-        rows = sorted(parsed.get("data") or (), key=lambda row: count(row.get("index")))
-        usage = parsed.get("usage") or {}
+        rows, usage = parsed.get("data"), parsed.get("usage")
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise _unreadable(body, None, "holds no embeddings")
+        rows = sorted(rows, key=lambda row: count(row.get("index")))
         return EmbeddingResponse(
-            tuple(_vector(row.get("embedding")) for row in rows),
+            tuple(_vector(row.get("embedding"), body) for row in rows),
             parsed.get("model"),
-            Usage(count(usage.get("prompt_tokens"))),
+            Usage(count(usage.get("prompt_tokens")) if isinstance(usage, dict) else 0),
         )
 
     def decode_limits(self, headers: Mapping[str, str], *, now: datetime) -> RateLimits | None:  # noqa: ARG002 - OpenAI's resets are durations
@@ -279,13 +281,16 @@ def _pack(vector: Sequence[float]) -> str:
     return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
 
 
-def _vector(value: object) -> tuple[float, ...]:
-    if isinstance(value, str):
-        data = base64.b64decode(value)
-        return struct.unpack(f"<{len(data) // 4}f", data)
-    if not isinstance(value, list):
-        raise InvalidResponseError("an embedding is neither a list of numbers nor base64", status=200)
-    return tuple(float(number) for number in value)
+def _vector(value: object, body: bytes) -> tuple[float, ...]:
+    try:
+        if isinstance(value, str):
+            data = base64.b64decode(value, validate=True)
+            return struct.unpack(f"<{len(data) // 4}f", data)
+        if isinstance(value, list):
+            return tuple(map(float, value))
+    except (TypeError, ValueError, OverflowError, struct.error):
+        pass
+    raise _unreadable(body, None, "has an embedding that is neither a list of numbers nor base64")
 
 
 def _decode_embedding_request(body: Mapping[str, Any]) -> EmbeddingRequest:

@@ -158,13 +158,21 @@ def _check_message(message: object, index: int) -> None:
     for position, part in enumerate(content if isinstance(content, list) else ()):
         if not isinstance(part, dict):
             raise _wrong_type(f"{at}.content[{position}]", "an object", part)
-    calls = message.get("tool_calls")
-    if calls is not None and not isinstance(calls, list):
-        raise _wrong_type(f"{at}.tool_calls", "an array of objects", calls)
+    _check_calls(f"{at}.tool_calls", message.get("tool_calls"))
     if role == "tool" and not isinstance(message.get("tool_call_id"), str):
         raise refuse(
             f"Missing required parameter: '{at}.tool_call_id'.", f"{at}.tool_call_id", "missing_required_parameter"
         )
+
+
+def _check_calls(at: str, calls: object) -> None:
+    if calls is None:
+        return
+    if not isinstance(calls, list):
+        raise _wrong_type(at, "an array of objects", calls)
+    for position, call in enumerate(calls):
+        if isinstance(call, dict):
+            _check_texts(f"{at}[{position}].function", call.get("function"), ("name",))
 
 
 def _check_decimal(name: str, value: object, most: int) -> None:
@@ -215,6 +223,14 @@ def _check_tools(name: str, value: object) -> None:
     for index, tool in enumerate(value):
         if not isinstance(tool, dict):
             raise _wrong_type(f"{name}[{index}]", "an object", tool)
+        _check_texts(f"{name}[{index}].function", tool.get("function"), ("name", "description"))
+
+
+def _check_texts(at: str, holder: object, names: tuple[str, ...]) -> None:
+    for name in names if isinstance(holder, dict) else ():
+        value = holder.get(name)
+        if value is not None and not isinstance(value, str):
+            raise _wrong_type(f"{at}.{name}", "a string", value)
 
 
 def _check_stream_options(name: str, value: object) -> None:
