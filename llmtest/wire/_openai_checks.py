@@ -227,7 +227,9 @@ def _check_tools(name: str, value: object) -> None:
 
 
 def _check_texts(at: str, holder: object, names: tuple[str, ...]) -> None:
-    for name in names if isinstance(holder, dict) else ():
+    if not isinstance(holder, dict):
+        return
+    for name in names:
         value = holder.get(name)
         if value is not None and not isinstance(value, str):
             raise _wrong_type(f"{at}.{name}", "a string", value)
