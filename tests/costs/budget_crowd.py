@@ -72,6 +72,7 @@ FAULTS = (
     faults.Timeout(phase="first_token"),
     faults.ConnectionRefused(),
     faults.ConnectionReset(),
+    faults.ConnectionClosed(),
     faults.MalformedBody(),
     faults.WrongContentType(),
     faults.EmptyResponse(),
