@@ -109,6 +109,12 @@ def build_chain(
     elif isinstance(config, ChainConfig):
         section, document = config.section, config.document
     else:
+        if not isinstance(config, Mapping):
+            given = f'load_config("{config}").build()' if isinstance(config, str | Path) else "build_chain({...})"
+            raise ConfigurationError(
+                f"build_chain takes a mapping in the schema of a chain file, or a loaded one, not `{config}`.\n"
+                f"To fix: {given}"
+            )
         document = Document(dict(config))
         section = validate(ChainSection, document)
     limits = budget or section.budget

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmtest.errors import ConfigurationError
 from llmtest.providers import (
     AnthropicProvider,
     OllamaProvider,
@@ -41,10 +40,5 @@ def make_provider(name: str, *, model: str | None, api_key: str | None, base_url
     """
     given = {"model": model, "api_key": api_key, "base_url": base_url}
     settings = {key: value for key, value in given.items() if value is not None}
-    kind = PROVIDERS[name]
-    try:
-        provider: Provider = kind.from_env(**settings) if hasattr(kind, "from_env") else kind(**settings)
-    except TypeError as error:
-        missing = "base_url" if "base_url" in str(error) else "model"
-        raise ConfigurationError(f"`{name}` needs a `{missing}`.") from error
+    provider: Provider = PROVIDERS[name].from_env(**settings)
     return provider

@@ -3,7 +3,8 @@
 import pytest
 
 from llmtest.config import build_chain, load_config
-from llmtest.errors import ScenarioError
+from llmtest.errors import ConfigurationError, ScenarioError
+from llmtest.resilience import CircuitBreakerConfig
 from llmtest.types import Capabilities
 
 
@@ -72,3 +73,106 @@ def test_an_unknown_provider_names_the_known_ones():
         "`providers[0].provider`: no provider `opnai`. Did you mean `openai`?\n"
         "Known providers: openai, anthropic, ollama, openai_compatible, openrouter, vllm."
     )
+
+
+@pytest.mark.parametrize(
+    ("config", "fix"),
+    [
+        pytest.param("chain.yaml", 'load_config("chain.yaml").build()', id="path"),
+        pytest.param(5, "build_chain({...})", id="number"),
+    ],
+)
+def test_what_is_no_chain_is_refused(config, fix):
+    """A path, or anything else that is no mapping, gets the call that was meant."""
+    with pytest.raises(ConfigurationError) as caught:
+        build_chain(config)
+    assert str(caught.value) == (
+        f"build_chain takes a mapping in the schema of a chain file, or a loaded one, not `{config}`.\nTo fix: {fix}"
+    )
+
+
+def test_a_loaded_chain_is_built_either_way(tmp_path):
+    """`load_config(...).build()` and `build_chain(load_config(...))` are the same; the config has the chain's name."""
+    path = tmp_path / "chain.yaml"
+    path.write_text("name: main\nproviders: [{provider: mine}]\n")
+    config = load_config(path)
+    assert config.name == "main"
+    mine = {"mine": Named("mine")}
+    assert config.build(mine).name == build_chain(config, mine).name == "main"
+
+
+@pytest.mark.parametrize(
+    ("slot", "message"),
+    [
+        pytest.param(
+            {"provider": "anthropic"},
+            "`providers[0]`: `anthropic` needs an API key, and `ANTHROPIC_API_KEY` is not set.\n"
+            "To fix: export ANTHROPIC_API_KEY=..., or pass `api_key`",
+            id="no-key",
+        ),
+        pytest.param(
+            {"provider": "openai_compatible", "model": "m"},
+            "`providers[0]`: `openai_compatible` needs an address, and `OPENAI_BASE_URL` is not set.\n"
+            "To fix: export OPENAI_BASE_URL=..., or pass `base_url`",
+            id="no-address",
+        ),
+        pytest.param(
+            {"provider": object()},
+            "`providers[0].provider`: `object` is not a provider; it lacks `complete_async`.",
+            id="no-provider",
+        ),
+        pytest.param(
+            {"provider": "ollama", "model_mapping": {"a": 5}},
+            "`providers[0].model_mapping.a`: must be a text.",
+            id="mapping-value",
+        ),
+        pytest.param(
+            {"provider": "ollama", "model_mapping": ["a"]},
+            "`providers[0].model_mapping`: must be a mapping.",
+            id="mapping",
+        ),
+    ],
+)
+def test_a_slot_that_cannot_be_made(monkeypatch, slot, message):
+    """What a provider lacks is told with its place in the chain."""
+    for name in ("ANTHROPIC_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ScenarioError) as caught:
+        build_chain({"providers": [slot]})
+    assert str(caught.value) == message
+
+
+def test_a_provider_is_made_from_its_name():
+    """A built-in name is made with what the slot says, and speaks for itself in the chain."""
+    slots = [{"provider": "openai", "api_key": "k", "model": "m"}, {"provider": "ollama", "model": "llama3.2"}]
+    chain = build_chain({"providers": slots})
+    assert [(place.name, place.provider.model) for place in chain.places] == [("openai", "m"), ("ollama", "llama3.2")]
+
+
+def test_every_policy_of_a_file_reaches_the_chain():
+    """Presets, retry budgets, conditions, time limits and limits on money are what the mapping says."""
+    chain = build_chain(
+        {
+            "circuit_breaker": "ironclaw",
+            "retry": {"max_attempts": 4, "budget": {"ratio": 0.2, "reserve": 3}},
+            "timeouts": None,
+            "budget": {"max_cost_per_day": "$25.00"},
+            "providers": [
+                {"provider": Named("a"), "trigger": {"conditions": ["rate_limited"]}, "circuit_breaker": "mofa"},
+                {
+                    "provider": Named("b"),
+                    "timeouts": {"read": "5s"},
+                    "quota_group": "shared",
+                    "retry": {"jitter": False},
+                },
+                {"provider": Named("c"), "trigger": "default"},
+            ],
+        }
+    )
+    first, second, third = chain.places
+    mofa, ironclaw = CircuitBreakerConfig.mofa(), CircuitBreakerConfig.ironclaw()
+    assert first.breaker.config.failure_threshold == mofa.failure_threshold
+    assert third.breaker.config.failure_threshold == ironclaw.failure_threshold
+    assert (third.retry.max_attempts, third.retry.budget.ratio, third.retry.budget.reserve) == (4, 0.2, 3)
+    assert (second.retry.jitter, second.timeouts.read) == (False, 5.0)
+    assert first.timeouts is None or first.timeouts.read is None
