@@ -134,24 +134,6 @@ class Performance:
             self.end(self._plan.outcome if said else "abandoned")
 
 
-def _exchange_of(request: Any, body: bytes) -> Exchange:
-    """Read a request of either library."""
-    url = request.url
-    scheme = url.scheme
-    limits = request.extensions.get("timeout") or {}
-    return Exchange(
-        request.method,
-        scheme,
-        url.host,
-        url.port or (80 if scheme == "http" else 443),
-        url.path,
-        url.query.decode("ascii"),
-        _headers_of(request.headers.raw),
-        body,
-        _timeouts_of(limits.get("connect"), limits.get("read")),
-    )
-
-
 def _headers_of(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
     headers = {_name_of(name): value.decode("latin-1") for name, value in raw}
     if len(headers) < len(raw):
@@ -215,18 +197,19 @@ class _Body:
 
 
 class _Carrier:
-    """Carries requests to one simulated provider; `carrier_class` makes it a transport of a library."""
+    """Carries requests to one simulated provider at one origin; `carrier_class` makes it a transport of a library."""
 
     library: ClassVar[Any]
     body_class: ClassVar[type[_Body]]
 
-    def __init__(self, world: World, handle: ProviderHandle) -> None:
+    def __init__(self, world: World, handle: ProviderHandle, scheme: str, host: str, port: int) -> None:
         self._world = world
         self._handle = handle
         self._clock = world.clock
+        self._scheme, self._host, self._port = scheme, host, port
 
     def handle_request(self, request: Any) -> Any:
-        exchange = _exchange_of(request, request.read())
+        exchange = self._exchange(request, request.read())
         plan = self._handle.receive(exchange)
         if (whole := plan.at_once()) is not None:
             return self._delivered(plan, *whole)
@@ -246,7 +229,7 @@ class _Carrier:
         raise AssertionError("a plan without a head ends in a failure")
 
     async def handle_async_request(self, request: Any) -> Any:
-        exchange = _exchange_of(request, await request.aread())
+        exchange = self._exchange(request, await request.aread())
         plan = self._handle.receive(exchange)
         if (whole := plan.at_once()) is not None:
             return self._delivered(plan, *whole)
@@ -264,6 +247,22 @@ class _Carrier:
             performance.abandon(error)
             raise
         raise AssertionError("a plan without a head ends in a failure")
+
+    def _exchange(self, request: Any, body: bytes) -> Exchange:
+        """Read a request of either library."""
+        url = request.url
+        limits = request.extensions.get("timeout") or {}
+        return Exchange(
+            request.method,
+            self._scheme,
+            self._host,
+            self._port,
+            url.path,
+            url.query.decode("ascii"),
+            _headers_of(request.headers.raw),
+            body,
+            _timeouts_of(limits.get("connect"), limits.get("read")),
+        )
 
     def _delivered(self, plan: Plan, head: Head, data: bytes) -> Any:
         """Return an answer that has arrived in full, and read as far as a client can read it at no cost.

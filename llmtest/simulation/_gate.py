@@ -61,7 +61,7 @@ class _WorldGate:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._carriers: dict[tuple[str, str], Any] = {}
+        self._carriers: dict[tuple[Any, ...], Any] = {}
 
     def concerns_caller(self) -> bool:
         clock = self._world.clock
@@ -74,10 +74,10 @@ class _WorldGate:
         handle = self._world.route(scheme, host, port, path)
         if handle is None:
             return None
-        key = (library.__name__, handle.name)
+        key = (library, handle, scheme, host, port)
         carrier = self._carriers.get(key)
         if carrier is None:
-            carrier = self._carriers[key] = carrier_class(library)(self._world, handle)
+            carrier = self._carriers[key] = carrier_class(library)(self._world, handle, scheme, host, port)
         return carrier
 
     def is_allowed(self, host: str) -> bool:

@@ -102,7 +102,7 @@ class AnthropicCodec:
     def decode_call(self, method: str, path: str, query: str, headers: Mapping[str, str], body: bytes) -> WireCall:  # noqa: ARG002 - `beta=true` changes nothing here
         """Read any request to this provider; the key may come in either header."""
         operation, model = _route(method, path)
-        api_key = header(headers, "x-api-key") or bearer_token(headers)
+        api_key = headers.get("x-api-key") or bearer_token(headers)
         if operation in {"models", "model"}:
             return WireCall(operation, None, model, api_key=api_key)
         try:
