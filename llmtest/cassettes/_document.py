@@ -25,6 +25,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 from vcr.serializers import yamlserializer
@@ -207,7 +208,7 @@ class Document:
         piece = self._text[start:end]
         try:
             loaded = yamlserializer.deserialize(piece)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError, RecursionError):
             loaded = _load(piece, self.path, self._text.count("\n", 0, start))  # once more, to say on which line
         if not isinstance(loaded, list) or len(loaded) != 1:
             raise InteractionError(f"{self.path}: interaction {position + 1} is not a mapping. Re-record it.")
@@ -249,13 +250,17 @@ def _load(text: str, path: str, first_line: int = 0) -> Any:
         raise CassetteFileError(
             f"{where}: the cassette is not valid YAML: {problem}. Restore it, or re-record."
         ) from error
+    except (ValueError, RecursionError) as error:  # a date in month 13, ten thousand brackets
+        raise CassetteFileError(
+            f"{path}: the cassette is not valid YAML: {error}. Restore it, or re-record."
+        ) from error
 
 
 def _load_json(text: str, path: str) -> Any:
     """Read what vcrpy's JSON serializer writes, whose pairs of surrogates no YAML reader knows."""
     try:
         return json.loads(text.removeprefix("\ufeff"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         if not path.endswith(".json"):
             return _load(text, path)  # YAML may begin with a brace too
         line = getattr(error, "lineno", 1)
@@ -282,8 +287,8 @@ def _as_interaction(mapping: Any, path: str, position: int) -> Interaction:
         hints = mapping.get("llmtest") or {}
         return Interaction(
             RecordedRequest(
-                request["method"],
-                request["uri"],
+                _text_of(request, "method"),
+                _url_of(request),
                 _headers(request.get("headers")),
                 _body(request.get("body"), hints, "request_body"),
             ),
@@ -299,6 +304,22 @@ def _as_interaction(mapping: Any, path: str, position: int) -> Interaction:
         raise broken from error
 
 
+def _text_of(mapping: Mapping[str, Any], name: str) -> str:
+    value = mapping[name]
+    if not isinstance(value, str):
+        raise TypeError(f"`{name}` is no text")
+    return value
+
+
+def _url_of(request: Mapping[str, Any]) -> str:
+    url = _text_of(request, "uri")
+    try:
+        _ = urlsplit(url).port
+    except ValueError as error:
+        raise ValueError(f"`uri` is no URL: {error}") from error
+    return url
+
+
 def _response(response: Mapping[str, Any], hints: Mapping[str, Any]) -> RecordedResponse:
     if "status_code" in response:  # how vcrpy wrote httpx answers before version 6
         return RecordedResponse(
@@ -307,7 +328,7 @@ def _response(response: Mapping[str, Any], hints: Mapping[str, Any]) -> Recorded
     body = response["body"] if hints else response.get("body") or {}
     return RecordedResponse(
         int(response["status"]["code"]),
-        response["status"].get("message") or "",
+        str(response["status"].get("message") or ""),
         _headers(response.get("headers")),
         _body(body.get("string") if isinstance(body, Mapping) else body, hints, "response_body"),
         tuple((int(at), int(length)) for at, length in hints.get("chunks") or ()),

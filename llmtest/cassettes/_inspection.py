@@ -130,7 +130,7 @@ def inspect_cassette(document: Document, size: int, redactor: Redactor) -> Casse
             continue
         found.append(inspect_interaction(interaction, position + 1, redactor))
         times += [time for time in [recorded_time(interaction)] if time is not None]
-        dates += [date for date in [_date(interaction.response)] if date is not None]
+        dates += dates_of(interaction)
     return CassetteFacts(
         document.path,
         size,
@@ -174,17 +174,23 @@ def recorded_time(interaction: Interaction) -> datetime | None:
             said = datetime.fromisoformat(said)
         except ValueError:
             return None
-    if not isinstance(said, datetime):
-        return None
-    return said.replace(tzinfo=UTC) if said.tzinfo is None else said.astimezone(UTC)
+    return _in_utc(said) if isinstance(said, datetime) else None
 
 
-def _date(response: RecordedResponse) -> datetime | None:
+def dates_of(interaction: Interaction) -> list[datetime]:
+    """Return the date of an answer, if it says one: when it was recorded, as far as its server's clock was right."""
     try:
-        date = parsedate_to_datetime(response.header("date") or "")
+        date = _in_utc(parsedate_to_datetime(interaction.response.header("date") or ""))
     except ValueError:
+        return []
+    return [] if date is None else [date]
+
+
+def _in_utc(time: datetime) -> datetime | None:
+    try:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except OverflowError:  # an hour before the first day of the calendar
         return None
-    return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
 
 
 def _stream(response: RecordedResponse) -> StreamFacts:

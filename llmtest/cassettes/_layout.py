@@ -42,7 +42,10 @@ class Layout:
     def __init__(self, text: str) -> None:
         self.lines = text.split("\n")
         # JSON writes letters beyond the first plane as two escapes, which YAML refuses; lines stay what they are.
-        root = yaml.compose(_SURROGATE.sub(r"\\u003f", text), _LOADER)
+        try:
+            root = yaml.compose(_SURROGATE.sub(r"\\u003f", text), _LOADER)
+        except (yaml.YAMLError, RecursionError):  # valid JSON may still be no YAML; then everything is on line 1
+            root = None
         interactions = _child(root, "interactions")
         self._nodes = list(interactions.value) if isinstance(interactions, yaml.SequenceNode) else []
 

@@ -7,14 +7,14 @@ credential is; the texts of bodies are redacted before anything is said of them.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from llmtest.cassettes._compression import decompressed
 from llmtest.cassettes._document import Document, InteractionError
 from llmtest.cassettes._exposure import exposures, found_in
-from llmtest.cassettes._inspection import inspect_cassette, recorded_time
+from llmtest.cassettes._inspection import dates_of, recorded_time
 from llmtest.cassettes._interactions import Interaction
 from llmtest.cassettes._keeping import redact_interaction
 from llmtest.cassettes._layout import Key, Layout
@@ -125,23 +125,27 @@ def verify_cassette(
                 unreadable.append(redactor.text(str(error)))
     found += bench.loose({finding.line for finding in found if finding.kind == "secrets"})
     if max_age is not None:
-        found += _age(document, bench, now, max_age)
+        found += _age(bench, now, max_age)
     found.sort(key=lambda finding: (finding.line, FINDING_KINDS.index(finding.kind)))
     return Verdict(document.path, len(document), tuple(found), tuple(unreadable))
 
 
 @dataclass(frozen=True, slots=True)
 class _Bench:
-    """Where the interactions of one file are judged one by one."""
+    """Where the interactions of one file are judged one by one; what they say of their age is remembered."""
 
     document: Document
     layout: Layout
     redactor: Redactor
     longest_line: int
+    times: dict[int, datetime | None] = field(default_factory=dict)
+    dates: list[datetime] = field(default_factory=list)
 
     def judge(self, position: int) -> Iterator[VerifyFinding]:
         """Yield what is wrong with one interaction."""
         interaction = self.document[position]
+        self.times[position] = recorded_time(interaction)
+        self.dates.extend(dates_of(interaction))
         plain = replace(interaction, response=decompressed(interaction.response))
         for leak in exposures(plain, self.redactor):
             what = f"`{leak.place}` of interaction {position + 1} holds a credential ({leak.kind})"
@@ -213,12 +217,11 @@ class _Bench:
             yield self.finding("broken", position, ("llmtest", "recorded_at"), "llmtest.recorded_at", what, UNDO)
 
 
-def _age(document: Document, bench: _Bench, now: datetime, max_age: timedelta) -> Iterator[VerifyFinding]:
+def _age(bench: _Bench, now: datetime, max_age: timedelta) -> Iterator[VerifyFinding]:
     """Yield at most one finding: whoever re-records one interaction re-records the file."""
-    facts = inspect_cassette(document, 0, bench.redactor)
-    count = len(facts.interactions)
-    times = [(position, _time(document, position)) for position in range(count)]
-    known = [(time, position) for position, time in times if time is not None]
+    count = len(bench.document)
+    known = [(time, position) for position, time in bench.times.items() if time is not None]
+    silent = [position for position, time in bench.times.items() if time is None]
     limit = f"the limit is {in_days(max_age)}"
     if known and now - min(known)[0] > max_age:
         time, position = min(known)
@@ -228,20 +231,12 @@ def _age(document: Document, bench: _Bench, now: datetime, max_age: timedelta) -
             f"recorded {in_days(now - time)} ago, on {time:%Y-%m-%d}; {limit}"
         )
         yield bench.finding("age", position, ("llmtest", "recorded_at"), "llmtest.recorded_at", what, RERECORD)
-    elif len(known) < count:
-        position = next(position for position, time in times if time is None)
-        dated = f"; its answers are dated {facts.dated:%Y-%m-%d}" if facts.dated is not None else ""
-        silent = count - len(known)
-        verb = "does not say when it was" if silent == 1 else "do not say when they were"
-        what = f"{silent} of {count} interactions {verb} recorded{dated}; {limit}"
-        yield bench.finding("age", position, (), "", what, "Record it again with llmtest, which keeps the time.")
-
-
-def _time(document: Document, position: int) -> datetime | None:
-    try:
-        return recorded_time(document[position])
-    except InteractionError:
-        return None
+    elif silent:
+        dated = f"; its answers are dated {max(bench.dates):%Y-%m-%d}" if bench.dates else ""
+        verb = "does not say when it was" if len(silent) == 1 else "do not say when they were"
+        what = f"{len(silent)} of {count} interactions {verb} recorded{dated}; {limit}"
+        fix = "Record it again with llmtest, which keeps the time."
+        yield bench.finding("age", silent[0], (), "", what, fix)
 
 
 def in_days(age: timedelta) -> str:

@@ -119,6 +119,22 @@ def test_only_the_last_interaction_is_parsed_before_it_is_needed():
             id="a-hint-that-no-longer-fits",
         ),
         pytest.param(
+            "interactions:\n- request: {method: GET, uri: 'http://h:x/'}\n  response: {}\n",
+            "a.yaml: interaction 1 cannot be read: `uri` is no URL: Port could not be cast to integer value as 'x'. "
+            "Re-record it.",
+            id="no-url",
+        ),
+        pytest.param(
+            "interactions:\n- request: {method: 1, uri: 'http://h/'}\n  response: {}\n",
+            "a.yaml: interaction 1 cannot be read: `method` is no text. Re-record it.",
+            id="no-method",
+        ),
+        pytest.param(
+            "interactions: [2026-99-99]\n",
+            "a.yaml: the cassette is not valid YAML: month must be in 1..12. Restore it, or re-record.",
+            id="no-day",
+        ),
+        pytest.param(
             '{"interactions": [{"request": {"method": "GET"',
             "a.json:1: the cassette is not valid JSON: Expecting ',' delimiter. Restore it, or re-record.",
             id="json-cut-short",

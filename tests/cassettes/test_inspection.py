@@ -8,11 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import yaml
 from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
 from planting import CHAT, ENVIRONMENT, PLACES, plantings
 from rich.console import Console
 from vcr.serializers import jsonserializer
 
 from llmtest.cassettes import (
+    CassetteFileError,
     Document,
     Interaction,
     RecordedRequest,
@@ -320,3 +322,41 @@ def test_a_broken_interaction_keeps_no_other_from_being_judged():
     assert verdict.unreadable == (f"a.yaml: {expected}",)
     assert [row.error or row.answer for row in facts.interactions] == [expected, "Hi"]
     assert [finding.kind for finding in verdict.findings] == ["secrets"]
+
+
+JUNK = [
+    "\t",
+    "\0",
+    "'",
+    '"',
+    "{",
+    "[",
+    "]",
+    ":",
+    "- ",
+    "!!binary ",
+    "2026-99-99",
+    "*a",
+    "? ",
+    "|",
+    "http://[x",
+    "null",
+    "é",
+]
+SEEDS = [
+    write_document([exchange(asks(("user", "Hi")), says(content="Hi"), chunks=((1, 9),)), exchange({}, {"a": [1]})]),
+    as_vcrpy(exchange(asks(("user", "Hi")), says(content="Hi"), headers={"date": ["Tue, 30 Dec 2025 18:44:02 GMT"]})),
+    as_vcrpy(exchange({"a": "\U0001f600"}, {"a": 1}), jsonserializer.serialize),
+]
+
+
+@given(st.sampled_from(SEEDS), st.integers(0, 2000), st.integers(0, 30), st.sampled_from(JUNK))
+@settings(max_examples=100, deadline=None)
+def test_whatever_is_done_to_a_file_it_is_judged_or_refused(text, start, cut, junk):
+    """Cut, mangled or edited anywhere, a file gives findings or one clear error, and nothing else."""
+    start %= len(text)
+    mangled = text[:start] + junk + text[start + cut :]
+    try:
+        everything_printed(mangled)
+    except CassetteFileError as error:
+        assert str(error).startswith("a.yaml:")  # noqa: PT017 - most files can be judged, and raise nothing
