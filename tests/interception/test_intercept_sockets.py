@@ -72,7 +72,7 @@ def test_every_way_out_is_watched(reach):
     with datagram() as sock, pytest.raises(NetworkBlockedError) as caught:
         reach(sock)
     simulation.stop()
-    assert str(caught.value).startswith(f"blocked a live request to {ADDRESS}.\n\n  a connection to port 53\n")
+    assert str(caught.value).startswith(f"blocked a live request to {ADDRESS}.\n\n  a connection to port 53")
     assert simulation.findings() == [caught.value]
 
 
