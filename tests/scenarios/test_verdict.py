@@ -227,3 +227,34 @@ def test_progress_is_told_as_a_share_of_the_duration(tmp_path, load):
     run_scenario(load_scenario(path), on_progress=lambda share, made: reports.append((share, made)))
     assert [made for _, made in reports] == [500, 1000]
     assert [share for share, _ in reports] == [pytest.approx(made / 1200, abs=0.06) for _, made in reports]
+
+
+@pytest.mark.parametrize("limit", ["max_cost_per_day", "max_cost_per_session"])
+def test_a_budget_that_only_warns_is_overshot(tmp_path, limit):
+    """A limit that does not halt lets the calls pass, and the verdict tells by how much it was passed."""
+    text = CHAIN.replace("model: house-model", "model: gpt-4o").replace(
+        "load:", f"budget: {{{limit}: 0.001, halt_on_budget_exceeded: false}}\nload:"
+    )
+    result = run(tmp_path, text + "expect: {verdict: clean}\n")
+    assert result.rejected == 0
+    scope = limit.rpartition("_")[2]
+    assert verdict(result) == (f"budget_overshoot: $0.0016 were spent of the {scope}'s $0.001. To blame: the chain.")
+
+
+def test_a_chain_with_a_retry_budget_may_give_up(tmp_path):
+    """A chain that may not always retry does what its file says where it fails at once; another one gave up."""
+    text = CHAIN.replace(", {provider: anthropic, trigger: any_error}", "")
+    text += "faults: [{what: {server_error: {status: 503}}}]\nexpect: {verdict: clean}\n"
+    hasty = text.replace("chain:\n", "chain:\n  retry: null\n")
+    assert verdict(run(tmp_path, hasty)).startswith("gave_up: call 1 failed with `openai:503` at 0.000 s")
+    frugal = text.replace("chain:\n", "chain:\n  retry: {budget: {ratio: 0, reserve: 0}}\n")
+    assert verdict(run(tmp_path, frugal)) == "clean"
+
+
+def test_an_open_circuit_is_no_giving_up(tmp_path):
+    """Calls that an open circuit refuses, or that find one beside a failing provider, did what they could."""
+    text = CHAIN.replace("chain:\n", "chain:\n  retry: null\n  circuit_breaker: {failure_threshold: 1}\n")
+    text = text.replace("duration: 5s", "duration: 20s")
+    text += "faults: [{what: {server_error: {status: 503}}}]\nexpect: {verdict: clean}\n"
+    result = run(tmp_path, text)
+    assert (result.failed, verdict(result)) == (20, "clean")
