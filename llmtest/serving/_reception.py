@@ -7,7 +7,7 @@ import logging
 from llmtest.errors import HarnessError, ProviderError, RequestTooLargeError, ServerError
 from llmtest.events import LogicalCall, current_call
 from llmtest.serving._heads import RequestHead
-from llmtest.serving._routing import Route, UnknownPathError, codec_of_headers, not_found, route_of
+from llmtest.serving._routing import Route, UnknownPathError, not_found, route_of
 from llmtest.simulation import Chunk, Exchange, Head, Plan, World
 from llmtest.wire import Codec, ResponseMeta, WireFormatError
 
@@ -33,11 +33,6 @@ class Reception:
         self._world = world
         self.call: LogicalCall | None = None
         """The logical call that requests belong to, where somebody has marked one."""
-
-    @property
-    def world(self) -> World:
-        """The providers."""
-        return self._world
 
     def plan(self, exchange: Exchange, head: RequestHead | None = None) -> Plan:
         """Return what to do with a request; whatever is wrong with it has an answer in its own dialect.
@@ -95,10 +90,6 @@ class Reception:
         except UnknownPathError as unknown:
             codec = unknown.codec
         return self._refusal(codec, RequestTooLargeError("", status=413))
-
-    def unreadable(self, headers: dict[str, str], message: str) -> Plan:
-        """Return the 400 for a request whose target is no path."""
-        return self._refusal(codec_of_headers(headers), ProviderError(message, status=400))
 
     def _refusal(self, codec: Codec, error: ProviderError, *more: tuple[str, str]) -> Plan:
         now = self._world.clock.now()

@@ -10,6 +10,7 @@ from email.utils import formatdate
 from types import TracebackType
 from typing import Any, Self
 
+from llmtest.clock import VirtualClock
 from llmtest.errors import ConfigurationError, SimulationStateError
 from llmtest.events import LogicalCall
 from llmtest.serving._application import Application
@@ -45,7 +46,7 @@ class Server:
         on_reset: Called after `POST /_llmtest/reset` has forgotten everything.
 
     Raises:
-        ConfigurationError: The port is taken, or the extra `[server]` is not installed.
+        ConfigurationError: The port is taken, the world's time is virtual, or the extra `[server]` is not installed.
 
     Example:
         >>> with Server(world) as server:  # doctest: +SKIP
@@ -63,6 +64,11 @@ class Server:
     ) -> None:
         _require_extra()
         self._world: World = getattr(world, "world", world)
+        if isinstance(self._world.clock, VirtualClock):
+            raise ConfigurationError(
+                "a server lives in real time, and this world's clock is virtual: its clients would wait for ever.\n\n"
+                'To fix: Simulation(time="real"), or the fixture `llm_server`'
+            )
         self._grace = grace
         self._reception = Reception(self._world)
         self._on_reset = on_reset
@@ -75,6 +81,7 @@ class Server:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
         self._state: Any = None
+        self._failure: BaseException | None = None
 
     @property
     def world(self) -> World:
@@ -101,13 +108,21 @@ class Server:
         return 0 if self._state is None else len(self._state.tasks)
 
     def start(self) -> Self:
-        """Serve in a thread from now on; returns when requests are accepted."""
+        """Serve in a thread from now on; returns when requests are accepted.
+
+        Raises:
+            SimulationStateError: It was started before.
+        """
         if self._thread is not None or self._listener.fileno() < 0:
             raise SimulationStateError("this server was started before.\n\nTo fix: make a new one")
         ready = threading.Event()
         self._thread = threading.Thread(target=self._work, args=(ready,), name="llmtest-server", daemon=True)
         self._thread.start()
         ready.wait()
+        if self._failure is not None:
+            self._thread.join()
+            self._thread = None
+            raise self._failure
         return self
 
     def stop(self) -> None:
@@ -118,7 +133,8 @@ class Server:
             return
         assert self._loop is not None
         assert self._stopping is not None
-        self._loop.call_soon_threadsafe(self._stopping.set)
+        if thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopping.set)
         thread.join()
 
     def __enter__(self) -> Self:
@@ -144,8 +160,13 @@ class Server:
             runner.run(self._serve(on_ready, stop_on_signals=True))
 
     def _work(self, ready: threading.Event) -> None:
-        with asyncio.Runner(loop_factory=new_loop) as runner:
-            runner.run(self._serve(ready.set))
+        try:
+            with asyncio.Runner(loop_factory=new_loop) as runner:
+                runner.run(self._serve(ready.set))
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits for this one
+            self._failure = error
+        finally:
+            ready.set()
 
     async def _serve(self, on_ready: Callable[[], None], *, stop_on_signals: bool = False) -> None:
         from uvicorn import Config
@@ -219,7 +240,7 @@ def _stop_on_signals(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -
     for number in (signal.SIGINT, signal.SIGTERM):
         try:
             loop.add_signal_handler(number, stopping.set)
-        except NotImplementedError:  # Windows has no such handlers in its loop.
+        except NotImplementedError:  # pragma: no cover - Windows has no such handlers in its loop
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopping.set))
 
 

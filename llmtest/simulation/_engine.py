@@ -314,6 +314,7 @@ class Engine:
             model=arrival.model,
             stream=arrival.stream,
             request_number=answer.number,
+            fixture=self.world.fixture,
         )
         return self.world.record_harness_error(error)
 

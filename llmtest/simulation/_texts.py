@@ -32,9 +32,9 @@ def spelled(number: int) -> str:
     return f"{number}{suffix}"
 
 
-def handle_text(provider: str) -> str:
+def handle_text(provider: str, fixture: str = "llm_sim") -> str:
     """Return how a test writes the handle of a provider."""
-    return f"llm_sim.{provider}" if provider in BUILTIN else f"llm_sim.provider({json.dumps(provider)})"
+    return f"{fixture}.{provider}" if provider in BUILTIN else f"{fixture}.provider({json.dumps(provider)})"
 
 
 def _plural(number: int, noun: str) -> str:
@@ -67,10 +67,11 @@ def unscripted(
     model: str | None,
     stream: bool,
     request_number: int,
+    fixture: str = "llm_sim",
 ) -> UnscriptedRequestError:
     """Make the error of a request that no step answers."""
     steps = script.steps
-    handle = handle_text(provider)
+    handle = handle_text(provider, fixture)
     site = call_site()
     lines = [
         f"`{provider}` received a request that its script has no step for.",

@@ -54,6 +54,8 @@ class World:
         self.trace = trace
         self.seed = seed
         self.strict = strict
+        self.fixture = "llm_sim"
+        """How a test writes this world, for texts that show code."""
         self.keep_requests = keep_requests
         self.most_requests = most_requests
         self.prices = default_prices() if prices is None else prices

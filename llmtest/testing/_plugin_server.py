@@ -37,6 +37,7 @@ class ServedSimulation(Simulation):
     ) -> None:
         self._server: Server | None = None
         super().__init__(seed, strict, time="real", prices=prices, name=name)
+        self.world.fixture = "llm_server"
         self._marked: list[events.LogicalCall] = []
 
     @property

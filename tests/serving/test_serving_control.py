@@ -113,7 +113,7 @@ WRONG = [
     (b"[]", 'a script is a mapping of providers to steps.\nTo fix: {"openai": [{"replies": "Paris"}]}'),
     (b"", 'a script is a mapping of providers to steps.\nTo fix: {"openai": [{"replies": "Paris"}]}'),
     (b"\xff", "the body is not text in UTF-8."),
-    (b"[" * 5000, "the body is nested too deeply."),
+    (b"[" * 100_000, "the body is nested too deeply."),
     (b'{"openai": 1}', "`openai`: must be a list of steps, such as `[{replies: Paris}]`."),
     (b'{"openai": [{"reply": "a"}]}', "unknown key `reply` in `openai[0]`. Did you mean `replies`?"),
     (b'{"openia": [{"replies": "a"}]}', "unknown provider `openia`. Did you mean `openai`?"),
