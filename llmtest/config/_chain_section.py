@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema, model_validator
 
-from llmtest.config._fields import Count, Flag, Money, Positive, Real, Seconds, Share, Text
+from llmtest.config._fields import Count, Flag, Money, Percent, Positive, Real, Seconds, Share, Text
 from llmtest.config._validation import Section, one_of
 from llmtest.resilience import CircuitBreakerConfig, FallbackCondition, FallbackTrigger
 
@@ -127,7 +127,7 @@ class BudgetSection(Section):
     """USD in a UTC month."""
     max_cost_per_task: Money | None = None
     """USD in one task; a call without a task is a task of its own."""
-    warn_threshold_percent: Real | None = None
+    warn_threshold_percent: Percent | None = None
     """Share of a limit in USD per day, month or task from which on the trace is told, in percent."""
     halt_on_budget_exceeded: Flag = True
     """Whether a call that could pass a limit is refused."""

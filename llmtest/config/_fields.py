@@ -16,7 +16,7 @@ from llmtest.config._units import (
     parse_share,
 )
 
-__all__ = ["Count", "Duration", "Flag", "Money", "Positive", "Rate", "Real", "Seconds", "Share", "Text"]
+__all__ = ["Count", "Duration", "Flag", "Money", "Percent", "Positive", "Rate", "Real", "Seconds", "Share", "Text"]
 
 _DURATION = {"type": "string", "pattern": r"^(\d+(\.\d+)?\s*(us|ms|s|m|min|h|d)\s*)+$", "examples": ["250ms", "5m"]}
 _COUNT = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?\s*[kKmM]?$"}]}
@@ -58,6 +58,13 @@ def _real(value: Any) -> float:
     return number
 
 
+def _percent(value: Any) -> float:
+    number = _real(value)
+    if not 0 < number <= 100:
+        raise ValueError(f"`{_plain(value)}` is not a number above 0 and up to 100")
+    return number
+
+
 Text = Annotated[str, BeforeValidator(_text), WithJsonSchema({"type": "string", "minLength": 1})]
 """A text that is not empty."""
 Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"type": "boolean"})]
@@ -72,6 +79,10 @@ Positive = Annotated[int, BeforeValidator(_positive), WithJsonSchema(_COUNT)]
 """A whole number of 1 or more."""
 Real = Annotated[float, BeforeValidator(_real), WithJsonSchema(_NUMBER)]
 """A number of 0 or more."""
+Percent = Annotated[
+    float, BeforeValidator(_percent), WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "maximum": 100})
+]
+"""A number of percent, above 0."""
 Rate = Annotated[
     float,
     BeforeValidator(parse_rate),

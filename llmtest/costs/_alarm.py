@@ -77,7 +77,7 @@ def warn(warnings: list[tuple[str, str]], moment: Moment) -> None:
 
 def _reason(limit: Limit, old: Decimal, new: Decimal) -> str | None:
     if new > limit.amount >= old:
-        why = ": more than was reserved"
+        why = ": more than was reserved" if limit.halt else ": not halted"
     elif limit.warn_percent is not None and new >= _threshold(limit.amount, limit.warn_percent) > old:
         why = f", {plain(limit.warn_percent)} % or more"
     else:

@@ -75,7 +75,7 @@ class BudgetConfig:
         write(self, "max_cost_per_session", optional_money(max_cost_per_session, "max_cost_per_session"))
         write(self, "max_tokens_per_day", _tokens(max_tokens_per_day, "max_tokens_per_day"))
         write(self, "max_cost_per_day", optional_money(max_cost_per_day, "max_cost_per_day"))
-        write(self, "halt_on_budget_exceeded", halt_on_budget_exceeded)
+        write(self, "halt_on_budget_exceeded", _flag(halt_on_budget_exceeded, "halt_on_budget_exceeded"))
 
     def with_max_tokens_per_session(self, tokens: int) -> BudgetConfig:
         """Return the same limits with another number of tokens per session."""
@@ -159,7 +159,7 @@ class CostManagementPolicy:
         write(self, "daily_limit_usd", _either(daily_limit_cents, daily_limit_usd, "daily_limit"))
         write(self, "monthly_limit_usd", _either(monthly_limit_cents, monthly_limit_usd, "monthly_limit"))
         write(self, "per_task_limit_usd", _either(per_task_limit_cents, per_task_limit_usd, "per_task_limit"))
-        write(self, "halt_on_budget_exceeded", halt_on_budget_exceeded)
+        write(self, "halt_on_budget_exceeded", _flag(halt_on_budget_exceeded, "halt_on_budget_exceeded"))
         percent = optional_money(warn_threshold_percent, "warn_threshold_percent")
         if percent is not None and not 0 < percent <= 100:
             raise ConfigurationError(f"`warn_threshold_percent` must be above 0 and at most 100, got {percent}")
@@ -183,6 +183,12 @@ def _tokens(value: object, name: str) -> int | None:
         raise ConfigurationError(
             f"`{name}` must be a whole number of 0 or more, got {value!r} (0 denies every call, None sets no limit)"
         )
+    return value
+
+
+def _flag(value: object, name: str) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"`{name}` must be True or False, got {value!r}")
     return value
 
 

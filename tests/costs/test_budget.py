@@ -337,7 +337,7 @@ def test_u06_the_model_that_served_is_charged(clock, prices):
     assert (charge.usd, charge.source) == (2, "unknown")
 
 
-def test_u07_a_hundred_thousand_tiny_calls_add_up_exactly(clock):
+def test_u07_ten_thousand_tiny_calls_add_up_exactly(clock):
     """Nothing is rounded to cents."""
     budget = Budget(BudgetConfig(max_cost_per_day=1), clock=clock)
     cost = Decimal("0.00000015")
@@ -442,7 +442,7 @@ def test_u13_a_budget_that_does_not_halt_tells_the_trace(clock, events):
     assert budget.balance("day").spent_usd == 3
     assert [(event.at, event.call, event.scope, event.reason) for event in events] == [
         (2.0, 7, "day", "not halted: spent 0 + reserved 0 + requested 3 > limit $1"),
-        (2.0, 7, "day", "spent $3 of $1: more than was reserved"),
+        (2.0, 7, "day", "spent $3 of $1: not halted"),
     ]
 
 

@@ -1,17 +1,20 @@
 """Budgets in a chain: every attempt is paid for, and whatever becomes of it, nothing stays reserved."""
 
 import asyncio
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
 from llmtest.clock import VirtualClock, run_virtual, stream
-from llmtest.costs import Budget, BudgetConfig, CostLedger, Prices
+from llmtest.costs import Budget, BudgetConfig, CostLedger, CostManagementPolicy, Estimate, Prices
 from llmtest.errors import BudgetExceededError, UnknownPriceError
-from llmtest.events import Trace
+from llmtest.events import BudgetWarned, Trace, subscribed
 from llmtest.resilience import FallbackChain, RetryConfig
-from llmtest.simulation import World, faults
-from llmtest.types import CompletionRequest
+from llmtest.simulation import Reply, World, faults
+from llmtest.types import Capabilities, CompletionRequest, CompletionResponse, StreamEvent, TextPart, Usage
 
 REQUEST = CompletionRequest.ask("Capital of France?").with_max_tokens(20)
 
@@ -161,3 +164,166 @@ def test_u04_the_account_equals_the_provider_s_bill():
 
     house.run(main())
     assert house.day.spent_usd == house.ledger.total_usd == house.world.costs.total_usd > 0
+
+
+def test_u03_each_attempt_is_charged_once():
+    """Two timeouts and an answer are three charges, whatever retried and whoever answered."""
+    house = House("1", retry=RetryConfig(max_attempts=2))
+    house.openai.fails(faults.Timeout(), times=2)
+    house.anthropic.replies("Paris")
+    answer = house.run(house.chain.complete_async(REQUEST))
+    assert [attempt.billed for attempt in answer.attempts] == [True, True, True]
+    assert [entry.cost_usd for entry in house.ledger] == [attempt.cost_usd for attempt in answer.attempts]
+    assert [entry.cost_usd for entry in house.ledger] == [entry.cost_usd for entry in house.world.costs]
+    assert house.day.spent_usd == house.world.costs.total_usd
+
+
+class Gateway:
+    """A provider that answers with another model than it was asked for."""
+
+    name, model, capabilities = "openai", "big", Capabilities()
+
+    def complete(self, request, timeouts=None):
+        return CompletionResponse(parts=(TextPart("Paris"),), usage=Usage(1000, 100), model="small")
+
+    async def complete_async(self, request, timeouts=None):
+        return self.complete(request)
+
+    def stream(self, request, timeouts=None):
+        yield StreamEvent("end", response=self.complete(request))
+
+    async def stream_async(self, request, timeouts=None):
+        yield StreamEvent("end", response=self.complete(request))
+
+
+def test_u06_the_model_that_answered_is_charged():
+    """A gateway that serves a cheaper model than was asked for is charged that model's price."""
+    house = House("1")
+    house.prices.add("openai:small", input_usd_per_mtok="0.1", output_usd_per_mtok="0.2")
+    chain = FallbackChain([Gateway()], budget=house.budget)
+    answers = [chain.complete(REQUEST), house.run(chain.complete_async(REQUEST))]
+    answers += [list(chain.stream(REQUEST))[-1].response]
+    assert [answer.attempts[0].cost_usd for answer in answers] == [Decimal("0.00012")] * 3
+    assert [(entry.model, entry.cost_usd) for entry in house.ledger] == [("small", Decimal("0.00012"))] * 3
+
+
+def test_u08_cached_tokens_are_charged_at_their_own_price_on_both_sides():
+    """What the provider read from its cache is cheaper in the account as it is on the bill."""
+    house = House("1")
+    house.prices.add("openai:big", input_usd_per_mtok="1.1", output_usd_per_mtok="3.7", cache_read_usd_per_mtok="0.1")
+    house.openai.replies(Reply("Paris", usage=Usage(1000, 10, cache_read_tokens=900)))
+    house.run(house.chain.complete_async(REQUEST))
+    assert house.day.spent_usd == house.world.costs.total_usd == Decimal("0.000237")
+
+
+def test_u11_a_refused_fallback_is_the_caller_s_error_and_goes_no_further():
+    """Where the next provider is too dear, nobody after it is asked instead, and the error is the budget's."""
+    house = House("0.0001")
+    house.openai.fails(faults.ServerError(), times=3)
+    house.anthropic.echoes()
+    third = house.world.provider("ollama").echoes()
+    house.prices.add("anthropic:other", input_usd_per_mtok="23", output_usd_per_mtok="59")
+    providers = [house.openai.as_provider("big"), house.anthropic.as_provider("other"), third.as_provider("llama3.2")]
+    chain = FallbackChain(providers, retry=None, budget=house.budget)
+    with pytest.raises(BudgetExceededError) as caught:
+        house.run(chain.complete_async(REQUEST))
+    assert [attempt.outcome for attempt in caught.value.attempts] == ["500"]
+    with pytest.raises(BudgetExceededError):
+        list(chain.stream(REQUEST))
+    assert len(house.openai.requests) == 2
+    assert list(house.anthropic.requests) == list(third.requests) == []
+
+
+def test_u13_a_budget_that_does_not_halt_lets_every_call_pass_and_tells():
+    """With `halt_on_budget_exceeded=False` the limit is a matter of the trace: answers come, and are charged."""
+    house = House("1")
+    limits = BudgetConfig(max_cost_per_day=0, max_tokens_per_day=1, halt_on_budget_exceeded=False)
+    budget = Budget(limits, prices=house.prices, clock=house.clock)
+    house.openai.replies("Paris", times=2)
+    chain = FallbackChain([house.openai.as_provider("big")], budget=budget)
+    trace = Trace()
+    with subscribed(trace.append, number_call=trace.next_call):
+        assert chain.complete(REQUEST).content == chain.complete(REQUEST).content == "Paris"
+    assert budget.balance("day").spent_usd == house.world.costs.total_usd
+    assert [(event.call, event.reason) for event in trace.of(BudgetWarned)] == [
+        (1, "not halted: spent 0 + reserved 0 + requested 29 > limit 1 tokens"),
+        (1, "not halted: spent 0 + reserved 0 + requested 0.0000839 > limit $0"),
+        (1, "spent 11 tokens of 1 tokens: not halted"),
+        (1, "spent $0.0000173 of $0: not halted"),
+        (2, "not halted: spent 11 + reserved 0 + requested 29 > limit 1 tokens"),
+        (2, "not halted: spent 0.0000173 + reserved 0 + requested 0.0000839 > limit $0"),
+    ]
+
+
+def test_tasks_months_and_warnings_hold_in_a_chain():
+    """Calls inside a task share its limit, the month has its own, and the trace is told once at the threshold."""
+    house = House("1")
+    policy = CostManagementPolicy(per_task_limit_usd="0.0002", monthly_limit_usd="0.0004", warn_threshold_percent=50)
+    budget = Budget(policy, prices=house.prices, clock=house.clock)
+    house.openai.replies(Reply("Paris", usage=Usage(9, 20)), times=None)
+    chain = FallbackChain([house.openai.as_provider("big")], budget=budget)
+    trace = Trace()
+    refusals = []
+    with subscribed(trace.append):
+        for task in ("report", "letter", "poem"):
+            with budget.task(task):
+                for _ in range(3):
+                    try:
+                        chain.complete(REQUEST)
+                    except BudgetExceededError as refused:
+                        refusals.append((task, refused.scope))
+            house.clock.advance(24 * 3600)
+    assert refusals == [("report", "task"), ("letter", "task"), *[("poem", "month")] * 3]
+    assert [event.scope for event in trace.of(BudgetWarned)] == ["task", "month", "task"]
+
+
+def test_a_chain_prices_by_its_budget():
+    """Prices that only the budget was given are the chain's as well: attempts and account say the same."""
+    house = House("1")
+    house.openai.replies("Paris")
+    chain = FallbackChain([house.openai.as_provider("big")], budget=house.budget)
+    answer = chain.complete(REQUEST)
+    assert answer.attempts[0].cost_usd == house.day.spent_usd == house.world.costs.total_usd
+
+
+@pytest.mark.parametrize("mode", ["complete", "stream"])
+def test_fb14_a_chain_without_a_budget_spends_from_the_chain_around_it(mode):
+    """A chain as a slot is no way around the outer budget: its attempts are charged, and refused."""
+    house = House("0.0003")
+    house.openai.fails(faults.ServerError(), times=None)
+    house.anthropic.replies("Paris", times=None)
+    inner = FallbackChain([house.anthropic.as_provider("other")], name="inner", prices=house.prices)
+    chain = FallbackChain([house.openai.as_provider("big"), inner], retry=None, budget=house.budget)
+
+    def ask():
+        if mode == "stream":
+            return list(chain.stream(REQUEST))[-1].response
+        return chain.complete(REQUEST)
+
+    assert ask().content == "Paris"
+    assert house.day.spent_usd == house.ledger.total_usd == house.world.costs.total_usd > 0
+    for _ in range(20):
+        with suppress(BudgetExceededError):
+            ask()
+    with pytest.raises(BudgetExceededError):
+        ask()
+    assert house.day.spent_usd <= Decimal("0.0003")
+    assert house.day.reserved_usd == 0
+
+
+def test_u09_the_machine_s_time_zone_decides_nothing(monkeypatch):
+    """A day is a day of UTC, also where the machine is in New York and its clocks are changed that night."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        clock = VirtualClock(datetime(2026, 3, 8, 6, 59, tzinfo=UTC))
+        budget = Budget(BudgetConfig(max_tokens_per_day=10), clock=clock)
+        budget.reserve(Estimate(10, Decimal(0))).settle(Usage(10, 0))
+        clock.advance(17 * 3600)
+        with pytest.raises(BudgetExceededError):
+            budget.reserve(Estimate(1, Decimal(0)))
+        clock.advance(60)
+        budget.reserve(Estimate(10, Decimal(0))).release()
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -4,8 +4,10 @@ from decimal import Decimal
 
 import pytest
 
-from llmtest.costs import BudgetConfig, CostManagementPolicy, Limit
-from llmtest.errors import ConfigurationError
+from llmtest.clock import VirtualClock
+from llmtest.costs import Budget, BudgetConfig, CostManagementPolicy, Estimate, Limit
+from llmtest.errors import BudgetExceededError, ConfigurationError
+from llmtest.types import Usage
 
 
 def test_limits_are_built_step_by_step():
@@ -57,6 +59,61 @@ def test_token_limits_are_whole_and_not_negative(field, value):
     assert str(caught.value) == message
     with pytest.raises(ConfigurationError):
         getattr(BudgetConfig(), f"with_{field}")(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (True, "`max_cost_per_day` must be a number, got True"),
+        ([1], "`max_cost_per_day` must be a number, got [1]"),
+        ("a lot", "`max_cost_per_day` must be a number such as \"0.05\", got 'a lot'"),
+        ("", "`max_cost_per_day` must be a number such as \"0.05\", got ''"),
+        ("nan", "`max_cost_per_day` must be finite and 0 or more, got 'nan'"),
+    ],
+    ids=["bool", "list", "words", "empty", "nan"],
+)
+def test_money_is_a_number(value, message):
+    """What is no number is refused, by name."""
+    with pytest.raises(ConfigurationError) as caught:
+        BudgetConfig(max_cost_per_day=value)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("value", ["0.05", " $0.05 ", 0.05, Decimal("0.05"), Decimal("5E-2")])
+def test_money_is_read_as_it_is_written(value):
+    """Texts, floats and decimals mean the digits they show."""
+    assert BudgetConfig(max_cost_per_day=value).max_cost_per_day == Decimal("0.05")
+
+
+@pytest.mark.parametrize("value", [1, 0, "yes", None])
+@pytest.mark.parametrize("make", [BudgetConfig, CostManagementPolicy])
+def test_halting_is_yes_or_no(make, value):
+    """A flag that is none is refused: `"no"` would be read as yes."""
+    with pytest.raises(ConfigurationError) as caught:
+        make(halt_on_budget_exceeded=value)
+    assert str(caught.value) == f"`halt_on_budget_exceeded` must be True or False, got {value!r}"
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        BudgetConfig(max_tokens_per_session=0),
+        BudgetConfig(max_tokens_per_day=0),
+        BudgetConfig(max_cost_per_session=0),
+        BudgetConfig(max_cost_per_day="0.00"),
+        CostManagementPolicy(daily_limit_cents=0),
+        CostManagementPolicy(monthly_limit_usd=0),
+        CostManagementPolicy(per_task_limit_cents="0"),
+    ],
+    ids=lambda limits: next(f"{limit.scope}-{limit.unit}" for limit in limits.limits()),
+)
+def test_a_limit_of_zero_denies_and_divides_by_nothing(limits):
+    """Zero is a limit like any other: whatever needs any of it is refused, and no share of it is worked out wrongly."""
+    budget = Budget(limits, clock=VirtualClock())
+    with pytest.raises(BudgetExceededError):
+        budget.reserve(Estimate(1, Decimal("0.01")))
+    budget.charge(Usage(1, 0), cost_usd=Decimal("0.01"))
+    assert budget.balance().spent_usd == Decimal("0.01")
 
 
 def test_u07_cents_are_hundredths_of_dollars():

@@ -1,0 +1,132 @@
+"""Budgets in chain files and scenarios: the same limits, and errors that name the place."""
+
+from decimal import Decimal
+
+import pytest
+
+from llmtest import Simulation, build_chain
+from llmtest.costs import CostLedger, Prices
+from llmtest.errors import BudgetExceededError, ScenarioError
+from llmtest.events import BudgetWarned
+from llmtest.scenarios import load_scenario, run_scenario
+from llmtest.types import CompletionRequest
+
+REQUEST = CompletionRequest.ask("Capital of France?", model="big").with_max_tokens(20)
+
+
+def chain_of(sim, budget, **settings):
+    """Make a chain of one provider with a budget as a file has it."""
+    providers = {"openai": sim.openai.as_provider("big")}
+    return build_chain({"providers": [{"provider": "openai"}], "budget": budget}, providers, **settings)
+
+
+@pytest.fixture
+def sim():
+    """A simulation with one priced model: 29 tokens, $0.0000839, is what the request may need; it costs $0.0000173."""
+    prices = Prices()
+    prices.add("openai:big", input_usd_per_mtok="1.1", output_usd_per_mtok="3.7")
+    with Simulation(prices=prices, strict=False) as sim:
+        sim.openai.replies("Paris", times=None)
+        yield sim
+
+
+@pytest.mark.parametrize(
+    ("budget", "scope", "unit"),
+    [
+        ({"max_tokens_per_session": 30}, "session", "tokens"),
+        ({"max_tokens_per_day": 30}, "day", "tokens"),
+        ({"max_cost_per_session": 0.00009}, "session", "usd"),
+        ({"max_cost_per_day": "0.00009"}, "day", "usd"),
+        ({"max_cost_per_month": "$0.00009"}, "month", "usd"),
+    ],
+)
+def test_every_limit_of_a_file_holds(sim, budget, scope, unit):
+    """The first call fits, the second is refused by the limit that the file names."""
+    ledger = CostLedger()
+    chain = chain_of(sim, budget, prices=sim.world.prices, ledger=ledger)
+    chain.complete(REQUEST)
+    with pytest.raises(BudgetExceededError) as caught:
+        chain.complete(REQUEST)
+    assert (caught.value.scope, caught.value.unit) == (scope, unit)
+    assert ledger.total_usd == sim.costs.total_usd == Decimal("0.0000173")
+
+
+def test_a_limit_per_task_of_a_file_holds_for_each_call(sim):
+    """A call without a task is a task of its own."""
+    chain = chain_of(sim, {"max_cost_per_task": 0.00008}, prices=sim.world.prices)
+    with pytest.raises(BudgetExceededError, match="task limit"):
+        chain.complete(REQUEST)
+
+
+def test_a_file_can_warn_of_a_daily_limit_and_let_calls_pass(sim):
+    """The threshold is for limits per day too, and `halt_on_budget_exceeded: false` only tells."""
+    budget = {"max_cost_per_day": 0.00003, "warn_threshold_percent": 50, "halt_on_budget_exceeded": False}
+    chain = chain_of(sim, budget, prices=sim.world.prices)
+    chain.complete(REQUEST)
+    chain.complete(REQUEST)
+    assert [event.reason for event in sim.trace.of(BudgetWarned)] == [
+        "not halted: spent 0 + reserved 0 + requested 0.0000839 > limit $0.00003",
+        "spent $0.0000173 of $0.00003, 50 % or more",
+        "not halted: spent 0.0000173 + reserved 0 + requested 0.0000839 > limit $0.00003",
+        "spent $0.0000346 of $0.00003: not halted",
+    ]
+
+
+@pytest.mark.parametrize(
+    "budget",
+    [
+        {"max_cost_per_day": -1},
+        {"max_cost_per_day": float("nan")},
+        {"max_cost_per_day": float("inf")},
+        {"max_cost_per_day": True},
+        {"max_cost_per_day": "a lot"},
+        {"max_tokens_per_day": -5},
+        {"max_tokens_per_day": 1.5},
+        {"max_tokens_per_session": "many"},
+        {"max_tokens_per_session": True},
+        {"max_cost_per_week": 5},
+        {"halt_on_budget_exceeded": "perhaps"},
+        {"warn_threshold_percent": 0, "max_cost_per_day": 1},
+        {"warn_threshold_percent": 101, "max_cost_per_day": 1},
+        25,
+    ],
+    ids=str,
+)
+def test_a_wrong_limit_of_a_file_is_one_error_that_names_it(sim, budget):
+    """Each mistake is an error of the file, with the setting's name in it."""
+    with pytest.raises(ScenarioError) as caught:
+        chain_of(sim, budget)
+    name = next(iter(budget)) if isinstance(budget, dict) else "budget"
+    assert name in str(caught.value)
+
+
+SCENARIO = """
+version: 1
+name: a small budget
+providers:
+  openai: {model: gpt-4o, latency: {ttft: 1s, tokens_per_second: 50}}
+  anthropic: {model: claude-sonnet-4-5}
+chain:
+  retry: {max_attempts: 2}
+  timeouts: {total: 3s}
+  providers: [{provider: openai}, {provider: anthropic, trigger: any_error}]
+budget: {max_cost_per_day: 0.50}
+load: {rate: 2/s, duration: 10m, stream: true}
+faults:
+  - {name: slow, where: {provider: openai}, when: {probability: 0.2}, what: {slow_first_token: {seconds: 30s}}}
+  - {name: drops, where: {provider: openai}, when: {probability: 0.2}, what: {stream_dropped: {after_chunks: 1}}}
+  - {name: refusals, where: {provider: openai}, when: {probability: 0.2}, what: {server_error: {status: 503}}}
+expect:
+  spend: "<= 0.50"
+  rejected: ">= 1"
+"""
+
+
+def test_a_scenario_holds_its_budget_through_timeouts_and_broken_streams(tmp_path):
+    """With failures that are billed among the calls, the spend stays within the limit, and the verdict says so."""
+    path = tmp_path / "small.yaml"
+    path.write_text(SCENARIO)
+    result = run_scenario(load_scenario(path))
+    assert result.ok, result.expectations
+    assert Decimal("0.4") < result.cost_usd <= Decimal("0.50")
+    assert "budget_overshoot" not in str(result)
