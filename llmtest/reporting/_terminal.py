@@ -1,4 +1,4 @@
-"""A run as tables in a terminal. The one file of this room that knows rich."""
+"""A run as tables in a terminal. Of this room only the files that print tables know rich."""
 
 from __future__ import annotations
 

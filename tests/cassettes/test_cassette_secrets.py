@@ -41,12 +41,13 @@ def said(interaction):
     return [*texts, *once, *map(unquote, once)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_no_credential_reaches_the_disk(tmp_path, place):
     """By name, by shape, by value of the environment, however it is escaped; and the pieces still add up."""
 
     @given(plantings((place,)))
-    @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     def check(planting):
         interaction, secret, _ = planting
         text = saved(tmp_path / "a.yaml", interaction)

@@ -259,12 +259,13 @@ def everything_printed(text):
     return "\n".join([printed.getvalue(), *objects, *map(str, verdict.findings), *verdict.unreadable]), verdict
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_a_credential_is_found_and_never_printed(place):
     """Whoever wrote the file, and wherever the credential is in it, the finding names its line."""
 
     @given(plantings((place,)))
-    @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     def check(planting):
         interaction, secret, _ = planting
         assume(not STUFFING.search(secret.planted))
@@ -285,12 +286,13 @@ def test_a_credential_is_found_and_never_printed(place):
     check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", PLACES)
 def test_what_was_saved_has_no_secrets_left_to_find(place):
     """Redaction and the judge agree: what the one has written, the other lets pass."""
 
     @given(plantings((place,)))
-    @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     def check(planting):
         from llmtest.cassettes._keeping import redact_interaction
 
