@@ -38,6 +38,10 @@ class CostEntry:
     call: int = 0
 
 
+Row = tuple[str, str | None, Usage, Decimal | None, str, int, int]
+"""The fields of a `CostEntry`; one is made of it when somebody looks."""
+
+
 @dataclass(slots=True)
 class Spend:
     """A sum of entries.
@@ -101,7 +105,7 @@ class CostLedger:
 
     def __init__(self, *, keep: bool = True) -> None:
         self._keep = keep
-        self._entries: list[CostEntry] = []
+        self._rows: list[Row] = []
         self._spend: dict[tuple[str, str | None, str], Spend] = {}
         self._turn = Turn()
 
@@ -127,26 +131,27 @@ class CostLedger:
             at_ns: When it ended, in nanoseconds of the clock.
             call: Number of its logical call; 0 = none.
         """
-        entry = CostEntry(provider, model, usage, cost_usd, purpose, at_ns, call)
+        row = (provider, model, usage, cost_usd, purpose, at_ns, call)
         with self._turn as is_free:
             if is_free:
-                self._enter(entry)
+                self._enter(row)
             else:
-                self._turn.later(partial(self._enter, entry))
+                self._turn.later(partial(self._enter, row))
 
-    def _enter(self, entry: CostEntry) -> None:
-        key = (entry.provider, entry.model, entry.purpose)
+    def _enter(self, row: Row) -> None:
+        provider, model, usage, cost_usd, purpose, _, _ = row
+        key = (provider, model, purpose)
         spend = self._spend.get(key)
         if spend is None:
             spend = self._spend[key] = Spend()
-        spend._add(entry.usage, entry.cost_usd)  # noqa: SLF001 - one file, one account
+        spend._add(usage, cost_usd)  # noqa: SLF001 - one file, one account
         if self._keep:
-            self._entries.append(entry)
+            self._rows.append(row)
 
     @property
     def entries(self) -> tuple[CostEntry, ...]:
         """Every entry, in order; empty where entries are not kept."""
-        return tuple(self._entries)
+        return tuple(CostEntry(*row) for row in tuple(self._rows))
 
     @property
     def summary(self) -> Spend:
@@ -207,7 +212,7 @@ class CostLedger:
     def clear(self) -> None:
         """Forget everything."""
         with self._turn:
-            self._entries.clear()
+            self._rows.clear()
             self._spend.clear()
 
     def _unknown_price(self, total: Spend) -> UnknownPriceError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from llmtest.clock import AsyncWaiter, BlockingWaiter, Waiter, iterate_blocking, run_blocking
@@ -70,7 +71,7 @@ class DirectProvider:
     @property
     def capabilities(self) -> Capabilities:
         """Everything; the context window as far as the handle was given one."""
-        return Capabilities(context_window=self._engine.window)
+        return _able_within(self._engine.window)
 
     def complete(self, request: CompletionRequest, timeouts: Timeouts = NO_TIMEOUTS) -> CompletionResponse:
         """Answer a request, blocking.
@@ -192,6 +193,11 @@ class DirectProvider:
                 self._engine.finish(answer, ended)
             else:
                 plan.on_end(ended)
+
+
+@lru_cache(maxsize=64)
+def _able_within(window: int | None) -> Capabilities:
+    return Capabilities(context_window=window)
 
 
 def _pieces(answer: Answer, step: int) -> list[tuple[StreamEvent, int]]:

@@ -75,8 +75,10 @@ class Patience:
         allowed: int | None = None
         phase: TimeoutPhase = "read"
         for limit, name in (*limits, (self._left(self._timeouts.total), "total")):
-            if limit is not None and (allowed is None or round(limit * 1e9) < allowed):
-                allowed, phase = round(limit * 1e9), name
+            if limit is not None:
+                limit_ns = round(limit * 1e9)
+                if allowed is None or limit_ns < allowed:
+                    allowed, phase = limit_ns, name
         if allowed is None and ns is None:
             await self._for_ever()
         elif ns is not None and (allowed is None or ns <= allowed):
