@@ -63,6 +63,8 @@ def warnings_of(checks: tuple[Check, ...], spent: tuple[Spent, ...], charge: Cha
     warnings: list[tuple[str, str]] = []
     for limit, bucket in checks:
         tokens, usd = (charge.tokens, charge.usd) if bucket is None else spent[bucket]
+        if limit.warn_percent is None and (usd if limit.unit == "usd" else tokens) <= limit.amount:
+            continue
         new, added = (usd, charge.usd) if limit.unit == "usd" else (Decimal(tokens), Decimal(charge.tokens))
         if added and (reason := _reason(limit, EXACT.subtract(new, added), new)):
             warnings.append((limit.scope, reason))

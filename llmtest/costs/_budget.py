@@ -229,9 +229,10 @@ class Budget:
         usd = self._price(provider, model, usage, cost_usd)
         charge = Charge(usage.total_tokens, ZERO if usd is None else usd, "unknown" if usd is None else usage.source)
         plan = self._plan_of((self._clock or active_clock()).time_ns() // DAY_NS, task)
-        moment = self._moment()
-        self._enter(provider, model, usage, usd, purpose, moment)
-        self._warn(plan.checks, self._store.charge(plan.buckets, charge.tokens, charge.usd), charge, moment)
+        call = current_call.get()
+        number = 0 if call is None else call.id
+        self._enter(provider, model, usage, usd, purpose, number)
+        self._warn(plan.checks, self._store.charge(plan.buckets, charge.tokens, charge.usd), charge, number)
         return charge
 
     def balance(self, scope: Scope = "session", *, task: str | None = None) -> Balance:
@@ -305,9 +306,8 @@ class Budget:
             "unknown" if usd is None else usage.source,
         )
         spent = self._store.settle(hold, charge.tokens, charge.usd)
-        moment = Moment((self._clock or active_clock()).now_ns(), call)
-        self._enter(provider, model, usage, usd, purpose, moment)
-        self._warn(hold.checks, spent, charge, moment)
+        self._enter(provider, model, usage, usd, purpose, call)
+        self._warn(hold.checks, spent, charge, call)
         return charge
 
     def _release(self, hold: Hold) -> bool:
@@ -325,17 +325,17 @@ class Budget:
         usage: Usage,
         usd: Decimal | None,
         purpose: str,
-        moment: Moment,
+        call: int,
     ) -> None:
         if self.ledger is not None:
-            at_ns, call = moment
+            at_ns = (self._clock or active_clock()).now_ns()
             self.ledger.record(provider or "?", model, usage, usd, purpose=purpose, at_ns=at_ns, call=call)
 
-    def _warn(self, checks: tuple[Check, ...], spent: tuple[Spent, ...], charge: Charge, moment: Moment) -> None:
+    def _warn(self, checks: tuple[Check, ...], spent: tuple[Spent, ...], charge: Charge, call: int) -> None:
         # Where the store will do it later, it does not know yet what its buckets will have spent.
         warnings = warnings_of(checks, spent, charge) if spent else None
         if warnings:
-            warn(warnings, moment)
+            warn(warnings, Moment((self._clock or active_clock()).now_ns(), call))
 
     def _moment(self) -> Moment:
         call = current_call.get()

@@ -114,13 +114,11 @@ def overruns(balances: list[Balance], hold: Hold) -> tuple[Overrun, ...]:
         balance = NOTHING if bucket is None else balances[bucket]
         if limit.unit == "usd":
             requested, spent, reserved = hold.usd, balance.spent_usd, balance.reserved_usd
-            total = EXACT.add(EXACT.add(spent, reserved), requested)
-        else:
-            requested = Decimal(hold.tokens)
-            used, held = balance.spent_tokens, balance.reserved_tokens
-            spent, reserved, total = Decimal(used), Decimal(held), Decimal(used + held + hold.tokens)
-        if total > limit.amount:
-            over += (Overrun(limit, spent, reserved, requested),)
+            if EXACT.add(EXACT.add(spent, reserved), requested) > limit.amount:
+                over += (Overrun(limit, spent, reserved, requested),)
+        elif balance.spent_tokens + balance.reserved_tokens + hold.tokens > limit.amount:
+            numbers = map(Decimal, (balance.spent_tokens, balance.reserved_tokens, hold.tokens))
+            over += (Overrun(limit, *numbers),)
     return over
 
 
