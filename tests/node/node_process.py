@@ -19,18 +19,21 @@ LONGEST_S = 30
 """How long any answer of a process is waited for."""
 
 
-def folder_of_node_modules(*more):
-    """Return the folder that holds node_modules; skips where something is missing, and says what."""
+FOLDER = Path(os.environ.get("LLMTEST_NODE_MODULES") or HERE)
+"""The folder that holds node_modules."""
+
+
+def require(*packages):
+    """Skip the module that calls this where Node or one of its packages is missing, and say which."""
     if shutil.which("node") is None:
-        pytest.skip("Node is not installed: there is no `node` on the PATH")
-    folder = Path(os.environ.get("LLMTEST_NODE_MODULES") or HERE)
-    for name in ("openai", "@anthropic-ai/sdk", *more):
-        if not (folder / "node_modules" / name / "package.json").exists():
+        pytest.skip("Node is not installed: there is no `node` on the PATH", allow_module_level=True)
+    for name in packages:
+        if not (FOLDER / "node_modules" / name / "package.json").exists():
             pytest.skip(
-                f"the npm package `{name}` is not below {folder / 'node_modules'}; run `npm install` in tests/node, "
-                "or set LLMTEST_NODE_MODULES to the folder that holds node_modules"
+                f"the npm package `{name}` is not below {FOLDER / 'node_modules'}; run `npm install` in tests/node, "
+                "or set LLMTEST_NODE_MODULES to the folder that holds node_modules",
+                allow_module_level=True,
             )
-    return folder
 
 
 class Lines:
@@ -104,8 +107,8 @@ class Served:
 class Node:
     """The SDKs under Node, one process for many calls."""
 
-    def __init__(self, folder, url):
-        command = ["node", str(HERE / "driver.mjs"), str(folder), url]
+    def __init__(self, url):
+        command = ["node", str(HERE / "driver.mjs"), str(FOLDER), url]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.lines = Lines(self.process.stdout)
         self.versions = json.loads(self.lines.next())

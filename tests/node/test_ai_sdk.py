@@ -1,16 +1,12 @@
 """Vercel's AI SDK, which does without the official SDKs: it checks what it gets, so our answers must be complete."""
 
 import pytest
-from node_process import folder_of_node_modules
+from node_process import require
 
+require("openai", "@anthropic-ai/sdk", "ai", "@ai-sdk/openai", "@ai-sdk/anthropic")
 pytestmark = pytest.mark.slow
 
 PROVIDERS = ["openai", "anthropic"]
-
-
-@pytest.fixture(autouse=True)
-def _installed():
-    folder_of_node_modules("ai", "@ai-sdk/openai", "@ai-sdk/anthropic")
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from node_process import HERE
+from node_process import HERE, require
 
+require("openai", "@anthropic-ai/sdk")
 pytestmark = pytest.mark.slow
 
 WEATHER = {"name": "weather", "arguments": {"city": "Paris"}}

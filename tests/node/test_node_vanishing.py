@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 
 import pytest
-from node_process import LONGEST_S, Node, Served, folder_of_node_modules
+from node_process import LONGEST_S, Node, Served, require
 
+require("openai", "@anthropic-ai/sdk")
 pytestmark = pytest.mark.slow
 
 STREAMS = 200
@@ -44,9 +45,7 @@ def connections(served):
 @pytest.fixture
 def own():
     """A server of one's own, in which nobody else has connections."""
-    folder = folder_of_node_modules()
     served = Served()
-    served.folder = folder
     yield served
     served.process.kill()
     served.process.wait()
@@ -58,7 +57,7 @@ def test_streams_that_are_left_leave_nothing_behind(own, steps):
     """200 streams begin, their readers break off after one chunk: every connection closes, every answer ends."""
     before = connections(own)
     own.script(openai=steps, anthropic=steps)
-    node = Node(own.folder, own.url)
+    node = Node(own.url)
     assert node.value("vanish", count=STREAMS) == STREAMS
     for provider in ("openai", "anthropic"):
         outcomes = own.settled_outcomes(provider)
@@ -73,7 +72,7 @@ def test_a_client_that_is_killed_leaves_nothing_behind(own):
     """Node is killed with 200 streams open; the server goes on as if nothing had been."""
     before = connections(own)
     own.script(openai=[ENDLESS], anthropic=[ENDLESS])
-    node = Node(own.folder, own.url)
+    node = Node(own.url)
     node.send("open", count=STREAMS)
     opened = lambda: len(own.outcomes("openai")) + len(own.outcomes("anthropic"))  # noqa: E731 - read twice
     assert settled(opened, STREAMS) == STREAMS
@@ -89,7 +88,7 @@ def test_a_client_that_is_killed_leaves_nothing_behind(own):
 def test_a_server_that_is_told_to_stop_stops_within_two_seconds(own):
     """Open streams do not hold it up; their readers learn that the connection broke."""
     own.script(openai=[ENDLESS], anthropic=[ENDLESS])
-    node = Node(own.folder, own.url)
+    node = Node(own.url)
     node.send("chatStream", client={"maxRetries": 0})
     assert settled(lambda: own.outcomes("openai"), [None]) == [None]
     started = time.monotonic()
@@ -105,7 +104,7 @@ def test_a_server_that_is_told_to_stop_stops_within_two_seconds(own):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_either_signal_stops_an_idle_server_in_order(own, number):
     """Connections that are kept alive do not hold it up."""
-    node = Node(own.folder, own.url)
+    node = Node(own.url)
     node.value("chat")
     started = time.monotonic()
     own.process.send_signal(number)
