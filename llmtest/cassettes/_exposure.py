@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
-from llmtest.cassettes._interactions import Headers, Interaction
-from llmtest.cassettes._reading import is_stream, read, text_of
+from llmtest.cassettes._interactions import Headers, Interaction, RecordedResponse
+from llmtest.cassettes._reading import is_stream, text_of
 from llmtest.cassettes._redaction import SECRET_PARAMETERS, Redactor
 from llmtest.wire import SseParser
 
@@ -66,9 +66,12 @@ def exposures(interaction: Interaction, redactor: Redactor) -> Iterator[Exposure
     keys = ("response", "body", "string")
     shown = list(_in_body("response", keys, interaction.response.body, redactor))
     yield from shown
-    if not shown and is_stream(interaction.response):
-        for kind, needle in found_in(read(interaction).answer or "", redactor):
-            yield Exposure("response.body, put together from several events", keys, kind, needle)
+    known = {exposure.kind for exposure in shown}
+    for place, text in put_together("response.body", interaction.response):
+        for kind, _ in found_in(text, redactor):
+            if kind not in known:
+                known.add(kind)
+                yield Exposure(place, keys, kind)
 
 
 def found_in(text: str, redactor: Redactor) -> Iterator[tuple[str, str]]:
@@ -141,6 +144,25 @@ def parts_of(place: str, text: str) -> Iterator[tuple[str, str]]:
             yield from _strings(f"{place}, event {number}, ", data)
     if not events:
         yield place, text
+
+
+def put_together(place: str, response: RecordedResponse) -> Iterator[tuple[str, str]]:
+    """Yield every field of a stream's events with what it says in all of them, one after the other.
+
+    A text that comes in pieces stands in no event, whatever dialect it is: the pieces have one field.
+    """
+    if not is_stream(response):
+        return
+    pieces: dict[str, list[str]] = {}
+    events = SseParser().feed(response.body + b"\n\n")
+    lines = [event.data for event in events] or response.body.decode("utf-8", "surrogateescape").split("\n")
+    for line in lines:
+        value = _json(line)
+        for path, text in _strings("", value) if value is not None else ():
+            pieces.setdefault(path.removeprefix("."), []).append(text)
+    for path, texts in pieces.items():
+        if len(texts) > 1:
+            yield f"{place}, {path} of all events together", "".join(texts)
 
 
 def _strings(place: str, value: Any) -> Iterator[tuple[str, str]]:

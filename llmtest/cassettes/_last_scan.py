@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from llmtest.cassettes._exposure import parts_of
+from llmtest.cassettes._exposure import parts_of, put_together
 from llmtest.cassettes._interactions import Headers, Interaction
-from llmtest.cassettes._reading import is_stream, read
 from llmtest.cassettes._redaction import Redactor
 
 
@@ -52,7 +51,8 @@ def _in_body(side: str, body: bytes, redactor: Redactor) -> tuple[str, str] | No
 
 
 def _in_pieces(interaction: Interaction, redactor: Redactor) -> tuple[str, str] | None:
-    if not is_stream(interaction.response):
-        return None
-    name = redactor.variable_in(read(interaction).answer or "")
-    return None if name is None else ("response.body, put together from several events", name)
+    for place, text in put_together("response.body", interaction.response):
+        name = redactor.variable_in(text)
+        if name is not None:
+            return redactor.text(place), name
+    return None

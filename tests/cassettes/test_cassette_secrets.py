@@ -1,5 +1,6 @@
 """No credential reaches the disk, wherever it was; and what reaches the disk is whole, whoever is killed."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -70,21 +71,29 @@ def test_no_credential_reaches_the_disk(tmp_path, place):
 # in pieces is told by `llmtest cassette verify` only, because models write examples of keys.
 
 
-def stream(*pieces):
-    """Make an exchange with a streamed answer, one event for each piece of text."""
-    events = [f'data: {{"choices":[{{"index":0,"delta":{{"content":"{piece}"}}}}]}}\n\n' for piece in pieces]
-    body = "".join([*events, "data: [DONE]\n\n"]).encode()
+def stream(line, *pieces):
+    """Make an exchange with a streamed answer, one line for each piece of text."""
+    body = "".join(line.replace("TEXT", piece) for piece in pieces).encode()
     headers = {"content-type": ["text/event-stream"]}
     return Interaction(RecordedRequest("POST", CHAT), RecordedResponse(200, "OK", headers, body))
 
 
-def test_a_value_of_the_environment_in_pieces_is_refused(tmp_path):
-    """What cannot be replaced is not saved, and the old file stays."""
+STREAMS = {
+    "choices[0].delta.content": 'data: {"choices":[{"index":0,"delta":{"content":"TEXT"}}]}\n\n',
+    "delta.partial_json": 'event: x\ndata: {"index":1,"delta":{"type":"input_json_delta","partial_json":"TEXT"}}\n\n',
+    "delta": 'data: {"type":"response.output_text.delta","delta":"TEXT"}\n\n',
+    "message.content": '{"message":{"role":"assistant","content":"TEXT"}}\n',
+}
+
+
+@pytest.mark.parametrize("field", STREAMS)
+def test_a_value_of_the_environment_in_pieces_is_refused(tmp_path, field):
+    """What cannot be replaced is not saved, whoever's stream it is, and the old file stays."""
     path = tmp_path / "a.yaml"
-    before = saved(path, stream("nothing ", "to see"))
+    before = saved(path, stream(STREAMS[field], "nothing ", "to see"))
     with pytest.raises(CassetteFileError) as caught:
-        saved(path, stream("It is ", KEY[:8], KEY[8:], "."))
-    place = "response.body, put together from several events"
+        saved(path, stream(STREAMS[field], "It is ", KEY[:8], KEY[8:], "."))
+    place = f"response.body, {field} of all events together"
     assert str(caught.value) == (
         f"{path}: not saved: `{place}` of interaction 1 would hold a credential (OPENAI_API_KEY)."
     )
@@ -171,6 +180,17 @@ def test_the_last_scan_knows_headers_by_name(tmp_path, side):
 def test_prose_is_not_mistaken_for_a_credential(text):
     """A recorded answer that speaks of such things is replayed as it was."""
     assert REDACTOR.text(text) == text
+
+
+def test_a_save_sweeps_up_after_processes_that_are_no_more(tmp_path):
+    """What a living process writes stays, and so does whatever only looks alike."""
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    dead = tmp_path / f".a.yaml.{int(ended.stdout)}-1.tmp"
+    others = [f".a.yaml.{os.getppid()}-1.tmp", ".a.yaml.notes-1.tmp", f".b.yaml.{int(ended.stdout)}-1.tmp"]
+    for name in (dead.name, *others):
+        (tmp_path / name).touch()
+    saved(tmp_path / "a.yaml", stream(STREAMS["delta"], "x"))
+    assert {path.name for path in tmp_path.iterdir()} == {"a.yaml", *others}
 
 
 @pytest.mark.slow
