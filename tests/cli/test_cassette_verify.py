@@ -83,8 +83,8 @@ def test_a_secret_in_pieces_is_found_in_what_the_events_say_together(verify, tmp
         1,
         [
             (
-                "a.yaml:25: secrets: `response.body, choices[0].delta.content of all events together` of interaction 1 holds "
-                f"a credential (openai key). {REDACT}"
+                "a.yaml:25: secrets: `response.body, choices[0].delta.content of all events together` of interaction 1 "
+                f"holds a credential (openai key). {REDACT}"
             ),
             "1 cassette, 1 interaction: 1 finding (1 secrets).",
         ],
