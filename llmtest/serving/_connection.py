@@ -20,8 +20,9 @@ __all__ = ["Connection"]
 ABORT_ON_CLOSE = struct.pack("ii", 1, 0)
 """`SO_LINGER` of no time at all: closing sends a reset instead of an orderly end."""
 
+MOST_HEAD = 16 * 1024
 MOST_HELD = 64 * 1024
-"""Longest body that is waited for on the short way, in bytes."""
+"""Longest head and longest body that are waited for on the short way, in bytes."""
 
 
 class Connection(HttpToolsProtocol):
@@ -45,26 +46,28 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Answer what can be answered at once; hand the rest on."""
+        if self._held:
+            data = self._held + data
+            self._held = b""
         cycle: RequestResponseCycle | None = self.cycle
         if not self._between or self.flow.write_paused or (cycle is not None and not cycle.response_complete):
             super().data_received(data)
             return
-        if self._held:
-            data = self._held + data
-            self._held = b""
+        self._unset_keepalive_if_required()
         end = data.find(b"\r\n\r\n") + 4
-        head = self._heads.read(data[:end]) if end > 4 else None
-        if head is not None:
-            body = data[end:]
-            if head.length == len(body):
-                self._unset_keepalive_if_required()
-                if self._answer(head, body):
-                    return
-            elif len(body) < head.length <= MOST_HELD:
-                self._unset_keepalive_if_required()
+        if end < 4:
+            if len(data) <= MOST_HEAD and data[:1].isalpha():
                 self._held = data
-                return
-        super().data_received(data)
+            else:
+                super().data_received(data)
+            return
+        head, body = self._heads.read(data[:end]), data[end:]
+        if isinstance(head, bytes):
+            super().data_received(head + body)
+        elif len(body) < head.length <= MOST_HELD:
+            self._held = data
+        elif head.length != len(body) or not self._answer(head, body):
+            super().data_received(head.raw + body)
 
     def _answer(self, head: RequestHead, body: bytes) -> bool:
         """Decide about a request, and answer it if that takes no time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -19,12 +20,15 @@ MOST_HEAD_BYTES = 8 * 1024
 MOST_CALLS = 64
 MOST_CALL_BYTES = 16 * 1024
 
+_OFFER = re.compile(rb"(?<=\r\n)upgrade:[^\r\n]*\r\n", re.IGNORECASE)
+
 
 @dataclass(slots=True)
 class RequestHead:
     """A head that needs no special care: HTTP/1.1, kept alive, with a length where there is a body.
 
     Args:
+        raw: The head as the whole machinery may read it.
         method: `POST`.
         path: Path, decoded.
         query: Query string, without the question mark.
@@ -34,6 +38,7 @@ class RequestHead:
         calls: Bodies that came with this head, and what they were understood as; reading depends on nothing else.
     """
 
+    raw: bytes
     method: str
     path: str
     query: str
@@ -73,10 +78,10 @@ class Heads:
     """The heads that a server has read."""
 
     def __init__(self) -> None:
-        self._known: dict[bytes, RequestHead | None] = {}
+        self._known: dict[bytes, RequestHead | bytes] = {}
 
-    def read(self, head: bytes) -> RequestHead | None:
-        """Read a head, its empty line included; None for one that the whole machinery has to look at."""
+    def read(self, head: bytes) -> RequestHead | bytes:
+        """Read a head, its empty line included; bytes are those that the whole machinery has to look at."""
         known = self._known
         if head in known:
             return known[head]
@@ -88,20 +93,23 @@ class Heads:
         return found
 
 
-def _read(head: bytes) -> RequestHead | None:
+def _read(head: bytes) -> RequestHead | bytes:
+    # An offer to speak something else (Java's client makes one on every connection) may be passed over, but a parser
+    # that has seen it takes what follows for the other protocol.
+    head = _OFFER.sub(b"", head)
     notes = _Notes()
     parser = httptools.HttpRequestParser(notes)
     try:
         parser.feed_data(head)
         url = httptools.parse_url(notes.url)
-    except httptools.HttpParserError:
-        return None
+    except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+        return head
     headers = notes.headers
     length = headers.get("content-length", "0")
-    special = {"expect", "transfer-encoding", "upgrade"} & headers.keys()
+    special = {"expect", "transfer-encoding"} & headers.keys()
     if not notes.complete or special or parser.get_http_version() != "1.1" or not parser.should_keep_alive():
-        return None
+        return head
     if not length.isdecimal() or not url.path:
-        return None
-    path = unquote(url.path.decode("latin-1"))
-    return RequestHead(parser.get_method().decode(), path, (url.query or b"").decode("latin-1"), headers, int(length))
+        return head
+    path, query = unquote(url.path.decode("latin-1")), (url.query or b"").decode("latin-1")
+    return RequestHead(head, parser.get_method().decode(), path, query, headers, int(length))

@@ -226,3 +226,28 @@ def test_a_head_that_comes_again_is_not_mistaken_for_another(llm_server, line):
         line.sendall(request_bytes(asking(text), f"Authorization: Bearer {key}"))
         said.append(text_of(read_answer(line)[2]))
     assert said == ["for a", "for b", "for a", "x", "z"]
+
+
+OFFER = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAEAAEAAAAIAAAAA")
+
+
+def test_an_offer_of_another_protocol_is_passed_over(llm_server, line):
+    """Clients that offer HTTP/2 with every request get their answers over HTTP/1.1, whole or streamed."""
+    llm_server.openai.latency(0.001)
+    for _ in range(2):
+        line.sendall(request_bytes(asking("slowly"), *OFFER))
+        assert text_of(read_answer(line)[2]) == "slowly"
+    line.sendall(request_bytes({**asking("as a stream"), "stream": True}, *OFFER))
+    data = b""
+    while b"[DONE]" not in data:
+        data += line.recv(65536)
+    assert data.startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+def test_a_large_body_takes_the_long_way(llm_server, line):
+    """A body of megabytes is read in full, and the connection goes on."""
+    text = "word " * 400_000
+    line.sendall(request_bytes(asking(text)))
+    assert text_of(read_answer(line)[2]) == text
+    line.sendall(request_bytes(asking("small")))
+    assert text_of(read_answer(line)[2]) == "small"
