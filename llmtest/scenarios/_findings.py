@@ -6,7 +6,7 @@
 | `retry_after_ignored` | within one call a provider was asked again before the wait it had asked for was over |
 | `retried_non_retryable` | within one call the same was asked again after a 400-404, 413, 422, or without credit |
 | `no_backoff` | within one call a provider was asked the same again twice, each time without a pause |
-| `retry_storm` | over 10 requests in a call without an answer, or over 3/4 repeats among 40 or more requests a minute |
+| `retry_storm` | over 10 requests in a call without an answer, or over 3/4 repeats among a minute's 40 or more |
 | `gave_up` | a call failed after a single request, at a failure that may pass within a minute |
 | `truncated_answer_accepted` | a stream ended without its terminator, and the call passed for answered |
 | `no_read_timeout` | a silent provider was waited for 10 minutes or longer |
@@ -123,6 +123,7 @@ class Findings:
         self._judges_giving_up = judges_giving_up
         self._half_open: dict[str, int] = {}
         self._troubles: dict[int, _Trouble] = {}
+        self._repeats: dict[int, dict[str, int]] = {}
         self._minutes: dict[str, list[int]] = {}
 
     @property
@@ -139,19 +140,12 @@ class Findings:
 
     def received(self, event: events.RequestReceived, *, first: bool) -> None:
         """Judge a request; `first` tells whether its call had not asked this provider before."""
-        provider = event.provider
-        minute = self._minutes.get(provider)
-        number = event.at_ns // MINUTE_NS
-        if minute is None or minute[0] != number:
-            if minute is not None:
-                self._judge_minute(provider, minute)
-            minute = self._minutes[provider] = [number, 0, 0]
-        minute[1] += 1
-        if first and provider in self._half_open:
+        if first and event.provider in self._half_open:
             self._probe(event)
         trouble = self._troubles.get(event.call) if self._troubles else None
-        if trouble is not None:
-            minute[2] += self._judge_after_failure(event, trouble)
+        if trouble is not None and self._judge_after_failure(event, trouble):
+            repeats = self._repeats.setdefault(event.call, {})
+            repeats[event.provider] = repeats.get(event.provider, 0) + 1
 
     def _judge_after_failure(self, event: events.RequestReceived, trouble: _Trouble) -> bool:
         """Judge a request of a call that has failed before; return whether it is a repeat."""
@@ -251,6 +245,7 @@ class Findings:
 
     def call_ended(self, event: events.CallEnded, asked: Mapping[str, int]) -> None:
         """Judge a whole call and forget it; `asked` counts its requests by provider."""
+        self._count(event, asked)
         trouble = self._troubles.pop(event.call, None) if self._troubles else None
         if trouble is None or trouble.last is None:
             return
@@ -272,6 +267,20 @@ class Findings:
         ):
             failure = f"`{last.provider}:{last.outcome}` at {last.at:.3f} s"
             self.add("gave_up", f"{_call(event)} failed with {failure} and did not try again.", self.caller)
+
+    def _count(self, event: events.CallEnded, asked: Mapping[str, int]) -> None:
+        """Add a call to the minute in which it ended, whole, so that no repeat is counted without its first request."""
+        repeats = self._repeats.pop(event.call, None) if self._repeats else None
+        number = event.at_ns // MINUTE_NS
+        for provider, requests in asked.items():
+            minute = self._minutes.get(provider)
+            if minute is None or minute[0] != number:
+                if minute is not None:
+                    self._judge_minute(provider, minute)
+                minute = self._minutes[provider] = [number, 0, 0]
+            minute[1] += requests
+            if repeats is not None:
+                minute[2] += repeats.get(provider, 0)
 
     def _judge_minute(self, provider: str, minute: list[int]) -> None:
         number, requests, repeats = minute

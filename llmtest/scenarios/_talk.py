@@ -36,6 +36,7 @@ def prompt_text(tokens: int) -> str:
     return _filler(max(1, tokens - MESSAGE_TOKENS))
 
 
+@lru_cache(maxsize=256)
 def request_of(input_tokens: int, output_tokens: int) -> CompletionRequest:
     """Return a request of so many tokens, which allows the answer exactly its own."""
     message = ChatMessage("user", prompt_text(input_tokens))

@@ -258,3 +258,32 @@ def test_an_open_circuit_is_no_giving_up(tmp_path):
     text += "faults: [{what: {server_error: {status: 503}}}]\nexpect: {verdict: clean}\n"
     result = run(tmp_path, text)
     assert (result.failed, verdict(result)) == (20, "clean")
+
+
+NOISY = """\
+version: 1
+name: noisy
+providers: {openai: {model: gpt-4o, limits: {rpm: 600}}, anthropic: {model: claude-sonnet-4-5}}
+chain:
+  circuit_breaker: {failure_threshold: 3, cooldown_secs: 30}
+  providers: [{provider: openai}, {provider: anthropic, trigger: any_error}]
+load: {rate: 8/s, duration: 4m, stream: true}
+faults:
+  - {name: outage, at: 1m, for: 2m, where: {provider: openai}, what: {server_error: {status: 503}}}
+  - {name: noise, where: {provider: openai}, when: {probability: 0.05}, what: {rate_limited: {retry_after: 20s}}}
+  - {name: drops, when: {probability: 0.02}, what: {stream_dropped: {after_chunks: 1}}}
+  - {name: truncations, when: {probability: 0.02}, what: {stream_truncated: {after_chunks: 2}}}
+  - {name: silence, when: {probability: 0.01}, what: timeout}
+  - {name: resets, when: {probability: 0.02}, what: connection_reset}
+  - {name: mistakes, when: {probability: 0.01}, what: invalid_request}
+expect: {verdict: clean}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_our_own_chain_is_clean_whatever_happens(tmp_path, seed):
+    """A chain with its defaults has no finding in an outage with noise of every kind, whatever the seed."""
+    path = tmp_path / "scenario.yaml"
+    path.write_text(NOISY)
+    assert verdict(run_scenario(load_scenario(path), seed=seed)) == "clean"
