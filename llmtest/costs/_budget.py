@@ -71,6 +71,11 @@ class Budget:
     really cost, and `Reservation.release` gives everything back. Days and months are those of UTC on the clock, and
     a call is charged to the day in which it was reserved.
 
+    A call that was cut off (cancelled, timed out, a stream that broke or was left) is charged its prompt and what had
+    come of the answer, estimated where the provider had not told its own count (`partial_usage`). A provider may bill
+    more: what it had generated and not sent. Where a limit must hold against that as well, such calls are charged as
+    they were reserved: `cut_off="reserved"`.
+
     The upper bound of a call is its estimated prompt (`estimate_request_tokens`) and its `max_tokens`, or
     `default_max_tokens` where the request sets none, times `n`, at the dearest rates of the model. It holds as far as
     the estimate of the prompt does. A call that turns out to need more than it reserved is charged in full, and the
@@ -86,6 +91,8 @@ class Budget:
         default_max_tokens: Tokens of an answer where the request sets no limit; 1 or more, default 4096.
         on_unknown_price: `error` (the default) refuses a call whose price is unknown while a limit on money is set,
             with `UnknownPriceError`; `warn` lets it pass uncounted, and tells the trace.
+        cut_off: What a call is charged whose usage is only estimated: the estimate (`estimated`, the default), or the
+            upper bound that was reserved for it (`reserved`). The ledger has the estimate either way.
         ledger: Account in which each settled call is entered too.
 
     Example:
@@ -106,12 +113,15 @@ class Budget:
         name: str = "",
         default_max_tokens: int = 4096,
         on_unknown_price: Literal["error", "warn"] = "error",
+        cut_off: Literal["estimated", "reserved"] = "estimated",
         ledger: CostLedger | None = None,
     ) -> None:
         if default_max_tokens < 1:
             raise ConfigurationError(f"`default_max_tokens` must be 1 or more, got {default_max_tokens}")
         if on_unknown_price not in {"error", "warn"}:
             raise ConfigurationError(f'`on_unknown_price` must be "error" or "warn", got {on_unknown_price!r}')
+        if cut_off not in {"estimated", "reserved"}:
+            raise ConfigurationError(f'`cut_off` must be "estimated" or "reserved", got {cut_off!r}')
         self.limits: tuple[Limit, ...] = tuple(limit for source in limits for limit in source.limits())
         self.prices = default_prices() if prices is None else prices
         self.ledger = ledger
@@ -121,6 +131,7 @@ class Budget:
         self._prefix = f"{name}/" if name else ""
         self.session = self._store.new_session() if session is None else session
         self._lenient = on_unknown_price == "warn"
+        self._cautious = cut_off == "reserved"
         self._limits_money = any(limit.unit == "usd" for limit in self.limits)
         self._scopes = {"session"} | {limit.scope for limit in self.limits}
         self._plan = _Plan(-1, (), ())
@@ -299,12 +310,15 @@ class Budget:
         """Charge a reservation; what is not known of its usage or price is charged as it was reserved."""
         usage = UNKNOWN_USAGE if usage is None else usage
         usd = self._price(provider, model, usage, usd)
-        known = usage.source != "unknown"
-        charge = Charge(
-            usage.total_tokens if known else hold.tokens,
-            hold.usd if usd is None else usd,
-            "unknown" if usd is None else usage.source,
-        )
+        source = usage.source
+        if source == "estimated" and self._cautious:
+            charge = Charge(hold.tokens, hold.usd, source)
+        else:
+            charge = Charge(
+                hold.tokens if source == "unknown" else usage.total_tokens,
+                hold.usd if usd is None else usd,
+                "unknown" if usd is None else source,
+            )
         spent = self._store.settle(hold, charge.tokens, charge.usd)
         self._enter(provider, model, usage, usd, purpose, call)
         self._warn(hold.checks, spent, charge, call)

@@ -164,6 +164,7 @@ def test_a_balance_that_is_not_kept_is_an_error(clock):
     [
         ({"default_max_tokens": 0}, "`default_max_tokens` must be 1 or more, got 0"),
         ({"on_unknown_price": "ignore"}, '`on_unknown_price` must be "error" or "warn", got \'ignore\''),
+        ({"cut_off": "nothing"}, '`cut_off` must be "estimated" or "reserved", got \'nothing\''),
     ],
 )
 def test_a_wrong_budget_is_refused(arguments, message):
@@ -324,6 +325,20 @@ def test_u05_usage_nobody_knows_is_charged_as_reserved(clock, prices, usage):
     assert (charge.tokens, charge.usd, charge.source) == (10, Decimal("0.5"), "unknown")
     assert budget.balance("day").spent_usd == Decimal("0.5")
     assert budget.ledger.by_provider() == {"openai": None}
+
+
+def test_u04_a_cut_off_call_can_be_charged_as_it_was_reserved(clock, prices):
+    """Where a provider may bill what it never sent, the upper bound is charged; the ledger knows the estimate."""
+    ledger = CostLedger()
+    limits = BudgetConfig(max_cost_per_day=1)
+    budget = Budget(limits, clock=clock, prices=prices, ledger=ledger, cut_off="reserved")
+    request = CompletionRequest.ask("Capital of France?").with_max_tokens(20)
+    reservation = budget.reserve(request, provider="openai", model="big")
+    charge = reservation.settle(Usage(9, 2, source="estimated"))
+    assert (charge.usd, charge.tokens, charge.source) == (reservation.usd, reservation.tokens, "estimated")
+    assert budget.balance("day").spent_usd == reservation.usd > ledger.total_usd > 0
+    whole = budget.reserve(request, provider="openai", model="big").settle(Usage(9, 2))
+    assert whole.usd == ledger.entries[1].cost_usd
 
 
 def test_u06_the_model_that_served_is_charged(clock, prices):
