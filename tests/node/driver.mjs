@@ -1,6 +1,7 @@
 // Makes calls with the real SDKs for tests that are written in Python.
 //
-// `node driver.mjs FOLDER URL`: FOLDER holds node_modules, URL is where llmtest serves. Each line on stdin is a call,
+// `node driver.mjs FOLDER [URL]`: FOLDER holds node_modules, URL is where llmtest serves; without it the SDKs go where the
+// environment sends them. Each line on stdin is a call,
 // `{"call": "chat", "client": {"maxRetries": 0}, "abortAfter": 50, ...}`, the last in milliseconds; each line on stdout
 // says what came of it: `value` (what the SDK returned), `chunks` (what a stream gave, also before it broke), `error`,
 // `requests` (how often the SDK asked), `waits` (milliseconds between one answer and the next request), `took`
@@ -37,14 +38,15 @@ function countingFetch(told) {
 }
 
 function clients(told, options, signal) {
-  const common = { apiKey: 'sk-test-of-the-node-sdk', logLevel: 'off', fetch: countingFetch(told), ...options };
+  const common = { logLevel: 'off', fetch: countingFetch(told), ...options };
+  const here = (path) => (url ? { apiKey: 'sk-test-of-the-node-sdk', baseURL: `${url}${path}` } : {});
   return {
     url,
     load,
     chunks: told.chunks,
     request: signal ? { signal } : {},
-    openai: new OpenAI({ ...common, baseURL: `${url}/v1`, ...options }),
-    anthropic: new Anthropic({ ...common, baseURL: url, ...options }),
+    openai: new OpenAI({ ...here('/v1'), ...common }),
+    anthropic: new Anthropic({ ...here(''), ...common }),
   };
 }
 

@@ -107,9 +107,12 @@ class Served:
 class Node:
     """The SDKs under Node, one process for many calls."""
 
-    def __init__(self, url):
-        command = ["node", str(HERE / "driver.mjs"), str(FOLDER), url]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, *url, environment=None):
+        command = ["node", str(HERE / "driver.mjs"), str(FOLDER), *url]
+        variables = {**os.environ, **(environment or {})}
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=variables
+        )
         self.lines = Lines(self.process.stdout)
         self.versions = json.loads(self.lines.next())
 
