@@ -281,6 +281,10 @@ class Usage:
 
     Counts are inclusive: `input_tokens` contains the cached ones, `output_tokens` the reasoning. (Anthropic's wire
     format excludes cached tokens from `input_tokens`; its codec adds them up.)
+
+    `source` says how well they are known: `exact`, as the provider counted; `estimated`, where an answer was cut off
+    before the provider had counted (cancelled, timed out, a stream that broke or was left); `unknown`, where a provider
+    that answered did not say.
     """
 
     input_tokens: int = 0

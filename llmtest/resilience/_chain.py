@@ -223,6 +223,10 @@ class FallbackChain:
             async with aclosing(deliver(call, opened)) as events:
                 async for event in events:
                     yield event
+        except GeneratorExit as left:
+            # A stream that nobody holds any more has nobody else to say that its call is over.
+            marks.end(None if marks.response is not None else left)
+            raise
         except Exception as error:
             self._give_up(call, error)
             raise

@@ -1,14 +1,15 @@
 """Streams that nobody holds any more: closed by the garbage collector, in the middle of anything."""
 
+import asyncio
 import gc
 import threading
 from decimal import Decimal
 
 import pytest
 
-from llmtest import CompletionRequest, FallbackChain, LLMClient, Simulation, faults
+from llmtest import AsyncLLMClient, CompletionRequest, FallbackChain, LLMClient, Simulation, faults
 from llmtest.clock import Turn
-from llmtest.costs import Budget, CostLedger, Estimate, Limit, SqliteBudgetStore
+from llmtest.costs import Budget, BudgetConfig, CostLedger, Estimate, Limit, SqliteBudgetStore
 from llmtest.events import AttemptEnded, CallEnded
 from llmtest.resilience import CircuitBreakerConfig
 
@@ -98,6 +99,26 @@ def test_u02_a_collected_stream_ends_its_call(collector):
         gc.collect()
         assert [event.outcome for event in sim.trace if isinstance(event, CallEnded)] == ["cancelled"]
         assert [event.attempt.outcome for event in sim.trace if isinstance(event, AttemptEnded)] == ["cancelled"]
+
+
+def test_u02_an_asynchronous_stream_that_nobody_holds_is_settled_and_ends_its_call():
+    """The loop closes what was dropped: nothing stays reserved, and the trace has the end of the call."""
+    ledger = CostLedger()
+    budget = Budget(BudgetConfig(max_cost_per_day=1), ledger=ledger)
+    with Simulation() as sim:
+        sim.openai.replies("one two three four")
+
+        async def main():
+            client = AsyncLLMClient(FallbackChain([sim.openai.as_provider("gpt-4o")], budget=budget))
+            async for event in client.stream(REQUEST):
+                if event.visible:
+                    break
+
+        sim.run(main())
+        balance = budget.balance("day")
+        assert balance.spent_usd == ledger.total_usd == sim.costs.total_usd > 0
+        assert (balance.reserved_usd, balance.reserved_tokens) == (0, 0)
+        assert [event.outcome for event in sim.trace if isinstance(event, CallEnded)] == ["cancelled"]
 
 
 def test_a_collected_probe_gives_its_permit_back(collector):
