@@ -20,7 +20,7 @@ from llmtest.simulation import World
 
 __all__ = ["Server"]
 
-GRACE_S = 1.0
+GRACE_S = 0.5
 """How long answers that are under way may go on when the server stops, in seconds."""
 
 KEEP_ALIVE_S = 3600
@@ -29,7 +29,7 @@ KEEP_ALIVE_S = 3600
 SETTLING_TURNS = 20
 """Turns of the loop after which what had happened on its sockets has been handled."""
 
-LAST_S = 0.5
+LAST_S = 0.25
 """How long requests whose connections were broken may take to notice."""
 
 
