@@ -113,6 +113,7 @@ def test_u02_an_asynchronous_stream_that_nobody_holds_is_settled_and_ends_its_ca
             async for event in client.stream(REQUEST):
                 if event.visible:
                     break
+            await asyncio.sleep(1)
 
         sim.run(main())
         balance = budget.balance("day")
