@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
@@ -31,3 +32,32 @@ def test_importing_the_package_imports_nothing_else():
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert [name for name in loaded if name.startswith("llmtest.")] == []
     assert [name for name in loaded if name.split(".")[0] not in {"llmtest", *sys.stdlib_module_names}] == []
+
+
+ROOMS = [
+    "cassettes",
+    "clock",
+    "config",
+    "costs",
+    "interception",
+    "providers",
+    "reporting",
+    "resilience",
+    "scenarios",
+    "serving",
+    "simulation",
+    "testing",
+    "wire",
+]
+
+
+@pytest.mark.parametrize("name", ROOMS)
+def test_every_room_says_what_it_has(name):
+    """What a room lists is there, what it does not list is an attribute error, and `dir` shows the list."""
+    room = import_module(f"llmtest.{name}")
+    for public in room.__all__:
+        assert getattr(room, public) is not None
+    assert len(room.__all__) == len(set(room.__all__))
+    assert set(room.__all__) <= set(dir(room))
+    with pytest.raises(AttributeError, match=rf"module 'llmtest\.{name}' has no attribute 'no_such_name'"):
+        room.no_such_name  # noqa: B018 - reading the attribute is the act

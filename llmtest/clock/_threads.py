@@ -40,7 +40,7 @@ def _start(self: threading.Thread) -> None:
         raise
 
 
-def _bootstrap(self: threading.Thread) -> None:
+def _bootstrap(self: threading.Thread) -> None:  # pragma: no cover - a new thread is traced from `_real_bootstrap` on
     """Run the thread, as a member from its first instruction to its last."""
     party, member = self.__dict__.pop("_llmtest_membership", (None, None))
     if party is None:

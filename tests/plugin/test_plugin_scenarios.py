@@ -130,3 +130,18 @@ def test_a_marker_s_missing_file_is_told(run_tests):
     )
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["E *ScenarioError: scenarios/nowhere.yaml: *"])
+
+
+def test_a_named_file_that_is_no_text_is_no_scenario(run_tests, pytester):
+    """A YAML file that is not UTF-8 is left to whoever it belongs to."""
+    pytester.path.joinpath("blob.yaml").write_bytes(b"chain: \xff\n")
+    run_tests("", "blob.yaml").stdout.no_fnmatch_line("*passed*")
+
+
+def test_a_run_that_cannot_end_is_told(run_tests, scenario):
+    """A chain without limits at a silent provider waits for ever, which fails the test with the tasks that wait."""
+    text = OUTAGE.replace("  retry: {max_attempts: 2}", "  retry: null\n  timeouts: null")
+    scenario(text.replace("server_error: {status: 503}", "timeout"))
+    result = run_tests("", "scenarios/outage.yaml")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["E *VirtualTimeStalledError: *"])
