@@ -49,8 +49,12 @@ SECRET_PARAMETERS = frozenset(
 )
 """Query parameters whose value is replaced."""
 
-SECRET_VARIABLE = re.compile(r"(API_?KEY|ACCESS_KEY|AUTH_TOKEN|SECRET|TOKEN|PASSWORD|CREDENTIAL)S?$")
+SECRET_VARIABLE = re.compile(r"(API_?KEY|(ACCESS|SECRET)_KEY|SECRET|TOKEN|PASSWORD|CREDENTIAL)S?$", re.IGNORECASE)
 """Environment variables whose values are secrets: `OPENAI_API_KEY`, `AWS_SECRET_ACCESS_KEY`, `HF_TOKEN`."""
+
+KEY_VARIABLE = re.compile(r"_(KEY|PAT)$", re.IGNORECASE)
+KEY_VALUE = re.compile(r"(?=.*\d)[A-Za-z0-9_-]{16,}")
+"""Variables whose value is a secret if it looks like one: `AZURE_OPENAI_KEY`, but not `SORT_KEY=created_at`."""
 
 SHORTEST_VALUE = 8
 """A shorter value of such a variable is no credential (`unused`, `ollama`) and would be found in ordinary text."""
@@ -95,6 +99,7 @@ SHAPES = tuple(
     )
 )
 """What a credential looks like, wherever it stands."""
+KINDS = tuple(shape.name for shape in SHAPES)
 
 URLS_MAX = 1024
 """Redacted URLs that are remembered; a session has few, and asks for each of them often."""
@@ -104,6 +109,14 @@ ESCAPE = re.compile(r"(?:\\[bfnrt]|\\u[0-9A-Fa-f]{4}|%(?:25)*[0-9A-Fa-f]{2})\Z")
 
 SCHEME = re.compile(r"(bearer|basic)(?:\s|%(?:25)*20|\+|\\[nrt])+(?!<)([A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)
 """An `Authorization` as it stands in texts. What follows the word may be prose; see `_is_credential`."""
+
+FIELDS = ("access_token", "refresh_token", "id_token", "client_secret", "client_assertion")
+FIELD = re.compile(
+    rf"(?<![A-Za-z0-9_])({'|'.join(FIELDS)})"
+    r"(?:\"\s*:\s*\"|=)(?!<)([^\"&\\\s]{8,})"
+)
+"""Fields of OAuth in JSON and in forms, whose values have no shape of their own."""
+FIELD_MARKS = ("_token", "client_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,20 +154,10 @@ class Redactor:
     ) -> None:
         self._urls: dict[str, str] = {}
         self._headers = SECRET_HEADERS | {name.lower() for name in headers}
-        known = {
-            name: value
-            for name, value in environment.items()
-            if SECRET_VARIABLE.search(name) and len(value) >= SHORTEST_VALUE
-        }
-        known |= values or {}
-        # A value that stands in a placeholder ("OPENAI_API_KEY", "redacted") is a placeholder itself.
-        placeholders = " ".join([*(shape.name for shape in SHAPES), "<redacted>", *(f"<{name}>" for name in known)])
-        self._values = [
-            writing
-            for name, value in sorted(known.items())
-            if value not in placeholders
-            for writing in _ways(name, value)
-        ]
+        known = {name: value for name, value in environment.items() if _is_secret(name, value)} | dict(values or {})
+        self._values = [writing for name, value in sorted(known.items()) for writing in _ways(name, value)]
+        names = "|".join(map(re.escape, ["redacted", *(f"redacted {name}" for name in (*KINDS, *FIELDS)), *known]))
+        self._placeholder = re.compile(f"<(?:{names})>")
 
     def is_secret_header(self, name: str) -> bool:
         """Tell whether a header's value is replaced whole."""
@@ -189,6 +192,13 @@ class Redactor:
                 for match in SCHEME.finditer(text)
                 if _begins(text, match.start()) and _is_credential(match[1], match[2])
             ]
+        if any(mark in text for mark in FIELD_MARKS):
+            found += [(*match.span(2), f"<redacted {match[1]}>") for match in FIELD.finditer(text)]
+        if not found:
+            return found
+        marked = [match.span() for match in self._placeholder.finditer(text)]
+        if marked:  # a value that is a word of a placeholder (`redacted`) has been replaced there
+            found = [span for span in found if not any(start <= span[0] and span[1] <= end for start, end in marked)]
         found.sort(key=lambda span: (span[0], -span[1]))
         kept: list[tuple[int, int, str]] = []
         for start, end, placeholder in found:
@@ -236,6 +246,13 @@ class Redactor:
         for start, _, placeholder in self.spans(text):
             return Finding(placeholder.strip("<>").removeprefix("redacted").strip() or "credential", start)
         return None
+
+
+def _is_secret(name: str, value: str) -> bool:
+    """Tell whether a variable of the environment holds a credential."""
+    if SECRET_VARIABLE.search(name):
+        return len(value) >= SHORTEST_VALUE
+    return KEY_VARIABLE.search(name) is not None and KEY_VALUE.fullmatch(value) is not None
 
 
 def _shaped(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:

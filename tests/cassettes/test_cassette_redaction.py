@@ -74,6 +74,46 @@ def test_a_value_of_the_environment_is_found_inside_json(value, around):
         )
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "secret"),
+    [
+        ("OPENAI_API_KEY", "abcdefgh", True),
+        ("azure_openai_key", "0123456789abcdef", True),
+        ("LANGFUSE_SECRET_KEY", "abcdefgh", True),
+        ("GITHUB_PAT", "abcdefgh-01234567", True),
+        ("SORT_KEY", "created_at_descending", False),
+        ("SSH_KEY", "/home/me/.ssh/id_ed25519", False),
+        ("EDITOR", "0123456789abcdef", False),
+    ],
+)
+def test_variables_are_secrets_by_their_name_and_their_look(name, value, secret):
+    """A key by any name is one; a path and a word are none."""
+    kept = Redactor({name: value}).text(f"it is {value}.")
+    assert kept == (f"it is <{name}>." if secret else f"it is {value}.")
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (
+            '{"access_token": "abc.def/ghi", "expires_in": 3599}',
+            '{"access_token": "<redacted access_token>", "expires_in": 3599}',
+        ),
+        (
+            "grant_type=x&client_secret=Zm9v~bar%21&scope=a",
+            "grant_type=x&client_secret=<redacted client_secret>&scope=a",
+        ),
+        ('{"client_secret": {"type": "string"}}', '{"client_secret": {"type": "string"}}'),
+        ('{"max_access_token": "unlimited"}', '{"max_access_token": "unlimited"}'),
+    ],
+)
+def test_the_fields_of_oauth_lose_their_values(text, kept):
+    """A token has no shape; its field has a name, in JSON and in forms."""
+    redactor = Redactor({})
+    assert redactor.text(text) == kept
+    assert redactor.find(kept) is None
+
+
 def test_a_short_value_is_no_secret():
     """`OPENAI_API_KEY=ollama` does not turn every mention of ollama into a placeholder."""
     assert Redactor({"OPENAI_API_KEY": "ollama"}).text("ollama serve") == "ollama serve"
@@ -85,6 +125,19 @@ def test_a_finding_names_the_kind_and_the_place_and_not_the_value():
     assert finding is not None
     assert (finding.kind, finding.start) == ("anthropic key", 5)
     assert "api03" not in repr(finding)
+
+
+@pytest.mark.parametrize("value", ["redacted", "OPENAI_API_KEY", "hugging face", "access_token", "<redacted"])
+def test_a_value_that_is_a_word_of_a_placeholder_is_replaced_once(value):
+    """A dummy value such as `OPENAI_API_KEY=redacted` keeps no session from being saved."""
+    redactor = Redactor({"OPENAI_API_KEY": value})
+    kept = redactor.text(f"{value}, hf_abcdefghijklmnopqrstuvwx and access_token=0123456789")
+    assert kept == (
+        "<OPENAI_API_KEY>, <redacted hugging face token> and "
+        + ("<OPENAI_API_KEY>" if value == "access_token" else "access_token")
+        + "=<redacted access_token>"
+    )
+    assert redactor.text(kept) == kept
 
 
 def test_redacting_twice_changes_nothing():
