@@ -107,6 +107,12 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
         self._between = True
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the client has left."""
+        # Not `transport.is_closing()`, which is true before uvicorn has heard of it: it would complain of an answer cut.
+        return self.cycle is not None and self.cycle.disconnected
+
     def take_plan(self) -> Plan | None:
         """Return what the short way decided about the request."""
         plan, self._plan = self._plan, None

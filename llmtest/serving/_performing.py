@@ -14,6 +14,9 @@ __all__ = ["NO_LIMITS", "SILENCE_S", "Line", "at_once", "one_line", "perform"]
 SILENCE_S = 600.0
 """Longest silence of a provider that never answers, in seconds; then the connection is closed."""
 
+PIECES_A_TURN = 8
+"""Pieces of a stream, all of them ready, that are sent before others get their turn."""
+
 NO_LIMITS = Timeouts()
 
 Receive = Callable[[], Awaitable[Any]]
@@ -22,6 +25,11 @@ Send = Callable[[Any], Awaitable[None]]
 
 class Line(Protocol):
     """The connection below a request, as far as faults need it."""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nobody is at the other end any more."""
+        ...
 
     def take_plan(self) -> Plan | None:
         """Return what has been decided about the request already; None where nothing has."""
@@ -51,6 +59,40 @@ def at_once(plan: Plan) -> tuple[Head, bytes] | None:
     return (head, chunk.data) if head.__class__ is Head and chunk.__class__ is Chunk else None
 
 
+class _Departure:
+    """Watches for the client's leaving, with a task of its own from the first time that somebody waits."""
+
+    def __init__(self, receive: Receive, line: Line | None) -> None:
+        self._receive = receive
+        self._line = line
+        self._task: asyncio.Task[None] | None = None if line is not None else asyncio.create_task(self._watch())
+
+    async def _watch(self) -> None:
+        """Return when the client has left; the rest of a body that nobody wants is passed over."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    @property
+    def has_come(self) -> bool:
+        """Whether the client has left."""
+        if self._line is not None:
+            return self._line.is_gone
+        return self._task is not None and self._task.done()
+
+    async def comes_within(self, seconds: float | None) -> bool:
+        """Wait, and tell whether the client left meanwhile; None waits until it does."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._watch())
+        done, _ = await asyncio.wait((self._task,), timeout=seconds)
+        return bool(done)
+
+    async def close(self) -> None:
+        """Stop watching."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait((self._task,))
+
+
 async def perform(plan: Plan, receive: Receive, send: Send, line: Line | None) -> None:
     """Answer a request whose body has been read.
 
@@ -61,23 +103,16 @@ async def perform(plan: Plan, receive: Receive, send: Send, line: Line | None) -
         line: The connection; None under a server that shows none, where every failure is a hang-up.
     """
     performance = Performance(plan, NO_LIMITS)
-    gone = asyncio.ensure_future(_departure(receive))
+    departure = _Departure(receive, line)
     try:
-        await _deliver(performance, _length_of(plan.steps), send, gone)
+        await _deliver(performance, _length_of(plan.steps), send, departure)
     except TransportFault as fault:
-        await _break_off(fault.kind, line, gone)
+        await _break_off(fault.kind, line, departure)
     except _ClientLeftError:
         pass
     finally:
         performance.abandon()
-        gone.cancel()
-        await asyncio.wait((gone,))
-
-
-async def _departure(receive: Receive) -> None:
-    """Return when the client has left; the rest of a body that nobody wants is passed over."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
+        await departure.close()
 
 
 def _length_of(steps: object) -> int | None:
@@ -100,31 +135,30 @@ def raw_headers(head: Head, length: int | None) -> list[tuple[bytes, bytes]]:
     return headers
 
 
-async def _deliver(performance: Performance, length: int | None, send: Send, gone: asyncio.Future[Any]) -> None:
+async def _deliver(performance: Performance, length: int | None, send: Send, departure: _Departure) -> None:
+    number = 0
     for action in performance.actions():
         if isinstance(action, int):
-            await _wait(action, gone)
-        elif isinstance(action, Head):
+            if number == 1:
+                # The head of a stream goes out before its first piece, which may be long in coming.
+                await send({"type": "http.response.body", "body": b"", "more_body": True})
+            if await departure.comes_within(SILENCE_S if action < 0 else action / 1e9):
+                raise _ClientLeftError
+            continue
+        number += 1
+        if isinstance(action, Head):
             await send({"type": "http.response.start", "status": action.status, "headers": raw_headers(action, length)})
-            # Headers of a stream go out before its first piece, which may be long in coming.
-            await send({"type": "http.response.body", "body": b"", "more_body": True})
-        else:
-            await send({"type": "http.response.body", "body": action.data, "more_body": True})
-            # One piece is one write: whoever reads sees a stream, and other connections get their turn.
+            continue
+        await send({"type": "http.response.body", "body": action.data, "more_body": True})
+        if number % PIECES_A_TURN == 2:
+            # What has been sent goes out now, the first piece at once, and other connections get their turn.
             await asyncio.sleep(0)
-            if gone.done():
+            if departure.has_come:
                 raise _ClientLeftError
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _wait(ns: int, gone: asyncio.Future[Any]) -> None:
-    seconds = SILENCE_S if ns < 0 else ns / 1e9
-    done, _ = await asyncio.wait((gone,), timeout=seconds)
-    if done:
-        raise _ClientLeftError
-
-
-async def _break_off(kind: str, line: Line | None, gone: asyncio.Future[Any]) -> None:
+async def _break_off(kind: str, line: Line | None, departure: _Departure) -> None:
     """Break the connection, and come back when it is broken.
 
     A port that listens cannot refuse, so a refused connection is reset before any answer: clients report both as a
@@ -136,4 +170,4 @@ async def _break_off(kind: str, line: Line | None, gone: asyncio.Future[Any]) ->
         line.reset()
     else:
         line.hang_up()
-    await asyncio.wait((gone,))
+    await departure.comes_within(None)
