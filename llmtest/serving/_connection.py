@@ -110,8 +110,8 @@ class Connection(HttpToolsProtocol):
     @property
     def is_gone(self) -> bool:
         """Whether the client has left."""
-        # Not `transport.is_closing()`, which is true before uvicorn has heard of it: it would complain of an answer cut.
-        return self.cycle is not None and self.cycle.disconnected
+        # `transport.is_closing()` is true before uvicorn has heard of it, which would complain of an answer cut short.
+        return bool(self.cycle.disconnected)
 
     def take_plan(self) -> Plan | None:
         """Return what the short way decided about the request."""
