@@ -275,7 +275,7 @@ def _whole(text: str, path: str) -> list[Any]:
     if not isinstance(loaded, Mapping) or not isinstance(loaded.get("interactions"), list):
         raise ForeignFileError(
             f"{path}: this is no cassette: a cassette is a mapping with a list `interactions`. "
-            "Files of other tools are imported with `llmtest cassette convert`."
+            "Name another file; what other tools have recorded has to be recorded again."
         )
     interactions: list[Any] = loaded["interactions"]
     return interactions

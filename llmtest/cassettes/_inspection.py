@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from llmtest.cassettes._document import Document, InteractionError
 from llmtest.cassettes._interactions import Interaction, RecordedRequest, RecordedResponse
 from llmtest.cassettes._keeping import redact_interaction
-from llmtest.cassettes._reading import is_stream, read, text_of
+from llmtest.cassettes._reading import is_stream, one_line, read, text_of
 from llmtest.cassettes._redaction import Redactor
 from llmtest.wire import SseParser
 
@@ -126,7 +126,7 @@ def inspect_cassette(document: Document, size: int, redactor: Redactor) -> Casse
             interaction = document[position]
         except InteractionError as error:
             reason = str(error).removeprefix(f"{document.path}: ")
-            found.append(InteractionFacts(position + 1, error=redactor.text(reason)))
+            found.append(InteractionFacts(position + 1, error=one_line(redactor.text(reason))))
             continue
         found.append(inspect_interaction(interaction, position + 1, redactor))
         times += [time for time in [recorded_time(interaction)] if time is not None]
@@ -151,18 +151,18 @@ def inspect_interaction(interaction: Interaction, number: int, redactor: Redacto
         number=number,
         dialect=reading.dialect,
         operation=reading.operation,
-        method=redactor.text(kept.request.method),
-        url=f"{url.netloc}{url.path}" or kept.request.uri,
+        method=one_line(redactor.text(kept.request.method)),
+        url=one_line(f"{url.netloc}{url.path}" or kept.request.uri),
         status=kept.response.status,
-        recorded_at=None if interaction.recorded_at is None else redactor.text(str(interaction.recorded_at)),
-        model=reading.model,
+        recorded_at=None if interaction.recorded_at is None else one_line(redactor.text(str(interaction.recorded_at))),
+        model=None if reading.model is None else one_line(reading.model),
         stream=_stream(kept.response) if is_stream(kept.response) else None,
         prompt=_excerpt(reading.prompt, kept.request, redactor),
         answer=_excerpt(reading.answer, kept.response, redactor),
         head_s=kept.response.head_ms / 1000 if kept.response.head_ms else None,
         input_tokens=tokens[0],
         output_tokens=tokens[1],
-        error=kept.response.error or reading.problem,
+        error=one_line(kept.response.error or reading.problem),
     )
 
 
@@ -213,5 +213,5 @@ def _excerpt(text: str | None, part: RecordedRequest | RecordedResponse, redacto
         return f"[{len(part.body):,} bytes that are no text{f', compressed: {coding}' if coding else ''}]"
     if not text:
         return None
-    line = " ".join(redactor.text(text).split())
+    line = one_line(redactor.text(text))
     return line if len(line) <= EXCERPT else line[: EXCERPT - 1] + "…"

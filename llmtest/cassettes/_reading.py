@@ -73,6 +73,11 @@ def text_of(body: bytes) -> str | None:
         return None
 
 
+def one_line(text: str) -> str:
+    """Return a text as it may stand in one line of a terminal: no line breaks, and nothing that steers it."""
+    return "".join(letter if letter.isprintable() else "�" for letter in " ".join(text.split()))
+
+
 def spoken_to(request: RecordedRequest) -> tuple[str, str]:
     """Return the dialect and the operation of a request."""
     path = urlsplit(request.uri).path.rstrip("/")

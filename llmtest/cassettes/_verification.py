@@ -20,7 +20,7 @@ from llmtest.cassettes._keeping import redact_interaction
 from llmtest.cassettes._layout import Key, Layout
 from llmtest.cassettes._legibility import illegible
 from llmtest.cassettes._matching import MatchRule, RequestView
-from llmtest.cassettes._reading import read, text_of
+from llmtest.cassettes._reading import one_line, read, text_of
 from llmtest.cassettes._redaction import Redactor
 
 FindingKind = Literal["secrets", "readability", "age", "failures", "broken"]
@@ -122,7 +122,7 @@ def verify_cassette(
             if error.hint:
                 found.append(bench.misfit(position, error))
             else:
-                unreadable.append(redactor.text(str(error)))
+                unreadable.append(one_line(redactor.text(str(error))))
     found += bench.loose({finding.line for finding in found if finding.kind == "secrets"})
     if max_age is not None:
         found += _age(bench, now, max_age)
@@ -163,8 +163,8 @@ class _Bench:
     ) -> VerifyFinding:
         """Return a finding; names of fields and of headers come out of the file, so they are redacted too."""
         line = self.layout.line(position, *keys)
-        clean = self.redactor.text
-        return VerifyFinding(self.document.path, line, position + 1, kind, clean(place), clean(what), fix)
+        place, what = (one_line(self.redactor.text(text)) for text in (place, what))
+        return VerifyFinding(self.document.path, line, position + 1, kind, place, what, fix)
 
     def misfit(self, position: int, error: InteractionError) -> VerifyFinding:
         side = error.hint.removesuffix("_body")

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["verify"]
 
+RERECORD = "To record a session again: pytest --llmtest-record=rewrite TEST."
+
 
 def verify(
     paths: Annotated[
@@ -107,7 +109,7 @@ def _summary(reader: CassetteReader, interactions: int, kinds: Counter[str]) -> 
         text += f"; {reader.unreadable:,} could not be read"
     if reader.passed_over:
         text += f"; {_counted(reader.passed_over, 'other file')} passed over"
-    return text + "."
+    return text + (f". {RERECORD}" if kinds else ".")
 
 
 def _counted(number: int, noun: str) -> str:

@@ -88,8 +88,8 @@ def test_only_the_last_interaction_is_parsed_before_it_is_needed():
         pytest.param("", "a.yaml: the cassette is empty. Delete it, and record it again.", id="empty"),
         pytest.param(
             "- a\n- b\n",
-            "a.yaml: this is no cassette: a cassette is a mapping with a list `interactions`. Files of other tools are "
-            "imported with `llmtest cassette convert`.",
+            "a.yaml: this is no cassette: a cassette is a mapping with a list `interactions`. Name another file; what "
+            "other tools have recorded has to be recorded again.",
             id="foreign",
         ),
         pytest.param(

@@ -133,8 +133,8 @@ BROKEN = {
     "foreign.yaml": (
         b"services: {web: {image: nginx}}\n",
         (
-            "foreign.yaml: this is no cassette: a cassette is a mapping with a list `interactions`. Files of other "
-            "tools are imported with `llmtest cassette convert`."
+            "foreign.yaml: this is no cassette: a cassette is a mapping with a list `interactions`. Name another file; "
+            "what other tools have recorded has to be recorded again."
         ),
     ),
     "latin.yaml": (

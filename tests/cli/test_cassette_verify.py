@@ -13,6 +13,7 @@ from llmtest.cli._app import run
 from llmtest.clock import VirtualClock, virtual_time
 
 RECORDINGS = Path(__file__).parents[2].parent / "shared" / "recordings"
+AFTER = "To record a session again: pytest --llmtest-record=rewrite TEST."
 REDACT = "Record it again with llmtest, which leaves it out; revoke it if the file was ever shared."
 
 
@@ -72,7 +73,7 @@ def test_secrets_are_named_by_field_and_kind_and_never_shown(verify, tmp_path, m
             f"a.yaml:75: secrets: `response.body, event 2, choices[0].delta.content` of interaction 2 holds a "
             f"credential (openai key). {REDACT}"
         ),
-        "1 cassette, 2 interactions: 9 findings (9 secrets).",
+        f"1 cassette, 2 interactions: 9 findings (9 secrets). {AFTER}",
     ]
 
 
@@ -86,7 +87,7 @@ def test_a_secret_in_pieces_is_found_in_what_the_events_say_together(verify, tmp
                 "a.yaml:25: secrets: `response.body, choices[0].delta.content of all events together` of interaction 1 "
                 f"holds a credential (openai key). {REDACT}"
             ),
-            "1 cassette, 1 interaction: 1 finding (1 secrets).",
+            f"1 cassette, 1 interaction: 1 finding (1 secrets). {AFTER}",
         ],
         "",
     )
@@ -135,7 +136,7 @@ def test_bodies_that_nobody_can_review_are_named(verify, tmp_path):
                 "v.yaml:30: readability: `response.body` of interaction 2 is a stream of 7 lines in one escaped text. "
                 "Record it again with llmtest, which writes one event a line."
             ),
-            "1 cassette, 3 interactions: 3 findings (3 readability).",
+            f"1 cassette, 3 interactions: 3 findings (3 readability). {AFTER}",
         ],
         "",
     )
@@ -158,7 +159,7 @@ def test_age_is_judged_where_a_limit_is_given(verify, tmp_path):
             "v.yaml:2: age: 1 of 1 interactions does not say when it was recorded; its answers are dated 2025-12-30; "
             "the limit is 60 days. Record it again with llmtest, which keeps the time."
         ),
-        "2 cassettes, 4 interactions: 2 findings (2 age).",
+        f"2 cassettes, 4 interactions: 2 findings (2 age). {AFTER}",
     ]
     assert verify("a.yaml", "--max-age", "90d")[0] == 0
 
@@ -175,7 +176,7 @@ def test_recorded_failures_are_findings_unless_they_are_there_on_purpose(verify,
             f"a.yaml:20: failures: interaction 1 was answered with status 429. {fix}",
             f"a.yaml:47: failures: interaction 2 was answered with status 503. {fix}",
             f"a.yaml:84: failures: the connection broke while interaction 4 was recorded. {fix}",
-            "1 cassette, 4 interactions: 3 findings (3 failures).",
+            f"1 cassette, 4 interactions: 3 findings (3 failures). {AFTER}",
         ],
         "",
     )
@@ -249,7 +250,7 @@ def test_what_no_longer_reads_is_named(verify, tmp_path, name):
     """Each finding is one line: where, what, how to mend it."""
     text, line = BROKEN[name]
     (tmp_path / "a.yaml").write_text(text)
-    assert verify("a.yaml") == (1, [line, "1 cassette, 1 interaction: 1 finding (1 broken)."], "")
+    assert verify("a.yaml") == (1, [line, f"1 cassette, 1 interaction: 1 finding (1 broken). {AFTER}"], "")
 
 
 def test_json_has_every_finding_with_its_field(verify, tmp_path):
@@ -291,7 +292,7 @@ def test_what_cannot_be_read_is_told_and_the_others_are_judged(verify, tmp_path)
     assert status == 2
     assert [line.partition(". ")[0] for line in lines] == [
         "c.yaml:20: failures: interaction 1 was answered with status 500",
-        "2 cassettes, 3 interactions: 1 finding (1 failures); 3 could not be read; 1 other file passed over.",
+        "2 cassettes, 3 interactions: 1 finding (1 failures); 3 could not be read; 1 other file passed over",
     ]
     assert err == (
         "CassetteFileError: a.yaml:36: the cassette is cut short: its last line has no end. Restore it, or re-record.\n"
@@ -326,3 +327,23 @@ def test_the_shared_recordings_have_no_secrets_and_are_not_broken(verify):
     status, lines, err = verify(RECORDINGS, "--ignore", "readability")
     assert (status, err) == (0, "")
     assert lines == ["263 cassettes, 770 interactions: no findings."]
+
+
+def test_the_shipped_cassettes_are_clean(verify):
+    """What the project shows of itself passes its own judge."""
+    status, lines, err = verify(Path(__file__).parents[2] / "cassettes")
+    assert (status, err) == (0, "")
+    assert lines[-1].endswith(" interactions: no findings.")
+
+
+def test_a_finding_is_one_line_whatever_the_file_calls_its_fields(verify, tmp_path):
+    """Line breaks and what steers a terminal are not printed."""
+    bad = asked()
+    bad.request.body = json.dumps({"model": "m", "a\nb\x1b[31m": SECRET}).encode()
+    (tmp_path / "a.yaml").write_text(ours(bad))
+    status, lines, _ = verify("a.yaml")
+    assert status == 1
+    assert lines[0] == (
+        f"a.yaml:12: secrets: `request.body.a b\N{REPLACEMENT CHARACTER}[31m` of interaction 1 holds a credential "
+        f"(openai key). {REDACT}"
+    )
