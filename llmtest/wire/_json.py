@@ -13,7 +13,9 @@ def _reject_constant(name: str) -> Any:
     raise ValueError(f"`{name}` is not JSON")
 
 
-_DECODE = json.JSONDecoder(parse_constant=_reject_constant).decode
+_DECODER = json.JSONDecoder(parse_constant=_reject_constant)
+_DECODE = _DECODER.decode
+_SCAN = _DECODER.scan_once
 
 
 def loads(body: bytes | str) -> Any:
@@ -24,7 +26,12 @@ def loads(body: bytes | str) -> Any:
     """
     text = body if isinstance(body, str) else body.decode().removeprefix("\ufeff")
     try:
-        return _DECODE(text)
+        try:
+            value, end = _SCAN(text, 0)
+        except StopIteration:  # Spaces before it, or no JSON at all, which `decode` tells apart.
+            return _DECODE(text)
+        # Most bodies end where their value ends; looking for spaces around it costs as much as reading it.
+        return value if end == len(text) else _DECODE(text)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
