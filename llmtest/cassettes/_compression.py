@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from llmtest.cassettes._interactions import Headers, RecordedResponse
+from llmtest.cassettes._interactions import Headers, RecordedRequest, RecordedResponse
 
 Feed = Callable[[bytes], bytes]
 
@@ -83,6 +83,14 @@ def decompressed(response: RecordedResponse) -> RecordedResponse:
         chunks=chunks if response.chunks else (),
         headers=_plain_headers(response.headers, len(body)),
     )
+
+
+def plain_request(request: RecordedRequest) -> RecordedRequest:
+    """Return a request with its body as the application wrote it; headers say so."""
+    if not any(name.lower() == "content-encoding" for name in request.headers):
+        return request
+    plain = decompressed(RecordedResponse(0, headers=request.headers, body=request.body))
+    return replace(request, headers=plain.headers, body=plain.body)
 
 
 def _fed(feeds: Sequence[Feed], data: bytes) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from llmtest.cassettes._compression import decompressed
+from llmtest.cassettes._compression import decompressed, plain_request
 from llmtest.cassettes._document import write_document
 from llmtest.cassettes._interactions import Headers, Interaction, RecordedRequest
 from llmtest.cassettes._last_scan import first_leak
@@ -21,6 +21,7 @@ from llmtest.errors import CassetteFileError
 
 def redact_request(request: RecordedRequest, redactor: Redactor) -> RecordedRequest:
     """Return a request without its credentials."""
+    request = plain_request(request)
     return RecordedRequest(
         request.method,
         redactor.url(request.uri),
@@ -31,7 +32,8 @@ def redact_request(request: RecordedRequest, redactor: Redactor) -> RecordedRequ
 
 def as_compared(request: RecordedRequest, redactor: Redactor) -> RecordedRequest:
     """Return what of a request is compared with recorded ones, redacted as they were; headers never are."""
-    return RecordedRequest(request.method, redactor.url(request.uri), {}, _redact_body(request.body, redactor)[0])
+    body = plain_request(request).body
+    return RecordedRequest(request.method, redactor.url(request.uri), {}, _redact_body(body, redactor)[0])
 
 
 def redact_interaction(interaction: Interaction, redactor: Redactor) -> Interaction:

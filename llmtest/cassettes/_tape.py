@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from llmtest.cassettes._compression import plain_request
 from llmtest.cassettes._document import Anthology, Document
 from llmtest.cassettes._interactions import Interaction, RecordedRequest
 from llmtest.cassettes._matching import Difference, MatchRule, RequestView, differences
@@ -93,7 +94,7 @@ class Tape:
 
     def _recorded(self, position: int) -> RequestView:
         assert self._document is not None
-        request = self._document[position].request
+        request = plain_request(self._document[position].request)
         return RequestView.of(request.method, request.uri, request.body)
 
     def _shelf(self, request: RecordedRequest) -> _Shelf | None:

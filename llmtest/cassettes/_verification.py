@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from llmtest.cassettes._compression import decompressed
+from llmtest.cassettes._compression import decompressed, plain_request
 from llmtest.cassettes._document import Document, InteractionError
 from llmtest.cassettes._exposure import exposures, found_in
 from llmtest.cassettes._inspection import dates_of, recorded_time
@@ -146,7 +146,9 @@ class _Bench:
         interaction = self.document[position]
         self.times[position] = recorded_time(interaction)
         self.dates.extend(dates_of(interaction))
-        plain = replace(interaction, response=decompressed(interaction.response))
+        plain = replace(
+            interaction, request=plain_request(interaction.request), response=decompressed(interaction.response)
+        )
         for leak in exposures(plain, self.redactor):
             what = f"`{leak.place}` of interaction {position + 1} holds a credential ({leak.kind})"
             finding = self.finding("secrets", position, leak.keys, leak.place, what, REDACT)

@@ -95,7 +95,9 @@ def _age(text: str | None) -> timedelta | None:
     try:
         return timedelta(seconds=parse_duration(text))
     except (ValueError, OverflowError) as error:
-        raise typer.BadParameter(f"{error}.", param_hint="--max-age") from error
+        raise typer.BadParameter(
+            f"`{text}` is no age; write a number with a unit: `12h`, `90d`.", param_hint="--max-age"
+        ) from error
 
 
 def _summary(reader: CassetteReader, interactions: int, kinds: Counter[str]) -> str:

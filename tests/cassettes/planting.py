@@ -1,7 +1,9 @@
 """Secrets of every kind, planted at random places of an exchange: for the tests that look for them afterwards."""
 
 import base64
+import gzip
 import json
+import zlib
 from dataclasses import dataclass
 from itertools import pairwise
 from urllib.parse import quote, quote_plus
@@ -105,12 +107,14 @@ PLACES = [
     "query",
     "secret parameter",
     "json body",
+    "compressed body",
     "form body",
     "plain body",
     "response header",
     "secret response header",
     "reason",
     "response json",
+    "compressed answer",
     "response text",
     "stream",
     "error",
@@ -154,6 +158,9 @@ def _plant(interaction, place, text, in_json, draw):  # noqa: C901, PLR0912 - on
             request.uri = f"{CHAT}?a=b&api_key={in_url}"
         case "json body":
             request.body = in_json.encode()
+        case "compressed body":
+            request.headers["Content-Encoding"] = ["gzip"]
+            request.body = gzip.compress(in_json.encode())
         case "form body":
             request.body = f"a=b&note={quote_plus(text)}&c=d".encode()
         case "plain body":
@@ -166,6 +173,9 @@ def _plant(interaction, place, text, in_json, draw):  # noqa: C901, PLR0912 - on
             response.reason = line
         case "response json":
             response.body = in_json.encode()
+        case "compressed answer":
+            response.headers["Content-Encoding"] = ["deflate"]
+            response.body = zlib.compress(in_json.encode())
         case "response text":
             response.body = f"first\n{text}\nlast\n".encode()
         case "stream":

@@ -1,5 +1,6 @@
 """What is kept is redacted, ordered and whole."""
 
+import gzip
 import json
 from itertools import pairwise
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmtest.cassettes._cassette import Cassette
-from llmtest.cassettes._document import CassetteFileError
+from llmtest.cassettes._document import CassetteFileError, write_document
 from llmtest.cassettes._interactions import Interaction, RecordedRequest, RecordedResponse
 from llmtest.cassettes._keeping import redact_interaction
 from llmtest.cassettes._redaction import Redactor
@@ -200,3 +201,20 @@ def test_an_unknown_mode_is_named(tmp_path):
     with pytest.raises(ConfigurationError) as caught:
         cassette(tmp_path / "a.yaml", "always")
     assert str(caught.value) == "unknown cassette mode `always`. Known modes: none, once, new_episodes, all, rewrite."
+
+
+def test_a_compressed_request_is_kept_and_matched_by_what_it_says(tmp_path):
+    """The bytes of gzip hold the time, the text can be reviewed and redacted; vcrpy's compressed ones match too."""
+    body = b'{"model":"m","note":"my-own-proxy-key-123"}'
+    sent = [
+        RecordedRequest("POST", URL, {"Content-Encoding": ["gzip"]}, gzip.compress(body, mtime=time)) for time in (1, 2)
+    ]
+    path = tmp_path / "a.yaml"
+    tape = cassette(path, "once")
+    tape.record(Interaction(sent[0], RecordedResponse(200)))
+    assert tape.save()
+    assert '"note": "<OPENAI_API_KEY>"' in path.read_text()
+    assert "ncoding" not in path.read_text()
+    assert cassette(path).answer(sent[1]) is not None
+    path.write_text(write_document([Interaction(sent[0], RecordedResponse(200))]))
+    assert Cassette(path, redactor=Redactor({})).answer(sent[1]) is not None

@@ -308,8 +308,8 @@ def test_what_cannot_be_read_is_told_and_the_others_are_judged(verify, tmp_path)
             ("--ignore", "secret"),
             "unknown kind `secret`. Did you mean `secrets`? Known kinds: secrets, broken, failures, readability, age.",
         ),
-        (("--max-age", "90"), "`90` has no unit; write a number with a unit: `250ms`, `20s`, `5m`, `1h`."),
-        (("--max-age", "old"), "`old` is not a duration; write a number with a unit: `250ms`, `20s`, `5m`, `1h`."),
+        (("--max-age", "90"), "`90` is no age; write a number with a unit: `12h`, `90d`."),
+        (("--max-age", "12w"), "`12w` is no age; write a number with a unit: `12h`, `90d`."),
     ],
 )
 def test_a_wrong_option_is_explained(verify, tmp_path, arguments, message):
