@@ -31,8 +31,6 @@ NS = 1_000_000_000
 
 def _fault(value: Any) -> Fault:
     """Make the fault that `rate_limited`, `{rate_limited: {retry_after: 20s}}` or the like stand for."""
-    if isinstance(value, Fault):
-        return value
     if isinstance(value, str):
         value = {value: {}}
     if not isinstance(value, dict) or len(value) != 1:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from llmtest.config import Document, Location, did_you_mean, known, read_document, show_location, validate
-from llmtest.errors import ConfigurationError
 from llmtest.scenarios._chain_calls import has_breakers
 from llmtest.scenarios._expectations import Expectation, flatten, parse_expectation
 from llmtest.scenarios._fault_section import FaultSection
@@ -39,7 +38,7 @@ def load_scenario(path: str | Path, *, environment: Mapping[str, str] | None = N
         name=file.name,
         path=str(path),
         seed=file.seed,
-        providers=tuple(_provider(document, name, section) for name, section in file.providers.items()),
+        providers=tuple(_provider(name, section) for name, section in file.providers.items()),
         chain=file.chain,
         budget=file.budget,
         target=file.target,
@@ -106,14 +105,8 @@ def _rules(document: Document, sections: list[FaultSection], providers: list[str
     return tuple(specs)
 
 
-def _provider(document: Document, name: str, section: ProviderSection) -> ProviderSpec:
+def _provider(name: str, section: ProviderSection) -> ProviderSpec:
     limits, price = section.limits, section.price
-    try:
-        latency = None if section.latency is None else _latency(section.latency)
-    except ConfigurationError as error:
-        at: Location = ("providers", name, "latency")
-        text = str(error).partition("\n")[0].rstrip(".")
-        raise document.error(at, f"`{show_location(at)}`: {text}.") from None
     return ProviderSpec(
         name=name,
         model=section.model,
@@ -121,7 +114,7 @@ def _provider(document: Document, name: str, section: ProviderSection) -> Provid
         base_url=section.base_url,
         rpm=limits.rpm if limits else None,
         tpm=limits.tpm if limits else None,
-        latency=latency,
+        latency=None if section.latency is None else _latency(section.latency),
         price=(price.input, price.output) if price else None,
     )
 

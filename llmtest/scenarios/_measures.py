@@ -19,9 +19,6 @@ class Sample:
         self.add = self._values.append
         """Record one time."""
 
-    def __len__(self) -> int:
-        return len(self._values)
-
     def quantile(self, share: float) -> float | None:
         """Return the smallest time that is not passed by `share` of all; None without any."""
         if not self._values:

@@ -161,14 +161,11 @@ class RunTrace(events.Trace):
 
     Args:
         tally: Where it counts.
-        keep: Whether events are stored as well.
         on_event: Is given every event, in order.
     """
 
-    def __init__(
-        self, tally: Tally, *, keep: bool = False, on_event: Callable[[events.Event], None] | None = None
-    ) -> None:
-        super().__init__(keep=keep)
+    def __init__(self, tally: Tally, *, on_event: Callable[[events.Event], None] | None = None) -> None:
+        super().__init__(keep=False)
         self._handlers = tally.handlers
         self._on_event = on_event
 
@@ -179,9 +176,6 @@ class RunTrace(events.Trace):
             handler(event)
         if self._on_event is not None:
             self._on_event(event)
-        if self._keep:
-            self._events.append(event)
-            return
         lines = self._lines  # What `Trace.append` does, without calling it: every call makes five events.
         lines.append(event.line())
         if len(lines) >= DIGEST_BATCH:
