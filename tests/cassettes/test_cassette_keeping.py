@@ -218,3 +218,19 @@ def test_a_compressed_request_is_kept_and_matched_by_what_it_says(tmp_path):
     assert cassette(path).answer(sent[1]) is not None
     path.write_text(write_document([Interaction(sent[0], RecordedResponse(200))]))
     assert Cassette(path, redactor=Redactor({})).answer(sent[1]) is not None
+
+
+def test_what_others_recorded_unredacted_is_played_and_not_told(tmp_path):
+    """A vcrpy file with a key in it answers the request with that key, and a miss does not print it."""
+    path = tmp_path / "a.yaml"
+    body = {"note": f"use {SECRETS[0]}", "n": 1}
+    request = {"method": "POST", "uri": f"{URL}/{SECRETS[1]}", "headers": {}, "body": json.dumps(body)}
+    answer = {"status": {"code": 200, "message": "OK"}, "headers": {}, "body": {"string": "{}"}}
+    path.write_text(json.dumps({"version": 1, "interactions": [{"request": request, "response": answer}]}))
+    sent = RecordedRequest("POST", request["uri"], {}, json.dumps(body, separators=(",", ":")).encode())
+    assert cassette(path).answer(sent) is not None
+    sent.body = json.dumps({"note": "use nothing", "n": 1}).encode()
+    with pytest.raises(CassetteMismatchError) as caught:
+        cassette(path).answer(sent)
+    assert 'body.note: recorded "use <redacted anthropic key>", sent "use nothing"' in str(caught.value)
+    assert not [secret for secret in SECRETS if secret in str(caught.value)]
