@@ -18,6 +18,9 @@ __all__ = ["Answerable", "Prepared", "Reply", "as_arguments", "pieces_of", "prep
 TOOL_CALL_TOKENS = 3
 """Framing of a tool call, on top of its name and arguments."""
 
+FRAMING = ("content-length", "transfer-encoding")
+"""Headers that say how a body travels: whoever carries an answer writes them."""
+
 _PIECE = re.compile(r"\s*\S+(?:\s+$)?|\s+$")
 
 
@@ -37,7 +40,8 @@ class Reply:
         latency: Seconds until this answer, or a distribution, instead of the handle's latency.
 
     Raises:
-        ConfigurationError: `chunks` do not add up to `text`, the finish reason is unknown, or a latency is negative.
+        ConfigurationError: `chunks` do not add up to `text`, the finish reason is unknown, a header says how the body
+            travels, or a latency is negative.
 
     Example:
         >>> Reply("Paris", finish_reason="length", usage=Usage(12, 1))  # doctest: +ELLIPSIS
@@ -71,6 +75,12 @@ class Reply:
             raise ConfigurationError(
                 f"Reply: unknown finish_reason {self.finish_reason!r}. Known reasons: {known}.\n\n"
                 'To fix: Reply(text, finish_reason="length")'
+            )
+        framing = next((name for name in self.headers or () if name.lower() in FRAMING), None)
+        if framing is not None:
+            raise ConfigurationError(
+                f"Reply: the header `{framing}` says how the body travels, and is written by whoever carries it.\n\n"
+                "To fix: leave it out; for a body that stays incomplete, faults.StreamDropped(after_chunks=0)"
             )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import urllib.error
 
 import pytest
 from node_process import LONGEST_S, Served
@@ -55,3 +56,14 @@ def test_the_connection_goes_on_after_an_offer(server):
         for _ in range(2):
             connection.sendall(offer)
             assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK")
+
+
+@pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding"])
+def test_a_script_does_not_say_how_a_body_travels(server, name):
+    """An answer with a length of somebody's choice would leave clients waiting, or reading the next one."""
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        server.script(openai=[{"replies": {"text": "Paris", "headers": {name: "3"}}}])
+    with caught.value as answer:
+        told = json.loads(answer.read())["error"]["message"]
+    assert answer.code == 400
+    assert f"the header `{name}` says how the body travels" in told
