@@ -10,7 +10,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from llmtest.serving._application import CONTROL, LINE
-from llmtest.serving._heads import Heads, RequestHead
+from llmtest.serving._heads import Heads, RequestHead, without_offers
 from llmtest.serving._performing import NO_LIMITS, at_once, one_line
 from llmtest.serving._reception import Reception
 from llmtest.simulation import Exchange, Head, Plan
@@ -51,7 +51,7 @@ class Connection(HttpToolsProtocol):
             self._held = b""
         cycle: RequestResponseCycle | None = self.cycle
         if not self._between or self.flow.write_paused or (cycle is not None and not cycle.response_complete):
-            super().data_received(data)
+            super().data_received(without_offers(data) if self._between else data)
             return
         self._unset_keepalive_if_required()
         end = data.find(b"\r\n\r\n") + 4

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from llmtest.serving._routing import Route
     from llmtest.wire import WireCall
 
-__all__ = ["Heads", "RequestHead"]
+__all__ = ["Heads", "RequestHead", "without_offers"]
 
 MOST_HEADS = 512
 MOST_HEAD_BYTES = 8 * 1024
@@ -93,10 +93,18 @@ class Heads:
         return found
 
 
+def without_offers(data: bytes) -> bytes:
+    """Take offers to speak something else out of the head that data begin with.
+
+    Java's client makes one on every connection. It may be passed over, but a parser that has seen it takes what follows
+    for the other protocol.
+    """
+    end = data.find(b"\r\n\r\n") + 2
+    return _OFFER.sub(b"", data[:end]) + data[end:] if end > 1 else _OFFER.sub(b"", data)
+
+
 def _read(head: bytes) -> RequestHead | bytes:
-    # An offer to speak something else (Java's client makes one on every connection) may be passed over, but a parser
-    # that has seen it takes what follows for the other protocol.
-    head = _OFFER.sub(b"", head)
+    head = without_offers(head)
     notes = _Notes()
     parser = httptools.HttpRequestParser(notes)
     try:

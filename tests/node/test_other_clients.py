@@ -58,6 +58,25 @@ def test_the_connection_goes_on_after_an_offer(server):
             assert connection.recv(65536).startswith(b"HTTP/1.1 200 OK")
 
 
+def test_an_offer_may_come_while_an_answer_is_under_way(server):
+    """The next request is on its way before the last answer has been told to its end: both have theirs."""
+    server.script(openai=[{"replies": {"text": "late", "latency": "200ms"}}, {"replies": "Paris"}])
+    lines = ("Host: x", "Connection: Upgrade", "Upgrade: h2c", f"Content-Length: {len(BODY)}", "", "")
+    request = "\r\n".join(("POST /v1/chat/completions HTTP/1.1", *lines)).encode() + BODY
+    port = int(server.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=LONGEST_S) as connection:
+        connection.sendall(request)
+        server.ask("GET", "health")  # By now the first request has been read.
+        connection.sendall(request)
+        received = b""
+        while received.count(b"system_fingerprint") < 2:
+            piece = connection.recv(65536)
+            assert piece, received
+            received += piece
+    assert received.count(b"HTTP/1.1 200 OK") == 2
+    assert received.index(b'"late"') < received.index(b'"Paris"')
+
+
 @pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding"])
 def test_a_script_does_not_say_how_a_body_travels(server, name):
     """An answer with a length of somebody's choice would leave clients waiting, or reading the next one."""
