@@ -74,19 +74,21 @@ class ScenarioMark:
             raise AssertionError(expectations_failed(result, reproduce=again, trace=rendered(simulation.trace)))
 
     def _result(self, simulation: Simulation) -> RunResult:
+        from llmtest.events import RequestReceived
         from llmtest.scenarios import judge_history
         from llmtest.testing._assert_breaker import states_of
 
         __tracebackhide__ = True
         trace = simulation.trace
-        circuits = [check.check.partition(".")[2] for check in self.scenario.expect if check.kind == "states"]
+        circuits = {check.check.partition(".")[2] for check in self.scenario.expect if check.kind == "states"}
+        circuits &= {event.provider for event in trace.of(RequestReceived)}  # Nothing opened the others.
         return judge_history(
             self.scenario,
             self._history(trace),
             simulation.world,
             digest=trace.digest(),
             virtual_seconds=simulation.waited,
-            inferred_breakers={name: states_of(trace, name, ASKER)[0] for name in circuits},
+            inferred_breakers={name: states_of(trace, name, ASKER)[0] for name in sorted(circuits)},
         )
 
     def _history(self, trace: Trace) -> Iterable[Event]:

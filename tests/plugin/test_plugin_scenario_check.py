@@ -246,6 +246,18 @@ def test_it(llm_sim):
     )
 
 
+def test_a_circuit_that_nobody_touched_is_closed(run_checked):
+    """A provider of the scenario that was never asked has a closed circuit, whoever the code under test is."""
+    code = """
+@checked()
+def test_it():
+    time.sleep(60)
+    with pytest.raises(openai.InternalServerError):
+        openai.OpenAI(max_retries=0).chat.completions.create(model="gpt-4o", messages=MESSAGES)
+"""
+    run_checked(code, "breaker.anthropic: {exactly: [closed]}").assert_outcomes(passed=1)
+
+
 def test_a_failed_body_is_not_judged_on_top(run_checked):
     """A test that fails by itself shows its own failure, and no expectation."""
     result = run_checked("@checked()\ndef test_it():\n    assert 1 == 2\n", "calls: 99")
