@@ -223,7 +223,8 @@ def test_retry_after_is_honoured(served, node, call):
     served.script(openai=steps, anthropic=steps)
     told = node.call(call, client={"maxRetries": 2})
     assert (told["error"], told["requests"]) == (None, 3)
-    assert all(29 <= wait < 370 for wait in told["waits"]), told["waits"]
+    # A busy machine may make a wait longer, and seldom each of them; the SDK's own would be 375 ms and more.
+    assert 29 <= min(told["waits"]) < 370, told["waits"]
 
 
 @pytest.mark.parametrize("fault", ["rate_limited", "server_error", "overloaded"])
