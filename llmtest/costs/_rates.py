@@ -48,14 +48,15 @@ class Tariff:
         steps: `(start, rates)`: rates of prompts longer than `start` tokens; the first start is -1.
     """
 
-    __slots__ = ("_coefficients", "_single", "free", "rates", "steps")
+    __slots__ = ("_higher", "_lowest", "free", "rates", "steps")
 
     def __init__(self, *steps: tuple[int, Rates]) -> None:
         self.steps = steps
         self.rates = steps[0][1]
-        self._coefficients = [(start, _coefficients(rates)) for start, rates in steps]
-        self._single = self._coefficients[0][1] if len(steps) == 1 else None
-        self.free = all(values[1] is not None and not any(values[:6]) for _, values in self._coefficients)
+        self._lowest = _coefficients(self.rates)
+        self._higher = [(start, _coefficients(rates)) for start, rates in reversed(steps[1:])]
+        coefficients = [self._lowest, *(values for _, values in self._higher)]
+        self.free = all(values[1] is not None and not any(values[:6]) for values in coefficients)
 
     def upper_bound(self, input_tokens: int, output_tokens: int) -> Decimal | None:
         """Return the most that a call of this size can cost in USD; None where a price is unknown.
@@ -72,9 +73,10 @@ class Tariff:
         return EXACT.multiply(Decimal(total), scale)
 
     def _values(self, prompt: int) -> Coefficients:
-        if self._single is not None:
-            return self._single
-        return next(values for start, values in reversed(self._coefficients) if prompt > start)
+        for start, values in self._higher:
+            if prompt > start:
+                return values
+        return self._lowest
 
     def cost(self, usage: Usage) -> Decimal | None:
         """Return what a usage costs in USD; None where a kind of token it contains has no price.

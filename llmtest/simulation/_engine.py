@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from llmtest import errors, events
@@ -54,6 +55,11 @@ class Arrival:
     path: str = ""
     headers: Mapping[str, str] | None = None
     body: bytes = b""
+
+
+@lru_cache(maxsize=1024)
+def _usage_of(prompt: int, output: int, reasoning: int) -> Usage:
+    return Usage(prompt, output, 0, 0, reasoning)
 
 
 class Engine:
@@ -273,7 +279,7 @@ class Engine:
             if most is not None and output > most:
                 # A text may be scripted longer than the request allows; a bill that long no provider writes.
                 output, reasoning = most, min(reasoning, most)
-            usage = Usage(tokens, output, 0, 0, reasoning)
+            usage = _usage_of(tokens, output, reasoning)
         parts = prepared.parts
         number = answer.exchange
         if prepared.needs_ids:

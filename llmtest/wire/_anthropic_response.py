@@ -177,7 +177,7 @@ def encode_body(response: CompletionResponse, meta: ResponseMeta) -> dict[str, A
 
 def encode_bytes(response: CompletionResponse, meta: ResponseMeta) -> bytes:
     """Write a complete answer; what does not change from one request to the next is written once."""
-    if response.extra or any(part.__class__ is OpaquePart for part in response.parts):
+    if response.extra or OpaquePart in map(type, response.parts):
         return dumps(encode_body(response, meta))
     model = meta.model if response.model is None else response.model
     tail = _tail(response.parts, response.finish_reason, response.raw_finish_reason, response.usage)
