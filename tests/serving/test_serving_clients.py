@@ -252,3 +252,35 @@ def test_a_large_body_takes_the_long_way(llm_server, line):
     assert text_of(read_answer(line)[2]) == text
     line.sendall(request_bytes(asking("small")))
     assert text_of(read_answer(line)[2]) == "small"
+
+
+def test_a_header_that_comes_twice_is_one(llm_server, line):
+    """Values of a repeated header are joined, on the short way and on the long one."""
+    llm_server.openai.latency(0)
+    line.sendall(request_bytes(asking("a"), "X-Part: one", "X-Part: two"))
+    read_answer(line)
+    line.sendall(request_bytes(asking("b"), "X-Part: one", "X-Part: two", "Connection: close"))
+    read_answer(line)
+    assert [record.headers["x-part"] for record in llm_server.openai.requests] == ["one, two", "one, two"]
+
+
+@pytest.mark.parametrize("length", ["-1", "many", "1e3"])
+def test_a_length_that_is_no_number(line, length):
+    """A length that nobody can read is refused by HTTP itself."""
+    line.sendall(f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode())
+    assert line.recv(65536).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
+
+def test_many_heads_are_not_kept_for_ever(llm_server, line):
+    """Heads that never come again are forgotten, and the answers stay right."""
+    for number in range(600):
+        line.sendall(request_bytes(asking(str(number)), f"X-Number: {number}"))
+        assert text_of(read_answer(line)[2]) == str(number)
+
+
+def test_a_head_in_another_shape(line):
+    """A percent sign in a path is decoded, and a query is no part of it."""
+    line.sendall(b"GET /v1/models/gpt%2D4o?limit=1 HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert json.loads(read_answer(line)[2])["id"] == "gpt-4o"
+    line.sendall(b"HEAD /v1/models HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert line.recv(65536).startswith(b"HTTP/1.1 405 ")

@@ -223,6 +223,43 @@ WRONG = {
         'openai:\n  - replies: {text: a, headers: {x: "a\\nb"}}\n',
         "script.yaml:2: `openai[0].replies",
     ),
+    "an-unknown-reason": (
+        "openai:\n  - replies: {text: a, finish_reason: end}\n",
+        "script.yaml:2: `openai[0].replies",
+    ),
+    "usage-below-zero": (
+        "openai:\n  - replies: {text: a, usage: {input_tokens: -1, output_tokens: 1}}\n",
+        "script.yaml:2: `openai[0].replies",
+    ),
+    "usage-that-is-no-number": (
+        "openai:\n  - replies: {text: a, usage: {input_tokens: many, output_tokens: 1}}\n",
+        "script.yaml:2: `openai[0].replies",
+    ),
+    "chunks-that-are-no-texts": (
+        "openai:\n  - replies: {chunks: [1, 2]}\n",
+        "script.yaml:2: `openai[0].replies",
+    ),
+    "headers-that-are-no-texts": (
+        "openai:\n  - replies: {text: a, headers: {x: 1}}\n",
+        "script.yaml:2: `openai[0].replies",
+    ),
+    "an-unknown-key-of-a-reply": (
+        "openai:\n  - replies: {txt: a}\n",
+        "script.yaml:2: `openai[0].replies`: unknown key `txt`. Did you mean `text`?",
+    ),
+    "arguments-that-are-a-list": (
+        "openai:\n  - calls_tool: {name: a, arguments: [1]}\n",
+        "script.yaml:2: `openai[0].calls_tool.arguments`: must be a mapping, or JSON text that goes out as it is.",
+    ),
+    "no-calls": (
+        "openai:\n  - calls_tools: []\n",
+        "script.yaml:2: `openai[0]`: `calls_tools` needs at least one call.",
+    ),
+    "generates-a-word": (
+        "openai:\n  - generates: much\n",
+        "script.yaml:2: `openai[0].generates`: must be `true`, or a mapping such as `{words: 40}`.",
+    ),
+    "echoes-something": ("openai:\n  - echoes: false\n", "script.yaml:2: `openai[0].echoes`: must be `true`."),
     "an-unknown-provider": (
         "openia:\n  - replies: a\n",
         "script.yaml:1: unknown provider `openia`. Did you mean `openai`?",

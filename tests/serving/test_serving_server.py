@@ -1,5 +1,7 @@
 """`Server` itself: where it listens, how it starts and stops, on either event loop, and what it says when misused."""
 
+import asyncio
+import json
 import socket
 import sys
 import threading
@@ -7,13 +9,14 @@ import threading
 import httpx2
 import openai
 import pytest
+from served_asgi import ask
 from served_calls import STREAMED, WHOLE, openai_sync, openai_sync_stream
 
 from llmtest import Simulation, faults
 from llmtest.clock import SystemClock
 from llmtest.errors import ConfigurationError, SimulationStateError
 from llmtest.events import Trace
-from llmtest.serving import Server
+from llmtest.serving import Application, Reception, Server
 from llmtest.simulation import World
 from llmtest.testing._plugin_server import ServedSimulation
 
@@ -178,3 +181,29 @@ def test_a_missing_step_is_told_in_terms_of_the_server(llm_server):
         openai_sync(llm_server.base_url)
     assert 'llm_server.openai.replies("...")' in caught.value.body["message"]
     llm_server.world.harness_errors.clear()
+
+
+def ask_elsewhere(fault, stream=True):
+    """Ask a world that fails over an ASGI server that shows no connection, and return what it sees."""
+    world = World(SystemClock(), Trace(), strict=False)
+    world.provider("openai").fails(fault)
+    body = json.dumps({"model": "gpt-4o", "stream": stream, "messages": [{"role": "user", "content": "Hi"}]}).encode()
+    return world, lambda: ask("POST", "/v1/chat/completions", body, world=world)
+
+
+def test_another_server_may_carry_the_application():
+    """Under an ASGI server that shows no connection streams work, and what must break is left to the server."""
+    world, asked = ask_elsewhere(faults.StreamStalled(after_chunks=1, seconds=0.01))
+    assert b"[DONE]" in asked().body
+    assert world.provider("openai").requests[0].outcome == "200"
+    world, asked = ask_elsewhere(faults.ConnectionReset())
+    with pytest.raises(ConnectionAbortedError, match="reset"):
+        asked()
+    assert world.provider("openai").requests[0].outcome == "reset"
+
+
+def test_only_http_is_served():
+    """A websocket is refused."""
+    application = Application(Reception(World(SystemClock(), Trace())))
+    with pytest.raises(ConnectionAbortedError, match="llmtest serves HTTP, not websocket"):
+        asyncio.run(application({"type": "websocket"}, None, None))
