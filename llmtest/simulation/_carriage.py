@@ -27,6 +27,7 @@ FOREVER = -1
 """A wait that only cancellation ends."""
 
 NO_TIME = timedelta()
+MOST_NAMES = 1024
 EXTENSIONS = {"http_version": b"HTTP/1.1"}
 
 FAULTS: dict[str, tuple[str, str]] = {
@@ -134,22 +135,27 @@ class Performance:
             self.end(self._plan.outcome if said else "abandoned")
 
 
+class _Names(dict[bytes, str]):
+    """Names of headers in lower case: clients send the same few with every request."""
+
+    def __missing__(self, raw: bytes) -> str:
+        name = raw.decode("ascii").lower()
+        if len(self) < MOST_NAMES:
+            self[raw] = name
+        return name
+
+
+_names = _Names()
+
+
 def _headers_of(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
-    headers = {_name_of(name): value.decode("latin-1") for name, value in raw}
+    headers = {_names[name]: value.decode("latin-1") for name, value in raw}
     if len(headers) < len(raw):
         headers.clear()
         for raw_name, raw_value in raw:
-            name, value = _name_of(raw_name), raw_value.decode("latin-1")
+            name, value = _names[raw_name], raw_value.decode("latin-1")
             headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
-
-
-# Clients send the same few names and limits with every request.
-
-
-@lru_cache(maxsize=1024)
-def _name_of(raw: bytes) -> str:
-    return raw.decode("ascii").lower()
 
 
 @lru_cache(maxsize=64)
