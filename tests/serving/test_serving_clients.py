@@ -199,8 +199,8 @@ def test_a_stream_comes_in_real_time(llm_server):
     host, port = llm_server.base_url.removeprefix("http://").split(":")
     reads = []
     with socket.create_connection((host, int(port)), timeout=5) as line:
-        line.sendall(request_bytes({**CHAT, "stream": True}))
         before = llm_server.clock.elapsed()
+        line.sendall(request_bytes({**CHAT, "stream": True}))
         data = b""
         while b"[DONE]" not in data:
             data += line.recv(65536)
