@@ -14,7 +14,6 @@ from starlette.routing import Route
 
 from llmtest.errors import ConfigurationError
 from llmtest.events import Trace
-from llmtest.serving._script import parse_script
 from llmtest.simulation import RequestRecord, World
 
 __all__ = ["control_plane"]
@@ -104,8 +103,9 @@ class _Plane:
         return JSONResponse({"events": events, "text": trace.render()})
 
     async def script(self, request: Request) -> Response:
-        body = await _body_of(request)
-        script = parse_script(body)
+        from llmtest.serving._script import parse_script
+
+        script = parse_script(await _body_of(request))
         with self._world.lock:
             script.apply(self._world)
         return JSONResponse({"status": "ok", "steps": script.counts()})

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from llmtest.clock import SystemClock
 from llmtest.events import Trace
-from llmtest.scenarios import furnish, load_scenario, prices_of
-from llmtest.serving._script import load_script
 from llmtest.simulation import BUILTIN, World
+
+if TYPE_CHECKING:
+    from llmtest.costs import Prices
+    from llmtest.scenarios import Scenario
+    from llmtest.serving._script import ServedScript
 
 __all__ = ["MOST_KEPT", "served_world"]
 
@@ -35,15 +39,23 @@ def served_world(
     Raises:
         ScenarioError: A file is wrong; the text has file and line.
     """
-    experiment = None if scenario is None else load_scenario(scenario)
-    steps = None if script is None else load_script(script)
+    experiment: Scenario | None = None
+    if scenario is not None:
+        from llmtest.scenarios import load_scenario
+
+        experiment = load_scenario(scenario)
+    steps: ServedScript | None = None
+    if script is not None:
+        from llmtest.serving._script import load_script
+
+        steps = load_script(script)
     if seed is None:
         seed = 0 if experiment is None else experiment.seed
     world = World(
         SystemClock(),
         Trace(most=MOST_KEPT * EVENTS_PER_REQUEST),
         seed,
-        None if experiment is None else prices_of(experiment),
+        None if experiment is None else _prices_of(experiment),
         strict=False,
         most_requests=MOST_KEPT,
     )
@@ -54,7 +66,7 @@ def served_world(
         for name in BUILTIN:
             world.provider(name).generates()
         if experiment is not None:
-            furnish(world, experiment)
+            _furnish(world, experiment)
             for spec in experiment.providers:
                 world.provider(spec.name).generates()
         if steps is not None:
@@ -62,3 +74,15 @@ def served_world(
 
     set_up()
     return world, set_up
+
+
+def _prices_of(experiment: Scenario) -> Prices:
+    from llmtest.scenarios import prices_of
+
+    return prices_of(experiment)
+
+
+def _furnish(world: World, experiment: Scenario) -> None:
+    from llmtest.scenarios import furnish
+
+    furnish(world, experiment)

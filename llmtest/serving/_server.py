@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable
 from email.utils import formatdate
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, Self
 
@@ -173,14 +174,13 @@ class Server:
         from uvicorn.server import ServerState
 
         from llmtest.serving._connection import Connection
-        from llmtest.serving._control import control_plane
         from llmtest.serving._heads import Heads
 
         loop = self._loop = asyncio.get_running_loop()
         stopping = self._stopping = asyncio.Event()
         if stop_on_signals:
             _stop_on_signals(loop, stopping)
-        application = Application(self._reception, lambda: control_plane(self._world, self._on_reset))
+        application = Application(self._reception, self._control_plane)
         config = Config(
             application,
             http=Connection,
@@ -203,6 +203,12 @@ class Server:
         await stopping.wait()
         server.close()
         await self._wind_down(state)
+
+    def _control_plane(self) -> Any:
+        """Make the control plane, when it is first asked for."""
+        from llmtest.serving._control import control_plane
+
+        return control_plane(self._world, self._on_reset)
 
     def _keep_date(self, loop: asyncio.AbstractEventLoop, state: Any) -> None:
         date = formatdate(self._world.clock.time_ns() / 1e9, usegmt=True)
@@ -245,11 +251,8 @@ def _stop_on_signals(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -
 
 
 def _require_extra() -> None:
-    try:
-        import httptools  # noqa: F401 - whether it is there is the question
-        import starlette  # noqa: F401 - see above
-        import uvicorn  # noqa: F401 - see above
-    except ImportError as error:
-        raise ConfigurationError(
-            f"the server needs `{error.name}`, which is not installed.\n\nTo fix: pip install 'llmtest-sim[server]'"
-        ) from None
+    for name in ("httptools", "starlette", "uvicorn"):
+        if find_spec(name) is None:
+            raise ConfigurationError(
+                f"the server needs `{name}`, which is not installed.\n\nTo fix: pip install 'llmtest-sim[server]'"
+            )
