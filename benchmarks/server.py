@@ -99,17 +99,12 @@ class Contender:
         """Keep what one round gave."""
         self.figures.setdefault(figure, []).append(value)
 
-    def middle(self, figure: str) -> float:
-        """Return the median of the rounds."""
-        return median(self.figures[figure])
-
 
 def free_port() -> int:
     """Return a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+        return int(probe.getsockname()[1])
 
 
 def contenders(folder: Path) -> list[Contender]:
@@ -356,7 +351,7 @@ def report(found: list[Contender]) -> None:
     ]
     print(f"{'':<38}" + "".join(f"{contender.name:>12}" for contender in found))
     for label, figure, scale in rows:
-        print(f"{label:<38}" + "".join(f"{contender.middle(figure) * scale:>12,.0f}" for contender in found))
+        print(f"{label:<38}" + "".join(f"{median(contender.figures[figure]) * scale:>12,.0f}" for contender in found))
     failed = ", ".join(f"{contender.name} {sum(contender.figures['errors']):.0f}" for contender in found)
     print(f"answers that failed: {failed}\n")
     ours = found[0]
@@ -397,8 +392,7 @@ def main() -> None:
             contender.start()
         rounds, seconds = (2, 1.0) if options.short else (5, 3.0)
         measure(found, load_by_wrk if client == "wrk" else load_by_asyncio, rounds, seconds)
-        source = "wrk" if client == "wrk" else "the asyncio client of this file"
-        print(f"load by {source}, {rounds} rounds of {seconds:g} s")
+        print(f"load by {client}, {rounds} rounds of {seconds:g} s")
         report(found)
 
 
