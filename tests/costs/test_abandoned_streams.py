@@ -87,7 +87,7 @@ def test_u02_a_stream_collected_in_the_middle_of_a_reservation_is_settled_after_
             other.release()
             return budget.balance("day")
 
-    balance = within(20, work)
+    balance = within(60, work)
     assert (balance.reserved_usd, balance.reserved_tokens) == (0, 0)
 
 
