@@ -21,7 +21,7 @@ from llmtest.simulation import World
 
 __all__ = ["Server"]
 
-GRACE_S = 0.5
+GRACE_S = 0.3
 """How long answers that are under way may go on when the server stops, in seconds."""
 
 KEEP_ALIVE_S = 3600
