@@ -7,7 +7,7 @@ exceptions follow from the class): a client cannot tell a simulated failure from
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from datetime import timedelta
 from functools import cache, lru_cache
 from typing import Any, ClassVar
@@ -27,7 +27,7 @@ FOREVER = -1
 """A wait that only cancellation ends."""
 
 NO_TIME = timedelta()
-MOST_NAMES = 1024
+MOST_TEXTS = 1024
 EXTENSIONS = {"http_version": b"HTTP/1.1"}
 
 FAULTS: dict[str, tuple[str, str]] = {
@@ -135,26 +135,30 @@ class Performance:
             self.end(self._plan.outcome if said else "abandoned")
 
 
-class _Names(dict[bytes, str]):
-    """Names of headers in lower case: clients send the same few with every request."""
+class _Texts(dict[bytes, str]):
+    """Texts of headers, decoded once and kept once: a client sends the same few with every request."""
+
+    def __init__(self, decode: Callable[[bytes], str]) -> None:
+        super().__init__()
+        self._decode = decode
 
     def __missing__(self, raw: bytes) -> str:
-        name = raw.decode("ascii").lower()
-        if len(self) < MOST_NAMES:
-            self[raw] = name
-        return name
+        text = self._decode(raw)
+        if len(self) < MOST_TEXTS:
+            self[raw] = text
+        return text
 
 
-_names = _Names()
+_names = _Texts(lambda raw: raw.decode("ascii").lower())
 
 
-def _headers_of(raw: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
-    headers = {_names[name]: value.decode("latin-1") for name, value in raw}
+def _headers_of(raw: Sequence[tuple[bytes, bytes]], values: _Texts) -> dict[str, str]:
+    headers = {_names[name]: values[value] for name, value in raw}
     if len(headers) < len(raw):
         headers.clear()
-        for raw_name, raw_value in raw:
-            name, value = _names[raw_name], raw_value.decode("latin-1")
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+        for raw_name, value in raw:
+            name = _names[raw_name]
+            headers[name] = f"{headers[name]}, {values[value]}" if name in headers else values[value]
     return headers
 
 
@@ -213,6 +217,7 @@ class _Carrier:
         self._handle = handle
         self._clock = world.clock
         self._scheme, self._host, self._port = scheme, host, port
+        self._values = _Texts(lambda raw: raw.decode("latin-1"))
 
     def handle_request(self, request: Any) -> Any:
         exchange = self._exchange(request, request.read())
@@ -265,7 +270,7 @@ class _Carrier:
             self._port,
             url.path,
             url.query.decode("ascii"),
-            _headers_of(request.headers.raw),
+            _headers_of(request.headers.raw, self._values),
             body,
             _timeouts_of(limits.get("connect"), limits.get("read")),
         )
