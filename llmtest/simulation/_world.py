@@ -19,6 +19,7 @@ from llmtest.wire import DIALECTS, Codec, codec_for
 __all__ = ["World"]
 
 H = TypeVar("H", bound=HarnessError)
+MOST_ROUTES = 256
 
 
 class World:
@@ -66,6 +67,8 @@ class World:
         self._handles: dict[str, ProviderHandle] = {}
         self._allowed: set[str] = set()
         self._places: list[tuple[Place, str]] = []
+        self._routes: dict[tuple[str, int, str], ProviderHandle] = {}
+        """Who answered at a URL before, as long as the places stay as they are."""
         self._base = (seed & (1 << 64) - 1) << 64
         for name, (_, urls) in BUILTIN.items():
             for url in urls:
@@ -78,6 +81,7 @@ class World:
     def _sort_places(self) -> None:
         # The longest prefix knows best, and of equal ones the place that was named last.
         self._places = sorted(self._places, key=lambda entry: len(entry[0].prefix), reverse=True)
+        self._routes.clear()
 
     def provider(self, name: str, dialect: str | None = None, base_url: str | None = None) -> ProviderHandle:
         """Return the handle of a simulated provider, made on first use.
@@ -138,10 +142,18 @@ class World:
         path: str,
     ) -> ProviderHandle | None:
         """Return who answers a URL; None where nobody here does."""
-        host = host.lower().strip("[]")
-        for place, name in self._places:
-            if place.covers(host, port, path):
-                return self._handles.get(name) or self.provider(name)
+        known = self._routes.get((host, port, path))
+        return self._find(host, port, path) if known is None else known
+
+    def _find(self, host: str, port: int, path: str) -> ProviderHandle | None:
+        plain = host.lower().strip("[]")
+        with self.lock:
+            for place, name in self._places:
+                if place.covers(plain, port, path):
+                    handle = self._handles.get(name) or self.provider(name)
+                    if len(self._routes) < MOST_ROUTES:
+                        self._routes[host, port, path] = handle
+                    return handle
         return None
 
     def allow(self, host: str) -> None:

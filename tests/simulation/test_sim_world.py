@@ -92,6 +92,7 @@ def test_a_base_url_can_be_registered():
     assert world.route("http", "localhost", 8001, "/v1") is None
     other = world.provider("other", dialect="anthropic").at("http://localhost:8000/")
     assert world.route("http", "localhost", 8000, "/v1/messages") is other
+    assert world.route("http", "localhost", 8000, "/v1/chat/completions") is other
     assert world.handles == (vllm, mine, other)
 
 
