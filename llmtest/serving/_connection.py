@@ -39,6 +39,9 @@ class Connection(HttpToolsProtocol):
         self._reception = reception
         self._heads = heads
         self._held = b""
+        self._is_lost = False
+        self._cycles: list[RequestResponseCycle] = []
+        """Requests on uvicorn's way whose answers are not complete: one, and those that wait for it."""
         self._between = True
         """Whether uvicorn's parser stands between two requests."""
         self._plan: Plan | None = None
@@ -102,6 +105,24 @@ class Connection(HttpToolsProtocol):
         extensions: dict[str, Any] = {LINE: self}
         self.scope["extensions"] = extensions
 
+    def on_headers_complete(self) -> None:
+        """Note whom to tell when the client leaves."""
+        super().on_headers_complete()
+        self._cycles = [cycle for cycle in self._cycles if not cycle.response_complete]
+        self._cycles.append(self.cycle)
+        # uvicorn stops to read while a request waits in line, and would not see the client leave a stalled answer.
+        self.flow.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell every request that the client has left; uvicorn tells the latest alone."""
+        super().connection_lost(exc)
+        self._is_lost = True
+        for cycle in self._cycles:
+            if not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+        self._cycles.clear()
+
     def on_message_complete(self) -> None:
         """Note that the parser is through with a request."""
         super().on_message_complete()
@@ -111,7 +132,7 @@ class Connection(HttpToolsProtocol):
     def is_gone(self) -> bool:
         """Whether the client has left."""
         # `transport.is_closing()` is true before uvicorn has heard of it, which would complain of an answer cut short.
-        return bool(self.cycle.disconnected)
+        return self._is_lost
 
     def take_plan(self) -> Plan | None:
         """Return what the short way decided about the request."""

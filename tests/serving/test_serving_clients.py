@@ -284,3 +284,15 @@ def test_a_head_in_another_shape(line):
     assert json.loads(read_answer(line)[2])["id"] == "gpt-4o"
     line.sendall(b"HEAD /v1/models HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     assert line.recv(65536).startswith(b"HTTP/1.1 405 ")
+
+
+def test_a_client_that_vanishes_with_a_request_in_line(llm_server, line):
+    """A request that waits behind a stalled answer does not keep that answer alive when the client leaves."""
+    llm_server.openai.fails(faults.StreamStalled(after_chunks=1))
+    line.sendall(request_bytes({**CHAT, "stream": True}))
+    assert line.recv(65536).startswith(b"HTTP/1.1 200 OK\r\n")
+    line.sendall(request_bytes(asking("next")))
+    llm_server.server.settle()
+    line.close()
+    assert nothing_is_left(llm_server)
+    llm_server.assert_sequence("openai:stalled")
