@@ -11,7 +11,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from llmtest.serving._application import CONTROL, LINE
 from llmtest.serving._heads import Heads, RequestHead, without_offers
-from llmtest.serving._performing import NO_LIMITS, at_once, one_line
+from llmtest.serving._performing import NO_LIMITS, one_line
 from llmtest.serving._reception import Reception
 from llmtest.simulation import Exchange, Head, Plan
 
@@ -79,7 +79,7 @@ class Connection(HttpToolsProtocol):
         host, port = self.server or ("127.0.0.1", None)
         exchange = Exchange(head.method, "http", host, port or 80, head.path, head.query, head.headers, body, NO_LIMITS)
         plan = self._reception.plan(exchange, head)
-        whole = at_once(plan)
+        whole = plan.at_once()
         if whole is None or head.method == "HEAD":
             self._plan = plan
             return False

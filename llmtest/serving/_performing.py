@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from llmtest.simulation import Chunk, Failure, Head, Performance, Plan, TransportFault
 from llmtest.types import Timeouts
 
-__all__ = ["NO_LIMITS", "SILENCE_S", "Line", "at_once", "one_line", "perform"]
+__all__ = ["NO_LIMITS", "SILENCE_S", "Line", "one_line", "perform"]
 
 SILENCE_S = 600.0
 """Longest silence of a provider that never answers, in seconds; then the connection is closed."""
@@ -46,17 +46,6 @@ class Line(Protocol):
 
 class _ClientLeftError(Exception):
     """The client went away before the answer was complete."""
-
-
-def at_once(plan: Plan) -> tuple[Head, bytes] | None:
-    """Return head and body of an answer that takes no time and comes in one piece; None for any other."""
-    steps = plan.steps
-    if steps.__class__ is not tuple and steps.__class__ is not list:
-        return None
-    if len(steps) != 2:
-        return None
-    head, chunk = steps
-    return (head, chunk.data) if head.__class__ is Head and chunk.__class__ is Chunk else None
 
 
 class _Departure:

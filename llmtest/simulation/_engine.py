@@ -7,7 +7,6 @@ first match wins, fault rules before the script. What aborts a request (quota, c
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -22,6 +21,7 @@ from llmtest.simulation._content import filler
 from llmtest.simulation._fault_rules import FaultRule, Target
 from llmtest.simulation._latency import LatencyModel
 from llmtest.simulation._quota import Quota, Refusal
+from llmtest.simulation._recent import RecentRequests
 from llmtest.simulation._reply import Prepared, Reply, prepare
 from llmtest.simulation._script import Rule, Script
 from llmtest.simulation._texts import broken_callable, unscripted
@@ -84,7 +84,7 @@ class Engine:
         self.window: int | None = None
         self.rules: list[FaultRule] = []
         most = self.world.most_requests
-        self.records: list[RequestRecord] | deque[RequestRecord] = [] if most is None else deque(maxlen=most)
+        self.records: list[RequestRecord] | RecentRequests = [] if most is None else RecentRequests(most)
         self.received = 0
         self._attempts: dict[int, int] = {}
 

@@ -32,7 +32,8 @@ class World:
         prices: Prices to charge by; the published ones by default.
         strict: Whether unused steps are an error; read by whoever ends the world.
         keep_requests: Whether handles keep what they saw. A run of a million calls sets this to False.
-        most_requests: How many of them each handle keeps; older ones are dropped. None: all of them.
+        most_requests: How many of them each handle keeps, with bodies of 16 MiB at most; older ones are dropped. None:
+            all of them.
 
     Example:
         >>> from llmtest.clock import VirtualClock

@@ -19,7 +19,7 @@ __all__ = ["ServedSimulation"]
 
 
 class ServedSimulation(Simulation):
-    """A simulated world that is reached over a socket as well: by another process, another language, a browser.
+    """A simulated world that is reached over a socket as well: by another process, in another language.
 
     Handles, assertions and strictness are those of `Simulation`; time is real. What needs a script and has none gets a
     500 in the provider's dialect, marked as not worth a retry, and fails the test at its end. Requests of this process

@@ -181,3 +181,12 @@ def test_old_requests_are_forgotten(client, monkeypatch):
         client.get("/v1/models")
     rows = client.get("/_llmtest/requests").json()["requests"]
     assert [rows[0]["number"], rows[-1]["number"], len(rows)] == [4, MOST_KEPT + 3, MOST_KEPT]
+
+
+def test_large_requests_are_forgotten_sooner(client):
+    """Bodies are remembered up to a limit of memory, which few large ones reach; the last one always is."""
+    question = {"model": "m", "messages": [{"role": "user", "content": "x" * 6_000_000}]}
+    for _ in range(4):
+        assert client.post("/v1/chat/completions", json=question).status_code < 500
+    rows = client.get("/_llmtest/requests").json()["requests"]
+    assert [row["number"] for row in rows] == [3, 4]
