@@ -31,6 +31,8 @@ def serve(
     """Serve simulated OpenAI, Anthropic and other providers on one port, in real time.
 
     Prints `llmtest serving on http://HOST:PORT` when it is ready; SIGINT or SIGTERM stops it, with exit status 0.
+
+    Point the SDKs at it with OPENAI_BASE_URL=http://HOST:PORT/v1 and ANTHROPIC_BASE_URL=http://HOST:PORT.
     """
     from llmtest.serving import Server, served_world
 
