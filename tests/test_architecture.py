@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -67,16 +68,23 @@ def room_of(module: str) -> str:
     return parts[1] if len(parts) > 1 else ""
 
 
-def imports_of(path: Path) -> set[str]:
+@cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    """Return the syntax of a file, flat; parsed once, for every test here asks for it again."""
+    return tuple(ast.walk(ast.parse((PACKAGE / path).read_text())))
+
+
+@cache
+def imports_of(path: Path) -> frozenset[str]:
     """Return every module a file imports, late imports and type-checking imports included."""
-    found = set()
-    for node in ast.walk(ast.parse((PACKAGE / path).read_text())):
+    found: set[str] = set()
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: write the absolute import, so that the level is visible"
             found.add(node.module or "")
-    return found
+    return frozenset(found)
 
 
 @pytest.mark.parametrize("path", FILES, ids=str)
@@ -115,7 +123,7 @@ BANNED_CALLS = {
 @pytest.mark.parametrize("path", [path for path in FILES if path.parts[0] != "clock"], ids=str)
 def test_time_and_chance_are_read_in_the_clock_alone(path):
     """No wall clock, no sleep, no global randomness outside `clock/`."""
-    for node in ast.walk(ast.parse((PACKAGE / path).read_text())):
+    for node in nodes_of(path):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             banned = node.attr in BANNED_CALLS.get(node.value.id, ())
             assert not banned, f"{path}:{node.lineno}: {node.value.id}.{node.attr}: take it from llmtest.clock"
@@ -130,7 +138,7 @@ def test_files_and_functions_can_be_read_in_one_sitting(path):
     source = (PACKAGE / path).read_text()
     assert path.name not in {"utils.py", "helpers.py", "core.py", "base.py", "misc.py", "common.py"}
     assert source.count("\n") <= 400 or str(path) in LONG_FILES, f"{path} has {source.count(chr(10))} lines"
-    for node in ast.walk(ast.parse(source)):
+    for node in nodes_of(path):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
             assert length <= 70, f"{path}:{node.lineno}: {node.name} has {length} lines"
