@@ -52,12 +52,12 @@ class Asker:
     async def ask(self, place: Place, call: Call, *, forced: bool = False) -> Result:
         """Ask one place, as far as its circuit and its abilities allow."""
         request = call.request
-        refusal = place.refusal(request, call.streaming)
-        if refusal is not None:
-            raise refusal
         model = place.model_for(request.model)
         if model != request.model:
             request = request.with_model(model)
+        refusal = place.refusal(request, call.streaming, call.prices)
+        if refusal is not None:
+            raise refusal
         breaker = place.breaker
         if breaker is None or self.is_breaker_inside:
             result = await self._retry(place, call, request, forced=forced)

@@ -132,7 +132,8 @@ class FallbackChain:
         """Return the circuit of a provider.
 
         Args:
-            provider: Its name; `name/model` where the chain has several slots of that name.
+            provider: Its name; `name/model` where the chain has several slots of that name, and with `#n` after it,
+                the slot's number from 1, where they have the same model too.
 
         Raises:
             ConfigurationError: No slot has a circuit of that name.
@@ -248,12 +249,9 @@ def _places(
             f"chain `{chain}` has provider `{twice.provider.name}` twice; a call would ask it twice for the same "
             "failure. To fix: remove one, or retry with `RetryConfig`"
         )
-    names = [slot.provider.name for slot in slots]
+    names = _circuit_names(slots)
     places = []
     for index, slot in enumerate(slots):
-        name = slot.provider.name
-        if names.count(name) > 1:
-            name = f"{name}/{slot.provider.model}" if slot.provider.model else f"{name}#{index + 1}"
         # A chain inside a chain has policies of its own: to apply the outer ones as well would multiply attempts.
         is_chain = hasattr(slot.provider, "places")
         breaker = slot.circuit_breaker or (None if is_chain else circuit_breaker)
@@ -261,7 +259,7 @@ def _places(
             Place(
                 index,
                 slot,
-                None if breaker is None else CircuitBreaker(name, breaker),
+                None if breaker is None else CircuitBreaker(names[index], breaker),
                 slot.retry or (None if is_chain else retry),
                 slot.timeouts or (None if is_chain else timeouts),
             )
@@ -271,4 +269,16 @@ def _places(
         group = place.config.quota_group
         if group is not None:
             place.peers = tuple(other for other in places if other.config.quota_group == group)
+        if place.credential is not None:
+            place.account = tuple(other for other in places if other.credential == place.credential)
     return tuple(places)
+
+
+def _circuit_names(slots: Sequence[FallbackSlot]) -> list[str]:
+    """Return a name for the circuit of each slot: the provider's, with as much more as tells it from the others."""
+    names = [slot.provider.name for slot in slots]
+    models = [f"{slot.provider.name}/{slot.provider.model}" if slot.provider.model else None for slot in slots]
+    return [
+        name if names.count(name) == 1 else model if model and models.count(model) == 1 else f"{model or name}#{number}"
+        for number, (name, model) in enumerate(zip(names, models, strict=True), start=1)
+    ]

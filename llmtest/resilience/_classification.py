@@ -87,6 +87,11 @@ def conduct_of(error: BaseException) -> Conduct:
     conduct = _resolved.get(kind)
     if conduct is None:
         conduct = _resolved[kind] = next(TABLE[base] for base in kind.__mro__ if base in TABLE)
+    if isinstance(error, AllProvidersFailedError):
+        # To a chain around it, a chain is as ill as any of its providers.
+        causes = [conduct_of(cause) for _, cause in error.errors]
+        retry, counts = any(cause.retry for cause in causes), any(cause.counts for cause in causes)
+        return Conduct(retry=retry, fall_back="yes", counts=counts)
     if isinstance(error, ProviderError):
         if isinstance(error, StreamInterruptedError) and error.visible:
             return AFTER_COMMIT

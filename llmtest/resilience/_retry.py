@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import InitVar, dataclass, field
 
-from llmtest.errors import ConfigurationError, ProviderError, ProviderTimeoutError
+from llmtest.errors import AllProvidersFailedError, ConfigurationError, ProviderError, ProviderTimeoutError
 from llmtest.resilience._classification import conduct_of
 
 __all__ = ["RetryBudget", "RetryConfig"]
@@ -109,11 +109,8 @@ class RetryConfig:
             return False
         if isinstance(error, ProviderTimeoutError) and timeouts > self.max_timeout_retries:
             return False
-        return not (
-            isinstance(error, ProviderError)
-            and error.retry_after is not None
-            and error.retry_after > self.max_retry_after
-        )
+        asked = _asked_wait(error)
+        return asked is None or asked <= self.max_retry_after
 
     def delay(self, error: BaseException, retry: int, draw: float) -> float:
         """Return the seconds to wait before retry number `retry`, from 1.
@@ -125,5 +122,10 @@ class RetryConfig:
         """
         ceiling = self.base_delay * self.multiplier ** min(retry - 1, 64)
         delay = min(ceiling * draw if self.jitter else ceiling, self.max_delay)
-        asked = error.retry_after if isinstance(error, ProviderError) else None
+        asked = _asked_wait(error)
         return delay if asked is None else max(delay, asked)
+
+
+def _asked_wait(error: BaseException) -> float | None:
+    """Return the seconds that a provider, or a whole chain of them, asks to wait."""
+    return error.retry_after if isinstance(error, ProviderError | AllProvidersFailedError) else None

@@ -43,7 +43,7 @@ class FallbackSlot:
         timeouts: How long it may take.
         circuit_breaker: When its circuit opens.
         quota_group: Slots of one group share their provider's quota: a 429 or an empty account of one lets all of
-            them cool down.
+            them cool down. An empty account does so to every slot with the same key anyway.
     """
 
     provider: Provider
@@ -66,6 +66,7 @@ class Place:
     """A slot at run time: its circuit, its limits, its counts."""
 
     __slots__ = (
+        "account",
         "auth_failures",
         "breaker",
         "calls_failed",
@@ -110,6 +111,9 @@ class Place:
         self.is_last = True
         """The last place is asked even where an estimate says that the prompt does not fit: nobody else can."""
         self.peers: tuple[Place, ...] = (self,)
+        """Places that share its quota, itself among them."""
+        self.account: tuple[Place, ...] = (self,)
+        """Places that are asked with the same key, itself among them: when it has no credit, they have none."""
         self.successes = self.calls_failed = self.handed_on = self.skips = self.retries = 0
         self.auth_failures = self.malformed = 0
 
@@ -136,18 +140,41 @@ class Place:
             )
         return None
 
-    def window(self, prices: Prices, model: str | None) -> int | None:
-        """Return how many tokens the slot's model holds; None where it is unknown."""
-        window = self.provider.capabilities.context_window
-        return prices.context_window(self.name, model or self.provider.model) if window is None else window
+    def window(self, asked: str | None, prices: Prices) -> int | None:
+        """Return how many tokens the model holds that a request would go to; None where that is unknown.
 
-    def refusal(self, request: CompletionRequest, streaming: bool) -> LLMTestError | None:
-        """Return why this provider cannot serve a request, without asking it."""
+        Args:
+            asked: The model that the request names.
+            prices: The list that knows windows too.
+        """
+        try:
+            model = self.model_for(asked)
+        except ModelNotFoundError:
+            return None
+        return self._window(model, prices)
+
+    def _window(self, model: str | None, prices: Prices) -> int | None:
+        # What a provider declares is true of its own model; what it is asked for may be another one.
+        own, declared = self.provider.model, self.provider.capabilities.context_window
+        if declared is not None and (model is None or model == own):
+            return declared
+        known = prices.context_window(self.name, model or own)
+        return declared if known is None else known
+
+    def refusal(self, request: CompletionRequest, streaming: bool, prices: Prices) -> LLMTestError | None:
+        """Return why this provider cannot serve a request, without asking it.
+
+        Args:
+            request: The request, with the model that this provider is asked for.
+            streaming: Whether the answer is to come in pieces.
+            prices: The list that knows windows too.
+        """
         if self.is_chain:
             return None
         can = self.provider.capabilities
         if can.context_window is not None and not self.is_last:
-            overflow = self._overflow(request, can.context_window)
+            window = self._window(request.model, prices)
+            overflow = None if window is None else self._overflow(request, window)
             if overflow is not None:
                 return overflow
         if request.tools and not can.tools:
@@ -173,7 +200,7 @@ class Place:
         error = ContextLengthExceededError(
             f"the request needs about {tokens} tokens, `{self.name}` holds {window}",
             provider=self.name,
-            model=self.provider.model,
+            model=request.model or self.provider.model,
         )
         error.requested_tokens = tokens
         error.max_tokens = window
@@ -193,7 +220,8 @@ class Place:
             if seconds is None and isinstance(error, QuotaExceededError):
                 seconds = breaker.config.quota_cooldown
             if seconds:
-                for peer in self.peers:
+                others = self.account if isinstance(error, QuotaExceededError) else ()
+                for peer in {*self.peers, *others}:
                     if peer.breaker is not None:
                         peer.breaker.cool_down(seconds, now_ns, error)
 

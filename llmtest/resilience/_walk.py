@@ -47,7 +47,7 @@ class _Failures:
             return False
         if not self.least_window or place.is_chain:
             return True
-        return (place.window(call.prices, None) or 0) > self.least_window
+        return (place.window(call.request.model, call.prices) or 0) > self.least_window
 
     def final(self, chain: str) -> Exception:
         """Return what to raise: one failure as it is, several as one error that has them all.
@@ -105,7 +105,10 @@ class Walk:
                 was_asked = call.begun > begun
                 failures.asked += was_asked
                 following = self._following(place, call, error, failures, was_asked=was_asked)
-                if following is None and self.tries_oldest and not forced:
+                if forced:
+                    # It alone was asked against its circuit; the others' stand.
+                    following = None
+                elif following is None and self.tries_oldest:
                     following = self._oldest(failures)
                     forced = following is not None
                 if following is None:
@@ -137,7 +140,7 @@ class Walk:
             return None
         if elsewhere == "larger_window":
             known = error.max_tokens if isinstance(error, ContextLengthExceededError) else None
-            window = known or place.window(call.prices, call.request.model) or UNBOUNDED
+            window = known or place.window(call.request.model, call.prices) or UNBOUNDED
             failures.least_window = max(failures.least_window, window)
         others = self.places[place.index + 1 :]
         if elsewhere == "other_credential":
@@ -149,7 +152,7 @@ class Walk:
         if not all(isinstance(error, CircuitOpenError) for _, error in failures.errors):
             return None
         waiting = [(place.breaker.available_at_ns, place.index) for place in self.places if place.breaker is not None]
-        return self.places[min(waiting)[1]]
+        return self.places[min(waiting)[1]] if waiting else None
 
     def _move(self, place: Place, following: Place, call: Call, error: Exception) -> None:
         self.fallbacks += 1

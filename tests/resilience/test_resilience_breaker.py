@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from scripted_provider import Cut, ScriptedProvider, Slow, ask, down, limited, outcomes
+from scripted_provider import REQUEST, Cut, ScriptedProvider, Slow, ask, down, limited, outcomes
 
 from llmtest.clock import VirtualClock
 from llmtest.errors import (
@@ -111,6 +111,30 @@ def test_b02_an_error_that_proves_nothing_gives_the_permit_back(world, mode):
         world.fail(chain, mode)
     world.clock.advance(30)
     assert isinstance(world.fail(chain, mode), InvalidRequestError)
+    assert chain.breaker("a").state == "half_open"
+    assert world.ask(chain, mode).content == "ok"
+
+
+@pytest.mark.parametrize("mode", ["stream", "stream_async"])
+def test_b02_a_probe_whose_stream_is_left_gives_its_permit_back(world, mode):
+    """A probe's reader who has seen enough decides nothing: the next call is the probe."""
+    provider = ScriptedProvider("a", down(), down(), down(), "one two three", "ok")
+    chain = chain_of(provider)
+    for _ in range(3):
+        world.fail(chain, mode)
+    world.clock.advance(30)
+
+    async def leave():
+        if mode == "stream":
+            with chain.stream(REQUEST) as events:
+                next(event for event in events if event.visible)
+            return
+        async with chain.stream_async(REQUEST) as events:
+            async for event in events:
+                if event.visible:
+                    break
+
+    world.run(leave())
     assert chain.breaker("a").state == "half_open"
     assert world.ask(chain, mode).content == "ok"
 
@@ -244,6 +268,24 @@ def test_b09_the_last_provider_s_failures_count(world, mode):
     assert [chain.breaker(name).state for name in "ab"] == ["open", "open"]
 
 
+def test_b09_a_circuit_around_a_chain_counts_its_failures(world, mode):
+    """A chain all of whose providers fail is as ill as they are; one that was asked wrongly, or is shut, is not."""
+    first, second = ScriptedProvider("a", down()), ScriptedProvider("b", down())
+    inner = FallbackChain([first, second], name="inner", retry=None, circuit_breaker=None)
+    slot = FallbackSlot(provider=inner, circuit_breaker=CircuitBreakerConfig(failure_threshold=2))
+    chain = FallbackChain([slot, ScriptedProvider("c", "from c")], retry=None)
+    for _ in range(5):
+        assert world.ask(chain, mode).provider == "c"
+    assert chain.breaker("inner").state == "open"
+    assert len(second.requests) == 2
+    shut = AllProvidersFailedError(
+        "inner", [("a", CircuitOpenError("a", retry_after=1.0)), ("b", InvalidRequestError("no"))]
+    )
+    healthy = chain_of(ScriptedProvider("a", shut), threshold=1)
+    world.fail(healthy, mode)
+    assert healthy.breaker("a").state == "closed"
+
+
 def test_b10_one_failure_does_not_open_it_and_time_lets_it_recover(world):
     """The threshold counts, and an open circuit is probed once its time has passed."""
     provider = ScriptedProvider("a", down())
@@ -261,10 +303,12 @@ def test_b10_one_failure_does_not_open_it_and_time_lets_it_recover(world):
     assert states(world) == ["open", "half_open", "open"]
 
 
-def test_b11_an_open_circuit_is_not_retried(world, mode):
+@pytest.mark.parametrize("inside", [False, True], ids=["around-retry", "inside-retry"])
+def test_b11_an_open_circuit_is_not_retried(world, mode, inside):
     """A refused call makes no request and no sleep, although retries are allowed."""
     provider = ScriptedProvider("a", down())
-    chain = chain_of(provider, threshold=1, retry=RetryConfig(max_attempts=3, jitter=False))
+    retry = RetryConfig(max_attempts=3, jitter=False)
+    chain = chain_of(provider, threshold=1, retry=retry, breaker_inside_retry=inside)
     world.fail(chain, mode)
     before = world.clock.elapsed(), len(provider.requests)
     world.fail(chain, mode)
@@ -327,6 +371,19 @@ def test_b16_each_slot_has_a_circuit_of_its_own(world):
     assert chain.breaker("openai/gpt-4o-mini").state == "closed"
 
 
+def test_b16_a_bad_key_does_not_close_the_door_to_a_good_one(world, mode):
+    """Slots that differ in their key alone have circuits, and names of circuits, of their own."""
+    bad = ScriptedProvider("openai", down(), credential="key-1")
+    good = ScriptedProvider("openai", "ok", credential="key-2")
+    chain = chain_of(bad, good)
+    for _ in range(5):
+        assert world.ask(chain, mode).content == "ok"
+    assert (len(bad.requests), len(good.requests)) == (3, 5)
+    assert chain.breaker("openai/m#1").state == "open"
+    assert chain.breaker("openai/m#2").state == "closed"
+    assert [event.provider for event in world.events(BreakerChanged)] == ["openai/m#1"]
+
+
 def test_b17_a_success_resets_the_escalation(world):
     """Failed probes lengthen the open period; once closed, it begins at the first level again."""
     config = CircuitBreakerConfig(failure_threshold=1, recovery_multiplier=2.0)
@@ -378,6 +435,26 @@ def test_b18_the_oldest_circuit_may_be_tried_nevertheless(world, mode):
     assert chain.breaker("a").state == "closed"
 
 
+def test_b18_the_oldest_alone_is_tried_and_once(world, mode):
+    """When the provider that is tried nevertheless fails as well, the circuits of the others stand."""
+    providers = [ScriptedProvider(name, down()) for name in "abc"]
+    chain = chain_of(*providers, threshold=1, on_all_open="try_oldest")
+    world.fail(chain, mode)
+    error = world.fail(chain, mode)
+    assert [len(provider.requests) for provider in providers] == [2, 1, 1]
+    assert [type(cause) for _, cause in error.errors] == [*[CircuitOpenError] * 3, ServerError]
+
+
+def test_b18_a_circuit_that_is_not_ours_is_an_error_like_any_other(world, mode):
+    """A provider with a circuit of its own may say that it is open; there is no older one to try."""
+    chain = FallbackChain(
+        [ScriptedProvider("a", CircuitOpenError("a", retry_after=3.0))], circuit_breaker=None, on_all_open="try_oldest"
+    )
+    error = world.fail(chain, mode)
+    assert isinstance(error, AllProvidersFailedError)
+    assert error.retry_after == 3.0
+
+
 def test_b19_flapping_is_bounded(world):
     """A provider that fails every probe is asked ever more rarely."""
     config = CircuitBreakerConfig(failure_threshold=1, recovery_timeout=10, recovery_multiplier=2.0)
@@ -418,6 +495,23 @@ def test_an_empty_account_is_left_alone_for_long(world):
     world.clock.advance(299)
     world.ask(chain)
     assert len(provider.requests) == 1
+    world.clock.advance(1)
+    world.ask(chain)
+    assert len(provider.requests) == 2
+
+
+def test_fb15_one_empty_account_is_empty_for_every_slot_with_its_key(world, mode):
+    """A sibling that is asked with the same key is not asked; one with another key answers."""
+    first = ScriptedProvider("openai", QuotaExceededError("no credit", status=429), credential="key-1", model="large")
+    sibling = ScriptedProvider("openai", credential="key-1", model="small")
+    other = ScriptedProvider("openai", "ok", credential="key-2", model="large")
+    chain = chain_of(first, sibling, other)
+    assert world.ask(chain, mode).content == "ok"
+    assert world.ask(chain, mode).content == "ok"
+    assert (len(first.requests), len(sibling.requests), len(other.requests)) == (1, 0, 2)
+    limited_first = ScriptedProvider("openai", limited(20), credential="key-1", model="large")
+    assert world.ask(chain_of(limited_first, sibling), mode).attempts[-1].outcome == "200"
+    assert len(sibling.requests) == 1
 
 
 def test_reset_closes_the_circuit(world):

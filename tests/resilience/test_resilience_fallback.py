@@ -84,6 +84,28 @@ def test_fb01_a_prompt_that_cannot_fit_is_not_sent(world, mode):
     assert small.requests == []
 
 
+def test_fb01_the_window_that_counts_is_that_of_the_model_that_is_asked(world, mode):
+    """A slot whose own model is small serves a large model that the request names, or that its mapping names."""
+    request = CompletionRequest.ask("word " * 20_000).with_model("gpt-4o")
+    small = Capabilities(context_window=16_385)
+    named = ScriptedProvider("openai", "from openai", model="gpt-3.5-turbo", capabilities=small)
+    assert world.ask(chain_of(named, ScriptedProvider("b")), mode, request).provider == "openai"
+    first = ScriptedProvider("a", too_long(), capabilities=Capabilities(context_window=20_000))
+    mapped = FallbackSlot(provider=ScriptedProvider("openai", model="gpt-3.5-turbo", capabilities=small))
+    assert isinstance(world.fail(chain_of(first, mapped), mode), ContextLengthExceededError)
+    mapped = FallbackSlot(provider=mapped.provider, model_mapping={"gpt-4o": "gpt-4.1"})
+    assert world.ask(chain_of(first, mapped), mode, request.with_model("gpt-4o")).provider == "openai"
+    assert world.ask(chain_of(mapped, ScriptedProvider("b")), mode, request).provider == "openai"
+
+
+def test_fb01_a_model_without_an_equivalent_has_no_larger_window(world, mode):
+    """Where a prompt was too long, a slot that knows no such model is passed by, and the error kept."""
+    error = too_long()
+    mapped = FallbackSlot(provider=ScriptedProvider("b", capabilities=LARGE), model_mapping={"gpt-4o": "x"})
+    chain = chain_of(ScriptedProvider("a", error, capabilities=SMALL), mapped)
+    assert world.fail(chain, mode, REQUEST.with_model("gpt-9")) is error
+
+
 def test_fb02_a_fallback_is_asked_for_its_own_model(world, mode):
     """A model's name never travels to another provider: the mapping, or that provider's default, is sent."""
     mapped, plain = ScriptedProvider("b", down(), model="m-b"), ScriptedProvider("c", model="m-c")

@@ -22,7 +22,7 @@ from llmtest.errors import (
     StreamInterruptedError,
 )
 from llmtest.events import AttemptEnded, RetryScheduled
-from llmtest.resilience import FallbackChain, RetryBudget, RetryConfig, TimeoutConfig
+from llmtest.resilience import FallbackChain, FallbackSlot, RetryBudget, RetryConfig, TimeoutConfig
 from llmtest.types import Timeouts
 from llmtest.wire import codec_for
 
@@ -64,6 +64,22 @@ def test_r01_nested_chains_multiply_only_as_declared_and_a_cap_holds(world, mode
     capped = ScriptedProvider("a", down())
     world.fail(chain_of(capped, max_attempts=2), mode)
     assert len(capped.requests) == 2
+
+
+def test_r01_a_slot_may_say_that_a_whole_chain_is_retried(world, mode):
+    """Attempts multiply where a nested chain's slot declares it: two rounds of two providers, then no wait too long."""
+    providers = [ScriptedProvider(name, down()) for name in "ab"]
+    inner = chain_of(*providers, retry=None, name="inner")
+    chain = chain_of(FallbackSlot(provider=inner, retry=RetryConfig(max_attempts=2, jitter=False)))
+    error = world.fail(chain, mode)
+    assert [len(provider.requests) for provider in providers] == [2, 2]
+    assert (len(error.attempts), world.clock.elapsed()) == (4, 1.0)
+    config = RetryConfig(jitter=False)
+    waiting = AllProvidersFailedError("x", [("a", limited(30)), ("b", limited(9))])
+    assert config.allows(waiting, 1, 0)
+    assert config.delay(waiting, 1, 0.0) == 9.0
+    assert not config.allows(AllProvidersFailedError("x", [("a", limited(86400))]), 1, 0)
+    assert not config.allows(AllProvidersFailedError("x", [("a", refused_key())]), 1, 0)
 
 
 def test_r02_the_newest_retry_after_is_obeyed(world, mode):
