@@ -225,6 +225,8 @@ class CompletionRequest:
         stream: Whether the answer comes as a stream; set by the client.
         metadata: Labels for the user's own bookkeeping. Not part of a cache key.
         extra: Further fields of the dialect's body, sent verbatim.
+        idempotency_key: Name of the request, for providers that answer a repeated one once. It is no part of what is
+            asked: a chain gives one to each call of a provider that has an `idempotency_header`.
 
     Raises:
         ConfigurationError: No messages, or a number outside its range.
@@ -242,6 +244,7 @@ class CompletionRequest:
     stream: bool = False
     metadata: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+    idempotency_key: str | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if type(self.messages) is not tuple:
@@ -273,6 +276,10 @@ class CompletionRequest:
     def with_temperature(self, temperature: float) -> CompletionRequest:
         """Return the same request with another temperature."""
         return replace(self, temperature=temperature)
+
+    def with_idempotency_key(self, key: str) -> CompletionRequest:
+        """Return the same request with a name, so that a provider can tell a repeated one."""
+        return replace(self, idempotency_key=key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ This is the only room that reads the machine's clock, really sleeps, or touches 
 
 from llmtest.clock._chance import draw_bits, stream, uniform
 from llmtest.clock._clock import Clock, SystemClock, VirtualClock, active_clock
+from llmtest.clock._identity import unique_key
 from llmtest.clock._installation import virtual_time
 from llmtest.clock._loop import VirtualTimeLoop
 from llmtest.clock._running import is_virtual_loop, new_virtual_loop, run_virtual
@@ -29,5 +30,6 @@ __all__ = [
     "run_virtual",
     "stream",
     "uniform",
+    "unique_key",
     "virtual_time",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from llmtest.clock._real import REAL
@@ -140,6 +141,7 @@ class VirtualClock:
         self._epoch_ns = (epoch - UNIX_EPOCH) // timedelta(microseconds=1) * 1000
         self._base_ns = 0
         """What monotonic clocks read at the start; above the real reading while a simulation is installed."""
+        self._numbers = count(1)
         self._party: Party | None = None
         """Threads that share this clock, while a simulation is installed; None means the caller is alone."""
 
@@ -225,6 +227,10 @@ class VirtualClock:
         """
         if self._party is not None:
             self._party.note_real_io(peer)
+
+    def next_number(self) -> int:
+        """Return the next of 1, 2, 3 ...; what is named by them is named alike in every run."""
+        return next(self._numbers)
 
     def shift_epoch(self, epoch: datetime) -> None:
         """Make wall time read `epoch` now, leaving elapsed time as it is."""

@@ -9,7 +9,7 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
-from llmtest.clock import active_clock, iterate_blocking, run_blocking
+from llmtest.clock import active_clock, iterate_blocking, run_blocking, unique_key
 from llmtest.costs import context_window
 from llmtest.errors import ConfigurationError, ProviderError, ProviderTimeoutError, StreamInterruptedError
 from llmtest.providers._door import AsyncDoor, BlockingDoor, Door
@@ -44,6 +44,9 @@ class HttpProvider:
         timeouts: Limits where a call brings none.
         headers: Further headers of every request.
         credential: Label of the key in attempts and metrics; a short hash of the key by default, never the key.
+        idempotency_header: Header in which the provider, or a gateway before it, looks for the name of a request, to
+            answer a repeated one once; usually `Idempotency-Key`. None (the default, as in the official SDKs) sends
+            none. Every retry of a call carries the same name, and no other call does.
     """
 
     def __init__(
@@ -58,6 +61,7 @@ class HttpProvider:
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         headers: Mapping[str, str] | None = None,
         credential: str | None = None,
+        idempotency_header: str | None = None,
     ) -> None:
         self.name = name
         self.model = model
@@ -65,6 +69,7 @@ class HttpProvider:
         self._codec = codec_for(dialect)
         self.base_url = (base_url or self._codec.default_base_url).rstrip("/")
         self._timeouts = timeouts
+        self.idempotency_header = idempotency_header
         self._headers = (*self._codec.auth_headers(api_key), *(headers or {}).items())
         is_async = hasattr(http_client, "aclose")
         self._blocking = BlockingDoor(None if is_async else http_client)
@@ -131,7 +136,7 @@ class HttpProvider:
     async def _complete(self, request: CompletionRequest, timeouts: Timeouts, door: Door) -> CompletionResponse:
         request = self._addressed(request)
         patience = self._patience(timeouts, streaming=False)
-        wire = self._codec.encode_request(request, stream=False)
+        wire = self._named_once(self._codec.encode_request(request, stream=False), request)
         try:
             headers, body = await self._fetch(wire, patience, door)
             response = self._codec.decode_response(body, headers)
@@ -238,7 +243,8 @@ class HttpProvider:
         request = self._addressed(request)
         patience = self._patience(timeouts, streaming=True)
         try:
-            response = await self._send(self._codec.encode_request(request, stream=True), patience, door)
+            wire = self._named_once(self._codec.encode_request(request, stream=True), request)
+            response = await self._send(wire, patience, door)
             try:
                 decoder = self._codec.stream_decoder(response.headers)
                 async with aclosing(self._events(response, decoder, patience, door)) as events:
@@ -277,6 +283,13 @@ class HttpProvider:
                 yield replace(event, response=replace(event.response, provider=self.name))
             else:
                 yield event
+
+    def _named_once(self, wire: WireRequest, request: CompletionRequest) -> WireRequest:
+        """Return what is sent with the name of the request, where the provider looks for one."""
+        if self.idempotency_header is None:
+            return wire
+        name = (self.idempotency_header, request.idempotency_key or unique_key())
+        return replace(wire, headers=(*wire.headers, name))
 
     def _addressed(self, request: CompletionRequest) -> CompletionRequest:
         """Return the request with the model it goes to."""

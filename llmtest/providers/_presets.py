@@ -43,6 +43,7 @@ class _Keyed(HttpProvider):
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         headers: Mapping[str, str] | None = None,
         credential: str | None = None,
+        idempotency_header: str | None = None,
     ) -> None:
         super().__init__(
             name=name or self.NAME,
@@ -54,6 +55,7 @@ class _Keyed(HttpProvider):
             timeouts=timeouts,
             headers=headers,
             credential=credential,
+            idempotency_header=idempotency_header,
         )
 
     @classmethod
@@ -98,6 +100,7 @@ class OpenAIProvider(_Keyed):
         timeouts: Limits where a call brings none; default 10 s to connect, 60 s of silence.
         headers: Further headers of every request.
         credential: Label of the key in attempts and metrics; default: a short hash.
+        idempotency_header: Header that names a call, the same in all its retries; default: none is sent.
     """
 
     NAME = "openai"
@@ -182,6 +185,7 @@ class OpenAICompatibleProvider(HttpProvider):
         timeouts: Limits where a call brings none.
         headers: Further headers of every request.
         credential: Label of the key in attempts and metrics; default: a short hash.
+        idempotency_header: Header that names a call, the same in all its retries; default: none is sent.
     """
 
     def __init__(
@@ -195,6 +199,7 @@ class OpenAICompatibleProvider(HttpProvider):
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         headers: Mapping[str, str] | None = None,
         credential: str | None = None,
+        idempotency_header: str | None = None,
     ) -> None:
         super().__init__(
             name=name,
@@ -206,6 +211,7 @@ class OpenAICompatibleProvider(HttpProvider):
             timeouts=timeouts,
             headers=headers,
             credential=credential,
+            idempotency_header=idempotency_header,
         )
 
     @classmethod

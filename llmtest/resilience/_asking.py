@@ -58,6 +58,8 @@ class Asker:
         refusal = place.refusal(request, call.streaming, call.prices)
         if refusal is not None:
             raise refusal
+        if place.is_named:
+            request = request.with_idempotency_key(call.name_for(place))
         breaker = place.breaker
         if breaker is None or self.is_breaker_inside:
             result = await self._retry(place, call, request, forced=forced)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Protocol
 
-from llmtest.clock import Clock, VirtualClock
+from llmtest.clock import Clock, VirtualClock, unique_key
 from llmtest.costs import Prices
 from llmtest.errors import (
     AllProvidersFailedError,
@@ -77,6 +77,7 @@ class Call:
     """The state of one logical call while it passes through the policies."""
 
     __slots__ = (
+        "_name",
         "attempts",
         "begun",
         "caller",
@@ -111,6 +112,7 @@ class Call:
         self.streaming = streaming
         self.attempts: list[Attempt] = []
         self.begun = 0
+        self._name: str | None = None
         self.refused_credentials: set[str] = set()
         self.start_ns = clock.now_ns()
         limits = [seconds for seconds in (deadline, caller.total) if seconds is not None]
@@ -121,6 +123,15 @@ class Call:
         if seed is not None:
             return seed
         return 0 if isinstance(self.clock, VirtualClock) else self.clock.time_ns()
+
+    def name_for(self, place: Place) -> str:
+        """Return the name under which a place gets the request of this call, however often it is asked.
+
+        Places get different names, because they are sent different requests.
+        """
+        if self._name is None:
+            self._name = self.request.idempotency_key or unique_key()
+        return f"{self._name}-{place.index}" if place.index else self._name
 
     def limits(self, place: Place, now_ns: int, last_error: BaseException | None) -> Timeouts:
         """Return the limits of the next attempt, cut to what the deadline leaves.

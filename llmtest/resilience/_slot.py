@@ -77,6 +77,7 @@ class Place:
         "index",
         "is_chain",
         "is_last",
+        "is_named",
         "malformed",
         "name",
         "peers",
@@ -108,6 +109,10 @@ class Place:
         self.timeouts = Timeouts() if timeouts is None else timeouts.for_attempt()
         self.credential: str | None = getattr(provider, "credential", None)
         self.is_chain = hasattr(provider, "places")
+        self.is_named = bool(getattr(provider, "idempotency_header", None)) or any(
+            place.is_named for place in getattr(provider, "places", ())
+        )
+        """Whether requests go out with a name, by which the provider can tell a repeated one."""
         self.is_last = True
         """The last place is asked even where an estimate says that the prompt does not fit: nobody else can."""
         self.peers: tuple[Place, ...] = (self,)

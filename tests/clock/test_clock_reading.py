@@ -18,6 +18,7 @@ from llmtest.clock import (
     run_virtual,
     stream,
     uniform,
+    unique_key,
 )
 from llmtest.errors import ConfigurationError, SimulationStateError
 
@@ -172,6 +173,19 @@ def test_a_failure_inside_a_blocking_iteration_comes_through():
     assert next(iterator) == 1
     with pytest.raises(KeyError):
         next(iterator)
+
+
+def test_a_unique_key_repeats_in_a_simulation_and_nowhere_else():
+    """A virtual clock names alike in every run, never twice in one; the machine's entropy names the rest."""
+
+    async def three():
+        return [unique_key() for _ in range(3)]
+
+    first, again = run_virtual(three(), VirtualClock()), run_virtual(three(), VirtualClock())
+    outside = [unique_key() for _ in range(3)]
+    assert first == again
+    assert len({*first, *outside}) == 6
+    assert {len(key) for key in (*first, *outside)} == {32}
 
 
 def test_a_draw_depends_on_its_seed_and_key_alone():

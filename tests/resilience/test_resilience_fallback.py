@@ -13,6 +13,7 @@ from llmtest.errors import (
     ConfigurationError,
     ContentFilteredError,
     ContextLengthExceededError,
+    DeadlineExceededError,
     InvalidRequestError,
     ModelNotFoundError,
     NotSupportedError,
@@ -31,6 +32,7 @@ from llmtest.resilience import (
     FallbackTrigger,
     LLMClient,
     RetryConfig,
+    TimeoutConfig,
 )
 from llmtest.types import Capabilities, ChatMessage, CompletionRequest, ImagePart, ToolDefinition
 
@@ -250,6 +252,32 @@ def test_fb10_a_bad_key_is_not_tried_on_its_siblings_and_shows_in_the_metrics(wo
     assert isinstance(world.fail(alone, mode), AuthenticationError)
 
 
+def test_fb10_a_refused_key_stays_refused_for_the_rest_of_the_call(world, mode):
+    """A slot behind the next one is passed by too if its key is the refused one, whatever failed in between."""
+    again = ScriptedProvider("a", credential="key-1", model="mini")
+    chain = chain_of(
+        ScriptedProvider("a", refused_key(), credential="key-1"),
+        ScriptedProvider("b", down(), credential="key-2"),
+        again,
+        ScriptedProvider("c", "from c"),
+    )
+    assert world.ask(chain, mode).provider == "c"
+    assert again.requests == []
+    anywhere = FallbackSlot(
+        provider=ScriptedProvider("a", refused_key(), credential="key-1"), trigger=FallbackTrigger.any_error()
+    )
+    assert isinstance(world.fail(chain_of(anywhere, again), mode), AuthenticationError)
+
+
+def test_fb11_a_fallback_does_not_reset_the_deadline(world, mode):
+    """The deadline is the call's: what the first provider took is gone."""
+    second = ScriptedProvider("b", Slow(600))
+    chain = chain_of(ScriptedProvider("a", Slow(20, down())), second, timeouts=TimeoutConfig(deadline=30))
+    assert isinstance(world.fail(chain, mode), DeadlineExceededError)
+    assert world.clock.elapsed() == 30.0
+    assert second.limits[0].total == 10.0
+
+
 def test_fb11_a_fallback_does_not_reset_the_cap_on_attempts(world, mode):
     """The cap is the call's: what the first provider used up is gone."""
     first, second = ScriptedProvider("a", down()), ScriptedProvider("b", down())
@@ -282,6 +310,8 @@ def test_fb13_two_answers_are_never_glued(world, mode):
     assert isinstance(error, StreamInterruptedError)
     assert (error.kind, error.partial_text, error.visible) == ("dropped", "The capital ", True)
     assert other.requests == []
+    for trigger in (FallbackTrigger.any_error(), FallbackTrigger.on("network_error"), FallbackTrigger.default()):
+        assert trigger.judge(error) == "no"
 
 
 def test_fb14_a_fallback_is_charged_and_refused_like_any_attempt(world, mode):

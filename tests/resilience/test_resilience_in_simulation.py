@@ -9,6 +9,7 @@ from llmtest import (
     FallbackChain,
     LLMClient,
     OpenAIProvider,
+    RetryConfig,
     Simulation,
     faults,
 )
@@ -36,6 +37,58 @@ def test_a_rate_limit_is_waited_for(sim):
     assert sim.clock.elapsed() == 60.0
     sim.assert_sequence("openai:429", "openai:429", "openai:200")
     sim.assert_no_fallback()
+
+
+def names_in(sim, chain, streams):
+    """Ask a chain twice; return the names that its requests carried, and those of its fallback's."""
+    for _ in range(2):
+        if streams:
+            list(LLMClient(chain).stream(REQUEST))
+        else:
+            LLMClient(chain).ask("Capital of France?")
+    return tuple(
+        [request.headers.get("idempotency-key") for request in handle.requests]
+        for handle in (sim.openai, sim.anthropic)
+    )
+
+
+@pytest.mark.parametrize("streams", [False, True], ids=["whole", "stream"])
+def test_r06_every_retry_of_a_call_carries_one_name_and_no_other_call_does(streams):
+    """A gateway can tell a repeated request: calls, and providers, have names of their own; so has the next run."""
+
+    def story(header):
+        with Simulation() as sim:
+            sim.openai.fails(faults.ConnectionReset(), times=2).replies("Paris").fails(faults.ServerError(), times=3)
+            sim.anthropic.fails(faults.ServerError()).replies("Paris")
+            providers = [
+                OpenAIProvider("k", idempotency_header=header),
+                AnthropicProvider("k", idempotency_header=header),
+            ]
+            nested = FallbackChain(providers, name="inner", retry=RetryConfig(base_delay=0))
+            return names_in(sim, FallbackChain([nested]), streams)
+
+    openai, anthropic = story("Idempotency-Key")
+    assert openai == [openai[0]] * 3 + [openai[3]] * 3
+    assert anthropic == [anthropic[0]] * 2
+    assert len({openai[0], openai[3], anthropic[0]}) == 3
+    assert all(len(name) >= 32 for name in (*openai, *anthropic))
+    assert story("Idempotency-Key") == (openai, anthropic)
+    assert story(None) == ([None] * 6, [None] * 2)
+
+
+def test_r06_a_caller_may_name_a_request_himself(sim):
+    """The name that a request brings is the one that is sent; without a chain, and without one, each has its own."""
+    sim.openai.replies("Paris", times=4)
+    provider = OpenAIProvider("k", idempotency_header="Idempotency-Key")
+    named = REQUEST.with_idempotency_key("order-17")
+    provider.complete(named)
+    FallbackChain([provider]).complete(named)
+    provider.complete(REQUEST)
+    provider.complete(REQUEST)
+    names = [request.headers["idempotency-key"] for request in sim.openai.requests]
+    assert names[:2] == ["order-17"] * 2
+    assert len(set(names)) == 3
+    assert named == REQUEST
 
 
 def test_a_stream_falls_back(sim):

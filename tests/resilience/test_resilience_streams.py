@@ -1,7 +1,9 @@
 """Streams past their commit point, and policies that meet in them."""
 
+from contextlib import suppress
+
 import pytest
-from scripted_provider import REQUEST, Cut, ScriptedProvider, Slow, down
+from scripted_provider import MODES, REQUEST, Cut, ScriptedProvider, Slow, down
 
 from llmtest.costs import Budget, BudgetConfig
 from llmtest.errors import (
@@ -13,7 +15,7 @@ from llmtest.errors import (
 )
 from llmtest.events import CallEnded
 from llmtest.resilience import CircuitBreakerConfig, FallbackChain, RetryConfig, TimeoutConfig
-from llmtest.types import CompletionResponse, StreamEvent, TextPart, Usage
+from llmtest.types import CompletionResponse, StreamEvent, TextPart, ToolCall, Usage
 
 
 @pytest.fixture(params=["stream", "stream_async"])
@@ -118,6 +120,49 @@ class Told:
 
     async def complete_async(self, request, timeouts=None):
         return self.complete(request)
+
+
+class Caller(Told):
+    """A provider that calls a tool; its first answer breaks, a stream after `shown` events."""
+
+    def __init__(self, shown):
+        super().__init__(None)
+        self.shown = shown
+        self.asked = 0
+
+    def complete(self, request, timeouts=None):
+        self.asked += 1
+        if self.asked == 1:
+            raise ProviderConnectionError("reset after the request was sent")
+        return CompletionResponse(parts=(ToolCall("call-1", "pay", {"usd": 5}),), finish_reason="tool_use")
+
+    def stream(self, request, timeouts=None):
+        self.asked += 1
+        events = [
+            StreamEvent("start"),
+            StreamEvent("tool_call", id="call-1", name="pay"),
+            StreamEvent("tool_arguments", '{"usd": 5}'),
+        ]
+        if self.asked == 1:
+            yield from events[: self.shown]
+            raise ProviderConnectionError("reset after the request was sent")
+        yield from events
+        self.asked -= 1
+        yield StreamEvent("end", response=self.complete(request))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("shown", [0, 1, 2, 3])
+def test_r06_a_tool_is_never_called_twice(world, mode, shown):
+    """A connection lost after the request was sent gives the tool call once, or an error with no call to make."""
+    provider = Caller(shown)
+    chain = FallbackChain([provider], retry=RetryConfig(base_delay=0))
+    paid = []
+    with suppress(StreamInterruptedError):
+        paid += world.ask(chain, mode).tool_calls
+    was_visible = mode.startswith("stream") and shown > 1
+    assert provider.asked == (1 if was_visible else 2)
+    assert [call.arguments for call in paid] == ([] if was_visible else [{"usd": 5}])
 
 
 @pytest.mark.parametrize(
