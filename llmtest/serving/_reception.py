@@ -7,6 +7,7 @@ import logging
 from llmtest.errors import HarnessError, ProviderError, RequestTooLargeError, ServerError
 from llmtest.events import LogicalCall, current_call
 from llmtest.serving._heads import RequestHead
+from llmtest.serving._pages import is_preflight, permission, readable
 from llmtest.serving._routing import Route, UnknownPathError, not_found, route_of
 from llmtest.simulation import Chunk, Exchange, Head, Plan, World
 from llmtest.wire import Codec, ResponseMeta, WireFormatError
@@ -44,6 +45,13 @@ class Reception:
             exchange: The request.
             head: Its head, where that is kept; then what the body says is read once.
         """
+        if "origin" not in exchange.headers:
+            return self._decide(exchange, head)
+        if is_preflight(exchange.method, exchange.headers):
+            return permission(exchange.headers)
+        return readable(self._decide(exchange, head))
+
+    def _decide(self, exchange: Exchange, head: RequestHead | None) -> Plan:
         route = None if head is None else head.route
         if route is None:
             try:
@@ -89,7 +97,8 @@ class Reception:
             codec = route_of(self._world, exchange.method, exchange.path, exchange.headers).codec
         except UnknownPathError as unknown:
             codec = unknown.codec
-        return self._refusal(codec, RequestTooLargeError("", status=413))
+        refusal = self._refusal(codec, RequestTooLargeError("", status=413))
+        return readable(refusal) if "origin" in exchange.headers else refusal
 
     def _refusal(self, codec: Codec, error: ProviderError, *more: tuple[str, str]) -> Plan:
         now = self._world.clock.now()
