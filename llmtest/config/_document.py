@@ -47,12 +47,15 @@ class Document:
         return ScenarioError(message, path=self.path, line=self.line_of(location))
 
 
-def read_document(path: str | Path, *, environment: Mapping[str, str] | None = None) -> Document:
+def read_document(
+    path: str | Path, *, environment: Mapping[str, str] | None = None, least: str = "`version: 1` and `name:`"
+) -> Document:
     """Read a YAML, JSON or TOML file, and replace `${VAR}` by the environment.
 
     Args:
         path: `.toml` is read as TOML, anything else as YAML, of which JSON is a part.
         environment: What `${VAR}` reads; None takes the environment of the process.
+        least: What an empty file is told to hold.
 
     Raises:
         ScenarioError: Unreadable, malformed, empty, or not a mapping; the text has the file and the line.
@@ -76,7 +79,7 @@ def read_document(path: str | Path, *, environment: Mapping[str, str] | None = N
         text = _INDENTATION.sub(lambda found: " " * len(found[0]), text)
     document = parse(text, shown)
     if document.data is None:
-        raise ScenarioError("the file is empty.\nTo fix: write at least `version: 1` and `name:`.", path=shown)
+        raise ScenarioError(f"the file is empty.\nTo fix: write at least {least}.", path=shown)
     if not isinstance(document.data, dict):
         raise document.error((), f"the file must be a mapping of keys to values, not {_kind(document.data)}.")
     document.data = interpolate(document, environment)

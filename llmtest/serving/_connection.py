@@ -59,7 +59,7 @@ class Connection(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         end = data.find(b"\r\n\r\n") + 4
         if end < 4:
-            if len(data) <= MOST_HEAD and data[:1].isalpha():
+            if len(data) <= MOST_HEAD and data[:1].isalpha() and b"\n\n" not in data:
                 self._held = data
             else:
                 super().data_received(data)

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from llmtest.errors import ConfigurationError
@@ -44,6 +44,15 @@ def control_plane(world: World, on_reset: Callable[[], None] | None) -> Starlett
     return Starlette(routes=routes, exception_handlers=handlers)
 
 
+class _Answer(Response):
+    """JSON in plain ASCII, because what clients send holds texts that no encoding can write, such as half a pair."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
 class _Plane:
     """The endpoints; they run in the server's thread, as every decision about a request does."""
 
@@ -54,9 +63,7 @@ class _Plane:
     async def health(self, request: Request) -> Response:  # noqa: ARG002 - an endpoint takes its request
         world = self._world
         providers = {handle.name: handle.dialect for handle in world.handles}
-        return JSONResponse(
-            {"status": "ok", "seed": world.seed, "uptime_s": world.clock.elapsed(), "providers": providers}
-        )
+        return _Answer({"status": "ok", "seed": world.seed, "uptime_s": world.clock.elapsed(), "providers": providers})
 
     async def requests(self, request: Request) -> Response:
         wanted = request.query_params.get("provider")
@@ -70,12 +77,12 @@ class _Plane:
             for record in handle.requests
         ]
         found.sort(key=lambda entry: entry[0])
-        return JSONResponse({"requests": [record for _, record in found]})
+        return Response(f'{{"requests":[{",".join(record for _, record in found)}]}}', media_type="application/json")
 
     async def costs(self, request: Request) -> Response:  # noqa: ARG002 - an endpoint takes its request
         costs = self._world.costs
         total = costs.summary
-        return JSONResponse(
+        return _Answer(
             {
                 "total_usd": None if total.unknown else _usd(total.known_usd),
                 "known_usd": _usd(total.known_usd),
@@ -100,7 +107,7 @@ class _Plane:
             }
             for event in trace
         ]
-        return JSONResponse({"events": events, "text": trace.render()})
+        return _Answer({"events": events, "text": trace.render()})
 
     async def script(self, request: Request) -> Response:
         from llmtest.serving._script import parse_script
@@ -108,7 +115,7 @@ class _Plane:
         script = parse_script(await _body_of(request))
         with self._world.lock:
             script.apply(self._world)
-        return JSONResponse({"status": "ok", "steps": script.counts()})
+        return _Answer({"status": "ok", "steps": script.counts()})
 
     async def reset(self, request: Request) -> Response:  # noqa: ARG002 - an endpoint takes its request
         world = self._world
@@ -117,17 +124,21 @@ class _Plane:
             world.trace = Trace()
             if self._on_reset is not None:
                 self._on_reset()
-        return JSONResponse({"status": "ok"})
+        return _Answer({"status": "ok"})
 
 
-def _record(provider: str, record: RequestRecord) -> dict[str, Any]:
+def _record(provider: str, record: RequestRecord) -> str:
     """Return a request as JSON; headers are left out, because they hold keys."""
-    usage = record.usage
     try:
-        body = json.loads(record.body) if record.body else None
+        return _written(provider, record, json.loads(record.body) if record.body else None)
     except (ValueError, RecursionError):
-        body = record.body.decode("utf-8", "replace")
-    return {
+        # Not JSON, or more than JSON can say: `NaN`, a number beyond all bounds.
+        return _written(provider, record, record.body.decode("utf-8", "replace"))
+
+
+def _written(provider: str, record: RequestRecord, body: Any) -> str:
+    usage = record.usage
+    shown = {
         "provider": provider,
         "number": record.number,
         "at_s": record.at,
@@ -141,6 +152,7 @@ def _record(provider: str, record: RequestRecord) -> dict[str, Any]:
         "cost_usd": _usd(record.cost_usd),
         "body": body,
     }
+    return json.dumps(shown, allow_nan=False, separators=(",", ":"))
 
 
 def _usd(amount: Any) -> str | None:
@@ -165,11 +177,11 @@ async def _refused(request: Request, error: HTTPException) -> Response:
     text = error.detail
     if error.status_code in {404, 405}:
         text = f"no endpoint {request.method} {path}. The control plane has {listed}."
-    return JSONResponse({"error": {"type": "ControlPlaneError", "message": text}}, error.status_code, error.headers)
+    return _Answer({"error": {"type": "ControlPlaneError", "message": text}}, error.status_code, error.headers)
 
 
 async def _wrong(request: Request, error: ConfigurationError) -> Response:  # noqa: ARG001 - what a handler takes
-    return JSONResponse({"error": {"type": type(error).__name__, "message": str(error)}}, 400)
+    return _Answer({"error": {"type": type(error).__name__, "message": str(error)}}, 400)
 
 
 async def _gone(request: Request, error: ClientDisconnect) -> Response:  # noqa: ARG001 - what a handler takes

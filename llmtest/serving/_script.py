@@ -36,6 +36,7 @@ from llmtest.clock import SystemClock
 from llmtest.config import Document, Location, did_you_mean, known, parse_yaml, read_document, show_location, validate
 from llmtest.errors import ConfigurationError, ScenarioError
 from llmtest.events import Trace
+from llmtest.serving._application import CONTROL
 from llmtest.serving._script_sections import ProviderSection, StepSection
 from llmtest.simulation import BUILTIN, ProviderHandle, RuleHandle, World
 
@@ -80,6 +81,7 @@ class ServedScript:
             ScenarioError: A provider is unknown, or a step would never be reached.
         """
         names = [handle.name for handle in world.handles]
+        self._require_addresses()
         self._require_reachable(world)
         trial = World(SystemClock(), Trace(keep=False), world.seed, world.prices)
         for handle in world.handles:
@@ -90,6 +92,15 @@ class ServedScript:
                 rules: dict[tuple[tuple[str, Any], ...], RuleHandle] = {}
                 for place, step in steps:
                     self._add(target.provider(name), place, step, rules)
+
+    def _require_addresses(self) -> None:
+        for name in self._providers:
+            if not name or "/" in name or name == CONTROL.strip("/"):
+                raise self._document.error(
+                    (name,),
+                    f"no URL leads to a provider named `{name}`: its name is the first part of a path.\n"
+                    "To fix: a name without slashes, such as `my-model`.",
+                )
 
     def _require_reachable(self, world: World) -> None:
         for handle in world.handles:
@@ -171,7 +182,7 @@ def load_script(path: str | Path) -> ServedScript:
     Raises:
         ScenarioError: Anything is wrong with it; the text has file and line.
     """
-    return ServedScript(read_document(path))
+    return ServedScript(read_document(path, least="`openai: [{replies: Paris}]`"))
 
 
 def parse_script(body: bytes) -> ServedScript:

@@ -64,7 +64,9 @@ def served_world(
         world.clock = SystemClock()
         world.trace = Trace(most=MOST_KEPT * EVENTS_PER_REQUEST)
         for name in BUILTIN:
-            world.provider(name).generates()
+            world.provider(name)
+        for handle in world.handles:
+            handle.generates()
         if experiment is not None:
             _furnish(world, experiment)
             for spec in experiment.providers:

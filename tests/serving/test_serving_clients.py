@@ -193,6 +193,12 @@ def test_bytes_that_are_no_http(llm_server, line):
     assert openai_sync(llm_server.base_url) == "Capital of France?"
 
 
+def test_lines_that_end_without_a_return_are_no_http(line):
+    """A head whose lines end in a bare line feed is refused at once, and not waited for until the client gives up."""
+    line.sendall(b"GET /v1/models HTTP/1.1\nHost: x\n\n")
+    assert line.recv(65536).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
+
 def test_a_stream_comes_in_real_time(llm_server):
     """Pieces of a stream arrive one by one, as fast as the latency model says and no faster."""
     llm_server.openai.replies("one two three four five").latency(ttft=0.02, tokens_per_second=50)

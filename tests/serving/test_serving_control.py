@@ -190,3 +190,37 @@ def test_large_requests_are_forgotten_sooner(client):
         assert client.post("/v1/chat/completions", json=question).status_code < 500
     rows = client.get("/_llmtest/requests").json()["requests"]
     assert [row["number"] for row in rows] == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("body", "shown"),
+    [
+        (b'{"model": "\\ud800"}', {"model": "\ud800"}),
+        (b'{"model": NaN}', '{"model": NaN}'),
+        (b'{"model": 1e999}', '{"model": 1e999}'),
+        (b'{"model": "m", "max_tokens": ' + b"9" * 5000 + b"}", '{"model": "m", "max_tokens": ' + "9" * 5000 + "}"),
+        (b"[" * 100_000, "[" * 100_000),
+    ],
+    ids=["half-a-pair", "nan", "beyond-all-bounds", "5000-digits", "nested-beyond-measure"],
+)
+def test_whatever_was_sent_can_be_looked_at(client, body, shown):
+    """No request, however odd, keeps the control plane from telling of it and of the others."""
+    client.post("/v1/chat/completions", content=body)
+    assert client.get("/_llmtest/requests").json()["requests"][-1]["body"] == shown
+
+
+def test_a_model_that_no_encoding_can_write_is_told_of(client):
+    """Half a pair of characters in a model's name is shown as JSON has it, in costs and trace as well."""
+    client.post("/v1/chat/completions", content=b'{"model": "\\ud800", "messages": [{"role": "user", "content": "a"}]}')
+    assert client.get("/_llmtest/costs").json()["by_model"] == {"\ud800": None}
+    assert client.get("/_llmtest/trace").json()["events"][0]["who"] == "openai/\ud800"
+    answer = client.post("/_llmtest/script", content=b'{"\\ud800": []}')
+    assert (answer.status_code, answer.json()["error"]["type"]) == (400, "ScenarioError")
+
+
+def test_a_provider_of_one_s_own_answers_after_a_reset(client):
+    """A reset takes the steps of a provider that a script brought, and leaves it to generate as all others do."""
+    client.post("/_llmtest/script", json={"late": {"dialect": "openai", "steps": [{"replies": "now"}]}})
+    assert said(client, "late") == "now"
+    client.post("/_llmtest/reset")
+    assert said(client, "late") == said(client)

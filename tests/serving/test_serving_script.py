@@ -269,7 +269,19 @@ WRONG = {
         "script.yaml:2: `mine.dialect`: unknown dialect `gemini`.",
     ),
     "no-list": ("openai: hello\n", "script.yaml:1: `openai`: must be a list of steps, such as `[{replies: Paris}]`."),
-    "an-empty-file": ("", "script.yaml: the file is empty."),
+    "an-empty-file": (
+        "",
+        "script.yaml: the file is empty.\nTo fix: write at least `openai: [{replies: Paris}]`.",
+    ),
+    "a-name-with-a-slash": (
+        "a/b: {dialect: openai}\n",
+        "script.yaml:1: no URL leads to a provider named `a/b`: its name is the first part of a path.",
+    ),
+    "a-name-that-is-empty": ('"": {dialect: openai}\n', "script.yaml:1: no URL leads to a provider named ``:"),
+    "the-name-of-the-control-plane": (
+        "_llmtest: {dialect: openai}\n",
+        "script.yaml:1: no URL leads to a provider named `_llmtest`:",
+    ),
     "no-mapping": ("- replies: a\n", "script.yaml:1: the file must be a mapping of keys to values, not a list."),
 }
 
