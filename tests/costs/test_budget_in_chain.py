@@ -10,7 +10,7 @@ import pytest
 
 from llmtest.clock import VirtualClock, run_virtual, stream
 from llmtest.costs import Budget, BudgetConfig, CostLedger, CostManagementPolicy, Estimate, Prices
-from llmtest.errors import BudgetExceededError, UnknownPriceError
+from llmtest.errors import AllProvidersFailedError, BudgetExceededError, UnknownPriceError
 from llmtest.events import BudgetWarned, Trace, subscribed
 from llmtest.resilience import FallbackChain, RetryConfig
 from llmtest.simulation import Reply, World, faults
@@ -81,13 +81,21 @@ def test_u10_a_slot_without_a_price_is_refused():
     assert list(house.openai.requests) == []
 
 
-def test_u02_failures_everywhere_leave_nothing_reserved():
-    """When every attempt fails, nothing is spent and nothing is held."""
+@pytest.mark.parametrize("streams", [False, True], ids=["whole", "stream"])
+def test_u02_failures_everywhere_leave_nothing_reserved(streams):
+    """When every attempt fails, a stream's before its first word too, nothing is spent and nothing is held."""
     house = House("1", retry=RetryConfig(max_attempts=2))
     house.openai.fails(faults.ServerError(), times=2)
     house.anthropic.fails(faults.ConnectionRefused(), times=2)
-    with pytest.raises(Exception, match="all providers failed"):
-        house.run(house.chain.complete_async(REQUEST))
+
+    async def ask():
+        if streams:
+            return [event async for event in house.chain.stream_async(REQUEST)]
+        return await house.chain.complete_async(REQUEST)
+
+    with pytest.raises(AllProvidersFailedError, match="all providers failed"):
+        house.run(ask())
+    assert (len(house.openai.requests), len(house.anthropic.requests)) == (2, 2)
     assert (house.day.spent_usd, house.day.reserved_usd, house.day.reserved_tokens) == (0, 0, 0)
 
 

@@ -329,7 +329,7 @@ def test_fb14_a_fallback_is_charged_and_refused_like_any_attempt(world, mode):
 
 
 @pytest.mark.parametrize("mode", ["complete_async", "stream_async"])
-def test_fb14_nothing_stays_reserved_after_a_cancelled_call(world, mode):
+def test_u02_nothing_stays_reserved_after_a_cancelled_call(world, mode):
     """A cancelled attempt gives its reservation back, or charges it."""
     budget = Budget(BudgetConfig(max_tokens_per_session=50_000))
     chain = chain_of(ScriptedProvider("a", Slow(600)), budget=budget, timeouts=None)
