@@ -134,8 +134,13 @@ def openai_limit_headers(limits: RateLimits) -> Headers:
     kinds = (("requests", limits.requests), ("tokens", limits.tokens))
     found += [(f"x-ratelimit-limit-{kind}", str(state.limit)) for kind, state in kinds if state]
     found += [(f"x-ratelimit-remaining-{kind}", str(max(0, state.remaining))) for kind, state in kinds if state]
-    found += [(f"x-ratelimit-reset-{kind}", format_duration(state.reset_after)) for kind, state in kinds if state]
+    found += [(f"x-ratelimit-reset-{kind}", _reset(state.reset_after)) for kind, state in kinds if state]
     return tuple(found)
+
+
+def _reset(seconds: float) -> str:
+    """Write when a limit is full again; a header is ASCII, so microseconds are told as the millisecond they are in."""
+    return format_duration(max(seconds, 0.001) if seconds else 0)
 
 
 def parse_openai_limits(headers: Mapping[str, str]) -> RateLimits | None:

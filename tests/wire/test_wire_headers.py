@@ -134,6 +134,14 @@ def test_limits_are_written_in_each_provider_s_own_format():
     }
 
 
+def test_headers_are_ascii_however_soon_a_limit_resets():
+    """A reset within microseconds is told as a millisecond: Go would write a letter that no header may hold."""
+    limits = RateLimits(LimitState(5000, 4999, 0.00015), LimitState(160_000, 160_000, 0))
+    headers = dict(OPENAI.response_headers(ResponseMeta(limits=limits)))
+    assert headers["x-ratelimit-reset-requests"] == "1ms"
+    assert headers["x-ratelimit-reset-tokens"] == "0s"
+
+
 def test_a_limit_without_a_readable_reset_is_still_a_limit():
     """A missing or broken reset counts as now."""
     openai = {"x-ratelimit-limit-requests": "5", "x-ratelimit-remaining-requests": "4"}
