@@ -209,7 +209,6 @@ class CircuitBreaker:
                 return
             self._last_error = error
             if admission.is_probe:
-                self._return_permit(admission)
                 self._reopened += 1
                 reason = f"a probe failed: {outcome_of(error)}"
             else:

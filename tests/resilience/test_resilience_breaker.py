@@ -19,6 +19,8 @@ from llmtest.errors import (
 from llmtest.events import BreakerChanged, subscribed
 from llmtest.resilience import CircuitBreaker, CircuitBreakerConfig, FallbackChain, FallbackSlot, RetryConfig
 
+SECOND = 1_000_000_000
+
 
 def chain_of(*providers, threshold=3, retry=None, **settings):
     """Return a chain without retries whose circuits open after `threshold` failures, for 30 s."""
@@ -81,6 +83,16 @@ def test_b01_half_open_limits_are_two_numbers(world):
     world.run(story())
     assert provider.most_in_flight == 3
     assert states(world) == ["open", "half_open", "closed"]
+
+
+def test_b01_each_success_of_several_gives_its_permit_back():
+    """Where two probes must succeed one after the other, one success is not enough, and blocks nobody."""
+    breaker = CircuitBreaker("a", CircuitBreakerConfig(failure_threshold=1, half_open_successes=2))
+    breaker.failure(breaker.admit(0), 0, down())
+    breaker.success(breaker.admit(30 * SECOND), 31 * SECOND)
+    assert breaker.state == "half_open"
+    breaker.success(breaker.admit(31 * SECOND), 32 * SECOND)
+    assert breaker.state == "closed"
 
 
 @pytest.mark.parametrize("streaming", [False, True], ids=["complete", "stream"])
@@ -168,14 +180,41 @@ def test_b02_a_failing_subscriber_leaks_no_permit():
 
 def test_b02_a_lost_probe_heals_itself():
     """A probe whose end nobody reported stops blocking others after `probe_timeout`."""
-    second = 1_000_000_000
     breaker = CircuitBreaker("a", CircuitBreakerConfig(failure_threshold=1, probe_timeout=10))
     breaker.failure(breaker.admit(0), 0, down())
-    breaker.admit(30 * second)
+    breaker.admit(30 * SECOND)
     with pytest.raises(CircuitOpenError) as refused:
-        breaker.admit(36 * second)
+        breaker.admit(36 * SECOND)
     assert refused.value.retry_after == 4.0
-    assert breaker.admit(40 * second).is_probe
+    assert breaker.admit(40 * SECOND).is_probe
+
+
+class Meddlesome(int):
+    """A limit at whose reading something else happens, as where the garbage collector ends a stream."""
+
+    meddle = staticmethod(lambda: None)
+
+    def __le__(self, other):
+        self.meddle()
+        return int(self) <= other
+
+    __hash__ = int.__hash__
+
+
+@pytest.mark.parametrize(("ending", "state"), [("release", "half_open"), ("success", "closed")])
+def test_b02_a_probe_that_ends_in_the_middle_of_an_admission_gives_its_permit_back(ending, state):
+    """Whatever is being counted is counted to its end; then the permit is back, and the circuit knows."""
+    limit = Meddlesome(1)
+    breaker = CircuitBreaker("a", CircuitBreakerConfig(failure_threshold=1, half_open_max_calls=limit))
+    breaker.failure(breaker.admit(0), 0, down())
+    probe = breaker.admit(30 * SECOND)
+    how = {"release": lambda: breaker.release(probe), "success": lambda: breaker.success(probe, 31 * SECOND)}
+    limit.meddle = how[ending]
+    with pytest.raises(CircuitOpenError):
+        breaker.admit(31 * SECOND)
+    limit.meddle = lambda: None
+    assert breaker.state == state
+    assert breaker.admit(31 * SECOND).is_probe == (state == "half_open")
 
 
 def test_b03_a_late_success_of_an_old_epoch_changes_nothing(world):
@@ -207,6 +246,21 @@ def test_b04_a_late_failure_does_not_prolong_the_open_period(world):
         return until
 
     assert world.run(story()) == chain.breaker("a").available_at_ns == 31_000_000_000
+
+
+def test_b04_late_failures_belong_to_their_own_epoch():
+    """Calls from before the circuit opened neither prolong it, however many, nor count once it has closed again."""
+    breaker = CircuitBreaker("a", CircuitBreakerConfig(failure_threshold=2))
+    late = [breaker.admit(0) for _ in range(6)]
+    for _ in range(2):
+        breaker.failure(breaker.admit(0), 0, down())
+    for admission in late[:3]:
+        breaker.failure(admission, 9 * SECOND, down())
+    assert breaker.available_at_ns == 30 * SECOND
+    breaker.success(breaker.admit(30 * SECOND), 31 * SECOND)
+    for admission in late[3:]:
+        breaker.failure(admission, 32 * SECOND, down())
+    assert (breaker.state, breaker.failures) == ("closed", 0)
 
 
 def test_b05_wrong_requests_do_not_open_it(world, mode):
@@ -300,7 +354,11 @@ def test_b10_one_failure_does_not_open_it_and_time_lets_it_recover(world):
     world.clock.advance(0.001)
     world.fail(chain)
     assert len(provider.requests) == 4
-    assert states(world) == ["open", "half_open", "open"]
+    assert [(event.from_state, event.to_state, event.reason) for event in world.events(BreakerChanged)] == [
+        ("closed", "open", "3 consecutive failures, the last: 503"),
+        ("open", "half_open", "recovery_timeout passed"),
+        ("half_open", "open", "a probe failed: 503"),
+    ]
 
 
 @pytest.mark.parametrize("inside", [False, True], ids=["around-retry", "inside-retry"])
@@ -433,6 +491,12 @@ def test_b18_the_oldest_circuit_may_be_tried_nevertheless(world, mode):
     world.fail(chain, mode)
     assert world.ask(chain, mode).content == "ok"
     assert chain.breaker("a").state == "closed"
+    assert [event.reason for event in world.events(BreakerChanged)] == [
+        "1 consecutive failures, the last: 503",
+        "1 consecutive failures, the last: 503",
+        "every circuit is open",
+        "1 probe succeeded",
+    ]
 
 
 def test_b18_the_oldest_alone_is_tried_and_once(world, mode):
@@ -536,6 +600,23 @@ def test_wrong_settings_are_refused(settings, message):
     with pytest.raises(ConfigurationError) as error:
         CircuitBreakerConfig(**settings)
     assert str(error.value) == message
+
+
+def test_the_least_settings_are_allowed():
+    """Zero seconds open a circuit for no time, and a probe may be given a fraction of a second."""
+    config = CircuitBreakerConfig(
+        failure_threshold=1,
+        recovery_timeout=0,
+        probe_timeout=0.5,
+        max_cooldown=0,
+        quota_cooldown=0,
+        max_recovery_timeout=0,
+    )
+    breaker = CircuitBreaker("a", config)
+    breaker.failure(breaker.admit(0), 0, down())
+    breaker.cool_down(60, 0, limited())
+    assert breaker.admit(0).is_probe
+    assert breaker.admit(SECOND // 2).is_probe
 
 
 def test_presets_are_those_of_the_source_systems():
