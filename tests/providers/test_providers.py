@@ -379,6 +379,52 @@ def test_h05_a_slow_stream_ends_at_its_limit(limits, phase):
     assert clock.elapsed() == (7.0 if phase == "total" else 2.0)
 
 
+class Watched(Dripping):
+    """A slow body that knows whether its connection was let go."""
+
+    is_closed = False
+
+    async def aclose(self):
+        self.is_closed = True
+
+
+@pytest.mark.parametrize("ending", ["timeout", "cancelled", "left"])
+@pytest.mark.parametrize("mode", ["complete_async", "stream_async"])
+def test_h07_whatever_ends_an_answer_lets_its_connection_go(mode, ending):
+    """After a timeout, a cancellation or a stream that was left, no task is running and no connection is held."""
+    from llmtest.clock import VirtualClock, run_virtual
+
+    body = answer_of("openai", streaming=mode == "stream_async")
+    bodies = []
+
+    def answer(library, request):
+        bodies.append(Watched([body[i : i + 20] for i in range(0, len(body), 20)], 3))
+        return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=bodies[-1])
+
+    provider = Network(httpx, "openai", answer).provider(mode)
+    limits = Timeouts(read=2) if ending == "timeout" else Timeouts(read=60)
+
+    async def read():
+        if mode == "complete_async":
+            return await provider.complete_async(REQUEST, limits)
+        events = provider.stream_async(REQUEST, limits)
+        async for event in events:
+            if ending == "left" and event.visible:
+                await events.aclose()
+        return None
+
+    async def story():
+        task = asyncio.create_task(read())
+        if ending == "cancelled":
+            await asyncio.sleep(20)
+            task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        return asyncio.all_tasks()
+
+    assert len(run_virtual(story(), VirtualClock())) == 1
+    assert [each.is_closed for each in bodies] == [True]
+
+
 @pytest.mark.parametrize(
     ("cls", "key", "model", "url"),
     [
