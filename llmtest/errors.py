@@ -56,6 +56,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from decimal import Decimal
 
     from llmtest.types import Attempt, StreamEvent, Usage
@@ -111,6 +112,16 @@ class LLMTestError(Exception):
 
     attempts: Sequence[Attempt] = ()
     """Every attempt of the logical call that ended with this error, in order."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Let an error pass between processes as it is: text and facts, not the arguments the text was made of."""
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[LLMTestError], arguments: tuple[object, ...], facts: dict[str, object]) -> LLMTestError:
+    error = kind.__new__(kind, *arguments)
+    error.__dict__.update(facts)
+    return error
 
 
 class ProviderError(LLMTestError):
@@ -298,10 +309,21 @@ class BudgetExceededError(RejectedError):
         spent: Settled so far.
         reserved: Held by calls under way.
         requested: Upper bound of the refused call.
+        left: What is neither spent nor reserved; default: worked out.
+        resets_at: When the limit is whole again; None where that is no matter of time.
     """
 
     def __init__(
-        self, *, scope: str, unit: str, limit: Decimal, spent: Decimal, reserved: Decimal, requested: Decimal
+        self,
+        *,
+        scope: str,
+        unit: str,
+        limit: Decimal,
+        spent: Decimal,
+        reserved: Decimal,
+        requested: Decimal,
+        left: Decimal | None = None,
+        resets_at: datetime | None = None,
     ) -> None:
         self.scope = scope
         self.unit = unit
@@ -309,11 +331,15 @@ class BudgetExceededError(RejectedError):
         self.spent = spent
         self.reserved = reserved
         self.requested = requested
-        sign = "$" if unit == "usd" else ""
-        word = "" if unit == "usd" else f" {unit}"
+        self.left = left = max(limit - spent - reserved, limit * 0) if left is None else left
+        self.resets_at = resets_at
+        sign, word = ("$", "") if unit == "usd" else ("", f" {unit}")
+        when = f"in this {scope}" if resets_at is None else f"until {resets_at:%Y-%m-%d %H:%M} UTC"
+        then = {"session": ", raise the limit, or begin a new session", "task": ", or raise the limit"}
         super().__init__(
-            f"budget exceeded: {scope} limit {sign}{limit}{word}, spent {sign}{spent}, reserved {sign}{reserved}, "
-            f"this call may need {sign}{requested}"
+            f"budget exceeded: {scope} limit {sign}{limit:f}{word}, spent {sign}{spent:f}, "
+            f"reserved {sign}{reserved:f}, this call may need {sign}{requested:f}; {sign}{left:f} left {when}.\n"
+            f"To fix: let the call need less (a smaller `max_tokens`){then.get(scope, ', raise the limit, or wait')}."
         )
 
 

@@ -138,6 +138,8 @@ def parse_money(value: object) -> Decimal:
         amount = None
     if isinstance(value, bool) or amount is None or not amount.is_finite() or amount < 0:
         raise ValueError(f"{_shown(value)} is not an amount of US dollars; write `25.00`")
+    if amount and not -40 <= amount.adjusted() <= 308:
+        raise ValueError(f"{_shown(value)} is too {'large' if amount > 1 else 'small'} for US dollars; write `25.00`")
     return amount
 
 

@@ -1,6 +1,7 @@
 """What it costs: prices, token counts, the ledger, and budgets. All money is exact `Decimal` USD."""
 
-from llmtest.costs._budget import Budget, Estimate
+from llmtest.costs._budget import Budget
+from llmtest.costs._estimate import Estimate
 from llmtest.costs._ledger import CostEntry, CostLedger, Spend
 from llmtest.costs._limits import BudgetConfig, CostManagementPolicy, Limit
 from llmtest.costs._partial import partial_usage

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
-from llmtest.costs._limits import Limit
-from llmtest.costs._money import EXACT, plain
+from llmtest.costs._limits import Limit, Scope
+from llmtest.costs._money import EXACT, ZERO, plain, shown
 from llmtest.costs._reservation import Charge
 from llmtest.costs._store import Check, Overrun, Spent
 from llmtest.errors import BudgetExceededError, UnknownPriceError
@@ -22,8 +23,14 @@ class Moment(NamedTuple):
     call: int
 
 
-def refuse(overrun: Overrun, moment: Moment) -> BudgetExceededError:
-    """Tell the trace that a call is refused, and return the error to raise."""
+def refuse(overrun: Overrun, moment: Moment, wall_ns: int) -> BudgetExceededError:
+    """Tell the trace that a call is refused, and return the error to raise.
+
+    Args:
+        overrun: The limit, and the numbers.
+        moment: When.
+        wall_ns: The same as wall time, in nanoseconds since 1970.
+    """
     limit = overrun.limit
     publish(BudgetRejected(*moment, limit.scope, _numbers(overrun)))
     return BudgetExceededError(
@@ -33,7 +40,23 @@ def refuse(overrun: Overrun, moment: Moment) -> BudgetExceededError:
         spent=plain(overrun.spent),
         reserved=plain(overrun.reserved),
         requested=plain(overrun.requested),
+        left=max(plain(EXACT.subtract(EXACT.subtract(limit.amount, overrun.spent), overrun.reserved)), ZERO),
+        resets_at=_end_of(limit.scope, wall_ns),
     )
+
+
+def _end_of(scope: Scope, wall_ns: int) -> datetime | None:
+    """Return when a day or month of UTC ends; None for what has no end in time, or none in the calendar."""
+    if scope not in {"day", "month"}:
+        return None
+    now = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=wall_ns // 1000)
+    end = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    try:
+        if scope == "day":
+            return end + timedelta(days=1)
+        return end.replace(day=1, month=now.month % 12 + 1, year=now.year + now.month // 12)
+    except (OverflowError, ValueError):
+        return None
 
 
 def refuse_unpriced(error: UnknownPriceError, moment: Moment) -> UnknownPriceError:
@@ -81,7 +104,7 @@ def _reason(limit: Limit, old: Decimal, new: Decimal) -> str | None:
     if new > limit.amount >= old:
         why = ": more than was reserved" if limit.halt else ": not halted"
     elif limit.warn_percent is not None and new >= _threshold(limit.amount, limit.warn_percent) > old:
-        why = f", {plain(limit.warn_percent)} % or more"
+        why = f", {shown(limit.warn_percent)} % or more"
     else:
         return None
     return f"spent {_amount(new, limit)} of {_amount(limit.amount, limit)}{why}"
@@ -96,10 +119,10 @@ def _headline(error: UnknownPriceError) -> str:
 
 
 def _amount(value: Decimal, limit: Limit) -> str:
-    return f"${plain(value)}" if limit.unit == "usd" else f"{plain(value)} tokens"
+    return f"${shown(value)}" if limit.unit == "usd" else f"{shown(value)} tokens"
 
 
 def _numbers(overrun: Overrun) -> str:
     limit = overrun.limit
-    spent, reserved, requested = (plain(value) for value in (overrun.spent, overrun.reserved, overrun.requested))
+    spent, reserved, requested = (shown(value) for value in (overrun.spent, overrun.reserved, overrun.requested))
     return f"spent {spent} + reserved {reserved} + requested {requested} > limit {_amount(limit.amount, limit)}"

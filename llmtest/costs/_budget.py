@@ -9,21 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from llmtest.clock import active_clock
 from llmtest.costs._alarm import Moment, refuse, refuse_unpriced, tell_passed, tell_unpriced, warn, warnings_of
+from llmtest.costs._buckets import Buckets, current_task
+from llmtest.costs._estimate import Estimate, estimate_of
 from llmtest.costs._limits import BudgetConfig, CostManagementPolicy, Limit
-from llmtest.costs._money import ZERO
-from llmtest.costs._prices import DAY_NS, EPOCH_ORDINAL, Prices, default_prices
+from llmtest.costs._money import ZERO, money
+from llmtest.costs._prices import DAY_NS, Prices, default_prices
 from llmtest.costs._reservation import Charge, Reservation
 from llmtest.costs._store import Balance, BudgetStore, Check, Hold, MemoryBudgetStore, Spent
-from llmtest.costs._tokens import estimate_request_tokens
-from llmtest.errors import ConfigurationError
+from llmtest.errors import ConfigurationError, UnknownPriceError
 from llmtest.events import current_call
 from llmtest.types import UNKNOWN_USAGE, CompletionRequest, Usage
 
@@ -32,35 +30,7 @@ if TYPE_CHECKING:
     from llmtest.costs._ledger import CostLedger
     from llmtest.costs._limits import Scope
 
-__all__ = ["Budget", "Estimate"]
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """The most that a call may need.
-
-    Args:
-        tokens: Prompt and answer tokens.
-        usd: Price; None where it is unknown, which is not zero.
-        provider: Who is going to be asked.
-        model: The model that is going to be asked.
-    """
-
-    tokens: int
-    usd: Decimal | None
-    provider: str | None = None
-    model: str | None = None
-
-
-_current_task: ContextVar[str | None] = ContextVar("llmtest_budget_task", default=None)
-
-
-class _Plan(NamedTuple):
-    """Which buckets a call charges on one day, and which limits look at them."""
-
-    day: int
-    buckets: tuple[str, ...]
-    checks: tuple[Check, ...]
+__all__ = ["Budget"]
 
 
 class Budget:
@@ -116,8 +86,12 @@ class Budget:
         cut_off: Literal["estimated", "reserved"] = "estimated",
         ledger: CostLedger | None = None,
     ) -> None:
-        if default_max_tokens < 1:
-            raise ConfigurationError(f"`default_max_tokens` must be 1 or more, got {default_max_tokens}")
+        if type(default_max_tokens) is not int or default_max_tokens < 1:
+            raise ConfigurationError(
+                f"`default_max_tokens` must be a whole number of 1 or more, got {default_max_tokens!r}"
+            )
+        for source in limits:
+            _require_limits(source)
         if on_unknown_price not in {"error", "warn"}:
             raise ConfigurationError(f'`on_unknown_price` must be "error" or "warn", got {on_unknown_price!r}')
         if cut_off not in {"estimated", "reserved"}:
@@ -128,13 +102,11 @@ class Budget:
         self.default_max_tokens = default_max_tokens
         self._clock = clock
         self._store: BudgetStore = MemoryBudgetStore() if store is None else store
-        self._prefix = f"{name}/" if name else ""
         self.session = self._store.new_session() if session is None else session
         self._lenient = on_unknown_price == "warn"
         self._cautious = cut_off == "reserved"
         self._limits_money = any(limit.unit == "usd" for limit in self.limits)
-        self._scopes = {"session"} | {limit.scope for limit in self.limits}
-        self._plan = _Plan(-1, (), ())
+        self._buckets = Buckets(self.limits, self.session, name)
 
     @contextmanager
     def task(self, name: str) -> Iterator[None]:
@@ -150,11 +122,11 @@ class Budget:
             >>> budget.balance("task", task="weekly report").reserved_usd
             Decimal('0.01')
         """
-        token = _current_task.set(name)
+        token = current_task.set(name)
         try:
             yield
         finally:
-            _current_task.reset(token)
+            current_task.reset(token)
 
     def estimate(self, request: CompletionRequest, provider: str, model: str | None = None) -> Estimate:
         """Return the most that a request may need at a provider.
@@ -164,13 +136,8 @@ class Budget:
             provider: Who is going to be asked.
             model: The model; default: the request's.
         """
-        model = model or request.model
-        prompt = estimate_request_tokens(request)
-        answer = request.max_tokens or self.default_max_tokens
-        if request.extra:
-            answer = _most(request.extra.get("max_completion_tokens"), answer) * _most(request.extra.get("n"), 1)
         at = None if self._clock is None else self._clock.now()
-        return Estimate(prompt + answer, self.prices.upper_bound(provider, model, prompt, answer, at), provider, model)
+        return estimate_of(request, provider, model or request.model, self.prices, self.default_max_tokens, at)
 
     def reserve(
         self,
@@ -205,13 +172,13 @@ class Budget:
                 self._check_price(estimate)
         clock = self._clock or active_clock()
         now = clock.time_ns()
-        plan = self._plan_of(now // DAY_NS, task)
+        plan = self._buckets.plan(now // DAY_NS, task)
         hold = Hold(plan.buckets, plan.checks, estimate.tokens, usd, now)
         for overrun in self._store.hold(hold):
             if hold.is_open:
                 tell_passed(overrun, self._moment())
             elif overrun.limit.halt:
-                raise refuse(overrun, self._moment())
+                raise refuse(overrun, self._moment(), now)
         call = current_call.get()
         return Reservation(self, hold, estimate.provider, estimate.model, purpose, 0 if call is None else call.id)
 
@@ -238,8 +205,10 @@ class Budget:
             purpose: `call`, or `summary`, `health`, `hedge`, `cascade`.
         """
         usd = self._price(provider, model, usage, cost_usd)
+        if usd is None and self._limits_money:
+            tell_unpriced(self._unpriced(provider, model, usage), self._moment())
         charge = Charge(usage.total_tokens, ZERO if usd is None else usd, "unknown" if usd is None else usage.source)
-        plan = self._plan_of((self._clock or active_clock()).time_ns() // DAY_NS, task)
+        plan = self._buckets.plan((self._clock or active_clock()).time_ns() // DAY_NS, task)
         call = current_call.get()
         number = 0 if call is None else call.id
         self._enter(provider, model, usage, usd, purpose, number)
@@ -256,46 +225,19 @@ class Budget:
         Raises:
             ConfigurationError: The scope is not kept, or the task is missing.
         """
-        if scope not in self._scopes or (scope == "task") != (task is not None):
-            kept = ", ".join(sorted(self._scopes))
-            raise ConfigurationError(
-                f"no balance is kept for scope `{scope}`, task {task!r}; this budget keeps: {kept}"
-            )
         day = (self._clock or active_clock()).time_ns() // DAY_NS
-        return self._store.balance(self._buckets(day, task)[scope])
-
-    def _plan_of(self, day: int, task: str | None) -> _Plan:
-        if "task" not in self._scopes:
-            task = None
-        elif task is None:
-            task = _current_task.get()
-        plan = self._plan
-        if task is None and plan.day == day:
-            return plan
-        buckets = self._buckets(day, task)
-        numbers = {scope: number for number, scope in enumerate(buckets)}
-        checks = tuple(Check(limit, numbers.get(limit.scope)) for limit in self.limits)
-        plan = _Plan(day, tuple(buckets.values()), checks)
-        if task is None:
-            self._plan = plan
-        return plan
-
-    def _buckets(self, day: int, task: str | None) -> dict[str, str]:
-        today = date.fromordinal(day + EPOCH_ORDINAL).isoformat()
-        names = {"session": self.session, "day": f"day:{today}", "month": f"month:{today[:7]}", "task": f"task:{task}"}
-        return {
-            scope: self._prefix + name
-            for scope, name in names.items()
-            if scope in self._scopes and (scope != "task" or task is not None)
-        }
+        return self._store.balance(self._buckets.name(scope, day, task))
 
     def _check_price(self, estimate: Estimate) -> None:
         """Refuse a call without a price, or tell the trace that it passes uncounted."""
-        at = None if self._clock is None else self._clock.now()
-        error = self.prices.unknown(estimate.provider or "?", estimate.model, at=at)
+        error = self._unpriced(estimate.provider, estimate.model)
         if not self._lenient:
             raise refuse_unpriced(error, self._moment())
         tell_unpriced(error, self._moment())
+
+    def _unpriced(self, provider: str | None, model: str | None, usage: Usage | None = None) -> UnknownPriceError:
+        at = None if self._clock is None else self._clock.now()
+        return self.prices.unknown(provider or "?", model, usage, at)
 
     def _settle(
         self,
@@ -328,8 +270,10 @@ class Budget:
         return self._store.release(hold)
 
     def _price(self, provider: str | None, model: str | None, usage: Usage, usd: Decimal | None) -> Decimal | None:
-        if usd is not None or provider is None:
-            return usd
+        if usd is not None:
+            return money(usd, "cost_usd")
+        if provider is None:
+            return None
         return self.prices.cost(provider, model, usage, None if self._clock is None else self._clock.now())
 
     def _enter(
@@ -356,5 +300,9 @@ class Budget:
         return Moment((self._clock or active_clock()).now_ns(), 0 if call is None else call.id)
 
 
-def _most(value: object, default: int) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else default
+def _require_limits(source: object) -> None:
+    if isinstance(source, type) or not hasattr(source, "limits"):
+        raise ConfigurationError(
+            f"a budget is made of `BudgetConfig` and `CostManagementPolicy`, not {source!r}.\n"
+            'To fix: Budget(BudgetConfig(max_cost_per_day="25.00"))'
+        )

@@ -10,7 +10,7 @@ from typing import Literal
 from llmtest.costs._money import EXACT, Amount, money, optional_money
 from llmtest.errors import ConfigurationError
 
-__all__ = ["BudgetConfig", "CostManagementPolicy", "Limit"]
+__all__ = ["BudgetConfig", "CostManagementPolicy", "Limit", "Scope"]
 
 Scope = Literal["session", "task", "day", "month"]
 Unit = Literal["usd", "tokens"]
@@ -183,6 +183,7 @@ def _tokens(value: object, name: str) -> int | None:
         raise ConfigurationError(
             f"`{name}` must be a whole number of 0 or more, got {value!r} (0 denies every call, None sets no limit)"
         )
+    money(value, name)  # Its size.
     return value
 
 

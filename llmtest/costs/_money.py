@@ -10,15 +10,19 @@ from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation,
 
 from llmtest.errors import ConfigurationError
 
-__all__ = ["EXACT", "ZERO", "Amount", "money", "optional_money", "plain"]
+__all__ = ["EXACT", "ZERO", "Amount", "money", "optional_money", "plain", "shown"]
 
 Amount = Decimal | int | str | float
 """Money as people write it: `"0.05"`, `Decimal("0.05")`, `25`, `0.05` (read as the digits it prints)."""
 
-EXACT = Context(prec=80, traps=[Inexact, InvalidOperation, Overflow, DivisionByZero])
+EXACT = Context(prec=500, traps=[Inexact, InvalidOperation, Overflow, DivisionByZero])
 """Context of all sums and products of money."""
 
 ZERO = Decimal(0)
+LARGEST = 308
+"""Power of ten that no amount reaches the next of: a float's, so that its largest may stand for "no limit"."""
+FINEST = 40
+"""Most decimals of an amount. Sums and products of two amounts of this size fit in the context."""
 
 
 def money(value: Amount, name: str) -> Decimal:
@@ -29,16 +33,19 @@ def money(value: Amount, name: str) -> Decimal:
         name: What is being set, for the error's text.
 
     Raises:
-        ConfigurationError: The amount is no number, negative, infinite or NaN.
+        ConfigurationError: The amount is no number, negative, infinite, NaN, or has more digits than can be summed.
     """
     if isinstance(value, bool) or not isinstance(value, Decimal | int | str | float):
         raise ConfigurationError(f"`{name}` must be a number, got {value!r}")
     try:
-        amount = value if isinstance(value, Decimal) else Decimal(str(value).strip().removeprefix("$"))
+        amount = Decimal(value if isinstance(value, Decimal | int) else str(value).strip().removeprefix("$"))
     except InvalidOperation:
         raise ConfigurationError(f'`{name}` must be a number such as "0.05", got {value!r}') from None
     if not amount.is_finite() or amount < 0:
         raise ConfigurationError(f"`{name}` must be finite and 0 or more, got {value!r}")
+    exponent = amount.as_tuple().exponent
+    if isinstance(exponent, int) and (exponent < -FINEST or amount.adjusted() > LARGEST):
+        raise ConfigurationError(f"`{name}` must be below 1e{LARGEST + 1}, and have at most {FINEST} decimals")
     return amount.copy_abs()
 
 
@@ -48,7 +55,10 @@ def optional_money(value: Amount | None, name: str) -> Decimal | None:
 
 
 def plain(amount: Decimal) -> Decimal:
-    """Return the same amount without trailing zeros and without an exponent, fit for reading: 0.0035, 25."""
-    short = EXACT.normalize(amount)
-    exponent = short.as_tuple().exponent
-    return EXACT.quantize(short, Decimal(1)) if isinstance(exponent, int) and exponent > 0 else short
+    """Return the same amount without trailing zeros."""
+    return EXACT.normalize(amount)
+
+
+def shown(amount: Decimal) -> str:
+    """Return an amount as it is read: 0.0035, 25, 0.00000025."""
+    return f"{plain(amount):f}"

@@ -20,7 +20,7 @@ from llmtest.types import (
     Usage,
 )
 from llmtest.wire._codec import ResponseMeta
-from llmtest.wire._json import count, dump_text, dumps, dumps_text, loads
+from llmtest.wire._json import count, dump_text, dumps, dumps_text, is_counted, loads
 
 FINISH = {
     "end_turn": FinishReason.STOP,
@@ -61,8 +61,8 @@ def encode_usage(usage: Usage) -> dict[str, Any]:
 
 
 def decode_usage(raw: object) -> Usage:
-    """Read usage; the three kinds of input are added up."""
-    if not isinstance(raw, dict):
+    """Read usage, its three kinds of input added up. Without any count, or with an impossible one, it is unknown."""
+    if not isinstance(raw, dict) or not is_counted(raw.get("input_tokens"), raw.get("output_tokens")):
         return UNKNOWN_USAGE
     written, read = count(raw.get("cache_creation_input_tokens")), count(raw.get("cache_read_input_tokens"))
     details = raw.get("output_tokens_details")

@@ -67,4 +67,12 @@ def dumps(value: Any) -> bytes:
 
 def count(value: object) -> int:
     """Read a token count that may be missing, null or of a wrong type."""
-    return value if type(value) is int else int(value) if isinstance(value, float) and abs(value) < 1e15 else 0
+    if type(value) is int:
+        return max(value, 0)
+    return int(value) if isinstance(value, float) and 0 <= value < 1e15 else 0
+
+
+def is_counted(*values: object) -> bool:
+    """Tell whether somebody has counted: there is at least one number of tokens, and none is below zero."""
+    numbers = [value for value in values if type(value) in {int, float}]
+    return bool(numbers) and all(number >= 0 for number in numbers)  # type: ignore[operator]  # they are numbers

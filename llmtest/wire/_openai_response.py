@@ -20,7 +20,7 @@ from llmtest.types import (
     Usage,
 )
 from llmtest.wire._codec import ResponseMeta
-from llmtest.wire._json import count, dump_text, dumps, dumps_text
+from llmtest.wire._json import count, dump_text, dumps, dumps_text, is_counted
 
 FINISH = {
     "stop": FinishReason.STOP,
@@ -65,8 +65,8 @@ def encode_usage(usage: Usage) -> dict[str, Any]:
 
 
 def decode_usage(raw: object) -> Usage:
-    """Read usage; whatever is missing counts zero, and no usage at all is unknown."""
-    if not isinstance(raw, dict):
+    """Read usage; a missing count is zero. Without any count, or with an impossible one, usage is unknown."""
+    if not isinstance(raw, dict) or not is_counted(raw.get("prompt_tokens"), raw.get("completion_tokens")):
         return UNKNOWN_USAGE
     prompt = raw.get("prompt_tokens_details")
     completion = raw.get("completion_tokens_details")

@@ -88,7 +88,11 @@ def test_spending_exactly_the_limit_is_allowed(clock):
     with budget.reserve(usd("0.6")), pytest.raises(BudgetExceededError) as caught:
         budget.reserve(usd("0.000001"))
     error = caught.value
-    assert str(error) == ("budget exceeded: session limit $1, spent $0.4, reserved $0.6, this call may need $0.000001")
+    assert str(error) == (
+        "budget exceeded: session limit $1, spent $0.4, reserved $0.6, this call may need $0.000001; "
+        "$0 left in this session.\n"
+        "To fix: let the call need less (a smaller `max_tokens`), raise the limit, or begin a new session."
+    )
     assert (error.scope, error.unit, error.limit, error.spent) == ("session", "usd", 1, Decimal("0.4"))
     assert (error.reserved, error.requested) == (Decimal("0.6"), Decimal("0.000001"))
 
@@ -162,7 +166,9 @@ def test_a_balance_that_is_not_kept_is_an_error(clock):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"default_max_tokens": 0}, "`default_max_tokens` must be 1 or more, got 0"),
+        ({"default_max_tokens": 0}, "`default_max_tokens` must be a whole number of 1 or more, got 0"),
+        ({"default_max_tokens": True}, "`default_max_tokens` must be a whole number of 1 or more, got True"),
+        ({"default_max_tokens": "9"}, "`default_max_tokens` must be a whole number of 1 or more, got '9'"),
         ({"on_unknown_price": "ignore"}, '`on_unknown_price` must be "error" or "warn", got \'ignore\''),
         ({"cut_off": "nothing"}, '`cut_off` must be "estimated" or "reserved", got \'nothing\''),
     ],

@@ -1,0 +1,74 @@
+"""What a call may need at most, which nobody knows better before it is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from llmtest.costs._money import money
+from llmtest.costs._tokens import estimate_request_tokens
+from llmtest.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from llmtest.costs._prices import Prices
+    from llmtest.types import CompletionRequest
+
+__all__ = ["Estimate", "estimate_of"]
+
+PLAIN = 60
+"""Power of ten up to which an amount needs no closer look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The most that a call may need.
+
+    Args:
+        tokens: Prompt and answer tokens; 0 or more.
+        usd: Price, 0 or more; None where it is unknown, which is not zero.
+        provider: Who is going to be asked.
+        model: The model that is going to be asked.
+
+    Raises:
+        ConfigurationError: An amount is negative, infinite or no number.
+    """
+
+    tokens: int
+    usd: Decimal | None
+    provider: str | None = None
+    model: str | None = None
+
+    def __post_init__(self) -> None:
+        tokens, usd = self.tokens, self.usd
+        if type(tokens) is not int or tokens < 0:
+            raise ConfigurationError(f"`tokens` must be a whole number of 0 or more, got {tokens!r}")
+        if type(usd) is Decimal and not usd.is_signed() and usd.is_finite() and usd.adjusted() < PLAIN:
+            return
+        if usd is not None:
+            object.__setattr__(self, "usd", money(usd, "usd"))
+
+
+def estimate_of(
+    request: CompletionRequest, provider: str, model: str | None, prices: Prices, most: int, at: datetime | None
+) -> Estimate:
+    """Return the most that a request may need at a provider.
+
+    Args:
+        request: The request.
+        provider: Who is going to be asked.
+        model: The model that is going to be asked.
+        prices: What models cost.
+        most: Tokens of an answer where the request sets no limit.
+        at: When; None: now, on the active clock.
+    """
+    prompt = estimate_request_tokens(request)
+    answer = request.max_tokens or most
+    if request.extra:
+        answer = _number(request.extra.get("max_completion_tokens"), answer) * _number(request.extra.get("n"), 1)
+    return Estimate(prompt + answer, prices.upper_bound(provider, model, prompt, answer, at), provider, model)
+
+
+def _number(value: object, default: int) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else default
