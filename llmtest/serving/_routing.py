@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from llmtest.errors import InvalidRequestError
-from llmtest.simulation import BUILTIN, ProviderHandle, World, dialect_of
+from llmtest.simulation import (
+    BUILTIN,
+    ENDPOINTS,
+    ProviderHandle,
+    World,
+    compatible_path,
+    dialect_of,
+    way_around,
+)
 from llmtest.wire import Codec, codec_for
 
 __all__ = ["Route", "UnknownPathError", "codec_of_headers", "route_of"]
@@ -19,22 +27,6 @@ BARE = {
     "/v1/messages/count_tokens": "anthropic",
 }
 """Paths that tell the dialect, and so the provider, by themselves."""
-
-ENDPOINTS = {
-    "openai": (
-        "POST /v1/chat/completions",
-        "POST /v1/embeddings",
-        "GET /v1/models",
-        "GET /v1/models/{model}",
-    ),
-    "anthropic": (
-        "POST /v1/messages",
-        "POST /v1/messages/count_tokens",
-        "GET /v1/models",
-        "GET /v1/models/{model}",
-    ),
-}
-"""What each dialect serves, below a provider's name or, for these two providers, bare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +99,9 @@ def not_found(codec: Codec, method: str, path: str, hint: str = "") -> InvalidRe
     """Make a dialect's 404 for a path, with the paths that exist."""
     paths = ", ".join(ENDPOINTS[codec.dialect])
     served = f"llmtest serves {paths} for this API, and the same below /{{provider}}."
+    way = way_around(path)
+    if way:
+        served += f" To fix: {way}."
     if codec.dialect == "anthropic":
         return InvalidRequestError(f"Not Found: {method} {path}.{hint} {served}", status=404, code="not_found_error")
     return InvalidRequestError(
@@ -115,11 +110,10 @@ def not_found(codec: Codec, method: str, path: str, hint: str = "") -> InvalidRe
 
 
 def _no_dialect(handle: ProviderHandle, method: str, path: str) -> UnknownPathError:
-    below = {"azure": "/openai/v1", "gemini": "/v1beta/openai"}.get(handle.dialect, "/v1")
     codec = codec_for("openai")
     error = InvalidRequestError(
         f"Invalid URL ({method} {path}). The native API of `{handle.name}` is not simulated; llmtest serves its "
-        f"OpenAI-compatible one below /{handle.name}{below}.",
+        f"OpenAI-compatible one below /{handle.name}{compatible_path(handle.dialect)}.",
         status=404,
         code="invalid_request_error",
     )

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from llmtest.simulation._callsite import user_traceback
     from llmtest.simulation._carriage import Performance, TransportFault
     from llmtest.simulation._direct import DirectProvider
+    from llmtest.simulation._endpoints import ENDPOINTS, compatible_path, way_around
     from llmtest.simulation._fault_rules import FaultRule
     from llmtest.simulation._gate import block_network, intercept
     from llmtest.simulation._handle import ProviderHandle, RuleHandle
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BUILTIN",
+    "ENDPOINTS",
     "Chunk",
     "Constant",
     "DirectProvider",
@@ -47,16 +49,19 @@ __all__ = [
     "World",
     "as_latency",
     "block_network",
+    "compatible_path",
     "dialect_of",
     "faults",
     "intercept",
     "user_traceback",
+    "way_around",
 ]
 
 _HOMES = {
     "BUILTIN": "_registry",
     "Chunk": "_plan",
     "Constant": "_latency",
+    "ENDPOINTS": "_endpoints",
     "DirectProvider": "_direct",
     "Exchange": "_plan",
     "Failure": "_plan",
@@ -77,9 +82,11 @@ _HOMES = {
     "World": "_world",
     "as_latency": "_latency",
     "block_network": "_gate",
+    "compatible_path": "_endpoints",
     "dialect_of": "_registry",
     "intercept": "_gate",
     "user_traceback": "_callsite",
+    "way_around": "_endpoints",
 }
 
 

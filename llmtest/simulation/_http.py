@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from llmtest.simulation._answer import Answer
 from llmtest.simulation._bill import events_in
+from llmtest.simulation._endpoints import unavailable_dialect, unknown_endpoint
 from llmtest.simulation._engine import Arrival, Engine
 from llmtest.simulation._plan import Chunk, Exchange, Head, Plan, Step
 from llmtest.simulation._registry import dialect_of
 from llmtest.simulation._render import render
 from llmtest.simulation._services import serve
-from llmtest.simulation._texts import unavailable_dialect, unknown_endpoint
 from llmtest.types import CompletionRequest
-from llmtest.wire import DIALECTS, EPOCH, Codec, ResponseMeta, WireCall, WireFormatError, codec_for
+from llmtest.wire import EPOCH, Codec, ResponseMeta, WireCall, WireFormatError, codec_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +33,9 @@ def receive(engine: Engine, dialect: str, exchange: Exchange) -> Plan:
     method, path = exchange.method, exchange.path
     spoken = dialect_of(dialect, path)
     if spoken is None:
-        error = unavailable_dialect(engine.name, exchange.host, method, path, DIALECTS)
+        port = "" if exchange.port in {80, 443} else f":{exchange.port}"
+        host = f"{exchange.host}{port}"
+        error = unavailable_dialect(engine.name, dialect, exchange.scheme, host, method, path)
         raise world.record_harness_error(error)
     codec = codec_for(spoken)
     try:

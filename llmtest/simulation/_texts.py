@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from llmtest.errors import HarnessError, SimulationStateError, UnscriptedRequestError, UnusedStepsError
+from llmtest.errors import SimulationStateError, UnscriptedRequestError, UnusedStepsError
 from llmtest.simulation._callsite import call_site
 from llmtest.simulation._script import Script, Step, UnusedStep
 
@@ -13,8 +13,6 @@ __all__ = [
     "broken_callable",
     "handle_text",
     "spelled",
-    "unavailable_dialect",
-    "unknown_endpoint",
     "unscripted",
     "unused_steps",
 ]
@@ -135,26 +133,4 @@ def broken_callable(provider: str, what: str, error: Exception) -> SimulationSta
         f"`{provider}`: the test's own {what} function failed: {type(error).__name__}: {error}\n\n"
         f"To fix: make the function return {'a bool' if what == 'predicate' else 'a str, a Reply or a fault'} for "
         "every request it may see."
-    )
-
-
-def unavailable_dialect(provider: str, host: str, method: str, path: str, dialects: Sequence[str]) -> HarnessError:
-    """Make the error of a request in a format that nobody here speaks."""
-    handle = handle_text(provider)
-    return SimulationStateError(
-        f"`{provider}` received a request in a dialect that is not available.\n\n"
-        f"  {method} {path}\n"
-        f"  dialects available: {', '.join(dialects)}\n\n"
-        "To fix, one of:\n"
-        f"  1. reach it through an endpoint that speaks one of them, if it has one\n"
-        f'  2. let the host answer itself:  llm_sim.allow("{host}")   ({handle} then sees nothing)'
-    )
-
-
-def unknown_endpoint(provider: str, host: str, method: str, path: str, dialect: str) -> HarnessError:
-    """Make the error of an endpoint that the provider's dialect does not simulate."""
-    return SimulationStateError(
-        f"`{provider}` does not simulate this endpoint of the dialect `{dialect}`.\n\n"
-        f"  {method} {path}\n\n"
-        f'To fix: call an endpoint that is simulated, or let the host answer itself: llm_sim.allow("{host}")'
     )

@@ -73,6 +73,7 @@ def test_a_wrong_method_is_a_405(path, method):
 
 UNKNOWN = [
     ("POST", "/v1/completions", {}, "Invalid URL (POST /v1/completions). llmtest serves POST /v1/chat/completions, "),
+    ("POST", "/v1/responses", {}, "/{provider}. To fix: have the code call Chat Completions: OpenAI Agents "),
     ("GET", "/", {}, "Invalid URL (GET /). llmtest serves "),
     ("POST", "/openia/v1/chat/completions", {}, "Did you mean the provider `openai`?"),
     ("POST", "/openai/v1/nothing", {}, "Invalid URL (POST /openai/v1/nothing). "),

@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from sim_calls import Answered, exchange, make_world, post, text_of
@@ -148,27 +150,44 @@ def test_compatible_endpoints_ride_on_the_openai_dialect(name, path):
     assert handle.requests[0].outcome == "200"
 
 
+def told(error):
+    """Return an error's text without the line of this file that it names."""
+    return re.sub(r"from tests/simulation/test_sim_world\.py:\d+ in `(ask|test_\w+)`", "from HERE", str(error))
+
+
 @pytest.mark.parametrize(
-    ("name", "host", "path"),
+    ("name", "origin", "path", "base_url"),
     [
-        ("gemini", "generativelanguage.googleapis.com", "/v1beta/models/gemini-2.5-flash:generateContent"),
-        ("azure", "res.openai.azure.com", "/openai/deployments/gpt/chat/completions"),
-        ("ollama", "localhost", "/api/chat"),
+        (
+            "gemini",
+            ("https", "generativelanguage.googleapis.com", 443),
+            "/v1beta/models/gemini-2.5-flash:generateContent",
+            "https://generativelanguage.googleapis.com/v1beta/openai",
+        ),
+        (
+            "azure",
+            ("https", "res.openai.azure.com", 443),
+            "/openai/deployments/gpt/chat/completions",
+            "https://res.openai.azure.com/openai/v1",
+        ),
+        ("ollama", ("http", "localhost", 11434), "/api/chat", "http://localhost:11434/v1"),
+        ("vllm", ("http", "gpu.internal", 80), "/chat/completions", "http://gpu.internal/v1"),
     ],
 )
-def test_a_native_dialect_that_nobody_speaks_is_one_clear_error(name, host, path):
-    """A request in a format without a codec never passes silently."""
+def test_a_native_api_that_nobody_speaks_is_one_clear_error(name, origin, path, base_url):
+    """A request in a format without a codec never passes silently; the text names the base URL that would work."""
     world = make_world()
     handle = world.provider(name).echoes()
     with pytest.raises(SimulationStateError) as caught:
-        handle.receive(Exchange("POST", "https", host, 443, path, "", {}, b"{}"))
-    assert str(caught.value) == (
-        f"`{name}` received a request in a dialect that is not available.\n\n"
-        f"  POST {path}\n"
-        "  dialects available: anthropic, openai\n\n"
+        handle.receive(Exchange("POST", *origin, path, "", {}, b"{}"))
+    assert told(caught.value) == (
+        f"`{name}` received a request to its native API, which is not simulated.\n\n"
+        f"  POST {path}   from HERE\n"
+        f"  simulated: its OpenAI-compatible API, below {urlsplit(base_url).path}\n\n"
         "To fix, one of:\n"
-        "  1. reach it through an endpoint that speaks one of them, if it has one\n"
-        f'  2. let the host answer itself:  llm_sim.allow("{host}")   (llm_sim.{name} then sees nothing)'
+        f'  1. have the code use that one: base_url="{base_url}" with an OpenAI client\n'
+        "  2. replay a recorded session, which can hold any endpoint: @pytest.mark.llm_cassette\n"
+        f'  3. let the host answer itself: llm_sim.allow("{origin[1]}")   (llm_sim.{name} then sees nothing)'
     )
     assert world.harness_errors == [caught.value]
 
@@ -178,12 +197,36 @@ def test_an_endpoint_that_is_not_simulated_is_one_clear_error():
     world = make_world()
     with pytest.raises(SimulationStateError) as caught:
         world.provider("openai").echoes().receive(exchange(path="/v1/images/generations"))
-    assert str(caught.value) == (
-        "`openai` does not simulate this endpoint of the dialect `openai`.\n\n"
-        "  POST /v1/images/generations\n\n"
-        "To fix: call an endpoint that is simulated, or let the host answer itself: "
-        'llm_sim.allow("api.openai.com")'
+    assert told(caught.value) == (
+        "`openai` received a request to an endpoint that is not simulated.\n\n"
+        "  POST /v1/images/generations   from HERE\n"
+        "  simulated: POST /v1/chat/completions, POST /v1/embeddings, GET /v1/models, GET /v1/models/{model}\n\n"
+        "To fix, one of:\n"
+        "  1. replay a recorded session, which can hold any endpoint: @pytest.mark.llm_cassette\n"
+        '  2. let the host answer itself: llm_sim.allow("api.openai.com")   (llm_sim.openai then sees nothing)'
     )
+
+
+@pytest.mark.parametrize(
+    ("provider", "path", "way"),
+    [
+        (
+            "openai",
+            "/v1/responses",
+            (
+                'have the code call Chat Completions: OpenAI Agents `set_default_openai_api("chat_completions")`, '
+                "Pydantic AI `openai-chat:MODEL`, LangChain `use_responses_api=False`"
+            ),
+        ),
+        ("openai", "/v1/completions", "have the code call Chat Completions: POST /v1/chat/completions"),
+        ("anthropic", "/v1/complete", "have the code call the Messages API: POST /v1/messages"),
+    ],
+)
+def test_an_endpoint_with_a_simulated_twin_names_it(provider, path, way):
+    """Frameworks that prefer the Responses API have a switch, and the text says which."""
+    with pytest.raises(SimulationStateError) as caught:
+        make_world().provider(provider).echoes().receive(exchange(path=path))
+    assert f"To fix, one of:\n  1. {way}\n  2. replay" in str(caught.value)
 
 
 def test_a_request_that_the_provider_would_refuse_gets_its_400():
