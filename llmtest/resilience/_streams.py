@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -126,6 +128,10 @@ class CompletionStream(_Stream):
 class AsyncCompletionStream(_Stream):
     """A streamed answer on the event loop; the asynchronous twin of `CompletionStream`."""
 
+    def __init__(self, events: AsyncGenerator[StreamEvent, None], marks: Marks) -> None:
+        super().__init__(events, marks)
+        self._loop: asyncio.AbstractEventLoop | None = None
+
     def __aiter__(self) -> Self:
         """Return itself."""
         return self
@@ -136,6 +142,8 @@ class AsyncCompletionStream(_Stream):
         Raises:
             LLMTestError: No provider could answer, or the stream broke (`StreamInterruptedError`).
         """
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
         return await self._step()
 
     async def aclose(self) -> None:
@@ -151,3 +159,12 @@ class AsyncCompletionStream(_Stream):
     ) -> None:
         """Give up what was not read."""
         await self._close()
+
+    def __del__(self) -> None:
+        """Give up what was not read where the loop that would do it is closed, so that nothing stays reserved."""
+        if self._loop is not None and self._loop.is_closed() and self._marks.response is None:
+            closing = self._abandon()
+            # The account is settled before anything waits; what is left is a connection of the closed loop.
+            with suppress(Exception):
+                closing.send(None)
+            closing.close()

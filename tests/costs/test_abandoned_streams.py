@@ -7,7 +7,15 @@ from decimal import Decimal
 
 import pytest
 
-from llmtest import AsyncLLMClient, CompletionRequest, FallbackChain, LLMClient, Simulation, faults
+from llmtest import (
+    AsyncLLMClient,
+    CompletionRequest,
+    FallbackChain,
+    LLMClient,
+    OpenAIProvider,
+    Simulation,
+    faults,
+)
 from llmtest.clock import Turn
 from llmtest.costs import Budget, BudgetConfig, CostLedger, Estimate, Limit, SqliteBudgetStore
 from llmtest.events import AttemptEnded, CallEnded
@@ -116,6 +124,32 @@ def test_u02_an_asynchronous_stream_that_nobody_holds_is_settled_and_ends_its_ca
             await asyncio.sleep(1)
 
         sim.run(main())
+        balance = budget.balance("day")
+        assert balance.spent_usd == ledger.total_usd == sim.costs.total_usd > 0
+        assert (balance.reserved_usd, balance.reserved_tokens) == (0, 0)
+        assert [event.outcome for event in sim.trace if isinstance(event, CallEnded)] == ["cancelled"]
+
+
+@pytest.mark.parametrize("http", [False, True], ids=["direct", "http"])
+def test_u02_an_asynchronous_stream_that_outlives_its_loop_is_settled(http, collector):
+    """Where the loop was closed without its generators, the stream settles itself when it goes."""
+    ledger = CostLedger()
+    budget = Budget(BudgetConfig(max_cost_per_day=1), ledger=ledger)
+    with Simulation() as sim:
+        sim.openai.replies("one two three four")
+        provider = OpenAIProvider("key", model="gpt-4o") if http else sim.openai.as_provider("gpt-4o")
+        stream = AsyncLLMClient(FallbackChain([provider], budget=budget)).stream(REQUEST)
+
+        async def begin(stream):
+            async for event in stream:
+                if event.visible:
+                    break
+
+        loop = asyncio.new_event_loop()
+        loop.run_until_complete(begin(stream))
+        loop.close()
+        del stream
+        gc.collect()
         balance = budget.balance("day")
         assert balance.spent_usd == ledger.total_usd == sim.costs.total_usd > 0
         assert (balance.reserved_usd, balance.reserved_tokens) == (0, 0)
