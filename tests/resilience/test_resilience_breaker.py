@@ -52,6 +52,7 @@ def test_flow_closed_open_half_open_closed(world, mode):
     world.clock.advance(30)
     assert world.ask(chain, mode).content == "ok"
     assert states(world) == ["open", "half_open", "closed"]
+    assert [event.call for event in world.events(BreakerChanged)] == [3, 5, 5]
     assert len(provider.requests) == 4
 
 
@@ -584,6 +585,28 @@ def test_reset_closes_the_circuit(world):
     world.fail(chain)
     chain.breaker("a").reset()
     assert world.ask(chain).content == "ok"
+
+
+def test_reset_forgets_everything():
+    """Failures, the cooldown and the escalation are gone, and the trace is told of the change and of no other."""
+    config = CircuitBreakerConfig(failure_threshold=2, recovery_multiplier=2.0)
+    breaker = CircuitBreaker("a", config)
+    changes = []
+    with subscribed(changes.append):
+        breaker.failure(breaker.admit(0), 0, down())
+        breaker.reset()
+        assert (breaker.failures, changes) == (0, [])
+        for _ in range(2):
+            breaker.failure(breaker.admit(0), 0, down())
+        breaker.failure(breaker.admit(30 * SECOND), 30 * SECOND, down())
+        breaker.cool_down(500, 30 * SECOND, limited())
+        breaker.reset()
+        assert not breaker.admit(30 * SECOND).is_probe
+        for _ in range(2):
+            breaker.failure(breaker.admit(30 * SECOND), 30 * SECOND, down())
+    assert breaker.available_at_ns == 60 * SECOND
+    told = [(event.to_state, event.reason, event.call) for event in changes if isinstance(event, BreakerChanged)]
+    assert told[3] == ("closed", "reset", 0)
 
 
 @pytest.mark.parametrize(

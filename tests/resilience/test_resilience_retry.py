@@ -273,6 +273,27 @@ def test_r10_a_retry_budget_bounds_a_storm(world):
     assert 20 <= retries <= 20 + 0.1 * 200
 
 
+def test_r10_a_retry_budget_is_paid_in_by_calls():
+    """Each call adds its share, what is saved up has a limit, and the default begins with ten retries."""
+
+    def left(budget):
+        return next(number for number in range(99) if not budget.try_withdraw())
+
+    scanty, ample, usual = RetryBudget(ratio=0.5, reserve=0), RetryBudget(ratio=1.0, reserve=2), RetryBudget()
+    assert (left(scanty), left(ample), left(usual)) == (0, 2, 10)
+    scanty.deposit()
+    assert left(scanty) == 0
+    for _ in range(5):
+        ample.deposit()
+        usual.deposit()
+    scanty.deposit()
+    assert (left(scanty), left(ample), left(usual)) == (1, 2, 1)
+    for _ in range(99):
+        scanty.deposit()
+    assert left(scanty) == 1
+    assert RetryBudget(ratio=0.0).ratio == 0.0
+
+
 def test_r11_every_attempt_sends_the_same_request(world, mode):
     """Nothing of the request changes between attempts."""
     provider = ScriptedProvider("a", down(), down(), "ok")
