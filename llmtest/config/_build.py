@@ -125,6 +125,7 @@ def build_chain(
             settings[key] = None if value is None else convert(value)
     order = sorted(range(len(section.providers)), key=lambda index: -(section.providers[index].priority or 0))
     slots = [_slot(document, ("providers", index), section.providers[index], providers or {}) for index in order]
+    _refuse_twins(document, dict(sorted(zip(order, slots, strict=True))))
     return FallbackChain(
         slots,
         name=section.name,
@@ -145,6 +146,25 @@ def _slot(document: Document, at: Location, slot: SlotSection, providers: Mappin
         timeouts=None if slot.timeouts is None else _timeouts(slot.timeouts),
         quota_group=slot.quota_group,
     )
+
+
+def _refuse_twins(document: Document, slots: Mapping[int, FallbackSlot]) -> None:
+    """Refuse a slot that asks what another one asks: of the same endpoint, with the same key, for the same model."""
+    seen: dict[tuple[object, ...], int] = {}
+    for index, slot in slots.items():
+        provider = slot.provider
+        address = getattr(provider, "base_url", None)
+        if address is None:
+            continue
+        key, mapping = getattr(provider, "credential", None), tuple(sorted(slot.model_mapping.items()))
+        first = seen.setdefault((provider.name, address, key, provider.model, mapping), index)
+        if first != index:
+            raise document.error(
+                ("providers", index),
+                f"`providers[{index}]` asks the same as `providers[{first}]`, so that a call would ask it twice for "
+                "the same failure.\nTo fix: remove one, give it a `model`, `api_key` or `base_url` of its own, or "
+                "retry with `retry.max_attempts`",
+            )
 
 
 def _provider(document: Document, at: Location, slot: SlotSection, providers: Mapping[str, Provider]) -> Provider:

@@ -75,6 +75,24 @@ def test_an_unknown_provider_names_the_known_ones():
     )
 
 
+def test_fb05_a_target_that_is_named_twice_is_refused(tmp_path, monkeypatch):
+    """Two slots with one endpoint, key and model are one target; another model, key or mapping makes another."""
+    monkeypatch.chdir(tmp_path)
+    first = "  - {provider: openai, api_key: k}\n"
+    (tmp_path / "chain.yaml").write_text("providers:\n" + first + "  - {provider: ollama}\n" + first)
+    with pytest.raises(ScenarioError) as caught:
+        load_config("chain.yaml").build()
+    assert str(caught.value) == (
+        "chain.yaml:4: `providers[2]` asks the same as `providers[0]`, so that a call would ask it twice for the same "
+        "failure.\nTo fix: remove one, give it a `model`, `api_key` or `base_url` of its own, or retry with "
+        "`retry.max_attempts`"
+    )
+    slot = {"provider": "openai", "api_key": "k"}
+    others = [{"model": "gpt-4o-mini"}, {"api_key": "other"}, {"base_url": "http://proxy/v1"}]
+    others += [{"model_mapping": {"gpt-4o": "gpt-4.1"}}]
+    assert len(build_chain({"providers": [slot, *({**slot, **other} for other in others)]}).places) == 5
+
+
 @pytest.mark.parametrize(
     ("config", "fix"),
     [
