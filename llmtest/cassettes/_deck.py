@@ -77,12 +77,23 @@ class Deck:
     def passed(self, method: str, host: str) -> None:
         """Nothing is kept of requests that pass by."""
 
-    def blocked(self, what: str, host: str, *, transport: str | None = None) -> HarnessError:  # noqa: ARG002 - see `Gate`
+    def answers(self, host: str) -> bool:  # noqa: ARG002 - a cassette knows requests, not hosts
+        return False
+
+    def blocked(
+        self,
+        what: str,
+        host: str,
+        *,
+        transport: str | None = None,  # noqa: ARG002 - see `Gate`
+        by_socket: bool = False,  # noqa: ARG002 - it always is: every request of httpx is the cassette's
+    ) -> HarnessError:
         return self.report(
             NetworkBlockedError(
                 f"blocked a live request to {host} while {self.cassette.name} is in use.\n\n  {what}\n\n"
                 "Requests of httpx and httpx2 are recorded and replayed; this connection is of another library.\n"
-                f'To fix: let the host pass: llmtest_allowed_hosts = ["{host}"]'
+                f'To fix: let the host pass: llmtest_allowed_hosts = ["{host}"] in pyproject.toml, '
+                f"llmtest_allowed_hosts = {host} in pytest.ini"
             )
         )
 

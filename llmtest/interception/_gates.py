@@ -53,13 +53,18 @@ class Gate(Protocol):
         """Note that a request to an allowed host leaves."""
         ...
 
-    def blocked(self, what: str, host: str, *, transport: str | None = None) -> HarnessError:
+    def answers(self, host: str) -> bool:
+        """Tell whether a host is simulated: no connection to it leaves, whichever thread makes it."""
+        ...
+
+    def blocked(self, what: str, host: str, *, transport: str | None = None, by_socket: bool = False) -> HarnessError:
         """Make and record the error for a request, or a connection, that may not leave.
 
         Args:
             what: The request (`POST /v1/messages`), or the kind of connection (`connection to port 443`).
             host: Where it was going.
             transport: Class of the client's own transport, where that is why nobody can answer.
+            by_socket: Whether it is a bare connection, of a library whose requests nobody here reads.
         """
         ...
 

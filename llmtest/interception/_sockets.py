@@ -26,11 +26,11 @@ _resolving = threading.Lock()
 def _check(host: str, what: str) -> None:
     """Let a connection to `host` pass, or raise the gate's error."""
     gate = current_gate()
-    if gate is None or is_loopback(host) or not gate.concerns_caller():
+    if gate is None or is_loopback(host) or not (gate.concerns_caller() or gate.answers(host)):
         return
     if gate.is_allowed(host) or gate.is_allowed(_resolved.get(host, host)):
         return
-    raise gate.blocked(what, host)
+    raise gate.blocked(what, host, by_socket=True)
 
 
 def _address_check(self: socket.socket, address: Any) -> None:
@@ -54,9 +54,11 @@ def _resolve(real: Any) -> Any:
     def getaddrinfo(host: Any, *args: Any, **options: Any) -> Any:
         name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
         gate = current_gate()
-        if gate is None or name is None or is_loopback(name) or not gate.concerns_caller():
+        if gate is None or name is None or is_loopback(name):
             return real(host, *args, **options)
         _check(name, "looking up its address")
+        if not gate.concerns_caller():
+            return real(host, *args, **options)
         found = real(host, *args, **options)
         with _resolving:
             for entry in found:

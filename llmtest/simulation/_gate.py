@@ -11,7 +11,7 @@ from llmtest.clock import SystemClock, active_clock
 from llmtest.errors import HarnessError, NetworkBlockedError
 from llmtest.events import LiveRequestPassed
 from llmtest.interception import Onward, opened
-from llmtest.simulation._callsite import call_site
+from llmtest.simulation._blocked_texts import blocked_text, ways_in_a_world, ways_without_a_world
 from llmtest.simulation._carriage import carrier_class
 from llmtest.simulation._world import World
 
@@ -45,15 +45,15 @@ def _blocking(allowed_hosts: tuple[str, ...], on_block: Callable[[HarnessError],
         yield
 
 
-def _text(what: str, host: str, why: str, fix: str, transport: str | None) -> str:
-    site = call_site()
-    facts = f"  {what}" + (f"   from {site}" if site else "")
-    if transport is not None:
-        facts += f"\n  transport: {transport}, which holds no network transport of httpx or httpx2"
-        fix += (
-            "\n  4. if that transport never leaves the process, say so on its class: `__llmtest_passthrough__ = True`"
-        )
-    return f"blocked a live request to {host}{why}.\n\n{facts}\n\nTo fix, one of:\n{fix}"
+_OF_ANOTHER_LIBRARY = "this connection is of another library; only requests of httpx and httpx2 are answered in process"
+
+
+def _says_so(transport: str | None) -> tuple[str | None, tuple[str, ...]]:
+    """Return the fact and the way out that a transport of unknown make adds."""
+    if transport is None:
+        return None, ()
+    fact = f"transport: {transport}, which holds no network transport of httpx or httpx2"
+    return fact, ("if that transport never leaves the process, say so on its class: `__llmtest_passthrough__ = True`",)
 
 
 class _WorldGate:
@@ -88,13 +88,17 @@ class _WorldGate:
         event = LiveRequestPassed(self._world.clock.now_ns(), 0 if call is None else call.id, host, method)
         self._world.trace.append(event)
 
-    def blocked(self, what: str, host: str, *, transport: str | None = None) -> HarnessError:
-        fix = (
-            f'  1. let a simulated provider answer it: llm_sim.provider("name", base_url="https://{host}/v1")\n'
-            f'  2. let it pass in this test: llm_sim.allow("{host}")\n'
-            f'  3. let it pass everywhere: llmtest_allowed_hosts = ["{host}"]'
-        )
-        return self._world.record_harness_error(NetworkBlockedError(_text(what, host, "", fix, transport)))
+    def answers(self, host: str) -> bool:
+        return self._world.provider_at(host) is not None
+
+    def blocked(self, what: str, host: str, *, transport: str | None = None, by_socket: bool = False) -> HarnessError:
+        fact, way = _says_so(transport)
+        provider = self._world.provider_at(host) if by_socket else None
+        if provider is not None:
+            fact = f"`{provider}` is simulated, but {_OF_ANOTHER_LIBRARY}"
+        ways = ways_in_a_world(host, answerable=not by_socket, provider=provider)
+        text = blocked_text(what, host, "", *ways, *way, fact=fact)
+        return self._world.record_harness_error(NetworkBlockedError(text))
 
 
 class _ShutGate:
@@ -119,13 +123,14 @@ class _ShutGate:
     def passed(self, method: str, host: str) -> None:
         """Nothing is kept without a world."""
 
-    def blocked(self, what: str, host: str, *, transport: str | None = None) -> HarnessError:
-        fix = (
-            "  1. give the test a simulated provider: the fixture `llm_sim`\n"
-            "  2. replay a recorded session: `@pytest.mark.llm_cassette`\n"
-            f'  3. let the host pass: llmtest_allowed_hosts = ["{host}"]'
-        )
-        error = NetworkBlockedError(_text(what, host, " (llmtest_block_network = true)", fix, transport))
+    def answers(self, host: str) -> bool:  # noqa: ARG002 - nobody answers
+        return False
+
+    def blocked(self, what: str, host: str, *, transport: str | None = None, by_socket: bool = False) -> HarnessError:
+        fact, way = _says_so(transport)
+        ways = ways_without_a_world(host, answerable=not by_socket)
+        text = blocked_text(what, host, " (llmtest_block_network = true)", *ways, *way, fact=fact)
+        error = NetworkBlockedError(text)
         if self._on_block is not None:
             self._on_block(error)
         return error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -10,7 +11,7 @@ from urllib.parse import urlsplit
 from llmtest.errors import ConfigurationError
 from llmtest.wire import DIALECTS
 
-__all__ = ["BUILTIN", "Place", "dialect_of", "environment_places", "parse_place"]
+__all__ = ["BUILTIN", "Place", "dialect_of", "environment_places", "parse_host", "parse_place"]
 
 BUILTIN: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "openai": ("openai", ("https://api.openai.com",)),
@@ -37,6 +38,8 @@ ENVIRONMENT: Mapping[str, str] = {
 }
 """Environment variables that say where a provider is, as the SDKs read them."""
 
+_NO_HOST = re.compile(r"[^\w.:*?%-]|^\w[^:]*:\d+$")
+_HOST_IN = re.compile(r"(?:^|//|[\"'\[ ])([\w*?-]+(?:\.[\w*?-]+)+)")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 OLLAMA_PORT = 11434
 
@@ -57,14 +60,32 @@ class Place:
 
     def covers(self, host: str, port: int, path: str) -> bool:
         """Tell whether a URL lies here."""
-        if self.port is not None and self.port != port:
-            return False
-        if self.host.startswith("*."):
-            if not host.endswith(self.host[1:]):
-                return False
-        elif host != self.host:
+        if (self.port is not None and self.port != port) or not self.is_at(host):
             return False
         return not self.prefix or path == self.prefix or path.startswith(self.prefix + "/")
+
+    def is_at(self, host: str) -> bool:
+        """Tell whether this is at a host, whatever the port and the path."""
+        return host.endswith(self.host[1:]) if self.host.startswith("*.") else host == self.host
+
+
+def parse_host(host: str) -> str:
+    """Read the name of a host that may be reached; `*` stands for any text.
+
+    Raises:
+        ConfigurationError: It is a URL, or a list as another kind of file would have it.
+    """
+    plain = host.strip().lower()
+    if plain.startswith("[") and plain.endswith("]") and '"' not in plain and "'" not in plain:
+        plain = plain[1:-1]
+    if plain and not _NO_HOST.search(plain):
+        return plain
+    found = _HOST_IN.search(host)
+    example = found[1] if found else "example.org"
+    raise ConfigurationError(
+        f"`{host}` is no host: a host is allowed by its bare name, on every port.\n\n"
+        f'To fix: llm_sim.allow("{example}"), or a line of its own in pytest.ini\'s llmtest_allowed_hosts'
+    )
 
 
 def parse_place(base_url: str) -> Place:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from typing import TypeVar
 
 from llmtest.clock import Clock
@@ -12,7 +13,7 @@ from llmtest.errors import ConfigurationError, HarnessError, UnusedStepsError
 from llmtest.events import HarnessErrorRecorded, LogicalCall, Trace, current_call
 from llmtest.simulation._fault_rules import FaultRule
 from llmtest.simulation._handle import ProviderHandle
-from llmtest.simulation._registry import BUILTIN, Place, environment_places, parse_place
+from llmtest.simulation._registry import BUILTIN, Place, environment_places, parse_host, parse_place
 from llmtest.simulation._texts import unused_steps
 from llmtest.wire import DIALECTS, Codec, codec_for
 
@@ -157,16 +158,24 @@ class World:
                     return handle
         return None
 
+    def provider_at(self, host: str) -> str | None:
+        """Return the name of a provider that is reached at a host, on whatever port and path."""
+        plain = host.lower().strip("[]")
+        with self.lock:
+            return next((name for place, name in self._places if place.is_at(plain)), None)
+
     def allow(self, host: str) -> None:
-        """Let requests to a host pass through: an exact name, or `*.example.org` for everything below it."""
-        self._allowed.add(host.lower().strip("[]"))
+        """Let requests to a host pass through: an exact name, or `*.example.org` for everything below it.
+
+        Raises:
+            ConfigurationError: Not a host, such as a URL.
+        """
+        self._allowed.add(parse_host(host))
 
     def is_allowed(self, host: str) -> bool:
         """Tell whether requests to a host pass through."""
         host = host.lower().strip("[]")
-        return host in self._allowed or any(
-            allowed.startswith("*.") and host.endswith(allowed[1:]) for allowed in self._allowed
-        )
+        return host in self._allowed or any(fnmatchcase(host, allowed) for allowed in self._allowed)
 
     def add_fault_rule(self, rule: FaultRule) -> FaultRule:
         """Let faults strike by rule; rules strike in the order in which they were added.

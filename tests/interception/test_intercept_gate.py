@@ -94,7 +94,8 @@ def test_a_transport_of_another_make_to_an_unknown_host_is_one_clear_error(sim, 
         "\n\nTo fix, one of:\n"
         '  1. let a simulated provider answer it: llm_sim.provider("name", base_url="https://example.com/v1")\n'
         '  2. let it pass in this test: llm_sim.allow("example.com")\n'
-        '  3. let it pass everywhere: llmtest_allowed_hosts = ["example.com"]\n'
+        '  3. let it pass everywhere: llmtest_allowed_hosts = ["example.com"] in pyproject.toml, '
+        "llmtest_allowed_hosts = example.com in pytest.ini\n"
         "  4. if that transport never leaves the process, say so on its class: `__llmtest_passthrough__ = True`"
     )
 
