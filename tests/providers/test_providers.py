@@ -379,6 +379,40 @@ def test_h05_a_slow_stream_ends_at_its_limit(limits, phase):
     assert clock.elapsed() == (7.0 if phase == "total" else 2.0)
 
 
+@pytest.mark.parametrize("mode", ["complete", "stream"])
+def test_h05_blocking_code_notices_a_limit_when_the_next_piece_comes(mode):
+    """What drips in blocking code cannot be interrupted: the piece that comes too late ends it."""
+    from llmtest.clock import VirtualClock, active_clock, run_virtual
+
+    body = answer_of("openai", streaming=mode == "stream")
+
+    class Drops(httpx.SyncByteStream):
+        def __iter__(self):
+            for start in range(0, len(body), 20):
+                active_clock().sleep(3)
+                yield body[start : start + 20]
+
+    def answer(library, request):
+        return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=Drops())
+
+    provider = Network(httpx, "openai", answer).provider(mode)
+
+    def phase_of(limits):
+        clock = VirtualClock()
+
+        async def story():
+            with pytest.raises(ProviderTimeoutError) as error:
+                ask(provider, mode, limits)
+            return error.value.phase, clock.elapsed()
+
+        return run_virtual(story(), clock)
+
+    assert phase_of(Timeouts(read=60, total=7)) == ("total", 9.0)
+    assert phase_of(Timeouts(read=60, total=6)) == ("total", 9.0)
+    if mode == "stream":
+        assert phase_of(Timeouts(read=60, first_token=2)) == ("first_token", 3.0)
+
+
 class Watched(Dripping):
     """A slow body that knows whether its connection was let go."""
 

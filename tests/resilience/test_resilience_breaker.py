@@ -531,6 +531,20 @@ def test_b19_flapping_is_bounded(world):
     assert provider.starts == [0.0, 10.0, 30.0, 70.0, 150.0, 310.0]
 
 
+@pytest.mark.parametrize(
+    ("recovery", "periods"), [(100.0, [100, 200, 300, 300, 300]), (400.0, [400, 400, 400])], ids=["shorter", "longer"]
+)
+def test_b19_the_open_period_grows_up_to_its_cap(recovery, periods):
+    """Failed probes double the period up to `max_recovery_timeout`, which shortens no longer one."""
+    config = CircuitBreakerConfig(failure_threshold=1, recovery_timeout=recovery, recovery_multiplier=2.0)
+    breaker = CircuitBreaker("a", config)
+    now = 0
+    for period in periods:
+        breaker.failure(breaker.admit(now), now, down())
+        assert breaker.available_at_ns - now == period * SECOND
+        now = breaker.available_at_ns
+
+
 def test_a_rate_limit_cools_down_without_counting(world, mode):
     """A 429 keeps the provider from being asked until `Retry-After`, and the circuit stays closed."""
     provider = ScriptedProvider("a", limited(20), "ok")
