@@ -36,6 +36,10 @@ class Turn:
         self._depth = 0
         self._late: deque[Callable[[], object]] = deque()
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Give whatever is copied a turn of its own."""
+        return Turn, ()
+
     def __enter__(self) -> bool:
         """Wait until no other thread has the turn; return False where this thread is in the middle of its own."""
         self._lock.acquire()

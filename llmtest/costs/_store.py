@@ -50,6 +50,7 @@ class Hold:
         at_ns: Wall time, in nanoseconds since 1970.
         is_open: Whether it is held; written by the store alone.
         id: Number the store gave it.
+        owner: Process that made it, where several share the store.
     """
 
     buckets: tuple[str, ...]
@@ -59,6 +60,7 @@ class Hold:
     at_ns: int
     is_open: bool = False
     id: int = 0
+    owner: int = 0
 
 
 class Overrun(NamedTuple):
@@ -138,6 +140,14 @@ class MemoryBudgetStore:
         self._turn = Turn()
         self._balances: dict[str, Balance] = {}
         self._sessions = 0
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Refuse to be copied: each copy would let the limits be spent once more."""
+        raise TypeError(
+            "balances in memory cannot be copied or sent to another process, because each copy would let the limits be "
+            "spent again. To fix: share the budget itself, or keep it in a file: Budget(..., store=SqliteBudgetStore("
+            '"budget.db"))'
+        )
 
     def new_session(self) -> str:
         """Return a name that no session of this store has had."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING, Any, Protocol
 
 from llmtest.clock import Clock, VirtualClock, unique_key
@@ -86,6 +87,7 @@ class Call:
         "id",
         "parts",
         "prices",
+        "process",
         "refused_credentials",
         "request",
         "start_ns",
@@ -108,6 +110,7 @@ class Call:
         self.clock = clock
         self.parts = parts
         self.prices = prices
+        self.process = os.getpid()
         self.caller = caller
         self.streaming = streaming
         self.attempts: list[Attempt] = []
@@ -241,6 +244,8 @@ class Call:
             hold: What was set aside for it.
             events: What had come of a stream.
         """
+        if isinstance(error, GeneratorExit) and self.process != os.getpid():
+            return  # A fork gives up its copy of a stream, which goes on in the process that began it.
         if isinstance(error, HarnessError):
             if hold is not None:
                 hold.release()

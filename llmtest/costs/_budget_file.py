@@ -1,0 +1,208 @@
+"""The file behind a budget: made in one step, checked when it is opened, and every trouble with it told as one error.
+
+SQLite would create a missing file, take a foreign one for its own, and go on writing to one that was moved away. Here
+each of these is an error, because a ledger that begins anew knows of no spending.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from tempfile import mkstemp
+
+from llmtest.clock import Turn
+from llmtest.errors import ConfigurationError
+
+__all__ = ["BudgetFile"]
+
+APPLICATION_ID = 0x6C6C6D74
+"""Marks the file as one of ours: the letters `llmt`."""
+FORMAT = 1
+SCHEMA = f"""
+CREATE TABLE balances (
+    bucket TEXT PRIMARY KEY, spent_tokens INTEGER NOT NULL, spent_usd TEXT NOT NULL,
+    reserved_tokens INTEGER NOT NULL, reserved_usd TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE holds (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, buckets TEXT NOT NULL, tokens INTEGER NOT NULL, usd TEXT NOT NULL,
+    at_ns INTEGER NOT NULL
+);
+CREATE TABLE sessions (id INTEGER PRIMARY KEY AUTOINCREMENT);
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {FORMAT};
+"""
+LONGEST_WAIT = 1_000_000.0
+"""Seconds that SQLite can be told to wait; about eleven days."""
+
+RESTORE = "restore the file from a copy, or move it away to start a new ledger, which knows of no spending"
+ALLOW = "let this user read and write the file and its folder, where SQLite keeps a journal beside it"
+PUT_BACK = "put it back, or make a new SqliteBudgetStore, which goes by what is there now"
+
+_inherited: list[sqlite3.Connection] = []
+"""Connections of a parent process. SQLite forbids to use or close them in a child, so they are kept untouched."""
+
+
+class BudgetFile:
+    """An SQLite file of ours; `transaction` is the only way into it.
+
+    Args:
+        path: The file; made where it is missing. Its folder must exist.
+        timeout: Seconds to wait for another process's transaction.
+
+    Raises:
+        ConfigurationError: The file cannot be opened, is no ledger, is damaged, or stays locked. Nothing was changed.
+    """
+
+    def __init__(self, path: str | Path, timeout: float) -> None:
+        self._connection: sqlite3.Connection | None = None
+        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 <= timeout < math.inf:
+            raise ConfigurationError(f"`timeout` must be a number of seconds, 0 or more, got {timeout!r}")
+        if not isinstance(path, str | os.PathLike) or "\0" in str(path):
+            raise ConfigurationError(f"a budget ledger is named by a path, not {path!r}")
+        self.path = Path(path)
+        self.timeout = timeout
+        self.turn = Turn()
+        # Neither a later change of folder nor a name that SQLite takes for something else (`:memory:`) leads astray.
+        self._real = Path(os.path.realpath(self.path))
+        self._owner = 0
+        self._identity = (0, 0)
+        with self.turn, self._explained():
+            self._create()
+            self._open()
+
+    def close(self) -> None:
+        """Close the file; the next transaction opens it again."""
+        with self.turn:
+            self._disconnect()
+
+    def __del__(self) -> None:
+        """Close the file without the warning that Python 3.13 has for connections nobody closed."""
+        if self._connection is not None:
+            self._disconnect()
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Take the write lock; keep what is done inside as a whole, or not at all.
+
+        Raises:
+            ConfigurationError: The file is locked, damaged, or no longer where it was. Nothing was changed.
+        """
+        with self.turn, self._explained():
+            connection = self._open()
+            if self._find() != self._identity:
+                raise self._broken("it was moved, replaced or deleted while it was open", PUT_BACK)
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+                raise
+
+    def _find(self) -> tuple[int, int]:
+        """Return which file is there now; zeros where none is."""
+        try:
+            found = os.stat(self._real)  # noqa: PTH116 - Path.stat takes twice as long
+        except FileNotFoundError:
+            return 0, 0
+        return found.st_dev, found.st_ino
+
+    def _open(self) -> sqlite3.Connection:
+        """Return this process's connection: one that was made before a fork belongs to the parent."""
+        if self._connection is None or self._owner != os.getpid():
+            self._check()
+            connection = sqlite3.connect(
+                self._real, timeout=min(self.timeout, LONGEST_WAIT), isolation_level=None, check_same_thread=False
+            )
+            try:
+                self._verify(connection)
+            except BaseException:
+                connection.close()
+                raise
+            if self._connection is not None:
+                _inherited.append(self._connection)
+            self._connection, self._owner, self._identity = connection, os.getpid(), self._find()
+        return self._connection
+
+    def _create(self) -> None:
+        """Make the file where it is missing, in one step, so that nobody ever sees half a ledger."""
+        if self._real.exists():
+            return
+        handle, name = mkstemp(prefix=f".{self._real.name}.", dir=self._real.parent)
+        os.close(handle)
+        try:
+            with closing(sqlite3.connect(name)) as connection:
+                connection.executescript(SCHEMA)
+            with suppress(FileExistsError):  # Another process was faster.
+                os.link(name, self._real)
+        finally:
+            Path(name).unlink()
+
+    def _check(self) -> None:
+        """Refuse what SQLite would mend by making a new file."""
+        if self._real.is_dir():
+            raise self._broken("it is a folder", "name a file in it, such as `budget.db`")
+        if not self._real.exists():
+            raise self._broken("it was moved or deleted after it was opened", PUT_BACK)
+        if not os.access(self._real, os.R_OK | os.W_OK) or not os.access(self._real.parent, os.W_OK):
+            raise self._broken("this user may not write it", ALLOW)
+        if self._real.stat().st_size == 0:
+            raise self._broken("it is empty, so it may have been cut short")
+
+    def _verify(self, connection: sqlite3.Connection) -> None:
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if application != APPLICATION_ID:
+            raise self._broken("it is an SQLite file, but no budget ledger")
+        if version != FORMAT:
+            raise self._broken(f"it has format {version}, and this version of llmtest reads format {FORMAT}")
+        damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if damage != "ok":
+            raise self._broken(f"it is damaged: {str(damage).splitlines()[-1]}")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+
+    def _disconnect(self) -> None:
+        if self._connection is not None:
+            if self._owner == os.getpid():
+                self._connection.close()
+            else:
+                _inherited.append(self._connection)
+        self._connection = None
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn what SQLite and the system say into one error of ours."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            if "locked" in str(error):
+                raise ConfigurationError(
+                    f"the budget ledger `{self.path}` is locked by another process for more than {self.timeout:g} s; "
+                    "nothing was changed.\n"
+                    "To fix: end the process that holds the lock, or wait longer: "
+                    "SqliteBudgetStore(path, timeout=30)."
+                ) from error
+            self._disconnect()
+            raise self._broken(str(error)) from error
+        except OverflowError as error:
+            fix = "charge fewer tokens; there is no call of this size"
+            raise self._broken("more tokens than it can hold would be added up", fix) from error
+        except (ArithmeticError, ValueError) as error:
+            raise self._broken("it is damaged: a number in it cannot be read") from error
+        except FileNotFoundError as error:
+            raise self._broken("its folder is missing", "make it; only the ledger itself is made here") from error
+        except PermissionError as error:
+            raise self._broken("this user may not write it", ALLOW) from error
+        except OSError as error:
+            raise self._broken(str(error.strerror or error)) from error
+
+    def _broken(self, why: str, fix: str = RESTORE) -> ConfigurationError:
+        return ConfigurationError(
+            f"the budget ledger `{self.path}` cannot be used: {why}; nothing was changed.\nTo fix: {fix}."
+        )
