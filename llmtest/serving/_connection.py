@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import struct
@@ -19,6 +20,11 @@ __all__ = ["Connection"]
 
 ABORT_ON_CLOSE = struct.pack("ii", 1, 0)
 """`SO_LINGER` of no time at all: closing sends a reset instead of an orderly end."""
+
+MOST_AT_ONCE = 64 * 1024
+"""Longest stream that is written in one go, in bytes; a longer one is delivered as fast as its client takes it."""
+
+LAST_CHUNK = b"0\r\n\r\n"
 
 MOST_HEAD = 16 * 1024
 MOST_HELD = 64 * 1024
@@ -44,6 +50,8 @@ class Connection(HttpToolsProtocol):
         """Requests on uvicorn's way whose answers are not complete: one, and those that wait for it."""
         self._between = True
         """Whether uvicorn's parser stands between two requests."""
+        self._waiters: set[asyncio.Future[None]] = set()
+        """Who waits for the client's leaving, or for a while."""
         self._plan: Plan | None = None
         """What the short way decided and could not deliver; the application delivers it."""
 
@@ -79,24 +87,35 @@ class Connection(HttpToolsProtocol):
         host, port = self.server or ("127.0.0.1", None)
         exchange = Exchange(head.method, "http", host, port or 80, head.path, head.query, head.headers, body, NO_LIMITS)
         plan = self._reception.plan(exchange, head)
-        whole = plan.at_once()
-        if whole is None or head.method == "HEAD":
+        data = None if head.method == "HEAD" else self._at_once(plan)
+        if data is None:
             self._plan = plan
             return False
-        self.transport.write(self._written(*whole))
+        self.transport.write(data)
         plan.on_end(plan.outcome)
         self.server_state.total_requests += 1
         return True
 
-    def _written(self, head: Head, body: bytes) -> bytes:
-        pieces = [STATUS_LINE[head.status]]
-        for name, value in self.server_state.default_headers:
-            pieces += (name, b": ", value, b"\r\n")
+    def _at_once(self, plan: Plan) -> bytes | None:
+        """Return an answer that takes no time as it goes out; None for any other."""
+        whole = plan.at_once()
+        if whole is not None:
+            head, body = whole
+            return b"%bcontent-length: %d\r\n\r\n%b" % (self._written(head), len(body), body)
+        stream = plan.pieces_at_once()
+        if stream is None or sum(map(len, stream[1])) > MOST_AT_ONCE:
+            return None
+        head, pieces = stream
+        chunks = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces if piece]
+        return b"%btransfer-encoding: chunked\r\n\r\n%b%b" % (self._written(head), b"".join(chunks), LAST_CHUNK)
+
+    def _written(self, head: Head) -> bytes:
+        """Return a head but for its end."""
+        ours = b"".join([b"%b: %b\r\n" % header for header in self.server_state.default_headers])
         lines = "".join([f"{name}: {value}\r\n" for name, value in head.headers])
         if lines.count("\n") + lines.count("\r") != 2 * len(head.headers):
             lines = "".join([f"{name}: {one_line(value)}\r\n" for name, value in head.headers])
-        pieces += (lines.encode("latin-1", "replace"), b"content-length: %d\r\n\r\n" % len(body), body)
-        return b"".join(pieces)
+        return b"%b%b%b" % (STATUS_LINE[head.status], ours, lines.encode("latin-1", "replace"))
 
     def on_message_begin(self) -> None:
         """Put the connection into the scope of a request that begins."""
@@ -117,6 +136,8 @@ class Connection(HttpToolsProtocol):
         """Tell every request that the client has left; uvicorn tells the latest alone."""
         super().connection_lost(exc)
         self._is_lost = True
+        for waiter in self._waiters:
+            _wake(waiter)
         for cycle in self._cycles:
             if not cycle.response_complete:
                 cycle.disconnected = True
@@ -134,6 +155,23 @@ class Connection(HttpToolsProtocol):
         # `transport.is_closing()` is true before uvicorn has heard of it, which would complain of an answer cut short.
         return self._is_lost
 
+    async def ends_within(self, seconds: float | None) -> bool:
+        """Wait, and tell whether the client left meanwhile; None waits until it does."""
+        if self._is_lost:
+            return True
+        # A body that nobody wants any more must not keep the end of the connection from being read.
+        self.flow.resume_reading()
+        waiter = self.loop.create_future()
+        timer = None if seconds is None else self.loop.call_later(seconds, _wake, waiter)
+        self._waiters.add(waiter)
+        try:
+            await waiter
+        finally:
+            self._waiters.discard(waiter)
+            if timer is not None:
+                timer.cancel()
+        return self._is_lost
+
     def take_plan(self) -> Plan | None:
         """Return what the short way decided about the request."""
         plan, self._plan = self._plan, None
@@ -149,3 +187,8 @@ class Connection(HttpToolsProtocol):
         if handle is not None and not self.transport.is_closing():
             handle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT_ON_CLOSE)
         self.transport.abort()
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

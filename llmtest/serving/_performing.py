@@ -31,6 +31,10 @@ class Line(Protocol):
         """Whether nobody is at the other end any more."""
         ...
 
+    async def ends_within(self, seconds: float | None) -> bool:
+        """Wait, and tell whether the client left meanwhile; None waits until it does."""
+        ...
+
     def take_plan(self) -> Plan | None:
         """Return what has been decided about the request already; None where nothing has."""
         ...
@@ -49,12 +53,12 @@ class _ClientLeftError(Exception):
 
 
 class _Departure:
-    """Watches for the client's leaving, with a task of its own from the first time that somebody waits."""
+    """Watches for the client's leaving: the line knows of it, and without one a task of its own asks the server."""
 
     def __init__(self, receive: Receive, line: Line | None) -> None:
         self._receive = receive
         self._line = line
-        self._task: asyncio.Task[None] | None = None if line is not None else asyncio.create_task(self._watch())
+        self._task = asyncio.create_task(self._watch()) if line is None else None
 
     async def _watch(self) -> None:
         """Return when the client has left; the rest of a body that nobody wants is passed over."""
@@ -70,8 +74,9 @@ class _Departure:
 
     async def comes_within(self, seconds: float | None) -> bool:
         """Wait, and tell whether the client left meanwhile; None waits until it does."""
-        if self._task is None:
-            self._task = asyncio.create_task(self._watch())
+        if self._line is not None:
+            return await self._line.ends_within(seconds)
+        assert self._task is not None
         done, _ = await asyncio.wait((self._task,), timeout=seconds)
         return bool(done)
 

@@ -8,7 +8,7 @@ the socket behaviour of that world. So every client sees the same provider.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -90,6 +90,32 @@ class Failure:
 Step = Wait | Head | Chunk | Failure
 
 
+class CountedSteps:
+    """The steps of a streamed answer; whoever takes them one by one leaves a note of how much of the body that was.
+
+    Args:
+        steps: The steps.
+        taken: Where pieces of the body are noted.
+        is_ready: Whether it is a head and pieces, none of which has to be waited for.
+    """
+
+    __slots__ = ("_taken", "is_ready", "steps")
+
+    def __init__(self, steps: list[Step], taken: list[bytes], *, is_ready: bool) -> None:
+        self.steps = steps
+        self.is_ready = is_ready
+        self._taken = taken
+
+    def __iter__(self) -> Iterator[Step]:
+        for step in self.steps:
+            try:
+                yield step
+            finally:
+                # A piece that was handed over counts, also where the client stops at it.
+                if step.__class__ is Chunk:
+                    self._taken.append(step.data)
+
+
 @dataclass(slots=True)
 class Plan:
     """The steps of one answer. A plan without a `Failure` ends cleanly after its last step.
@@ -112,3 +138,11 @@ class Plan:
             case (Head() as head, Chunk(data)):
                 return head, data
         return None
+
+    def pieces_at_once(self) -> tuple[Head, list[bytes]] | None:
+        """Return head and pieces of a stream that takes no time; None for any other answer."""
+        steps = self.steps
+        if steps.__class__ is not CountedSteps or not steps.is_ready:
+            return None
+        head, *chunks = steps.steps
+        return head, [chunk.data for chunk in chunks]  # type: ignore[return-value, union-attr]  # is_ready says so

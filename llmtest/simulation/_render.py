@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from llmtest.simulation._answer import Answer
-from llmtest.simulation._plan import Chunk, Failure, Head, Step, Wait
+from llmtest.simulation._plan import Chunk, CountedSteps, Failure, Head, Step, Wait
 from llmtest.simulation._reply import pieces_of
 from llmtest.simulation.faults import EmptyResponse, Fault, StreamDropped, StreamError, StreamStalled, WrongContentType
 from llmtest.types import TextPart
@@ -52,7 +52,8 @@ def outcome_of(answer: Answer, status: int) -> str:
 
 def render(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> tuple[Iterable[Step], str]:
     """Return the steps of an answer, and its outcome when all of them are performed."""
-    if answer.is_plain and not answer.stream:
+    is_plain = answer.is_plain
+    if is_plain and not answer.stream:
         return _plain(answer, call, codec, meta), "200"
     if answer.failure is not None:
         return (Failure(answer.failure),), outcome_of(answer, 0)
@@ -66,7 +67,9 @@ def render(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> 
     outcome = outcome_of(answer, 200)
     if not answer.stream:
         return _whole(answer, call, codec, meta), outcome
-    return _counted(answer, _streamed(answer, call, codec, meta)), outcome
+    answer.taken = []
+    is_ready = is_plain and not (answer.head_ns or answer.slow_ns or answer.body_ns)
+    return CountedSteps(_streamed(answer, call, codec, meta), answer.taken, is_ready=is_ready), outcome
 
 
 def _headers(answer: Answer, codec: Codec, meta: ResponseMeta, *, stream: bool) -> Headers:
@@ -115,18 +118,6 @@ def _whole(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> 
     elif body_fault is None and isinstance(cut, StreamDropped):
         opening.append(Failure("incomplete"))
     return opening
-
-
-def _counted(answer: Answer, steps: Sequence[Step]) -> Generator[Step, None, None]:
-    """Give the steps one by one, and note how much of the body the client took."""
-    taken = answer.taken = []
-    for step in steps:
-        try:
-            yield step
-        finally:
-            # A piece that was handed over counts, also where the client stops at it.
-            if step.__class__ is Chunk:
-                taken.append(step.data)
 
 
 def _streamed(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> list[Step]:

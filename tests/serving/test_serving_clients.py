@@ -217,6 +217,50 @@ def test_a_stream_comes_in_real_time(llm_server):
     assert len(reads) >= 2
 
 
+def chunks_of(data):
+    """Return the chunks of a chunked body, its end included."""
+    found = []
+    while data:
+        size, _, rest = data.partition(b"\r\n")
+        found.append(rest[: int(size, 16)])
+        assert rest[int(size, 16) :].startswith(b"\r\n")
+        data = rest[int(size, 16) + 2 :]
+    return found
+
+
+def read_stream(line):
+    """Read one chunked answer, and return its head and its chunks."""
+    data = b""
+    while not data.endswith(b"\r\n0\r\n\r\n"):
+        data += line.recv(65536)
+    head, _, body = data.partition(b"\r\n\r\n")
+    return head, chunks_of(body)
+
+
+@pytest.mark.parametrize("words", [3, 3000], ids=["in-one-go", "as-the-client-takes-it"])
+def test_every_event_of_a_stream_is_a_chunk_of_its_own(llm_server, line, words):
+    """However much goes out at once, events stay apart, as a provider sends them; the connection goes on."""
+    for _ in range(2):
+        line.sendall(request_bytes({**asking("word " * words), "stream": True}))
+        head, chunks = read_stream(line)
+        assert b"\r\ntransfer-encoding: chunked" in head
+        assert b"content-length" not in head
+        assert chunks[-2:] == [b"data: [DONE]\n\n", b""]
+        assert all(chunk.startswith(b"data: ") and chunk.count(b"\n\n") == 1 for chunk in chunks[:-1])
+        assert len(chunks) > words
+    llm_server.assert_sequence("openai:200", "openai:200")
+
+
+def test_a_long_stream_that_nobody_reads_is_abandoned(llm_server, line):
+    """A stream of megabytes is not written into the void: what its client did not take was not delivered."""
+    llm_server.openai.replies("word " * 100_000)
+    line.sendall(request_bytes({**CHAT, "stream": True}))
+    assert line.recv(1000).startswith(b"HTTP/1.1 200 OK\r\n")
+    line.close()
+    assert nothing_is_left(llm_server)
+    llm_server.assert_sequence("openai:abandoned")
+
+
 def test_the_head_of_a_stream_does_not_wait_for_its_first_piece(llm_server, line):
     """A stream whose first token is slow has opened long before."""
     llm_server.openai.fails(faults.SlowFirstToken(30))
