@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Annotated
 
@@ -44,4 +45,8 @@ def serve(
             "request, and change the script. Without --host only this machine can.",
             err=True,
         )
-    server.run(lambda: print(f"llmtest serving on {server.base_url}", flush=True))
+    try:
+        server.run(lambda: print(f"llmtest serving on {server.base_url}", flush=True))
+    finally:
+        # The interpreter looks through everything once more before it ends, which takes longer than to stop.
+        gc.freeze()
