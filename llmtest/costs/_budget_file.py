@@ -59,12 +59,8 @@ class BudgetFile:
 
     def __init__(self, path: str | Path, timeout: float) -> None:
         self._connection: sqlite3.Connection | None = None
-        if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not 0 <= timeout < math.inf:
-            raise ConfigurationError(f"`timeout` must be a number of seconds, 0 or more, got {timeout!r}")
-        if not isinstance(path, str | os.PathLike) or "\0" in str(path):
-            raise ConfigurationError(f"a budget ledger is named by a path, not {path!r}")
-        self.path = Path(path)
-        self.timeout = timeout
+        self.timeout = _seconds(timeout)
+        self.path = _path(path)
         self.turn = Turn()
         # Neither a later change of folder nor a name that SQLite takes for something else (`:memory:`) leads astray.
         self._real = Path(os.path.realpath(self.path))
@@ -206,3 +202,15 @@ class BudgetFile:
         return ConfigurationError(
             f"the budget ledger `{self.path}` cannot be used: {why}; nothing was changed.\nTo fix: {fix}."
         )
+
+
+def _seconds(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise ConfigurationError(f"`timeout` must be a number of seconds, 0 or more, got {value!r}")
+    return value
+
+
+def _path(value: object) -> Path:
+    if not isinstance(value, str | os.PathLike) or "\0" in str(value):
+        raise ConfigurationError(f"a budget ledger is named by a path, not {value!r}")
+    return Path(value)

@@ -120,6 +120,9 @@ class Crowd:
         circuits=False,
         nested=False,
     ):
+        # The collector, which every crowd calls, is to look at what it leaves behind, not at all that is loaded.
+        gc.collect()
+        gc.freeze()
         self.seed = seed
         self.limit = Decimal(limit)
         self.calls = calls

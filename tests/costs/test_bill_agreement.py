@@ -1,15 +1,30 @@
 """The account against the provider's bill, through the front door: 500 calls at once, and whatever becomes of them."""
 
+import asyncio
+import contextlib
+import gc
+
 import pytest
 from budget_crowd import Crowd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmtest import TimeoutConfig
+from llmtest import AsyncLLMClient, TimeoutConfig
 from llmtest.costs import SqliteBudgetStore
+from llmtest.errors import LLMTestError
 
 LATE_IN_THE_EVENING = 86_400 - 30
 WORKERS = 16
+
+
+@pytest.fixture(autouse=True, scope="module")
+def hurry(tmp_path_factory):
+    """Read no certificates, which nobody asks for here, and let the garbage collector forget the crowds at the end."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("SSL_CERT_FILE", raising=False)
+        patch.setenv("SSL_CERT_DIR", str(tmp_path_factory.mktemp("certificates")))
+        yield
+    gc.unfreeze()
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -89,4 +104,47 @@ def test_u04_whatever_becomes_of_blocking_calls_the_ledger_is_the_bill(crowd):
     crowd = Crowd(**crowd)
     with crowd.sim:
         crowd.run_threads(3)
+        crowd.check()
+
+
+async def leave(client, request, manner):
+    """Make one call in its own manner."""
+    if manner == "complete":
+        await client.complete(request)
+    elif manner == "with":
+        async with client.stream(request) as events:
+            async for _ in events:
+                pass
+    else:
+        async for _ in client.stream(request):
+            pass
+
+
+async def cancel_at(step, work):
+    """Cancel a call after it had `step` turns on the loop."""
+    task = asyncio.ensure_future(work)
+    for _ in range(step):
+        await asyncio.sleep(0)
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError, LLMTestError):
+        await task
+    gc.collect()
+    await asyncio.sleep(0.001)
+
+
+@pytest.mark.slow
+@settings(max_examples=50, deadline=None)
+@given(
+    step=st.integers(0, 60),
+    manner=st.sampled_from(["complete", "with", "bare"]),
+    http=st.booleans(),
+    seed=st.integers(0, 2**32),
+)
+def test_u02_a_call_cancelled_at_any_step_is_settled_as_it_is_billed(step, manner, http, seed):
+    """Property: wherever a call waits, cancelling it there leaves nothing reserved, and the account is the bill."""
+    crowd = Crowd(seed=seed, http=http, limit="1")
+    with crowd.sim as sim:
+        client = AsyncLLMClient(crowd.make_chain())
+        sim.run(cancel_at(step, leave(client, crowd.request(step), manner)))
+        crowd.look()
         crowd.check()
