@@ -27,6 +27,21 @@ MARKERS = ("llm_budget", "llm_scenario")
 """Markers that give a test a world even where no fixture asks for one."""
 
 
+SETTINGS = (
+    "llmtest_seed",
+    "llmtest_time",
+    "llmtest_record",
+    "llmtest_vcr_marker",
+    "llmtest_block_network",
+    "llmtest_allowed_hosts",
+    "llmtest_dummy_keys",
+    "llmtest_scenarios",
+)
+"""What an ini file may say."""
+
+OWN_MARKERS = frozenset({*MARKERS, "llm_time", "llm_cassette"})
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare flags and ini settings; what each means is said once, here."""
     group = parser.getgroup("llmtest", "LLM simulation (llmtest)")
@@ -65,6 +80,12 @@ def pytest_configure(config: pytest.Config) -> None:
         "llm_scenario(path, check): run the test in a scenario's world, without its load; check=True judges it.",
     ):
         config.addinivalue_line("markers", line)
+    # Nothing public tells which settings a file has: `getini` knows only those that were declared.
+    for name in vars(config).get("_inicfg", vars(config).get("inicfg", ())):
+        if name.startswith("llmtest_") and name not in SETTINGS:
+            from llmtest.testing._plugin_options import unknown_setting
+
+            raise unknown_setting(name, SETTINGS)
     if config.getini("llmtest_vcr_marker"):
         if config.pluginmanager.has_plugin("recording"):
             raise pytest.UsageError(
@@ -110,6 +131,9 @@ def _wants_cassette(item: pytest.Item) -> bool:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Start the world and the cassette of a test that asks for them, before anybody makes an event loop for it."""
+    for mark in item.iter_markers():
+        if mark.name.startswith("llm_") and mark.name not in OWN_MARKERS:
+            _session(item.config).refuse_slip(item, mark.name, OWN_MARKERS)
     world, cassette = _wants_world(item), _wants_cassette(item)
     if world or cassette:
         _session(item.config).arm(item, world=world, cassette=cassette)

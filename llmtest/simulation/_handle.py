@@ -57,6 +57,13 @@ class RuleHandle:
         self._engine = engine
         self._rule = rule
 
+    if not TYPE_CHECKING:  # A type checker shall go on to know every name.
+
+        def __getattr__(self, name: str) -> Any:
+            """List what there is: `reply` for `replies` is a slip of everybody's."""
+            known = ", ".join(word for word in dir(type(self)) if not word.startswith("_"))
+            raise AttributeError(f"a provider's handle has no `{name}`. It has: {known}.", name=name, obj=self)
+
     def replies(self, *replies: Answerable, times: int | None = 1, optional: bool = False) -> Self:
         """Answer the next requests, one each.
 

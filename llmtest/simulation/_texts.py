@@ -108,7 +108,9 @@ def unscripted(
     return UnscriptedRequestError("\n".join(lines))
 
 
-def unused_steps(provider: str, unused: Sequence[UnusedStep], *, total: int, requests: int) -> UnusedStepsError:
+def unused_steps(
+    provider: str, unused: Sequence[UnusedStep], *, total: int, requests: int, has_url: bool = True
+) -> UnusedStepsError:
     """Make the error of steps that were never played."""
     width = max(len(f"step {step.number}: {step.label}") for step in unused)
     noun = "step" if total == 1 else "steps"
@@ -118,12 +120,16 @@ def unused_steps(provider: str, unused: Sequence[UnusedStep], *, total: int, req
         lines.append(f"  {f'step {step.number}: {step.label}':<{width}}   {step.site}{times}".rstrip())
     if len(unused) > SHOWN_STEPS:
         lines.append(f"  ... and {len(unused) - SHOWN_STEPS} more")
-    made = "no request" if requests == 0 else _plural(requests, "request")
+    if requests == 0 and not has_url:
+        lines += [
+            "",
+            f"No URL leads to `{provider}`, so that the code under test cannot reach it.",
+            f'To fix: {handle_text(provider)}.at("http://localhost:8000"), with the base URL that the code calls.',
+        ]
+        return UnusedStepsError("\n".join(lines))
+    told = "sent it no request" if requests == 0 else f"stopped after {_plural(requests, 'request')}"
     which = "that step" if len(unused) == 1 else "those steps"
-    lines += [
-        "",
-        f"The code under test stopped after {made}. If that is on purpose, mark {which} `optional=True`.",
-    ]
+    lines += ["", f"The code under test {told}. If that is on purpose, mark {which} `optional=True`."]
     return UnusedStepsError("\n".join(lines))
 
 

@@ -220,7 +220,8 @@ class World:
             unused = handle.unused_steps()
             if unused:
                 total = handle.engine.script.total
-                found.append(unused_steps(handle.name, unused, total=total, requests=handle.received))
+                has_url = any(name == handle.name for _, name in self._places)
+                found.append(unused_steps(handle.name, unused, total=total, requests=handle.received, has_url=has_url))
         return found
 
     def codec(self, name: str) -> Codec:

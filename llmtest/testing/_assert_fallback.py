@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from llmtest.errors import ConfigurationError
 from llmtest.events import CallEnded, FallbackTaken, Trace
-from llmtest.testing._cause import Cause, cause_name, is_cause
+from llmtest.testing._cause import Cause, cause_hint, cause_name, is_cause
 from llmtest.testing._failure import did_you_mean, failure
 from llmtest.testing._history import Seen, answered_groups, attempts_of, calls_of, matches_target
 
@@ -35,6 +35,8 @@ def check_fallback(trace: Trace, from_: str, to: str, *, because: Cause | None =
     else:
         headline = f"assert_fallback: no call that failed on `{from_}` was answered by `{to}`."
         headline += _unknown([from_, to], attempts)
+    if because is not None:
+        headline += cause_hint(because).replace("mean", "mean because of", 1)
     raise failure(headline, trace, facts=_summaries(groups))
 
 

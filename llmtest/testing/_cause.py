@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from llmtest.simulation import faults
+from llmtest.testing._failure import did_you_mean
 from llmtest.testing._history import Seen
+from llmtest.testing._step import OUTCOMES
 
-__all__ = ["Cause", "cause_name", "is_cause"]
+__all__ = ["Cause", "cause_hint", "cause_name", "is_cause"]
 
 Cause = str | int | type | Any
 """An outcome (`"429"`, `"timeout"`), a status (429), a class of `llmtest.faults`, or one of its objects."""
@@ -19,6 +22,17 @@ def cause_name(cause: Cause) -> str:
         return str(cause)
     name = cause.__name__ if isinstance(cause, type) else type(cause).__name__
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def cause_hint(cause: Cause) -> str:
+    """Return the nearest cause there is, as a sentence, where nothing is called so; else nothing."""
+    name = cause_name(cause)
+    known = {*OUTCOMES, *(cause_name(fault) for fault in vars(faults).values() if _is_fault(fault))}
+    return "" if name in known or name.isdigit() else did_you_mean(name, known)
+
+
+def _is_fault(value: object) -> bool:
+    return isinstance(value, type) and value.__module__ == faults.__name__
 
 
 def is_cause(attempt: Seen, cause: Cause) -> bool:

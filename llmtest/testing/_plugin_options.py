@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from llmtest.errors import ConfigurationError
 from llmtest.testing._failure import did_you_mean
 
-__all__ = ["seed_of", "setting", "time_of"]
+__all__ = ["marker_slip", "seed_of", "setting", "time_of", "unknown_setting"]
 
 TIMES = ("virtual", "real")
 
@@ -66,3 +67,22 @@ def time_of(item: pytest.Item | None, config: pytest.Config) -> Literal["virtual
             "To fix: llmtest_time = virtual, or real."
         )
     return "real" if value == "real" else "virtual"
+
+
+def unknown_setting(name: str, known: Sequence[str]) -> pytest.UsageError:
+    """Make the error of a setting that nobody would ever read."""
+    return pytest.UsageError(
+        f"there is no setting `{name}`.{did_you_mean(name, known)}\n"
+        f"To fix: correct it in the ini file. Settings: {', '.join(known)}."
+    )
+
+
+def marker_slip(config: pytest.Config, name: str, known: Iterable[str]) -> ConfigurationError | None:
+    """Make the error of a marker that is almost one of ours and would do nothing; None where it is somebody's own."""
+    hint = did_you_mean(name, known)
+    if not hint or any(line.partition(":")[0].partition("(")[0].strip() == name for line in config.getini("markers")):
+        return None
+    return ConfigurationError(
+        f"there is no marker `{name}`.{hint}\n"
+        "To fix: correct it, or register a marker of your own under `markers` in the ini file."
+    )

@@ -138,8 +138,19 @@ def _arguments(mark: pytest.Mark) -> tuple[Any, bool]:
 
 
 def _found(path: Path, item: pytest.Item) -> Path:
-    """Return the path beside the test's file, else below the root of the run, else as it is written."""
-    for folder in (item.path.parent, item.config.rootpath):
+    """Return the path beside the test's file, else below the root of the run, else as it is written.
+
+    Raises:
+        ConfigurationError: It is nowhere.
+    """
+    folders = (item.path.parent, item.config.rootpath, Path.cwd())
+    for folder in folders:
         if (folder / path).is_file():
             return folder / path
-    return path
+    beside = [
+        each for folder in folders if (folder / path.parent).is_dir() for each in (folder / path.parent).iterdir()
+    ]
+    raise ConfigurationError(
+        f"`{MARK}`: there is no file `{path}`.{did_you_mean(path.name, [each.name for each in beside])}\n"
+        "To fix: write its path as seen from the test's file, or from the root of the run."
+    )

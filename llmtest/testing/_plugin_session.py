@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import ExitStack
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +13,7 @@ from llmtest.errors import ConfigurationError, HarnessError, SimulationStateErro
 from llmtest.testing import _totals
 from llmtest.testing._plugin_cassette import CassetteShelf
 from llmtest.testing._plugin_loops import refuse_wider_loops
-from llmtest.testing._plugin_options import seed_of, time_of
+from llmtest.testing._plugin_options import marker_slip, seed_of, time_of
 from llmtest.testing._plugin_summary import Summary
 from llmtest.testing._totals import Totals
 from llmtest.testing._verdict import combined, harness_error_in, is_reported
@@ -56,6 +56,17 @@ class PluginSession:
         self._guard: ExitStack | None = None
         self._blocked: list[HarnessError] = []
         """Live requests that were refused outside any simulation, until the test that made them ends."""
+
+    def refuse_slip(self, item: pytest.Item, name: str, known: Iterable[str]) -> None:
+        """Stop a test whose marker is almost one of ours, and would silently do nothing.
+
+        Raises:
+            ConfigurationError: It is, and nobody registered it.
+        """
+        error = marker_slip(self._config, name, known)
+        if error is not None:
+            item.stash[OWN] = error
+            raise error
 
     def arm(self, item: pytest.Item, *, world: bool, cassette: bool) -> None:
         """Start what a test asks for: a simulated world, a cassette, or both.
@@ -163,6 +174,13 @@ class PluginSession:
 
                 found.with_traceback(user_traceback(error.__traceback__))
             raise found from None
+        except ConfigurationError as error:
+            # Its text says all; the lines of this package that checked the argument say nothing to anybody.
+            if (WORLD in item.stash or CASSETTE in item.stash) and not item.config.getoption("fulltrace"):
+                from llmtest.simulation import user_traceback
+
+                error.__traceback__ = user_traceback(error.__traceback__) or error.__traceback__
+            raise
         mark = item.get_closest_marker("llm_budget")
         if mark is not None and WORLD in item.stash:
             from llmtest.testing._plugin_budget import check_budget

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import ExitStack, contextmanager
 from types import TracebackType
-from typing import Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from llmtest import events
 from llmtest.clock import SystemClock, VirtualClock, active_clock, is_virtual_loop, run_virtual, virtual_time
@@ -139,6 +139,15 @@ class Simulation(Assertions):
         """The simulated OpenRouter."""
         return self._world.provider("openrouter")
 
+    if not TYPE_CHECKING:  # A type checker shall go on to know every name.
+
+        def __getattr__(self, name: str) -> Any:
+            """Say how a provider of another name is made, which is what an unknown name mostly is."""
+            text = f"`{self.__dict__.get('name', 'Simulation')}` has no attribute `{name}`."
+            if not name.startswith(("_", "assert")):
+                text += f' A provider of that name: .provider("{name}", base_url="https://...").'
+            raise AttributeError(text, name=name, obj=self)
+
     def provider(self, name: str, *, dialect: str | None = None, base_url: str | None = None) -> ProviderHandle:
         """Return the handle of a simulated provider, made on first use.
 
@@ -264,7 +273,8 @@ class Simulation(Assertions):
             raise SimulationStateError(
                 f"`{self.name}` cannot start inside a running event loop: that loop was made before it and keeps real "
                 "time.\nTo fix: enter it in synchronous code and run the coroutine with `sim.run(...)` or "
-                "`asyncio.run(...)`, or use the fixture `llm_sim`."
+                "`asyncio.run(...)`, or use the fixture `llm_sim`; in a notebook, whose loop always runs, let time be "
+                'real: `Simulation(time="real")`.'
             )
 
     def findings(self, *, failed: bool = False) -> list[HarnessError]:

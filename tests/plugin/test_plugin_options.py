@@ -2,6 +2,8 @@
 
 import pytest
 
+from llmtest import pytest_plugin
+
 SEEN = """
 import pytest
 
@@ -66,6 +68,69 @@ def test_a_marker_without_its_argument_is_told(run_tests, marker, message):
     result = run_tests(SEEN.format(marker=f"@pytest.mark.{marker}"))
     assert result.ret == 1
     result.stdout.fnmatch_lines([message])
+
+
+def test_a_misspelt_setting_ends_the_run_at_once(run_tests):
+    """A setting that nobody reads would silently leave its tests unguarded."""
+    result = run_tests(SEEN.format(marker=""), ini="llmtest_block_netwrk = true")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        [
+            "ERROR: there is no setting `llmtest_block_netwrk`. Did you mean `llmtest_block_network`?",
+            "To fix: correct it in the ini file. Settings: llmtest_seed, *, llmtest_scenarios.",
+        ]
+    )
+
+
+def test_every_declared_setting_is_known(pytestconfig):
+    """The list that misspelt settings are told from is the list of those declared."""
+    declared = [name for name in pytestconfig._parser._inidict if name.startswith("llmtest_")]
+    assert sorted(declared) == sorted(pytest_plugin.SETTINGS)
+
+
+def test_a_misspelt_marker_fails_its_test(run_tests):
+    """A marker that is almost one of ours would do nothing; one that is registered is somebody's own."""
+    result = run_tests(
+        """
+        import pytest
+
+        @pytest.mark.llm_budgt(usd="0.01")
+        def test_slip(llm_sim):
+            pass
+
+        @pytest.mark.llm_budgets
+        def test_registered():
+            pass
+
+        @pytest.mark.llm_needs_gpu
+        def test_own():
+            pass
+        """,
+        "-Wignore",
+        ini="markers = llm_budgets: of our own",
+    )
+    result.assert_outcomes(errors=1, passed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "E *ConfigurationError: there is no marker `llm_budgt`. Did you mean `llm_budget`?",
+            "E *To fix: correct it, or register a marker of your own under `markers` in the ini file.",
+        ]
+    )
+
+
+def test_a_wrong_argument_shows_the_users_line_alone(run_tests):
+    """Of a mistake in a script the traceback holds the test's line, not the lines that checked it."""
+    result = run_tests(
+        """
+        def test_it(llm_sim):
+            llm_sim.openai.fails(429)
+        """
+    )
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [">       llm_sim.openai.fails(429)", "E *fails() takes a fault of llmtest.faults, got 429."]
+    )
+    result.stdout.no_fnmatch_line("*_handle.py*")
 
 
 def test_the_settings_are_described(run_tests):

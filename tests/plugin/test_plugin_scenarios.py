@@ -117,19 +117,25 @@ def test_a_test_inside_a_scenario(run_tests, scenario):
     result.assert_outcomes(passed=2)
 
 
-def test_a_marker_s_missing_file_is_told(run_tests):
-    """A scenario that is not there fails the test that names it."""
+def test_a_marker_s_missing_file_is_told(run_tests, scenario):
+    """A scenario that is not there fails the test that names it, and the nearest file is named."""
+    scenario(OUTAGE)
     result = run_tests(
         """
         import pytest
 
-        @pytest.mark.llm_scenario("scenarios/nowhere.yaml")
+        @pytest.mark.llm_scenario("scenarios/outages.yaml")
         def test_it(llm_sim):
             pass
         """
     )
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["E *ScenarioError: scenarios/nowhere.yaml: *"])
+    result.stdout.fnmatch_lines(
+        [
+            "E *: `llm_scenario`: there is no file `scenarios/outages.yaml`. Did you mean `outage.yaml`?",
+            "E *To fix: write its path as seen from the test's file, or from the root of the run.",
+        ]
+    )
 
 
 def test_a_named_file_that_is_no_text_is_no_scenario(run_tests, pytester):

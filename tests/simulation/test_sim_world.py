@@ -340,7 +340,7 @@ def test_many_unused_steps_are_counted():
     lines = str(error).splitlines()
     assert lines[0] == "`openai` still had 17 of 17 scripted steps to play when the test ended."
     assert lines[12] == "  ... and 7 more"
-    assert lines[-1].startswith("The code under test stopped after no request.")
+    assert lines[-1].startswith("The code under test sent it no request. If")
     labels = [step.label for step in world.provider("openai").unused_steps()]
     assert labels[13:] == [
         "calls_tools('a', 'b')",

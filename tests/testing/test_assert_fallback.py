@@ -3,6 +3,7 @@
 import pytest
 from handmade_traces import TraceBuilder, traced
 
+from llmtest import faults
 from llmtest.errors import AmbiguousCallError, ConfigurationError
 from llmtest.events import CallEnded, CallStarted, CircuitSkipped, FallbackTaken
 from llmtest.testing._assert_fallback import check_fallback, check_no_fallback
@@ -47,6 +48,26 @@ def test_a_wrong_cause_names_the_right_one():
         "\n"
         "Trace:\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("because", "hint"),
+    [
+        ("rate_limit", " Did you mean because of `rate_limited`?"),
+        ("time_out", " Did you mean because of `timeout`?"),
+        (type("RateLimitError", (), {}), " Did you mean because of `rate_limited`?"),
+        ("rate_limited", ""),
+        (faults.RateLimited, ""),
+        (502, ""),
+        ("not_supported", ""),
+    ],
+    ids=str,
+)
+def test_a_cause_that_there_is_not_names_the_nearest(because, hint):
+    """A word that can never be the cause is told from one that was not."""
+    with pytest.raises(AssertionError) as caught:
+        check_fallback(traced("openai:500", "anthropic:200"), "openai", "anthropic", because=because)
+    assert headline(caught).endswith(f": the cause was `500`.{hint}")
 
 
 def test_a_later_call_is_no_fallback():

@@ -4,6 +4,7 @@ import asyncio
 import os
 import time
 
+import httpx2
 import pytest
 
 import llmtest
@@ -91,10 +92,72 @@ def test_a_running_loop_cannot_become_virtual():
         with Simulation():
             pass
 
-    with pytest.raises(SimulationStateError, match="cannot start inside a running event loop"):
+    with pytest.raises(SimulationStateError) as caught:
         asyncio.run(main())
+    assert str(caught.value) == (
+        "`Simulation` cannot start inside a running event loop: that loop was made before it and keeps real time.\n"
+        "To fix: enter it in synchronous code and run the coroutine with `sim.run(...)` or `asyncio.run(...)`, or use "
+        'the fixture `llm_sim`; in a notebook, whose loop always runs, let time be real: `Simulation(time="real")`.'
+    )
     with Simulation():
         pass
+
+
+def test_a_notebook_simulates_in_real_time():
+    """Inside a loop that is running already, a simulation in real time answers."""
+
+    async def main():
+        with Simulation(time="real") as sim:
+            sim.openai.replies("Paris")
+            async with httpx2.AsyncClient() as client:
+                body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Capital?"}]}
+                answer = await client.post(
+                    "https://api.openai.com/v1/chat/completions", json=body, headers={"authorization": "Bearer k"}
+                )
+            return answer.json()["choices"][0]["message"]["content"]
+
+    assert asyncio.run(main()) == "Paris"
+
+
+def test_a_name_that_is_no_provider_says_how_one_is_made():
+    """An unknown name on the simulation is mostly a provider that it does not know."""
+    with Simulation(name="llm_sim") as sim, pytest.raises(AttributeError) as caught:
+        sim.mistral.replies("Paris")
+    assert str(caught.value) == (
+        '`llm_sim` has no attribute `mistral`. A provider of that name: .provider("mistral", base_url="https://...").'
+    )
+    assert not hasattr(Simulation(), "assert_sequense")
+
+
+def test_a_name_that_a_handle_does_not_have_lists_those_it_has():
+    """`reply` for `replies` is a slip of everybody's."""
+    with Simulation() as sim, pytest.raises(AttributeError) as caught:
+        sim.openai.when(model="gpt-4o").reply("Paris")
+    assert str(caught.value) == (
+        "a provider's handle has no `reply`. It has: calls_tool, calls_tools, echoes, fails, generates, replies, when."
+    )
+    with Simulation() as sim, pytest.raises(AttributeError, match=r"It has: as_provider, at, calls_tool, .*, replies"):
+        sim.openai.answers("Paris")
+
+
+@pytest.mark.parametrize(
+    ("handle", "text"),
+    [
+        (lambda sim: sim.vllm, "llm_sim.vllm"),
+        (lambda sim: sim.provider("mistral"), 'llm_sim.provider("mistral")'),
+    ],
+    ids=["vllm", "of-ones-own"],
+)
+def test_a_provider_without_a_url_is_told_from_one_that_was_not_asked(handle, text):
+    """A script behind no URL can never be played, and says so."""
+    sim = Simulation()
+    with pytest.raises(UnusedStepsError) as caught, sim:
+        handle(sim).replies("Paris")
+    name = handle(sim).name
+    assert str(caught.value).endswith(
+        f"\n\nNo URL leads to `{name}`, so that the code under test cannot reach it.\n"
+        f'To fix: {text}.at("http://localhost:8000"), with the base URL that the code calls.'
+    )
 
 
 def test_unused_steps_fail_at_the_end():
