@@ -135,7 +135,7 @@ class Walk:
             elsewhere = place.trigger.judge(error)
         elif elsewhere != "no":
             # Nobody was asked: the place was passed by, which is no failure of its own.
-            elsewhere = "yes"
+            elsewhere = "no" if place.trigger.mode == "never" else "yes"
         if elsewhere == "no":
             return None
         if elsewhere == "larger_window":

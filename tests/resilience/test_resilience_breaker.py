@@ -518,6 +518,8 @@ def test_b18_a_circuit_that_is_not_ours_is_an_error_like_any_other(world, mode):
     error = world.fail(chain, mode)
     assert isinstance(error, AllProvidersFailedError)
     assert error.retry_after == 3.0
+    counts = chain.metrics().provider("a")
+    assert (counts.failures, counts.circuit_breaker_skips, counts.circuit) == (1, 0, None)
 
 
 def test_b19_flapping_is_bounded(world):

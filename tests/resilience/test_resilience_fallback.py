@@ -10,6 +10,7 @@ from llmtest.errors import (
     AllProvidersFailedError,
     AuthenticationError,
     BudgetExceededError,
+    CircuitOpenError,
     ConfigurationError,
     ContentFilteredError,
     ContextLengthExceededError,
@@ -75,6 +76,33 @@ def test_fb01_a_larger_window_is_found_behind_a_smaller_one(world, mode):
         ScriptedProvider("a", too_long(), capabilities=SMALL), small, ScriptedProvider("c", capabilities=LARGE)
     )
     assert world.ask(chain, mode).provider == "c"
+    assert small.requests == []
+
+
+def test_fb01_what_the_provider_says_of_its_window_counts(world, mode):
+    """Where the error names the window, a provider that holds more than that is asked, and no other."""
+    error = too_long()
+    error.max_tokens = 8_000
+    equal = ScriptedProvider("b", capabilities=Capabilities(context_window=8_000))
+    larger = ScriptedProvider("c", capabilities=Capabilities(context_window=8_001))
+    assert world.ask(chain_of(ScriptedProvider("a", error), equal, larger), mode).provider == "c"
+    assert equal.requests == []
+
+
+def test_fb01_a_prompt_that_does_not_fit_may_fit_where_nothing_is_known(world, mode):
+    """A provider that does not say how much it holds is asked where an estimate has ruled another one out."""
+    request = CompletionRequest.ask("word " * 2_000)
+    assert world.ask(chain_of(ScriptedProvider("a", capabilities=SMALL), ScriptedProvider("b")), mode, request)
+    chain = chain_of(ScriptedProvider("a", capabilities=SMALL), ScriptedProvider("b"), ScriptedProvider("c"))
+    assert world.ask(chain, mode, request).provider == "b"
+
+
+def test_fb01_a_larger_window_is_found_inside_a_chain(world, mode):
+    """A nested chain knows best which of its providers holds the prompt."""
+    small, large = ScriptedProvider("b", capabilities=SMALL), ScriptedProvider("c", capabilities=LARGE)
+    inner = chain_of(small, large, name="inner")
+    chain = chain_of(ScriptedProvider("a", too_long(), capabilities=Capabilities(context_window=5_000)), inner)
+    assert world.ask(chain, mode, CompletionRequest.ask("word " * 5_000)).provider == "c"
     assert small.requests == []
 
 
@@ -187,6 +215,15 @@ def test_fb04_every_cause_is_kept_the_first_one_first(world, mode):
     assert [attempt.outcome for attempt in error.attempts] == ["503", "400"]
 
 
+def test_fb04_a_failure_of_the_only_one_that_was_asked_is_not_wrapped(world, mode):
+    """Who was passed by has not failed: what the caller did wrong comes to him as it is."""
+    error = InvalidRequestError("no", status=400)
+    request = CompletionRequest(messages=REQUEST.messages, tools=(ToolDefinition("f"),))
+    unable = ScriptedProvider("a", capabilities=Capabilities(tools=False))
+    assert world.fail(chain_of(unable, ScriptedProvider("b", error)), mode, request) is error
+    assert error.__cause__ is None
+
+
 def test_fb05_each_target_is_asked_once(world, mode):
     """A call passes each slot at most once, and one provider cannot be in a chain twice."""
     providers = [ScriptedProvider(name, down()) for name in "abc"]
@@ -206,6 +243,24 @@ def test_fb06_never_is_obeyed_in_every_mode(world, mode):
     chain = chain_of(FallbackSlot(provider=ScriptedProvider("a", error), trigger=FallbackTrigger.never()), other)
     assert world.fail(chain, mode) is error
     assert other.requests == []
+
+
+def test_fb06_never_is_obeyed_when_nobody_can_be_asked(world, mode):
+    """A slot that must not hand on does not either when its circuit is open, or when it lacks what is needed."""
+    other, never = ScriptedProvider("b"), FallbackTrigger.never()
+    slot = FallbackSlot(provider=ScriptedProvider("a", down()), trigger=never)
+    chain = chain_of(slot, other, circuit_breaker=CircuitBreakerConfig(failure_threshold=1))
+    world.fail(chain, mode)
+    error = world.fail(chain, mode)
+    assert isinstance(error, AllProvidersFailedError)
+    assert [type(cause) for _, cause in error.errors] == [CircuitOpenError]
+    request = CompletionRequest(messages=REQUEST.messages, tools=(ToolDefinition("f"),))
+    unable = FallbackSlot(provider=ScriptedProvider("a", capabilities=Capabilities(tools=False)), trigger=never)
+    assert isinstance(world.fail(chain_of(unable, other), mode, request), NotSupportedError)
+    assert other.requests == []
+    opened = FallbackSlot(provider=ScriptedProvider("a", limited(9)), trigger=FallbackTrigger.on("rate_limited"))
+    chain = FallbackChain([opened, other], retry=None)
+    assert [world.ask(chain, mode).provider for _ in range(2)] == ["b", "b"]
 
 
 @pytest.mark.parametrize("mode", ["stream", "stream_async"])
@@ -280,10 +335,10 @@ def test_fb11_a_fallback_does_not_reset_the_deadline(world, mode):
 
 def test_fb11_a_fallback_does_not_reset_the_cap_on_attempts(world, mode):
     """The cap is the call's: what the first provider used up is gone."""
-    first, second = ScriptedProvider("a", down()), ScriptedProvider("b", down())
-    chain = chain_of(first, second, retry=RetryConfig(max_attempts=3), max_attempts=4)
+    providers = [ScriptedProvider(name, down()) for name in "abc"]
+    chain = chain_of(*providers, retry=RetryConfig(max_attempts=3), max_attempts=4)
     error = world.fail(chain, mode)
-    assert (len(first.requests), len(second.requests)) == (3, 1)
+    assert [len(provider.requests) for provider in providers] == [3, 1, 0]
     assert len(error.attempts) == 4
 
 

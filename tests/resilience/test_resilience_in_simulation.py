@@ -14,6 +14,7 @@ from llmtest import (
     faults,
 )
 from llmtest.errors import StreamInterruptedError
+from llmtest.resilience import FallbackSlot
 
 REQUEST = CompletionRequest.ask("Capital of France?")
 
@@ -74,6 +75,15 @@ def test_r06_every_retry_of_a_call_carries_one_name_and_no_other_call_does(strea
     assert all(len(name) >= 32 for name in (*openai, *anthropic))
     assert story("Idempotency-Key") == (openai, anthropic)
     assert story(None) == ([None] * 6, [None] * 2)
+
+
+def test_r06_a_chain_that_is_retried_as_a_whole_keeps_its_names(sim):
+    """Where a slot asks a nested chain again, the requests of all rounds are one request to their provider."""
+    sim.openai.fails(faults.ServerError(), times=2).replies("Paris")
+    inner = FallbackChain([OpenAIProvider("k", idempotency_header="Idempotency-Key")], name="inner", retry=None)
+    FallbackChain([FallbackSlot(provider=inner, retry=RetryConfig(base_delay=0))]).complete(REQUEST)
+    names = [request.headers["idempotency-key"] for request in sim.openai.requests]
+    assert names == names[:1] * 3
 
 
 def test_r06_a_caller_may_name_a_request_himself(sim):

@@ -171,6 +171,7 @@ def test_r05_max_attempts_is_exact(world, mode, attempts):
 def test_r05_max_retries_does_not_count_the_first():
     """The other name counts retries alone."""
     assert RetryConfig(max_retries=3).max_attempts == 4
+    assert RetryConfig(max_retries=0).max_attempts == 1
 
 
 @pytest.mark.parametrize(
@@ -358,6 +359,8 @@ def test_other_exceptions_come_through_untouched(world, mode):
     provider = ScriptedProvider("a", ZeroDivisionError("bug"))
     assert isinstance(world.fail(chain_of(provider, ScriptedProvider("b")), mode), ZeroDivisionError)
     assert len(provider.requests) == 1
+    second = chain_of(ScriptedProvider("a", down()), ScriptedProvider("b", ZeroDivisionError("bug")))
+    assert isinstance(world.fail(second, mode), ZeroDivisionError)
 
 
 def test_h06_an_empty_stream_is_an_error(world):

@@ -93,11 +93,12 @@ def test_a_deadline_that_has_passed_begins_nothing(world, mode):
     """A call whose time is up after one provider does not begin with the next."""
     other = ScriptedProvider("b")
     first = ScriptedProvider("a", Slow(10, down()))
-    chain = FallbackChain([first, other], retry=None, timeouts=TimeoutConfig(deadline=10))
+    chain = FallbackChain([first, other, ScriptedProvider("c")], retry=None, timeouts=TimeoutConfig(deadline=10))
     error = world.fail(chain, mode)
     assert isinstance(error, DeadlineExceededError)
     assert other.requests == []
     assert chain.breaker("b").failures == 0
+    assert chain.metrics().fallbacks_total == 1
 
 
 class Told:
