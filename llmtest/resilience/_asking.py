@@ -49,7 +49,7 @@ class Asker:
         """Tell whether a call has made all the attempts it may make."""
         return self.max_attempts is not None and call.begun >= self.max_attempts
 
-    async def ask(self, place: Place, call: Call, *, forced: bool = False) -> Result:
+    async def ask(self, place: Place, call: Call, *, forced: bool) -> Result:
         """Ask one place, as far as its circuit and its abilities allow."""
         request = call.request
         model = place.model_for(request.model)
@@ -66,7 +66,7 @@ class Asker:
         else:
             admission = breaker.admit(call.clock.now_ns(), forced=forced)
             try:
-                result = await self._retry(place, call, request)
+                result = await self._retry(place, call, request, forced=forced)
             except BaseException as error:
                 place.report(admission, call, error)
                 raise
@@ -78,7 +78,7 @@ class Asker:
             place.successes += 1
         return result
 
-    async def _retry(self, place: Place, call: Call, request: CompletionRequest, *, forced: bool = False) -> Result:
+    async def _retry(self, place: Place, call: Call, request: CompletionRequest, *, forced: bool) -> Result:
         """Ask one provider until it answers, or asking again is no use."""
         retry = place.retry
         made = timeouts = 0

@@ -396,6 +396,19 @@ def test_b13_the_count_is_per_call_or_per_attempt_as_chosen(world, inside, calls
     assert chain.breaker("a").state == "open"
 
 
+@pytest.mark.parametrize(("inside", "failures"), [(False, 1), (True, 3)], ids=["around-retry", "inside-retry"])
+def test_b13_no_failure_counts_twice(world, mode, inside, failures):
+    """Wherever the circuit is, it counts once what it sees: a call of three attempts is one failure, or three."""
+    chain = chain_of(
+        ScriptedProvider("a", down()),
+        threshold=9,
+        retry=RetryConfig(max_attempts=3, base_delay=0),
+        breaker_inside_retry=inside,
+    )
+    world.fail(chain, mode)
+    assert chain.breaker("a").failures == failures
+
+
 def test_b13_a_circuit_that_opens_between_attempts_keeps_the_cause(world):
     """Inside retry, the call whose failures opened the circuit ends with its failure, not with the refusal."""
     provider = ScriptedProvider("a", down())
@@ -508,6 +521,16 @@ def test_b18_the_oldest_alone_is_tried_and_once(world, mode):
     error = world.fail(chain, mode)
     assert [len(provider.requests) for provider in providers] == [2, 1, 1]
     assert [type(cause) for _, cause in error.errors] == [*[CircuitOpenError] * 3, ServerError]
+
+
+def test_b18_nobody_is_tried_nevertheless_while_somebody_can_be_asked(world, mode):
+    """One open circuit is not all: where another provider was asked, and failed, the open one stays shut."""
+    first, second = ScriptedProvider("a", down()), ScriptedProvider("b", down())
+    slot = FallbackSlot(provider=first, circuit_breaker=CircuitBreakerConfig(failure_threshold=1))
+    chain = chain_of(slot, second, threshold=9, on_all_open="try_oldest")
+    for _ in range(2):
+        world.fail(chain, mode)
+    assert (len(first.requests), len(second.requests)) == (1, 2)
 
 
 def test_b18_a_circuit_that_is_not_ours_is_an_error_like_any_other(world, mode):

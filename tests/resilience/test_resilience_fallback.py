@@ -16,8 +16,10 @@ from llmtest.errors import (
     ContextLengthExceededError,
     DeadlineExceededError,
     InvalidRequestError,
+    InvalidResponseError,
     ModelNotFoundError,
     NotSupportedError,
+    PermissionDeniedError,
     ProviderConnectionError,
     QuotaExceededError,
     ServerError,
@@ -307,6 +309,13 @@ def test_fb10_a_bad_key_is_not_tried_on_its_siblings_and_shows_in_the_metrics(wo
     assert isinstance(world.fail(alone, mode), AuthenticationError)
 
 
+def test_fb10_without_a_label_the_provider_s_name_stands_for_the_key(world, mode):
+    """Where one of two slots does not say which key it has, another provider is taken to have another one."""
+    known = ScriptedProvider("openai", "from openai", credential="key-1")
+    assert isinstance(world.fail(chain_of(ScriptedProvider("openai", refused_key()), known), mode), AuthenticationError)
+    assert world.ask(chain_of(ScriptedProvider("azure", refused_key()), known), mode).content == "from openai"
+
+
 def test_fb10_a_refused_key_stays_refused_for_the_rest_of_the_call(world, mode):
     """A slot behind the next one is passed by too if its key is the refused one, whatever failed in between."""
     again = ScriptedProvider("a", credential="key-1", model="mini")
@@ -564,6 +573,16 @@ def test_metrics_count_what_happened(world, mode):
     assert (second.successes, second.circuit) == (3, "closed")
     with pytest.raises(KeyError, match="c"):
         metrics.provider("c")
+
+
+def test_metrics_count_bad_keys_and_unreadable_answers_apart(world, mode):
+    """Both are failures that no circuit counts, so that a count of their own has to show them."""
+    steps = (refused_key(), PermissionDeniedError("no", status=403), InvalidResponseError("?"), down())
+    chain = chain_of(ScriptedProvider("a", *steps))
+    for _ in steps:
+        world.fail(chain, mode)
+    counts = chain.metrics().provider("a")
+    assert (counts.failures, counts.auth_failures, counts.malformed) == (4, 2, 1)
 
 
 def test_a_chain_can_do_what_all_its_providers_can():

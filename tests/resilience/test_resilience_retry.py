@@ -295,6 +295,17 @@ def test_r10_a_retry_budget_is_paid_in_by_calls():
     assert RetryBudget(ratio=0.0).ratio == 0.0
 
 
+def test_r10_calls_pay_for_the_retries_of_their_chain(world, mode):
+    """Where each call pays for half a retry, every other one of ten may retry once."""
+    provider = ScriptedProvider("a", down())
+    retry = RetryConfig(max_attempts=2, base_delay=0, budget=RetryBudget(ratio=0.5, reserve=1))
+    chain = chain_of(provider, retry=retry)
+    for _ in range(10):
+        world.fail(chain, mode)
+    assert len(provider.requests) == 10 + 5
+    assert chain.metrics().provider("a").retries == 5
+
+
 def test_r11_every_attempt_sends_the_same_request(world, mode):
     """Nothing of the request changes between attempts."""
     provider = ScriptedProvider("a", down(), down(), "ok")
