@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from llmtest import errors as errors
+    from llmtest import faults as faults
     from llmtest.cassettes import Cassette as Cassette
     from llmtest.cassettes import use_cassette as use_cassette
     from llmtest.clock import SystemClock as SystemClock
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from llmtest.simulation import Lognormal as Lognormal
     from llmtest.simulation import Reply as Reply
     from llmtest.simulation import Uniform as Uniform
-    from llmtest.simulation import faults as faults
     from llmtest.testing import AsyncSimulationTestCase as AsyncSimulationTestCase
     from llmtest.testing import Simulation as Simulation
     from llmtest.testing import SimulationTestCase as SimulationTestCase
@@ -109,10 +109,8 @@ __all__ = sorted([*_HOMES, "errors", "faults"])  # noqa: PLE0605 - sorted, and t
 
 
 def __getattr__(name: str) -> object:
-    if name == "errors":
-        return import_module("llmtest.errors")
-    if name == "faults":
-        return import_module("llmtest.simulation.faults")
+    if name in {"errors", "faults"}:
+        return import_module(f"llmtest.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_HOMES[name]), name)

@@ -23,6 +23,7 @@ LEVELS = {
     "simulation": 2,
     "cassettes": 2,
     "config": 3,
+    "faults": 3,
     "scenarios": 4,
     "reporting": 5,
     "serving": 5,

@@ -7,6 +7,7 @@ from importlib import import_module
 import pytest
 
 import llmtest
+from llmtest import simulation
 
 
 def test_all_is_sorted():
@@ -61,3 +62,12 @@ def test_every_room_says_what_it_has(name):
     assert set(room.__all__) <= set(dir(room))
     with pytest.raises(AttributeError, match=rf"module 'llmtest\.{name}' has no attribute 'no_such_name'"):
         room.no_such_name  # noqa: B018 - reading the attribute is the act
+
+
+def test_faults_are_imported_by_module_too():
+    """`from llmtest.faults import X` gives the classes of `from llmtest import faults`, each of them."""
+    module = import_module("llmtest.faults")
+    assert llmtest.faults is module
+    assert module.__all__ == simulation.faults.__all__
+    for name in module.__all__:
+        assert getattr(module, name) is getattr(simulation.faults, name)
