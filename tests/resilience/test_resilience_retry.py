@@ -54,6 +54,14 @@ def test_a_failure_that_passes_is_retried(world, mode):
     ]
 
 
+def test_the_trace_names_the_model_that_is_asked_again(world, mode):
+    """A retry is of the model that the request names, else of the provider's own."""
+    chain = chain_of(ScriptedProvider("a", down(), "ok", down(), "ok"))
+    world.ask(chain, mode)
+    world.ask(chain, mode, REQUEST.with_model("gpt-4o"))
+    assert [event.model for event in world.events(RetryScheduled)] == ["m", "gpt-4o"]
+
+
 def test_r01_nested_chains_multiply_only_as_declared_and_a_cap_holds(world, mode):
     """A chain of three attempts inside another makes three, not nine; a cap on the call cuts even those."""
     provider = ScriptedProvider("a", down())
