@@ -396,6 +396,19 @@ def test_b13_the_count_is_per_call_or_per_attempt_as_chosen(world, inside, calls
     assert chain.breaker("a").state == "open"
 
 
+def test_b13_successes_count_inside_retry_too(world, mode):
+    """Where each attempt passes the circuit, an answer resets the count, and a probe's answer closes it."""
+    provider = ScriptedProvider("a", down(), down(), "ok", down(), down(), down(), "ok")
+    chain = chain_of(provider, retry=RetryConfig(max_attempts=3, base_delay=0), breaker_inside_retry=True)
+    assert world.ask(chain, mode).content == "ok"
+    assert chain.breaker("a").failures == 0
+    world.fail(chain, mode)
+    assert chain.breaker("a").state == "open"
+    world.clock.advance(30)
+    assert world.ask(chain, mode).content == "ok"
+    assert chain.breaker("a").state == "closed"
+
+
 @pytest.mark.parametrize(("inside", "failures"), [(False, 1), (True, 3)], ids=["around-retry", "inside-retry"])
 def test_b13_no_failure_counts_twice(world, mode, inside, failures):
     """Wherever the circuit is, it counts once what it sees: a call of three attempts is one failure, or three."""
