@@ -56,7 +56,7 @@ DIGEST_BATCH = 512
 """Lines that are joined before they are hashed; hashing each line alone costs three times as much."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, weakref_slot=True)
 class LogicalCall:
     """One call as the application sees it: it may take several attempts at several providers.
 

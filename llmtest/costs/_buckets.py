@@ -5,11 +5,13 @@ from __future__ import annotations
 from contextvars import ContextVar
 from datetime import date
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from llmtest.costs._limits import Limit, Scope
 from llmtest.costs._prices import EPOCH_ORDINAL
-from llmtest.costs._store import Check
+from llmtest.costs._store import Balance, Check
 from llmtest.errors import ConfigurationError
+from llmtest.events import LogicalCall
 
 __all__ = ["Buckets", "Plan", "current_task"]
 
@@ -23,6 +25,8 @@ class Plan(NamedTuple):
     day: int
     buckets: tuple[str, ...]
     checks: tuple[Check, ...]
+    own_checks: tuple[Check, ...] = ()
+    """The same where a logical call without a task has an account of its own; empty where none is needed."""
 
 
 class Buckets:
@@ -34,12 +38,14 @@ class Buckets:
         name: Budgets of different names keep apart in one store.
     """
 
-    __slots__ = ("_latest", "_limits", "_prefix", "_scopes", "_session")
+    __slots__ = ("_calls", "_latest", "_limits", "_name", "_prefix", "_scopes", "_session")
 
     def __init__(self, limits: tuple[Limit, ...], session: str, name: str) -> None:
         self._limits = limits
         self._session = session
+        self._name = name
         self._prefix = f"{name}/" if name else ""
+        self._calls: WeakKeyDictionary[LogicalCall, Balance] = WeakKeyDictionary()
         self._scopes: set[Scope] = {"session", *(limit.scope for limit in limits)}
         self._latest = Plan(-1, (), ())
 
@@ -60,10 +66,21 @@ class Buckets:
         buckets = self._names(day, task)
         numbers = {scope: number for number, scope in enumerate(buckets)}
         checks = tuple(Check(limit, numbers.get(limit.scope)) for limit in self._limits)
-        plan = Plan(day, tuple(buckets.values()), checks)
+        own_checks: tuple[Check, ...] = ()
+        if task is None and "task" in self._scopes:
+            own_checks = tuple(Check(limit, numbers.get(limit.scope, len(buckets))) for limit in self._limits)
+        plan = Plan(day, tuple(buckets.values()), checks, own_checks)
         if task is None:
             self._latest = plan
         return plan
+
+    def own(self, call: LogicalCall) -> Balance:
+        """Return the account of a logical call without a task, which is a task of its own; it ends with the call."""
+        return self._calls.setdefault(call, Balance())
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Leave the calls under way to the budget they were made by."""
+        return Buckets, (self._limits, self._session, self._name)
 
     def name(self, scope: Scope, day: int, task: str | None) -> str:
         """Return the name of one bucket.

@@ -174,12 +174,14 @@ class Budget:
         now = clock.time_ns()
         plan = self._buckets.plan(now // DAY_NS, task)
         hold = Hold(plan.buckets, plan.checks, estimate.tokens, usd, now)
+        call = current_call.get()
+        if plan.own_checks and call is not None:
+            hold.checks, hold.own = plan.own_checks, self._buckets.own(call)
         for overrun in self._store.hold(hold):
             if hold.is_open:
                 tell_passed(overrun, self._moment())
             elif overrun.limit.halt:
                 raise refuse(overrun, self._moment(), now)
-        call = current_call.get()
         return Reservation(self, hold, estimate.provider, estimate.model, purpose, 0 if call is None else call.id)
 
     def charge(

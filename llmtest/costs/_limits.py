@@ -120,7 +120,7 @@ class CostManagementPolicy:
     Args:
         daily_limit_cents: Cents in a UTC day of the clock; 0 denies, None = no limit.
         monthly_limit_cents: Cents in a UTC month of the clock.
-        per_task_limit_cents: Cents in one task; a call without a task is a task of its own.
+        per_task_limit_cents: Cents in one task; a call without a task is a task of its own, with all its attempts.
         daily_limit_usd: The same in USD.
         monthly_limit_usd: The same in USD.
         per_task_limit_usd: The same in USD.

@@ -19,7 +19,7 @@ from typing import Self
 
 from llmtest.costs._budget_file import BudgetFile
 from llmtest.costs._money import EXACT, ZERO
-from llmtest.costs._store import Balance, Hold, Overrun, Spent, closed, overruns
+from llmtest.costs._store import Balance, Hold, Overrun, Spent, closed, give_back, overruns, spend
 from llmtest.errors import ConfigurationError
 
 __all__ = ["SqliteBudgetStore"]
@@ -60,22 +60,25 @@ class SqliteBudgetStore:
 
     def hold(self, hold: Hold) -> tuple[Overrun, ...]:
         """Set an amount aside, unless that could pass a halting limit."""
-        with self._file.transaction() as connection:
-            balances = [_read(connection, bucket) for bucket in hold.buckets]
-            over = overruns(balances, hold)
-            if any(overrun.limit.halt for overrun in over):
-                return over
-            for bucket, balance in zip(hold.buckets, balances, strict=True):
-                balance.reserved_tokens += hold.tokens
-                balance.reserved_usd = EXACT.add(balance.reserved_usd, hold.usd)
-                _write(connection, bucket, balance)
-            moment = max(min(hold.at_ns, LATEST_NS), -LATEST_NS)
-            row = (json.dumps(hold.buckets), hold.tokens, str(hold.usd), moment)
-            cursor = connection.execute("INSERT INTO holds (buckets, tokens, usd, at_ns) VALUES (?, ?, ?, ?)", row)
-            number = cursor.lastrowid or 0
-        hold.id = number
-        hold.owner = os.getpid()
-        hold.is_open = True
+        own = [] if hold.own is None else [hold.own]
+        with self._file.turn:
+            with self._file.transaction() as connection:
+                balances = [_read(connection, bucket) for bucket in hold.buckets]
+                over = overruns(balances + own, hold)
+                if any(overrun.limit.halt for overrun in over):
+                    return over
+                for bucket, balance in zip(hold.buckets, balances, strict=True):
+                    _set_aside(balance, hold)
+                    _write(connection, bucket, balance)
+                moment = max(min(hold.at_ns, LATEST_NS), -LATEST_NS)
+                row = (json.dumps(hold.buckets), hold.tokens, str(hold.usd), moment)
+                cursor = connection.execute("INSERT INTO holds (buckets, tokens, usd, at_ns) VALUES (?, ?, ?, ?)", row)
+                number = cursor.lastrowid or 0
+            for balance in own:
+                _set_aside(balance, hold)
+            hold.id = number
+            hold.owner = os.getpid()
+            hold.is_open = True
         return over
 
     def settle(self, hold: Hold, tokens: int, usd: Decimal) -> tuple[Spent, ...]:
@@ -100,6 +103,9 @@ class SqliteBudgetStore:
         with self._file.transaction() as connection:
             held = hold if _delete(connection, hold.id) else Hold(hold.buckets, (), 0, ZERO, 0)
             spent = [_move(connection, bucket, held, tokens, usd) for bucket in hold.buckets]
+        if hold.own is not None:
+            give_back(hold.own, hold)
+            spent.append(spend(hold.own, tokens, usd))
         hold.is_open = False
         return tuple(spent)
 
@@ -124,6 +130,8 @@ class SqliteBudgetStore:
             if held:
                 for bucket in hold.buckets:
                     _move(connection, bucket, hold, 0, ZERO)
+        if hold.own is not None:
+            give_back(hold.own, hold)
         hold.is_open = False
         return held
 
@@ -203,15 +211,18 @@ def _write(connection: sqlite3.Connection, bucket: str, balance: Balance) -> Non
     )
 
 
+def _set_aside(balance: Balance, hold: Hold) -> None:
+    balance.reserved_tokens += hold.tokens
+    balance.reserved_usd = EXACT.add(balance.reserved_usd, hold.usd)
+
+
 def _move(connection: sqlite3.Connection, bucket: str, hold: Hold, tokens: int, usd: Decimal) -> Spent:
     """Give back what a hold has in one bucket, and charge what was spent instead."""
     balance = _read(connection, bucket)
-    balance.reserved_tokens -= hold.tokens
-    balance.reserved_usd = EXACT.subtract(balance.reserved_usd, hold.usd)
-    balance.spent_tokens += tokens
-    balance.spent_usd = EXACT.add(balance.spent_usd, usd)
+    give_back(balance, hold)
+    spent = spend(balance, tokens, usd)
     _write(connection, bucket, balance)
-    return balance.spent_tokens, balance.spent_usd
+    return spent
 
 
 def _delete(connection: sqlite3.Connection, number: int) -> bool:

@@ -32,7 +32,10 @@ NOTHING = Balance()
 
 
 class Check(NamedTuple):
-    """A limit, and the number of the hold's bucket it looks at; None means that each call stands alone."""
+    """A limit, and the number of the hold's bucket it looks at.
+
+    The number after the last bucket's is that of the hold's own account; None means that the hold stands alone.
+    """
 
     limit: Limit
     bucket: int | None
@@ -51,6 +54,7 @@ class Hold:
         is_open: Whether it is held; written by the store alone.
         id: Number the store gave it.
         owner: Process that made it, where several share the store.
+        own: Account of the logical call it belongs to, beside the buckets; a store changes it together with them.
     """
 
     buckets: tuple[str, ...]
@@ -61,6 +65,7 @@ class Hold:
     is_open: bool = False
     id: int = 0
     owner: int = 0
+    own: Balance | None = None
 
 
 class Overrun(NamedTuple):
@@ -110,7 +115,7 @@ class BudgetStore(Protocol):
 
 
 def overruns(balances: list[Balance], hold: Hold) -> tuple[Overrun, ...]:
-    """Return the limits that a hold would pass, given the balances of its buckets."""
+    """Return the limits that a hold would pass, given the balances of its buckets, and its own account behind them."""
     over: tuple[Overrun, ...] = ()
     for limit, bucket in hold.checks:
         balance = NOTHING if bucket is None else balances[bucket]
@@ -159,7 +164,7 @@ class MemoryBudgetStore:
         """Set an amount aside, unless that could pass a halting limit."""
         tokens, usd = hold.tokens, hold.usd
         with self._turn:
-            balances = [self._balance(bucket) for bucket in hold.buckets]
+            balances = self._accounts(hold)
             over = overruns(balances, hold)
             if over and any(overrun.limit.halt for overrun in over):
                 return over
@@ -195,7 +200,7 @@ class MemoryBudgetStore:
     def charge(self, buckets: tuple[str, ...], tokens: int, usd: Decimal) -> tuple[Spent, ...]:
         """Add what was spent without having been set aside."""
         with self._turn:
-            return self._spend(buckets, tokens, usd)
+            return _spend([self._balance(bucket) for bucket in buckets], tokens, usd)
 
     def balance(self, bucket: str) -> Balance:
         """Return a copy of one balance."""
@@ -208,21 +213,35 @@ class MemoryBudgetStore:
             balance = self._balances[bucket] = Balance()
         return balance
 
+    def _accounts(self, hold: Hold) -> list[Balance]:
+        balances = [self._balance(bucket) for bucket in hold.buckets]
+        if hold.own is not None:
+            balances.append(hold.own)
+        return balances
+
     def _settle(self, hold: Hold, tokens: int, usd: Decimal) -> tuple[Spent, ...]:
-        self._give_back(hold)
-        return self._spend(hold.buckets, tokens, usd)
+        balances = self._accounts(hold)
+        for balance in balances:
+            give_back(balance, hold)
+        return _spend(balances, tokens, usd)
 
     def _give_back(self, hold: Hold) -> None:
-        for bucket in hold.buckets:
-            balance = self._balances[bucket]
-            balance.reserved_tokens -= hold.tokens
-            balance.reserved_usd = EXACT.subtract(balance.reserved_usd, hold.usd)
+        for balance in self._accounts(hold):
+            give_back(balance, hold)
 
-    def _spend(self, buckets: tuple[str, ...], tokens: int, usd: Decimal) -> tuple[Spent, ...]:
-        after = []
-        for bucket in buckets:
-            balance = self._balance(bucket)
-            balance.spent_tokens += tokens
-            balance.spent_usd = EXACT.add(balance.spent_usd, usd)
-            after.append((balance.spent_tokens, balance.spent_usd))
-        return tuple(after)
+
+def give_back(balance: Balance, hold: Hold) -> None:
+    """Take out of a balance what a hold has in it."""
+    balance.reserved_tokens -= hold.tokens
+    balance.reserved_usd = EXACT.subtract(balance.reserved_usd, hold.usd)
+
+
+def spend(balance: Balance, tokens: int, usd: Decimal) -> Spent:
+    """Add to a balance what was spent, and return what that makes."""
+    balance.spent_tokens += tokens
+    balance.spent_usd = EXACT.add(balance.spent_usd, usd)
+    return balance.spent_tokens, balance.spent_usd
+
+
+def _spend(balances: list[Balance], tokens: int, usd: Decimal) -> tuple[Spent, ...]:
+    return tuple([spend(balance, tokens, usd) for balance in balances])

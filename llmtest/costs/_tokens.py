@@ -14,9 +14,11 @@ from llmtest.errors import ConfigurationError
 from llmtest.types import ChatMessage, ImagePart, OpaquePart, RefusalPart, TextPart, ThinkingPart
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from llmtest.types import CompletionRequest, ContentPart, ToolDefinition
 
-__all__ = ["count_tokens", "estimate_request_tokens"]
+__all__ = ["count_tokens", "estimate_prompt_tokens", "estimate_request_tokens"]
 
 ROLE_TOKENS = 1
 FRAMING_TOKENS = 3
@@ -85,6 +87,18 @@ def estimate_request_tokens(request: CompletionRequest) -> int:
             total += _message_tokens(message)
     for tool in request.tools:
         total += _tool_tokens(tool)
+    return total
+
+
+def estimate_prompt_tokens(texts: Sequence[str]) -> int:
+    """Estimate the prompt tokens of a request whose messages are nothing but texts, as `estimate_request_tokens` does.
+
+    Args:
+        texts: The text of each message.
+    """
+    total = MESSAGE_TOKENS * len(texts)
+    for text in texts:
+        total += (len(text) + 3) >> 2
     return total
 
 
