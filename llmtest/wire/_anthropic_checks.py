@@ -14,12 +14,15 @@ def refuse(message: str) -> WireFormatError:
     return WireFormatError(InvalidRequestError(message, status=400, code="invalid_request_error"))
 
 
-def check(body: Mapping[str, Any], *, limit_required: bool) -> bool:
-    """Check the body of a message request; return whether all messages are a role and a text.
+def check(body: Mapping[str, Any], *, limit_required: bool) -> list[str] | None:
+    """Check the body of a message request.
 
     Args:
         body: The request, parsed.
         limit_required: Whether `max_tokens` must be there.
+
+    Returns:
+        The texts of its messages; None where any of them has more than a role and a text.
 
     Raises:
         WireFormatError: Anthropic would refuse it.
@@ -40,15 +43,16 @@ def check(body: Mapping[str, Any], *, limit_required: bool) -> bool:
         raise refuse("messages: Input should be a valid list")
     if not messages:
         raise refuse("messages: at least one message is required")
-    is_plain = True
+    texts: list[str] = []
     for index, message in enumerate(messages):
-        if not _is_plain(message):
-            is_plain = False
+        if _is_plain(message):
+            texts.append(message["content"])
+        else:
             _check_message(message, index)
     for name, value in body.items():
         if value is not None and name in _FIELDS:
             _FIELDS[name](name, value)
-    return is_plain
+    return texts if len(texts) == len(messages) else None
 
 
 def _check_limit(value: Any) -> None:
@@ -150,7 +154,19 @@ def _check_texts(at: str, holder: Mapping[str, object], names: tuple[str, ...]) 
             raise refuse(f"{at}.{name}: Input should be a valid string")
 
 
-def _check_tool_choice(name: str, value: object) -> None:
+def _check_whole(name: str, value: object) -> None:
+    if type(value) is not int:
+        raise refuse(f"{name}: Input should be a valid integer")
+    if value < 0:
+        raise refuse(f"{name}: Input should be greater than or equal to 0")
+
+
+def _check_text(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        raise refuse(f"{name}: Input should be a valid string")
+
+
+def _check_object(name: str, value: object) -> None:
     if not isinstance(value, dict):
         raise refuse(f"{name}: Input should be a valid dictionary or object to extract fields from")
 
@@ -166,6 +182,10 @@ _FIELDS: Mapping[str, Callable[[str, object], None]] = {
     "stream": _check_stream,
     "stop_sequences": _check_stops,
     "tools": _check_tools,
-    "tool_choice": _check_tool_choice,
+    "tool_choice": _check_object,
+    "top_k": _check_whole,
+    "metadata": _check_object,
+    "thinking": _check_object,
+    "service_tier": _check_text,
 }
 """What is checked of each field that may be left out."""

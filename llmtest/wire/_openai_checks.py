@@ -10,6 +10,7 @@ from llmtest.errors import InvalidRequestError
 from llmtest.wire._codec import WireFormatError
 
 ROLES = frozenset({"system", "user", "assistant", "tool"})
+MOST_CHOICES = 128
 MOST_INPUTS = 2048
 MOST_TOKENS = 300_000
 MOST_DIMENSIONS = {"text-embedding-3-large": 3072, "text-embedding-3-small": 1536}
@@ -42,8 +43,11 @@ def _wrong_type(param: str, expected: str, value: object) -> WireFormatError:
     )
 
 
-def check(body: Mapping[str, Any]) -> bool:
-    """Check the body of a chat completion request; return whether all messages are a usual role and a text.
+def check(body: Mapping[str, Any]) -> list[str] | None:
+    """Check the body of a chat completion request.
+
+    Returns:
+        The texts of its messages; None where any of them has more than a usual role and a text.
 
     Raises:
         WireFormatError: OpenAI would refuse it.
@@ -64,17 +68,18 @@ def check(body: Mapping[str, Any]) -> bool:
             "messages",
             "empty_array",
         )
-    is_plain = True
+    texts: list[str] = []
     for index, message in enumerate(messages):
-        if not _is_plain(message):
-            is_plain = False
+        if _is_plain(message):
+            texts.append(message["content"])
+        else:
             _check_message(message, index)
     for name, value in body.items():
         if value is not None and name in _FIELDS:
             _FIELDS[name](name, value)
     if body.get("stream_options") is not None and body.get("stream") is not True:
         raise refuse("The 'stream_options' parameter is only allowed when 'stream' is enabled.", "stream_options")
-    return is_plain
+    return texts if len(texts) == len(messages) else None
 
 
 def check_embedding(body: Mapping[str, Any]) -> None:
@@ -175,12 +180,12 @@ def _check_calls(at: str, calls: object) -> None:
             _check_texts(f"{at}[{position}].function", call.get("function"), ("name",))
 
 
-def _check_decimal(name: str, value: object, most: int) -> None:
+def _check_decimal(name: str, value: object, least: int, most: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _wrong_type(name, "a decimal", value)
-    if value < 0:
+    if value < least:
         raise refuse(
-            f"Invalid '{name}': decimal below minimum value. Expected a value >= 0, but got {value} instead.",
+            f"Invalid '{name}': decimal below minimum value. Expected a value >= {least}, but got {value} instead.",
             name,
             "decimal_below_min_value",
         )
@@ -197,13 +202,19 @@ def _check_whole(name: str, value: object) -> None:
         raise _wrong_type(name, "an integer", value)
 
 
-def _check_count(name: str, value: Any) -> None:
+def _check_count(name: str, value: Any, least: int = 1, most: int | None = None) -> None:
     _check_whole(name, value)
-    if value < 1:
+    if value < least:
         raise refuse(
-            f"Invalid '{name}': integer below minimum value. Expected a value >= 1, but got {value} instead.",
+            f"Invalid '{name}': integer below minimum value. Expected a value >= {least}, but got {value} instead.",
             name,
             "integer_below_min_value",
+        )
+    if most is not None and value > most:
+        raise refuse(
+            f"Invalid '{name}': integer above maximum value. Expected a value <= {most}, but got {value} instead.",
+            name,
+            "integer_above_max_value",
         )
 
 
@@ -212,9 +223,9 @@ def _check_stop(name: str, value: object) -> None:
         raise _wrong_type(name, "one of a string or array of strings", value)
 
 
-def _check_stream(name: str, value: object) -> None:
-    if not isinstance(value, bool):
-        raise _wrong_type(name, "a boolean", value)
+def _check_kind(name: str, value: object, kind: type | tuple[type, ...], expected: str) -> None:
+    if not isinstance(value, kind):
+        raise _wrong_type(name, expected, value)
 
 
 def _check_tools(name: str, value: object) -> None:
@@ -235,21 +246,37 @@ def _check_texts(at: str, holder: object, names: tuple[str, ...]) -> None:
             raise _wrong_type(f"{at}.{name}", "a string", value)
 
 
-def _check_stream_options(name: str, value: object) -> None:
-    if not isinstance(value, dict):
-        raise _wrong_type(name, "an object", value)
-
+_TEXT = partial(_check_kind, kind=str, expected="a string")
+_BOOLEAN = partial(_check_kind, kind=bool, expected="a boolean")
+_OBJECT = partial(_check_kind, kind=dict, expected="an object")
+_PENALTY = partial(_check_decimal, least=-2, most=2)
 
 _FIELDS: Mapping[str, Callable[[str, object], None]] = {
-    "temperature": partial(_check_decimal, most=2),
-    "top_p": partial(_check_decimal, most=1),
+    "temperature": partial(_check_decimal, least=0, most=2),
+    "top_p": partial(_check_decimal, least=0, most=1),
+    "frequency_penalty": _PENALTY,
+    "presence_penalty": _PENALTY,
     "max_tokens": _check_count,
     "max_completion_tokens": _check_count,
-    "n": _check_count,
+    "n": partial(_check_count, most=MOST_CHOICES),
     "stop": _check_stop,
-    "stream": _check_stream,
+    "stream": _BOOLEAN,
     "seed": _check_whole,
     "tools": _check_tools,
-    "stream_options": _check_stream_options,
+    "tool_choice": partial(_check_kind, kind=(str, dict), expected="one of a string or object"),
+    "parallel_tool_calls": _BOOLEAN,
+    "functions": partial(_check_kind, kind=list, expected="an array of objects"),
+    "function_call": partial(_check_kind, kind=(str, dict), expected="one of a string or object"),
+    "response_format": _OBJECT,
+    "stream_options": _OBJECT,
+    "logprobs": _BOOLEAN,
+    "top_logprobs": partial(_check_count, least=0, most=20),
+    "logit_bias": _OBJECT,
+    "metadata": _OBJECT,
+    "modalities": partial(_check_kind, kind=list, expected="an array of strings"),
+    "reasoning_effort": _TEXT,
+    "service_tier": _TEXT,
+    "store": _BOOLEAN,
+    "user": _TEXT,
 }
 """What is checked of each field that may be left out."""

@@ -156,6 +156,42 @@ NOT_JSON = (
             "invalid_type",
         ),
         (
+            {**CHAT, "n": 129},
+            "Invalid 'n': integer above maximum value. Expected a value <= 128, but got 129 instead.",
+            "n",
+            "integer_above_max_value",
+        ),
+        (
+            {**CHAT, "presence_penalty": -3},
+            "Invalid 'presence_penalty': decimal below minimum value. Expected a value >= -2, but got -3 instead.",
+            "presence_penalty",
+            "decimal_below_min_value",
+        ),
+        (
+            {**CHAT, "tool_choice": 1},
+            "Invalid type for 'tool_choice': expected one of a string or object, but got an integer instead.",
+            "tool_choice",
+            "invalid_type",
+        ),
+        (
+            {**CHAT, "response_format": "json"},
+            "Invalid type for 'response_format': expected an object, but got a string instead.",
+            "response_format",
+            "invalid_type",
+        ),
+        (
+            {**CHAT, "logprobs": 5},
+            "Invalid type for 'logprobs': expected a boolean, but got an integer instead.",
+            "logprobs",
+            "invalid_type",
+        ),
+        (
+            {**CHAT, "user": ["me"]},
+            "Invalid type for 'user': expected a string, but got an array instead.",
+            "user",
+            "invalid_type",
+        ),
+        (
             {**CHAT, "stop": [5]},
             "Invalid type for 'stop': expected one of a string or array of strings, but got an array instead.",
             "stop",
@@ -278,6 +314,13 @@ def test_embeddings_take_texts_and_tokens(sent, inputs):
         ({**MESSAGE, "stream": 1}, "stream: Input should be a valid boolean"),
         ({**MESSAGE, "stop_sequences": "x"}, "stop_sequences: Input should be a valid list"),
         ({**MESSAGE, "tools": [1]}, "tools: Input should be a valid list"),
+        ({**MESSAGE, "top_k": 1.5}, "top_k: Input should be a valid integer"),
+        ({**MESSAGE, "top_k": -1}, "top_k: Input should be greater than or equal to 0"),
+        (
+            {**MESSAGE, "thinking": True},
+            "thinking: Input should be a valid dictionary or object to extract fields from",
+        ),
+        ({**MESSAGE, "service_tier": 1}, "service_tier: Input should be a valid string"),
         (
             {**MESSAGE, "tool_choice": "auto"},
             "tool_choice: Input should be a valid dictionary or object to extract fields from",
