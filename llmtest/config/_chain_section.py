@@ -85,6 +85,8 @@ class CircuitBreakerSection(Section):
     """Longest Retry-After that keeps the provider from being asked."""
     quota_cooldown: Seconds | None = None
     """Time for which a provider without credit is not asked."""
+    count_rate_limits: Flag | None = None
+    """Whether a 429 counts as a failure; by default the provider is only left alone until its Retry-After."""
 
     @model_validator(mode="after")
     def _say_it_once(self) -> CircuitBreakerSection:

@@ -215,6 +215,5 @@ class Asker:
             await stream.commit()
         except BaseException as error:
             call.note_failure(place, model, error, start_ns, slept, hold, stream.told)
-            await source.aclose()
             raise
         return stream

@@ -31,7 +31,8 @@ class CircuitBreakerConfig:
 
     Consecutive failures count, one for each call (however often it was retried). A success resets the count; errors
     that prove nothing about the provider (a wrong request, a refused key, a cancelled call) leave it as it is. A 429
-    does not count: the circuit cools down until the provider's `Retry-After`, without changing its state.
+    does not count, unless `count_rate_limits` says so: the circuit cools down until the provider's `Retry-After`,
+    without changing its state.
 
     Args:
         failure_threshold: Consecutive failures that open the circuit; 1 or more.
@@ -44,6 +45,7 @@ class CircuitBreakerConfig:
         max_recovery_timeout: Most seconds it stays open, where `recovery_multiplier` lets that grow.
         max_cooldown: Most seconds that a `Retry-After` keeps the provider from being asked; 0 ignores it.
         quota_cooldown: Seconds for which a provider without credit is not asked.
+        count_rate_limits: Whether a 429 counts as a failure, beside the cooldown.
         cooldown_secs: Another name for `recovery_timeout`; it wins where both are given.
 
     Example:
@@ -60,6 +62,7 @@ class CircuitBreakerConfig:
     max_recovery_timeout: float = 300.0
     max_cooldown: float = 3600.0
     quota_cooldown: float = 300.0
+    count_rate_limits: bool = False
     cooldown_secs: InitVar[float | None] = None
 
     def __post_init__(self, cooldown_secs: float | None) -> None:

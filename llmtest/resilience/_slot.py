@@ -219,6 +219,8 @@ class Place:
         if conduct_of(error).counts and not call.is_over(error):
             breaker.failure(admission, now_ns, error)
             return
+        if breaker.config.count_rate_limits and isinstance(error, RateLimitedError):
+            breaker.failure(admission, now_ns, error)
         breaker.release(admission)
         if isinstance(error, RateLimitedError | QuotaExceededError):
             seconds = error.retry_after

@@ -52,6 +52,15 @@ def test_null_switches_a_policy_off():
     assert (off.retry, off.breaker) == (None, None)
 
 
+def test_a_circuit_may_count_rate_limits(tmp_path):
+    """The setting is a word of the file, off where the file does not say so."""
+    path = tmp_path / "chain.yaml"
+    for text, counts in (("{count_rate_limits: true}", True), ("{failure_threshold: 2}", False)):
+        path.write_text(f"circuit_breaker: {text}\nproviders: [{{provider: mine}}]\n")
+        (place,) = load_config(path).build({"mine": Named("mine")}).places
+        assert place.breaker.config.count_rate_limits is counts
+
+
 def test_toml_errors_have_lines(tmp_path, monkeypatch):
     """An unknown key in a TOML file is reported with its line."""
     monkeypatch.chdir(tmp_path)

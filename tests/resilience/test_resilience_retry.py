@@ -362,6 +362,9 @@ def test_a_timeout_is_retried_once_only(world, mode):
     assert isinstance(error, ProviderTimeoutError)
     assert len(provider.requests) == 2
     assert world.clock.elapsed() == 41.0
+    never = ScriptedProvider("a", Slow(600), "ok")
+    world.fail(chain_of(never, retry=RetryConfig(max_timeout_retries=0), timeouts=TimeoutConfig(total=20)), mode)
+    assert len(never.requests) == 1
 
 
 def test_a_retry_of_a_reset_connection_is_seen_in_the_attempts(world, mode):
