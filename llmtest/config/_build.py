@@ -54,9 +54,9 @@ class ChainConfig:
         """What the chain is called."""
         return self.section.name
 
-    def build(self, providers: Mapping[str, Provider] | None = None) -> FallbackChain:
-        """Return the chain; the same as `build_chain(config, providers)`."""
-        return build_chain(self, providers)
+    def build(self, providers: Mapping[str, Provider] | None = None, *, budget: Budget | None = None) -> FallbackChain:
+        """Return the chain; the same as `build_chain(config, providers, budget=budget)`."""
+        return build_chain(self, providers, budget=budget)
 
 
 def load_config(path: str | Path, *, environment: Mapping[str, str] | None = None) -> ChainConfig:
@@ -80,7 +80,7 @@ def build_chain(
     config: Mapping[str, Any] | ChainConfig | ChainSection,
     providers: Mapping[str, Provider] | None = None,
     *,
-    budget: BudgetSection | None = None,
+    budget: BudgetSection | Budget | None = None,
     prices: Prices | None = None,
     ledger: CostLedger | None = None,
     seed: int | None = None,
@@ -95,14 +95,14 @@ def build_chain(
         providers: Provider objects by the names that slots use; a slot with a model looks for `name/model` first.
             Names that are not here are built: `openai`, `anthropic` and their like, with `api_key`, `base_url` and
             `model` of the slot, else from the environment.
-        budget: Limits beside the configuration's own.
+        budget: Limits for a configuration that sets none: a section, or a `Budget`, which several chains may share.
         prices: What models cost; the published prices by default.
         ledger: Account in which every settled call is entered.
         seed: Seed of the jittered waits.
 
     Raises:
         ScenarioError: The mapping is wrong.
-        ConfigurationError: A provider cannot be made, or is twice in the chain.
+        ConfigurationError: A provider cannot be made, or is twice in the chain; or there are two budgets.
     """
     if isinstance(config, ChainSection):
         section, document = config, Document(None)
@@ -117,7 +117,12 @@ def build_chain(
             )
         document = Document(dict(config))
         section = validate(ChainSection, document)
-    limits = budget or section.budget
+    if budget is not None and section.budget is not None:
+        raise ConfigurationError(
+            f"chain `{section.name}` has a `budget` of its own, and was given another, of which only one would hold.\n"
+            "To fix: keep one of the two"
+        )
+    limits = section.budget if budget is None else budget
     settings: dict[str, Any] = {}
     for key, convert in (("retry", _retry), ("circuit_breaker", _breaker), ("timeouts", _timeouts)):
         if key in section.model_fields_set:
@@ -129,7 +134,7 @@ def build_chain(
     return FallbackChain(
         slots,
         name=section.name,
-        budget=None if limits is None else _budget(limits, prices, ledger),
+        budget=_budget(limits, prices, ledger) if isinstance(limits, BudgetSection) else limits,
         prices=prices,
         seed=seed,
         **settings,

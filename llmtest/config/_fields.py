@@ -59,9 +59,12 @@ def _real(value: Any) -> float:
 
 
 def _percent(value: Any) -> float:
-    number = _real(value)
+    try:
+        number = _real(value)
+    except ValueError:
+        number = 0.0
     if not 0 < number <= 100:
-        raise ValueError(f"`{_plain(value)}` is not a number above 0 and up to 100")
+        raise ValueError(f"`{_plain(value)}` is not a number above 0 and up to 100; write `80`")
     return number
 
 

@@ -4,9 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from llmtest import Simulation, build_chain
-from llmtest.costs import CostLedger, Prices
-from llmtest.errors import BudgetExceededError, ScenarioError
+from llmtest import Simulation, build_chain, load_config
+from llmtest.costs import Budget, BudgetConfig, CostLedger, Prices, SqliteBudgetStore
+from llmtest.errors import BudgetExceededError, ConfigurationError, ScenarioError
 from llmtest.events import BudgetWarned
 from llmtest.scenarios import load_scenario, run_scenario
 from llmtest.types import CompletionRequest
@@ -98,6 +98,50 @@ def test_a_wrong_limit_of_a_file_is_one_error_that_names_it(sim, budget):
         chain_of(sim, budget)
     name = next(iter(budget)) if isinstance(budget, dict) else "budget"
     assert name in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("budget", "problem"),
+    [
+        ({"max_cost_per_day": True}, "`true` is not an amount of US dollars; write `25.00`."),
+        ({"max_cost_per_day": "1e400"}, "`1e400` is too large for US dollars; write `25.00`."),
+        ({"max_cost_per_day": "1e-41"}, "`1e-41` is too small for US dollars; write `25.00`."),
+        ({"max_tokens_per_day": True}, "`true` is not a whole number; write `600`, `400k` or `1M`."),
+        ({"warn_threshold_percent": "80%"}, "`80%` is not a number above 0 and up to 100; write `80`."),
+    ],
+)
+def test_a_wrong_limit_of_a_file_is_shown_as_it_is_written(sim, budget, problem):
+    """The value is told as a file has it, and so is a right one."""
+    with pytest.raises(ScenarioError) as caught:
+        chain_of(sim, budget)
+    assert str(caught.value) == f"`budget.{next(iter(budget))}`: {problem}"
+
+
+def test_chains_from_files_can_share_a_budget(sim, tmp_path):
+    """Two chains spend from one budget, which may be kept in a file; the second finds what the first has left."""
+    path = tmp_path / "chain.yaml"
+    path.write_text("providers: [{provider: openai}]\n")
+    limits = BudgetConfig(max_cost_per_day="0.00009")
+    providers = {"openai": sim.openai.as_provider("big")}
+    with SqliteBudgetStore(tmp_path / "budget.db") as store:
+        budget = Budget(limits, prices=sim.world.prices, store=store)
+        load_config(path).build(providers, budget=budget).complete(REQUEST)
+        with pytest.raises(BudgetExceededError, match="day limit"):
+            build_chain({"providers": [{"provider": "openai"}]}, providers, budget=budget).complete(REQUEST)
+        assert budget.balance("day").spent_usd == sim.costs.total_usd == Decimal("0.0000173")
+
+
+def test_a_chain_has_one_budget(sim):
+    """A limit of the file is not silently replaced by another."""
+    with pytest.raises(ConfigurationError) as caught:
+        build_chain(
+            {"providers": [{"provider": sim.openai.as_provider("big")}], "budget": {"max_cost_per_day": 1}},
+            budget=Budget(BudgetConfig(max_cost_per_day=5)),
+        )
+    assert str(caught.value) == (
+        "chain `fallback-chain` has a `budget` of its own, and was given another, of which only one would hold.\n"
+        "To fix: keep one of the two"
+    )
 
 
 SCENARIO = """
