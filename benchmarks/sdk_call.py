@@ -2,8 +2,9 @@
 
 Run `python benchmarks/sdk_call.py [--short]`. Each row makes the same call twice: on a bare `httpx2.MockTransport` that
 hands out fixed bytes, and through a running simulation, which decodes the request, plays its script, writes the answer
-in the provider's dialect, prices it and records the trace. Both run in virtual time, and in turns of a few calls. What counts is the fastest call of each: on a machine that others use as well, any other figure (a mean, even a
-low quantile) says more about them. Collections of garbage are not in it; a call adds about 20 objects to be collected.
+in the provider's dialect, prices it and records the trace. Both run in virtual time, and in turns of a few calls. What
+counts is the fastest call of each: on a machine that others use as well, any other figure (a mean, even a low quantile)
+says more about them. Collections of garbage are not in it; a call adds about 20 objects to be collected.
 
 Bar (design section 4): at most 1.10 times the bare call.
 """

@@ -6,57 +6,87 @@ same decision.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from llmtest.types import Usage
-
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from decimal import Decimal
 
     from llmtest.errors import ProviderError
-    from llmtest.simulation._plan import FailureKind
+    from llmtest.simulation._plan import Exchange, FailureKind
     from llmtest.simulation.faults import Fault
-    from llmtest.types import CompletionRequest, CompletionResponse, StreamEvent
-    from llmtest.wire import EmbeddingRequest, RateLimits
+    from llmtest.types import CompletionRequest, CompletionResponse, StreamEvent, Usage
+    from llmtest.wire import EmbeddingRequest, RateLimits, WireCall
 
 __all__ = ["Answer", "RequestRecord"]
 
 
-@dataclass(slots=True)
 class RequestRecord:
     """One request as a simulated provider saw it, and what came of it.
 
-    Args:
+    It holds what came as it came: what a test does not look at is not decoded.
+
+    Attributes:
         number: Its number at this provider, from 1.
-        operation: `chat`, `embeddings`, `models`, `model` or `count_tokens`.
-        request: The request, decoded.
-        model: Model that was asked for.
-        stream: Whether the answer was to be a stream.
         at_ns: When it arrived, in nanoseconds of the clock.
-        method: `POST`; empty where the request came without HTTP.
-        path: Path of its URL; empty without HTTP.
-        headers: Its headers, names in lower case.
-        body: Its body as sent.
         outcome: Status code or word, as in `RequestAnswered`; None while it is under way.
         usage: Tokens of the answer.
         cost_usd: Its price; None where nothing was billed or the price is unknown.
     """
 
-    number: int
-    operation: str
-    request: CompletionRequest | EmbeddingRequest | None
-    model: str | None
-    stream: bool
-    at_ns: int
-    method: str = ""
-    path: str = ""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    outcome: str | None = None
-    usage: Usage | None = None
-    cost_usd: Decimal | None = None
+    __slots__ = ("_call", "_exchange", "at_ns", "cost_usd", "number", "outcome", "usage")
+
+    def __init__(self, number: int, call: WireCall, at_ns: int, exchange: Exchange | None) -> None:
+        self.number = number
+        self.at_ns = at_ns
+        self.outcome: str | None = None
+        self.usage: Usage | None = None
+        self.cost_usd: Decimal | None = None
+        self._call = call
+        self._exchange = exchange
+
+    def __repr__(self) -> str:
+        return f"<request {self.number}: {self.operation} of `{self.model}`, {self.outcome or 'under way'}>"
+
+    @property
+    def operation(self) -> str:
+        """What was asked for: `chat`, `embeddings`, `models`, `model` or `count_tokens`."""
+        return self._call.operation
+
+    @property
+    def request(self) -> CompletionRequest | EmbeddingRequest | None:
+        """The request, decoded."""
+        return self._call.request
+
+    @property
+    def model(self) -> str | None:
+        """Model that was asked for."""
+        return self._call.model
+
+    @property
+    def stream(self) -> bool:
+        """Whether the answer was to be a stream."""
+        return self._call.stream
+
+    @property
+    def method(self) -> str:
+        """`POST`; empty where the request came without HTTP."""
+        return "" if self._exchange is None else self._exchange.method
+
+    @property
+    def path(self) -> str:
+        """Path of its URL; empty without HTTP."""
+        return "" if self._exchange is None else self._exchange.path
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Its headers, names in lower case."""
+        return {} if self._exchange is None else self._exchange.headers
+
+    @property
+    def body(self) -> bytes:
+        """Its body as sent."""
+        return b"" if self._exchange is None else self._exchange.body
 
     @property
     def at(self) -> float:

@@ -16,7 +16,7 @@ from llmtest.clock import AsyncWaiter, BlockingWaiter, Waiter, iterate_blocking,
 from llmtest.errors import ConfigurationError, ProviderError, ProviderTimeoutError, StreamInterruptedError
 from llmtest.simulation._answer import Answer
 from llmtest.simulation._delivery import end_word, read_body, read_stream
-from llmtest.simulation._engine import Arrival, Engine
+from llmtest.simulation._engine import Engine
 from llmtest.simulation._http import plan_of
 from llmtest.simulation._patience import Patience
 from llmtest.simulation._reply import pieces_of
@@ -110,7 +110,7 @@ class DirectProvider:
     async def _complete(self, request: CompletionRequest, timeouts: Timeouts, waiter: Waiter) -> CompletionResponse:
         engine = self._engine
         model = request.model or self.model
-        answer = engine.decide(Arrival("chat", request, model, False))
+        answer = engine.decide(WireCall("chat", request, model))
         response = answer.response
         if response is None or not answer.is_plain:
             return await self._read_whole(answer, request, timeouts, waiter)
@@ -161,7 +161,7 @@ class DirectProvider:
     async def _stream(
         self, request: CompletionRequest, timeouts: Timeouts, waiter: Waiter
     ) -> AsyncGenerator[StreamEvent, None]:
-        answer = self._engine.decide(Arrival("chat", request, request.model or self.model, True))
+        answer = self._engine.decide(WireCall("chat", request, request.model or self.model, True))
         patience = self._patience(answer, timeouts, waiter)
         plan = None if answer.is_plain else self._plan(answer, request)
         events = _tell(answer, patience, self._step) if plan is None else read_stream(plan, self._codec, patience)

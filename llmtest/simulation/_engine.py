@@ -7,19 +7,19 @@ first match wins, fault rules before the script. What aborts a request (quota, c
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from llmtest import errors, events
-from llmtest.costs import estimate_request_tokens
+from llmtest.costs import estimate_prompt_tokens, estimate_request_tokens
 from llmtest.simulation._answer import Answer, RequestRecord
 from llmtest.simulation._bill import bill_of
 from llmtest.simulation._content import filler
 from llmtest.simulation._fault_rules import FaultRule, Target
 from llmtest.simulation._latency import LatencyModel
+from llmtest.simulation._plan import Exchange
 from llmtest.simulation._quota import Quota, Refusal
 from llmtest.simulation._recent import RecentRequests
 from llmtest.simulation._reply import Prepared, Reply, prepare
@@ -27,39 +27,39 @@ from llmtest.simulation._script import Rule, Script
 from llmtest.simulation._texts import broken_callable, unscripted
 from llmtest.simulation.faults import Fault, SlowFirstToken, Timeout
 from llmtest.types import CompletionRequest, CompletionResponse, Usage
-from llmtest.wire import EmbeddingRequest
+from llmtest.wire import WireCall
 
 if TYPE_CHECKING:
     from llmtest.simulation._world import World
 
-__all__ = ["Arrival", "Engine"]
+__all__ = ["Engine"]
 
 MOST_CALLS_REMEMBERED = 4096
 """Logical calls whose attempts are counted at one time; older ones are over."""
 
 
-@dataclass(slots=True)
-class Arrival:
-    """A request on its way into the engine.
-
-    `http` tells whether it came in its wire format; then ids and quota headers are made as well.
-    """
-
-    operation: str
-    request: CompletionRequest | EmbeddingRequest | None
-    model: str | None
-    stream: bool
-    api_key: str | None = None
-    http: bool = False
-    method: str = ""
-    path: str = ""
-    headers: Mapping[str, str] | None = None
-    body: bytes = b""
-
-
 @lru_cache(maxsize=1024)
 def _usage_of(prompt: int, output: int, reasoning: int) -> Usage:
     return Usage(prompt, output, 0, 0, reasoning)
+
+
+def _size(call: WireCall, answer: Answer) -> None:
+    """Note the size of a request."""
+    unread = call.unread
+    if unread is not None:
+        answer.prompt_tokens = estimate_prompt_tokens(unread.texts)
+        answer.max_tokens = unread.max_tokens
+        return
+    request = call.request
+    if isinstance(request, CompletionRequest):
+        answer.prompt_tokens = estimate_request_tokens(request)
+        answer.max_tokens = request.max_tokens
+
+
+def _completion(call: WireCall) -> CompletionRequest:
+    request = call.request
+    assert isinstance(request, CompletionRequest)
+    return request
 
 
 class Engine:
@@ -88,66 +88,60 @@ class Engine:
         self.received = 0
         self._attempts: dict[int, int] = {}
 
-    def open(self, arrival: Arrival) -> Answer:
+    def open(self, call: WireCall, exchange: Exchange | None) -> Answer:
         """Number a request and note that it came."""
+        with self.world.lock:
+            return self._open(call, exchange)
+
+    def _open(self, call: WireCall, exchange: Exchange | None) -> Answer:
         world = self.world
-        call = events.current_call.get()
-        call_id = 0 if call is None else call.id
-        with world.lock:
-            self.received += 1
-            now = world.clock.now_ns()
-            exchange = world.trace.next_exchange()
-            answer = Answer(self.received, exchange, call_id, now, arrival.operation, arrival.model, arrival.stream)
-            if world.keep_requests:
-                answer.record = RequestRecord(
-                    self.received,
-                    arrival.operation,
-                    arrival.request,
-                    arrival.model,
-                    arrival.stream,
-                    now,
-                    arrival.method,
-                    arrival.path,
-                    arrival.headers or {},
-                    arrival.body,
-                )
-                self.records.append(answer.record)
-            world.trace.append(
-                events.RequestReceived(
-                    now, call_id, exchange, self.name, arrival.model, arrival.operation, arrival.stream
-                )
-            )
+        logical = events.current_call.get()
+        call_id = 0 if logical is None else logical.id
+        self.received = number = self.received + 1
+        now = world.clock.now_ns()
+        trace = world.trace
+        exchange_id = trace.next_exchange()
+        operation, model, stream = call.operation, call.model, call.stream
+        answer = Answer(number, exchange_id, call_id, now, operation, model, stream)
+        if world.keep_requests:
+            answer.record = RequestRecord(number, call, now, exchange)
+            self.records.append(answer.record)
+        trace.append(events.RequestReceived(now, call_id, exchange_id, self.name, model, operation, stream))
         return answer
 
-    def decide(self, arrival: Arrival) -> Answer:
+    def decide(self, call: WireCall, exchange: Exchange | None = None) -> Answer:
         """Decide about a request of any kind.
+
+        Args:
+            call: The request.
+            exchange: How it came over HTTP; then ids and quota headers are made as well. None: it came directly.
 
         Raises:
             HarnessError: The script has no answer, or a function of it is broken; recorded already.
         """
-        answer = self.open(arrival)
-        request = arrival.request
-        tokens = 0
-        if isinstance(request, CompletionRequest):
-            answer.prompt_tokens = tokens = estimate_request_tokens(request)
-            answer.max_tokens = request.max_tokens
         key: tuple[object, ...] = ()
         with self.world.lock:
+            answer = self._open(call, exchange)
+            _size(call, answer)
             if self.rules or self.latency is not None:
                 key = self._draw_key(answer)
-            if self._is_aborted(arrival, answer, tokens, key) or arrival.operation != "chat":
+            is_limited = self.rules or self.quota is not None or self.window is not None
+            if (is_limited and self._is_aborted(call, exchange, answer, key)) or answer.operation != "chat":
                 return answer
-            assert isinstance(request, CompletionRequest)
-            rule = self._select(request, arrival)
+            rule = self._select(call)
             step = None if rule is None else rule.take(answer.number)
         if rule is None:
-            raise self._unscripted(arrival, answer)
+            raise self._unscripted(call, exchange, answer)
         content: Any = rule.default if step is None else step.content
-        prepared, fault = self._resolve(content, rule, request, answer)
+        if content.__class__ is Prepared:
+            self._say(content, answer, key, is_direct=exchange is None)
+            return answer
+        prepared, fault = self._resolve(content, rule, _completion(call), answer)
         if fault is not None:
             self._apply(fault, answer)
         if answer.error is None and answer.failure is None:
-            self._say(prepared, arrival, answer, tokens, key)
+            assert prepared is not None
+            self._say(prepared, answer, key, is_direct=exchange is None)
         return answer
 
     def _draw_key(self, answer: Answer) -> tuple[object, ...]:
@@ -161,24 +155,23 @@ class Engine:
             del attempts[next(iter(attempts))]
         return (answer.call, attempt)
 
-    def _is_aborted(self, arrival: Arrival, answer: Answer, tokens: int, key: tuple[object, ...]) -> bool:
-        request = arrival.request
-        limit = request.max_tokens if isinstance(request, CompletionRequest) else None
+    def _is_aborted(self, call: WireCall, exchange: Exchange | None, answer: Answer, key: tuple[object, ...]) -> bool:
+        size = answer.prompt_tokens + (answer.max_tokens or 0)
         if self.quota is not None:
-            refusal = self.quota.admit(tokens + (limit or 0), answer.start_ns)
-            if arrival.http or refusal is not None:
+            refusal = self.quota.admit(size, answer.start_ns)
+            if exchange is not None or refusal is not None:
                 answer.limits = self.quota.state(answer.start_ns)
             if refusal is not None:
-                answer.error = self._rate_limited(refusal, arrival.model)
+                answer.error = self._rate_limited(refusal, call.model)
                 return True
-        if self.window is not None and arrival.operation == "chat" and tokens + (limit or 0) > self.window:
-            error = errors.ContextLengthExceededError("", model=arrival.model, status=400)
-            error.requested_tokens = tokens + (limit or 0)
+        if self.window is not None and call.operation == "chat" and size > self.window:
+            error = errors.ContextLengthExceededError("", model=call.model, status=400)
+            error.requested_tokens = size
             error.max_tokens = self.window
             answer.error = error
             return True
         if self.rules:
-            self._strike(arrival, answer, key)
+            self._strike(call, answer, key)
         return answer.error is not None or answer.failure is not None
 
     def _rate_limited(self, refusal: Refusal, model: str | None) -> errors.ProviderError:
@@ -191,9 +184,9 @@ class Engine:
         error.limit_kind = refusal.kind
         return error
 
-    def _strike(self, arrival: Arrival, answer: Answer, key: tuple[object, ...]) -> None:
+    def _strike(self, call: WireCall, answer: Answer, key: tuple[object, ...]) -> None:
         """Let fault rules strike, the first of each stage; an abort leaves nothing for the others to strike at."""
-        target = Target(self.name, arrival.model, arrival.operation, arrival.stream, arrival.api_key, arrival.request)
+        target = Target(self.name, call)
         seed, now = self.world.seed, answer.start_ns
         struck: dict[str, FaultRule] = {}
         for rule in self.rules:
@@ -227,12 +220,12 @@ class Engine:
             answer.failure = fault.failure()
         answer.fault = fault.name if answer.fault is None else answer.fault
 
-    def _select(self, request: CompletionRequest, arrival: Arrival) -> Rule | None:
+    def _select(self, call: WireCall) -> Rule | None:
         script = self.script
         if len(script.rules) == 1:
             return script.base if script.base.has_something_left else None
         try:
-            return script.select(request, arrival.model, arrival.api_key)
+            return script.select(_completion(call), call.model, call.api_key)
         except Exception as error:
             raise self.world.record_harness_error(broken_callable(self.name, "predicate", error)) from error
 
@@ -240,8 +233,6 @@ class Engine:
         self, content: Any, rule: Rule, request: CompletionRequest, answer: Answer
     ) -> tuple[Prepared | None, Fault | None]:
         """Turn the content of a step into an answer, a fault, or a fault with an answer to break."""
-        if content.__class__ is Prepared:
-            return content, None
         if not isinstance(content, Fault):
             content = self._called(content, request, answer)
         if not isinstance(content, Fault):
@@ -267,11 +258,8 @@ class Engine:
         self._note(answer, "harness_error")
         raise self.world.record_harness_error(broken_callable(self.name, "reply", mistake))
 
-    def _say(
-        self, prepared: Prepared | None, arrival: Arrival, answer: Answer, tokens: int, key: tuple[object, ...]
-    ) -> None:
+    def _say(self, prepared: Prepared, answer: Answer, key: tuple[object, ...], *, is_direct: bool) -> None:
         """Fill in the response, what it bills and when it comes."""
-        assert prepared is not None
         usage = prepared.usage
         if usage is None:
             most = answer.max_tokens
@@ -279,7 +267,7 @@ class Engine:
             if most is not None and output > most:
                 # A text may be scripted longer than the request allows; a bill that long no provider writes.
                 output, reasoning = most, min(reasoning, most)
-            usage = _usage_of(tokens, output, reasoning)
+            usage = _usage_of(answer.prompt_tokens, output, reasoning)
         parts = prepared.parts
         number = answer.exchange
         if prepared.needs_ids:
@@ -289,8 +277,8 @@ class Engine:
             parts=parts,
             finish_reason=prepared.finish_reason,
             usage=usage,
-            model=arrival.model,
-            id=None if arrival.http else f"sim-{number}",
+            model=answer.model,
+            id=f"sim-{number}" if is_direct else None,
             provider=self.name,
         )
         answer.chunks = prepared.chunks
@@ -304,21 +292,20 @@ class Engine:
             )
         quota = self.quota
         if quota is not None:
-            request = arrival.request
-            admitted = (request.max_tokens or 0) if isinstance(request, CompletionRequest) else 0
+            admitted = answer.max_tokens or 0
             if usage.output_tokens > admitted:
                 with self.world.lock:
                     quota.settle(usage.output_tokens - admitted)
 
-    def _unscripted(self, arrival: Arrival, answer: Answer) -> errors.HarnessError:
+    def _unscripted(self, call: WireCall, exchange: Exchange | None, answer: Answer) -> errors.HarnessError:
         self._note(answer, "unscripted")
         error = unscripted(
             self.script,
             provider=self.name,
-            method=arrival.method or "direct",
-            path=arrival.path or "call",
-            model=arrival.model,
-            stream=arrival.stream,
+            method="direct" if exchange is None else exchange.method,
+            path="call" if exchange is None else exchange.path,
+            model=call.model,
+            stream=call.stream,
             request_number=answer.number,
             fixture=self.world.fixture,
         )

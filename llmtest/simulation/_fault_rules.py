@@ -17,6 +17,7 @@ from llmtest.clock import uniform
 from llmtest.errors import ConfigurationError
 from llmtest.simulation._fault import Fault
 from llmtest.types import CompletionRequest
+from llmtest.wire import WireCall
 
 __all__ = ["FaultRule", "Target"]
 
@@ -29,11 +30,7 @@ class Target:
     """What a rule may look at."""
 
     provider: str
-    model: str | None
-    operation: str
-    stream: bool
-    api_key: str | None
-    request: object = None
+    call: WireCall
 
 
 @dataclass(slots=True)
@@ -108,12 +105,12 @@ class FaultRule:
     def _matches(self, target: Target) -> bool:
         for key, wanted in self.where.items():
             if key == "prompt_contains":
-                if not _says(target.request, [wanted] if isinstance(wanted, str) else wanted):
+                if not _says(target.call.request, [wanted] if isinstance(wanted, str) else wanted):
                     return False
             elif key == "stream":
-                if target.stream is not wanted:
+                if target.call.stream is not wanted:
                     return False
-            elif not _is_one_of(getattr(target, key), wanted):
+            elif not _is_one_of(getattr(target if key == "provider" else target.call, key), wanted):
                 return False
         return True
 

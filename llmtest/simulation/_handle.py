@@ -10,7 +10,7 @@ from llmtest.simulation._answer import Answer, RequestRecord
 from llmtest.simulation._callsite import declaration_site
 from llmtest.simulation._content import echo, generator
 from llmtest.simulation._direct import DirectProvider
-from llmtest.simulation._engine import Arrival, Engine
+from llmtest.simulation._engine import Engine
 from llmtest.simulation._fault import Fault
 from llmtest.simulation._http import receive, refuse, respond
 from llmtest.simulation._latency import LatencyModel, Seconds, as_latency
@@ -333,9 +333,9 @@ class ProviderHandle(RuleHandle):
         """Turn a request down with an error of the provider; no step is played."""
         return refuse(self._engine, codec, exchange, error)
 
-    def decide(self, arrival: Arrival) -> Answer:
+    def decide(self, call: WireCall) -> Answer:
         """Decide about a request that came by another way than HTTP; `finish` must follow."""
-        return self._engine.decide(arrival)
+        return self._engine.decide(call)
 
     def finish(self, answer: Answer, outcome: str) -> None:
         """Note what came of a decision."""

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 from llmtest.simulation._answer import Answer
 from llmtest.simulation._bill import events_in
 from llmtest.simulation._endpoints import unavailable_dialect, unknown_endpoint
-from llmtest.simulation._engine import Arrival, Engine
+from llmtest.simulation._engine import Engine
 from llmtest.simulation._plan import Chunk, Exchange, Head, Plan, Step
 from llmtest.simulation._registry import dialect_of
 from llmtest.simulation._render import render
 from llmtest.simulation._services import serve
-from llmtest.types import CompletionRequest
 from llmtest.wire import EPOCH, Codec, ResponseMeta, WireCall, WireFormatError, codec_for
 
 if TYPE_CHECKING:
@@ -54,7 +53,7 @@ def respond(engine: Engine, codec: Codec, exchange: Exchange, call: WireCall) ->
     Raises:
         HarnessError: The script has no answer; recorded already.
     """
-    answer = engine.decide(_arrival(call, exchange))
+    answer = engine.decide(call, exchange)
     # Over HTTP a key that is missing is a fact, which a 401 tells; on the direct path there are no keys.
     call.api_key = call.api_key or ""
     return plan_of(engine, answer, call, codec)
@@ -63,24 +62,9 @@ def respond(engine: Engine, codec: Codec, exchange: Exchange, call: WireCall) ->
 def refuse(engine: Engine, codec: Codec, exchange: Exchange, error: ProviderError) -> Plan:
     """Turn down a request that the provider cannot read, or will not; no step is played."""
     call = WireCall("chat", api_key="")
-    answer = engine.open(_arrival(call, exchange))
+    answer = engine.open(call, exchange)
     answer.error = error
     return plan_of(engine, answer, call, codec)
-
-
-def _arrival(call: WireCall, exchange: Exchange) -> Arrival:
-    return Arrival(
-        call.operation,
-        call.request,
-        call.model,
-        call.stream,
-        call.api_key,
-        True,
-        exchange.method,
-        exchange.path,
-        exchange.headers,
-        exchange.body,
-    )
 
 
 def plan_of(engine: Engine, answer: Answer, call: WireCall, codec: Codec) -> Plan:
@@ -107,7 +91,6 @@ def meta_of(engine: Engine, answer: Answer, call: WireCall, codec: Codec) -> Res
     """Return what surrounds an answer: ids from the world's seed, the world's time, the quotas."""
     world = engine.world
     number = world.number(answer.exchange)
-    request = call.request
     return ResponseMeta(
         id=codec.response_id(number),
         created_s=world.clock.time_ns() // 1_000_000_000,
@@ -116,8 +99,6 @@ def meta_of(engine: Engine, answer: Answer, call: WireCall, codec: Codec) -> Res
         limits=answer.limits,
         # Only limits are told by the time of day, and telling it costs as much as all the rest.
         now=EPOCH if answer.limits is None else world.clock.now(),
-        processing_ms=(answer.head_ns + answer.slow_ns) // 1_000_000
-        if isinstance(request, CompletionRequest)
-        else None,
+        processing_ms=(answer.head_ns + answer.slow_ns) // 1_000_000,
         api_key=call.api_key,
     )

@@ -111,8 +111,9 @@ class AnthropicCodec:
             raise refuse(f"The request body is not valid JSON: {error}") from error
         if not isinstance(parsed, dict):
             raise refuse("Input should be a valid dictionary")
-        request = _anthropic_request.decode_body(parsed, limit_required=operation == "chat")
-        return WireCall(operation, request, request.model, request.stream, api_key, include_usage=True)
+        request, unread = _anthropic_request.decode_call(parsed, limit_required=operation == "chat")
+        stream = parsed.get("stream") is True
+        return WireCall(operation, request, parsed["model"], stream, api_key, include_usage=True, unread=unread)
 
     def response_headers(self, meta: ResponseMeta, *, stream: bool = False) -> Headers:
         """Write the headers of a successful answer."""

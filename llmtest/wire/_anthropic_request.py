@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from llmtest.types import (
@@ -19,6 +20,7 @@ from llmtest.types import (
 )
 from llmtest.wire._anthropic_checks import check
 from llmtest.wire._anthropic_response import tool_input
+from llmtest.wire._codec import Unread
 from llmtest.wire._json import dumps_text
 
 DEFAULT_MAX_TOKENS = 4096
@@ -246,13 +248,34 @@ def decode_tool_choice(raw: object) -> str | None:
     return _CHOICE_WORDS.get(str(raw.get("type")))
 
 
-def decode_body(body: Mapping[str, Any], *, limit_required: bool = True) -> CompletionRequest:
-    """Read and check the body of a request; counting tokens needs no limit.
+def decode_call(
+    body: Mapping[str, Any], *, limit_required: bool = True
+) -> tuple[CompletionRequest | None, Unread | None]:
+    """Check the body of a request, and read it, or say how to, where it is as plain as most are.
+
+    Args:
+        body: The request, parsed.
+        limit_required: Whether `max_tokens` must be there; counting tokens needs no limit.
 
     Raises:
         WireFormatError: Anthropic would refuse it; the error has Anthropic's words.
     """
-    is_plain = check(body, limit_required=limit_required)
+    texts = check(body, limit_required=limit_required)
+    system = body.get("system")
+    if (
+        texts is None
+        or isinstance(system, list)
+        or body.get("tools") is not None
+        or body.get("tool_choice") is not None
+    ):
+        return _decode_body(body, is_plain=texts is not None), None
+    if system is not None:
+        texts.append(system)
+    return None, Unread(texts, body.get("max_tokens"), partial(_decode_body, body))
+
+
+def _decode_body(body: Mapping[str, Any], *, is_plain: bool = True) -> CompletionRequest:
+    """Read a body that has been checked; `is_plain` says that its messages are roles and texts."""
     raw_messages, system = body["messages"], body.get("system")
     messages = decode_messages(system, raw_messages)
     extra = {key: value for key, value in body.items() if key not in _MODELLED and value is not None}

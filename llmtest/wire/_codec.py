@@ -29,7 +29,7 @@ never came. `done` tells that the terminator was seen; whatever follows it is ig
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, Protocol
@@ -86,6 +86,21 @@ class ModelCard:
 
 
 @dataclass(slots=True)
+class Unread:
+    """A completion request that was checked and not yet read, because most are never looked at.
+
+    Args:
+        texts: What each message says, system prompts included, none of which has more than a role and a text; there
+            are no tools.
+        max_tokens: Most tokens of the answer.
+        read: Reads it, which cannot fail any more.
+    """
+
+    texts: Sequence[str]
+    max_tokens: int | None
+    read: Callable[[], CompletionRequest]
+
+
 class WireCall:
     """A request as a server understood it.
 
@@ -97,15 +112,46 @@ class WireCall:
         api_key: The key that came with it; None where there was none. Nobody has judged it yet.
         include_usage: Whether a stream ends with its usage (always, where the dialect has no such switch).
         include_obfuscation: Whether OpenAI's padding is wanted; its default is yes.
+        unread: The request, where it is read when somebody asks for it.
     """
 
-    operation: Operation
-    request: CompletionRequest | EmbeddingRequest | None = None
-    model: str | None = None
-    stream: bool = False
-    api_key: str | None = None
-    include_usage: bool = False
-    include_obfuscation: bool = True
+    __slots__ = (
+        "_request",
+        "api_key",
+        "include_obfuscation",
+        "include_usage",
+        "model",
+        "operation",
+        "stream",
+        "unread",
+    )
+
+    def __init__(
+        self,
+        operation: Operation,
+        request: CompletionRequest | EmbeddingRequest | None = None,
+        model: str | None = None,
+        stream: bool = False,
+        api_key: str | None = None,
+        include_usage: bool = False,
+        include_obfuscation: bool = True,
+        unread: Unread | None = None,
+    ) -> None:
+        self.operation = operation
+        self._request = request
+        self.model = model
+        self.stream = stream
+        self.api_key = api_key
+        self.include_usage = include_usage
+        self.include_obfuscation = include_obfuscation
+        self.unread = unread
+
+    @property
+    def request(self) -> CompletionRequest | EmbeddingRequest | None:
+        """The completion or embedding request; None for `models` and `model`."""
+        if self._request is None and self.unread is not None:
+            self._request = self.unread.read()
+        return self._request
 
 
 @dataclass(frozen=True, slots=True)

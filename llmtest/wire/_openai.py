@@ -151,16 +151,17 @@ class OpenAICodec:
         options = parsed.pop("stream_options", None) if isinstance(parsed.get("stream_options"), dict) else None
         if options is not None and parsed.get("stream") is not True:
             parsed["stream_options"] = options
-        completion = _openai_request.decode_body(parsed)
+        completion, unread = _openai_request.decode_call(parsed)
         options = options or {}
         return WireCall(
             "chat",
             completion,
-            completion.model,
-            completion.stream,
+            parsed["model"],
+            parsed.get("stream") is True,
             api_key,
             options.get("include_usage") is True,
             options.get("include_obfuscation") is not False,
+            unread,
         )
 
     def response_headers(self, meta: ResponseMeta, *, stream: bool = False) -> Headers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from llmtest.types import (
@@ -18,6 +19,7 @@ from llmtest.types import (
     ToolCall,
     ToolDefinition,
 )
+from llmtest.wire._codec import Unread
 from llmtest.wire._openai_checks import RENAMED_ROLES, ROLES, check
 from llmtest.wire._openai_response import argument_text, decode_tool_call, encode_tool_call
 
@@ -186,13 +188,21 @@ def decode_tool_choice(raw: object) -> str | None:
     return name if isinstance(name, str) else None
 
 
-def decode_body(body: Mapping[str, Any]) -> CompletionRequest:
-    """Read and check the body of a request.
+def decode_call(body: Mapping[str, Any]) -> tuple[CompletionRequest | None, Unread | None]:
+    """Check the body of a request, and read it, or say how to, where it is as plain as most are.
 
     Raises:
         WireFormatError: OpenAI would refuse it; the error has OpenAI's words.
     """
-    is_plain = check(body)
+    texts = check(body)
+    if texts is None or body.get("tools") is not None or body.get("tool_choice") is not None:
+        return _decode_body(body, is_plain=texts is not None), None
+    limit = body.get("max_completion_tokens")
+    return None, Unread(texts, body.get("max_tokens") if limit is None else limit, partial(_decode_body, body))
+
+
+def _decode_body(body: Mapping[str, Any], *, is_plain: bool = True) -> CompletionRequest:
+    """Read a body that has been checked; `is_plain` says that its messages are roles and texts."""
     raw_messages = body["messages"]
     messages = decode_messages(raw_messages)
     extra = {key: value for key, value in body.items() if key not in _MODELLED and value is not None}
