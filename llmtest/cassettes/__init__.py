@@ -8,11 +8,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from llmtest.cassettes._cassette import MODES, Cassette, Mode
-from llmtest.cassettes._document import Document, write_document
+from llmtest.cassettes._document import Document
 from llmtest.cassettes._interactions import Interaction, RecordedRequest, RecordedResponse
 from llmtest.cassettes._matching import MatchRule
 from llmtest.cassettes._redaction import Redactor
 from llmtest.cassettes._use import inserted, use_cassette
+from llmtest.cassettes._writing import write_document
 from llmtest.errors import CassetteFileError
 
 if TYPE_CHECKING:

@@ -8,7 +8,9 @@ Everything else is kept as text, or as base64 where it is no text.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 Separation = Literal["compact", "spaced", "mixed"]
@@ -33,8 +35,7 @@ class JsonStyle:
 
     def write(self, value: Any) -> str:
         """Write a value in this style."""
-        text = json.dumps(value, ensure_ascii=self.ascii, indent=self.indent, separators=SEPARATORS[self.separators])
-        return text + self.ending
+        return _encoder(self.separators, self.indent, self.ascii).encode(value) + self.ending
 
     def as_hint(self) -> str:
         """Write the style as one word for the file: `compact`, `spaced ascii`, `mixed indent=2 newline`."""
@@ -48,6 +49,7 @@ class JsonStyle:
         return " ".join(words)
 
     @classmethod
+    @lru_cache(maxsize=128)
     def from_hint(cls, hint: str) -> JsonStyle:
         """Read a style from its hint.
 
@@ -70,8 +72,16 @@ class JsonStyle:
         return cls(separators, indent, ascii_only, json.loads(ending) if ending else "")
 
 
+@lru_cache(maxsize=16)
+def _encoder(separators: Separation, indent: int | None, ascii_only: bool) -> json.JSONEncoder:
+    return json.JSONEncoder(ensure_ascii=ascii_only, indent=indent, separators=SEPARATORS[separators])
+
+
 PRETTY = JsonStyle("mixed", indent=2)
-"""How JSON stands in a cassette."""
+"""How JSON stands in a cassette, but for `UNSEEN`."""
+
+UNSEEN = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]")
+"""Letters that JSON may hold and a block of YAML may not, or that break its lines; they are written as escapes."""
 
 LAYOUTS: tuple[tuple[Separation, int | None], ...] = (("compact", None), ("spaced", None), ("mixed", 2), ("mixed", 4))
 STYLES = tuple(
@@ -90,15 +100,28 @@ def pretty(text: str) -> tuple[str, JsonStyle] | None:
         return None
     try:
         value = json.loads(body)
-    except ValueError:
+        for style in STYLES:
+            if style.write(value) == body:
+                exact = JsonStyle(style.separators, style.indent, style.ascii, ending)
+                return UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", PRETTY.write(value)), exact
+    except (ValueError, RecursionError):
         return None
-    for style in STYLES:
-        if style.write(value) == body:
-            exact = JsonStyle(style.separators, style.indent, style.ascii, ending)
-            return PRETTY.write(value), exact
     return None
 
 
 def restore(text: str, style: JsonStyle) -> str:
-    """Return a pretty-printed body in the style it had on the wire."""
-    return style.write(json.loads(text))
+    """Return a pretty-printed body in the style it had on the wire.
+
+    Raises:
+        ValueError: It is no JSON.
+        RecursionError: It is nested too deeply.
+    """
+    value = json.loads(text)
+    if (
+        style.indent == PRETTY.indent
+        and style.separators == PRETTY.separators
+        and not style.ascii
+        and "\\u" not in text
+    ):
+        return text + style.ending  # as it stands in the file, which saves the slow half of the work
+    return style.write(value)

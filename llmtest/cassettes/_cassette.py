@@ -180,9 +180,11 @@ class Cassette:
     def _mismatch(self, request: RecordedRequest) -> CassetteMismatchError:
         shown = f"  {request.method} {self._redactor.url(request.uri)}"
         if not len(self._tape):
+            what = "in the cassette {} there is nothing" if self._exists else "there is no cassette {}"
             return CassetteMismatchError(
-                f"there is no cassette {self.name} to answer this request.\n\n{shown}\n\n"
-                "To fix: record it, which calls the provider and may cost money: " + self._recording("once")
+                f"{what.format(self.name)} to answer this request.\n\n{shown}\n\n"
+                "To fix: record it, which calls the provider and may cost money: "
+                + self._recording("new_episodes" if self._exists else "once")
             )
         matching = self._tape.count(request)
         if matching:
@@ -219,8 +221,6 @@ class Cassette:
 
 def _read(path: Path) -> Document:
     try:
-        return Document(path.read_bytes().decode(), str(path))
-    except UnicodeDecodeError as error:
-        raise CassetteFileError(f"{path}: the cassette is not UTF-8 text. Restore it, or re-record.") from error
+        return Document(path.read_bytes(), str(path))
     except OSError as error:
         raise CassetteFileError(f"{path}: the cassette cannot be read: {error.strerror or error}.") from error

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from llmtest.cassettes._document import Document, ForeignFileError
+from llmtest.cassettes._document import Document
+from llmtest.cassettes._loading import ForeignFileError
 from llmtest.errors import CassetteFileError
 
 ENDINGS = (".yaml", ".yml", ".json")

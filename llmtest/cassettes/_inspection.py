@@ -12,7 +12,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from llmtest.cassettes._document import Document, InteractionError
+from llmtest.cassettes._document import Document
+from llmtest.cassettes._entry import InteractionError
 from llmtest.cassettes._interactions import Interaction, RecordedRequest, RecordedResponse
 from llmtest.cassettes._keeping import redact_interaction
 from llmtest.cassettes._reading import is_stream, one_line, read, text_of

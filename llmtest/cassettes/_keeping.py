@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from llmtest.cassettes._compression import decompressed, plain_request
-from llmtest.cassettes._document import write_document
 from llmtest.cassettes._interactions import Headers, Interaction, RecordedRequest
 from llmtest.cassettes._last_scan import first_leak
 from llmtest.cassettes._redaction import Redactor
+from llmtest.cassettes._writing import write_document
 from llmtest.errors import CassetteFileError
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import yaml
 
+from llmtest.cassettes._yaml import is_shallow
+
 Key = str | int
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
@@ -43,7 +45,7 @@ class Layout:
         self.lines = text.split("\n")
         # JSON writes letters beyond the first plane as two escapes, which YAML refuses; lines stay what they are.
         try:
-            root = yaml.compose(_SURROGATE.sub(r"\\u003f", text), _LOADER)
+            root = yaml.compose(_SURROGATE.sub(r"\\u003f", text), _LOADER) if is_shallow(text) else None
         except (yaml.YAMLError, RecursionError):  # valid JSON may still be no YAML; then everything is on line 1
             root = None
         interactions = _child(root, "interactions")

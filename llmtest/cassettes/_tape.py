@@ -100,30 +100,36 @@ class Tape:
         return RequestView.of(request.method, request.uri, request.body)
 
     def _shelf(self, request: RecordedRequest) -> _Shelf | None:
-        key = self._view(request).key(self._rule)
+        sent = self._redact(request)
+        key = RequestView.of(sent.method, sent.uri, sent.body).key(self._rule)
         if self._shelves is None:
             self._index(trust_hints=self._rule == MatchRule())
         assert self._shelves is not None
         shelf = self._shelves.get(key)
-        if self._indexed_by_hint and (shelf is None or not self._hint_holds(shelf, key)):
+        if self._indexed_by_hint and (shelf is None or not self._hint_holds(shelf, key, sent)):
             self._index(trust_hints=False)
             shelf = self._shelves.get(key)
         return shelf
 
-    def _hint_holds(self, shelf: _Shelf, key: str) -> bool:
+    def _hint_holds(self, shelf: _Shelf, key: str, sent: RecordedRequest) -> bool:
         """Tell whether the next interaction really has the key its line states: somebody may have edited the text."""
         if shelf.played == len(shelf.positions):
             return True
-        return self._recorded(shelf.positions[shelf.played]).key(self._rule) == key
+        assert self._document is not None
+        position = shelf.positions[shelf.played]
+        recorded = self._document[position].request
+        if (recorded.body, recorded.uri, recorded.method) == (sent.body, sent.uri, sent.method):
+            return True
+        return self._recorded(position).key(self._rule) == key
 
     def _index(self, *, trust_hints: bool) -> None:
         shelves: dict[str, _Shelf] = defaultdict(_Shelf)
         hinted = False
-        for position in range(len(self)):
-            assert self._document is not None
-            hint = self._document.keys[position] if trust_hints else None
+        keys = [] if self._document is None else self._document.keys
+        for position in range(len(keys)):
+            hint = keys[position] if trust_hints else None
             hinted = hinted or hint is not None
             shelves[hint or self._recorded(position).key(self._rule)].positions.append(position)
-        for shelf in shelves.values():
+        for shelf in shelves.values() if self._played else ():
             shelf.played = sum(position in self._played for position in shelf.positions)
         self._shelves, self._indexed_by_hint = dict(shelves), hinted

@@ -114,7 +114,7 @@ class _CassetteTransport:
             extensions["reason_phrase"] = recorded.reason.encode("ascii", "replace")
         return self.library.Response(
             recorded.status,
-            headers=[(name, value) for name, values in recorded.headers.items() for value in values],
+            headers=[(name.encode(), value.encode()) for name, values in recorded.headers.items() for value in values],
             stream=self.playing_class(self._deck, interaction, self.library, request),
             extensions=extensions,
         )

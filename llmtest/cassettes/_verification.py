@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from llmtest.cassettes._compression import decompressed, plain_request
-from llmtest.cassettes._document import Document, InteractionError
+from llmtest.cassettes._document import Document
+from llmtest.cassettes._entry import InteractionError
 from llmtest.cassettes._exposure import exposures, found_in
 from llmtest.cassettes._inspection import dates_of, recorded_time
 from llmtest.cassettes._interactions import Interaction

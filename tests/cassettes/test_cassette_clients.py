@@ -17,6 +17,7 @@ import vcr
 from live_provider import DONE, chat, chunk, gzipped, live_provider
 
 from llmtest import Simulation, use_cassette
+from llmtest.cassettes import Interaction, RecordedRequest, RecordedResponse, write_document
 from llmtest.errors import CassetteMismatchError, HarnessError, NetworkBlockedError
 
 LIBRARIES = pytest.mark.parametrize("library", [httpx, httpx2], ids=lambda library: library.__name__)
@@ -561,3 +562,25 @@ def test_a_session_from_another_port_says_how_to_compare_without_it(live, tmp_pa
     )
     with use_cassette(path, match_on=["method", "path", "body"]):
         assert post(httpx2, "http://127.0.0.1:1/v1") == recorded
+
+
+@LIBRARIES
+def test_a_header_beyond_ascii_is_replayed(tmp_path, library):
+    """A server may say anything in a header; the client reads it again as it did."""
+    request = RecordedRequest("GET", "https://a.example/")
+    answer = RecordedResponse(200, "OK", {"x-place": ["Zürich"]}, b"ok")
+    (tmp_path / "a.yaml").write_text(write_document([Interaction(request, answer)]))
+    with use_cassette(tmp_path / "a.yaml"), library.Client() as client:
+        assert client.get("https://a.example/").headers["x-place"] == "Zürich"
+
+
+def test_a_cassette_without_interactions_is_not_called_missing(tmp_path):
+    """The file is there; what is missing is what it should say."""
+    (tmp_path / "a.yaml").write_text("interactions: []\nversion: 1\n")
+    with pytest.raises(CassetteMismatchError) as caught, use_cassette(tmp_path / "a.yaml"):
+        httpx2.get("https://a.example/")
+    assert str(caught.value) == (
+        f"in the cassette {tmp_path}/a.yaml there is nothing to answer this request.\n\n  GET https://a.example/\n\n"
+        "To fix: record it, which calls the provider and may cost money: "
+        f'use_cassette("{tmp_path}/a.yaml", "new_episodes")'
+    )

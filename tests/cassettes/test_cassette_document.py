@@ -3,18 +3,20 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+import yaml
+from hypothesis import example, given
 from hypothesis import strategies as st
 from vcr.serialize import deserialize
 from vcr.serializers import jsonserializer, yamlserializer
 
-from llmtest.cassettes._document import CassetteFileError, Document, InteractionError, write_document
+from llmtest.cassettes import CassetteFileError, Document, write_document
+from llmtest.cassettes._entry import InteractionError, as_interaction
 from llmtest.cassettes._interactions import Interaction, RecordedRequest, RecordedResponse
+from llmtest.cassettes._shortcut import read_as_written
 
 RECORDINGS = Path(__file__).parents[2].parent / "shared" / "recordings"
 STREAM = b'data: {"a":1}\n\ndata: [DONE]\n\n'
 GOLDEN = """\
-version: 1
 interactions:
 - llmtest: {key: 9540cca40143ef0bd64b55fe1ed39098, recorded_at: '2026-01-01T00:00:00Z', request_body: compact, chunks: [[12, 15], [40, 14]]}
   request:
@@ -36,6 +38,7 @@ interactions:
 
         data: [DONE]
 
+version: 1
 """  # noqa: E501 - the hints stand on one line
 
 
@@ -94,22 +97,22 @@ def test_only_the_last_interaction_is_parsed_before_it_is_needed():
         ),
         pytest.param(
             GOLDEN.replace("    method: POST\n", "<<<<<<< HEAD\n    method: POST\n=======\n"),
-            "a.yaml:5: a merge conflict was left in the cassette. Resolve it, or re-record.",
+            "a.yaml:4: a merge conflict was left in the cassette. Resolve it, or re-record.",
             id="merge-conflict",
         ),
         pytest.param(
             GOLDEN[: GOLDEN.index("  response")],
-            "a.yaml: interaction 1 cannot be read: `response` is missing. Re-record it.",
+            "a.yaml:12: the cassette is cut short: its last line, `version: 1`, is missing. Restore it, or re-record.",
             id="cut-short",
         ),
         pytest.param(
             GOLDEN[: GOLDEN.index("ONE]")],
-            "a.yaml:21: the cassette is cut short: its last line has no end. Restore it, or re-record.",
+            "a.yaml:20: the cassette is cut short: its last line has no end. Restore it, or re-record.",
             id="cut-in-a-line",
         ),
         pytest.param(
             GOLDEN[: GOLDEN.index("    body:\n")],
-            "a.yaml: interaction 1 cannot be read: `body` is missing. Re-record it.",
+            "a.yaml:16: the cassette is cut short: its last line, `version: 1`, is missing. Restore it, or re-record.",
             id="cut-before-the-answer",
         ),
         pytest.param(
@@ -195,3 +198,118 @@ def test_every_recorded_cassette_survives_our_format():
         assert len(deserialize(text, yamlserializer)[0]) == len(before)
         count += 1
     assert count == 263
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        pytest.param('{"a":"\N{PARTY POPPER}"}'.encode(), '          "a": "\N{PARTY POPPER}"', id="emoji"),
+        pytest.param(b'{"a": "\\ud83d"}', '          "a": "\\ud83d"', id="half-an-emoji"),
+        pytest.param('{"a":"\u2028"}'.encode(), '          "a": "\\u2028"', id="line-separator"),
+        pytest.param("data: \N{PARTY POPPER}\n\ndata: b\n\n".encode(), "        data: \N{PARTY POPPER}", id="stream"),
+        pytest.param(b"\n \tindented\n  \n\n", "         \tindented", id="white-space"),
+    ],
+)
+def test_text_stays_text(body, line):
+    """Whatever letters a body has, it stands in the file line by line, and comes back byte for byte."""
+    text = write_document([interaction(body=body)])
+    assert line in text.split("\n")
+    assert Document(text, "a.yaml")[0].response.body == body
+    assert as_interaction(yaml.safe_load(text)["interactions"][0], "a.yaml", 1).response.body == body
+
+
+def test_a_file_cut_between_two_interactions_is_cut_short():
+    """What is left of it is valid, and is not played as if it were all."""
+    two = write_document([interaction(body=b"1"), interaction(body=b"2")])
+    with pytest.raises(CassetteFileError, match="its last line, `version: 1`, is missing"):
+        Document(two[: two.rindex("- llmtest")], "a.yaml")
+
+
+def test_a_file_with_its_version_first_is_read():
+    """Files were laid out like this once."""
+    old = "version: 1\n" + GOLDEN.removesuffix("version: 1\n")
+    assert Document(old, "a.yaml")[0] == Document(GOLDEN, "a.yaml")[0]
+
+
+ALIASES = "a: &a [x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
+    for before, name in zip("abcdefghij", "bcdefghijk", strict=True)
+)
+VCRPY = (
+    "interactions:\n- request: {method: GET, uri: 'http://a/', body: '', headers: {}}\n"
+    "  response: {status: {code: 200, message: OK}, body: {string: ''}, headers: {}}\nversion: 1\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        pytest.param(ALIASES + VCRPY.replace("headers: {}", "headers: {x: [*k]}"), "header `x` is no text", id="bomb"),
+        pytest.param(ALIASES + VCRPY.replace("OK", "*k"), "`message` is no text", id="bomb-in-the-status"),
+        pytest.param(VCRPY.replace("200", ".inf"), "cannot convert float infinity to integer", id="no-number"),
+        pytest.param(VCRPY.replace("200", "-5"), "-5 is no status of HTTP", id="no-status"),
+        pytest.param("interactions: [null]\n", "an interaction is no mapping", id="null"),
+        pytest.param("interactions:\n- {request: 1, response: 2}\n", "`request` is no mapping", id="numbers"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_named(text, what):
+    """Ten lines of aliases are no reason to run out of memory."""
+    with pytest.raises(InteractionError) as caught:
+        Document(text, "a.yaml")
+    assert str(caught.value) == f"a.yaml: interaction 1 cannot be read: {what}. Re-record it."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("[" * 100_000, id="brackets"),
+        pytest.param("interactions: " + "{a: " * 30_000, id="braces"),
+        pytest.param("- " * 50_000, id="dashes"),
+        pytest.param(GOLDEN.replace("OK", "[" * 60_000), id="inside-of-an-interaction"),
+    ],
+)
+def test_a_file_that_is_nested_without_end_is_an_error(text):
+    """The trees of libyaml would take the whole process down."""
+    with pytest.raises(CassetteFileError, match=r"nested too deeply|not valid YAML"):
+        Document(text, "a.yaml")
+
+
+WORDS = st.sampled_from(
+    ["yes", "null", "1.0", "3.52.0", "8f2-CDG", "1e5", "0x1f", "a: b", "a #b", "", "it's", "a, b", "=", "<<", "~", "OK"]
+)
+PLAIN = st.sampled_from(
+    ["", "a", "  b\n", "\n\n", '{"a":1}', "data: x\n\n", "version: 1", "  response:\n", "\u2028x\n"]
+)
+
+
+@given(st.lists(WORDS, min_size=1, max_size=3), WORDS, st.lists(PLAIN, max_size=4).map("".join))
+@example(["application/json", "<redacted>"], "Not Found", '{"a":1}')
+def test_the_shortcut_reads_what_yaml_says(values, reason, body):
+    """Our own layout is read without YAML, and never differently."""
+    text = write_document([interaction(headers={"x-note": values}, reason=reason, body=body.encode())])
+    whole = as_interaction(yaml.safe_load(text)["interactions"][0], "a.yaml", 1)
+    assert whole.response.headers == {"x-note": values}
+    assert whole.response.body == body.encode()
+    read = read_as_written(text[text.index("- llmtest") : text.rindex("version: 1")], 1)
+    assert read is None or read == whole
+
+
+@pytest.mark.parametrize(
+    ("written", "edited"),
+    [
+        ("content-type: [application/json]", "content-type: [application/json] # a comment"),
+        ("content-type: [application/json]", "content-type: [12]"),
+        ("content-type: [application/json]", "content-type:\n      - application/json"),
+        ('        "model"', '     "model"'),
+        ("      {\n", "        {\n"),
+        ("uri: https://api", "uri: https://[api"),
+        ("code: 200", "code: 0200"),
+    ],
+)
+def test_what_was_edited_by_hand_is_read_as_yaml(written, edited):
+    """The shortcut takes only what it has written itself."""
+    piece = GOLDEN[GOLDEN.index("- llmtest") : GOLDEN.rindex("version: 1")]
+    assert read_as_written(piece, 1) is not None
+    assert written in piece
+    edited_piece = piece.replace(written, edited, 1)
+    assert read_as_written(edited_piece, 1) is None

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmtest.cassettes import CassetteFileError, write_document
 from llmtest.cassettes._cassette import Cassette
-from llmtest.cassettes._document import CassetteFileError, write_document
 from llmtest.cassettes._interactions import Interaction, RecordedRequest, RecordedResponse
 from llmtest.cassettes._keeping import redact_interaction
 from llmtest.cassettes._redaction import Redactor

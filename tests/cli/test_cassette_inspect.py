@@ -120,11 +120,11 @@ BROKEN = {
     "empty.yaml": (b"", "empty.yaml: the cassette is empty. Delete it, and record it again."),
     "conflict.yaml": (
         ours(asked()).replace("  request:\n", "<<<<<<< HEAD\n  request:\n=======\n").encode(),
-        "conflict.yaml:4: a merge conflict was left in the cassette. Resolve it, or re-record.",
+        "conflict.yaml:3: a merge conflict was left in the cassette. Resolve it, or re-record.",
     ),
     "cut.yaml": (
         ours(asked())[:905].encode(),
-        "cut.yaml:36: the cassette is cut short: its last line has no end. Restore it, or re-record.",
+        "cut.yaml:35: the cassette is cut short: its last line has no end. Restore it, or re-record.",
     ),
     "cut_json.json": (
         b'{"version": 1,\n "interactions": [{"request":',

@@ -49,28 +49,28 @@ def test_secrets_are_named_by_field_and_kind_and_never_shown(verify, tmp_path, m
     status, lines, err = verify("a.yaml")
     assert (status, err) == (1, "")
     assert lines == [
-        f"a.yaml:6: secrets: `request.uri` of interaction 1 holds a credential (user part of the URL). {REDACT}",
-        f"a.yaml:6: secrets: `request.uri` of interaction 1 holds a credential (query parameter `key`). {REDACT}",
-        f"a.yaml:6: secrets: `request.uri` of interaction 1 holds a credential (openai key). {REDACT}",
+        f"a.yaml:5: secrets: `request.uri` of interaction 1 holds a credential (user part of the URL). {REDACT}",
+        f"a.yaml:5: secrets: `request.uri` of interaction 1 holds a credential (query parameter `key`). {REDACT}",
+        f"a.yaml:5: secrets: `request.uri` of interaction 1 holds a credential (openai key). {REDACT}",
         (
-            f"a.yaml:9: secrets: `request.headers.Authorization` of interaction 1 holds a credential (by the name of "
+            f"a.yaml:8: secrets: `request.headers.Authorization` of interaction 1 holds a credential (by the name of "
             f"the header). {REDACT}"
         ),
-        f"a.yaml:11: secrets: `request.headers.x-note` of interaction 1 holds a credential (openai key). {REDACT}",
+        f"a.yaml:10: secrets: `request.headers.x-note` of interaction 1 holds a credential (openai key). {REDACT}",
         (
-            f"a.yaml:18: secrets: `request.body.messages[0].content` of interaction 1 holds a credential (openai key). "
+            f"a.yaml:17: secrets: `request.body.messages[0].content` of interaction 1 holds a credential (openai key). "
             f"{REDACT}"
         ),
         (
-            f"a.yaml:26: secrets: `response.headers.set-cookie` of interaction 1 holds a credential (by the name of "
+            f"a.yaml:25: secrets: `response.headers.set-cookie` of interaction 1 holds a credential (by the name of "
             f"the header). {REDACT}"
         ),
         (
-            f"a.yaml:39: secrets: `response.body.choices[0].message.content` of interaction 1 holds a credential "
+            f"a.yaml:38: secrets: `response.body.choices[0].message.content` of interaction 1 holds a credential "
             f"(value of MY_API_KEY). {REDACT}"
         ),
         (
-            f"a.yaml:75: secrets: `response.body, event 2, choices[0].delta.content` of interaction 2 holds a "
+            f"a.yaml:74: secrets: `response.body, event 2, choices[0].delta.content` of interaction 2 holds a "
             f"credential (openai key). {REDACT}"
         ),
         f"1 cassette, 2 interactions: 9 findings (9 secrets). {AFTER}",
@@ -84,7 +84,7 @@ def test_a_secret_in_pieces_is_found_in_what_the_events_say_together(verify, tmp
         1,
         [
             (
-                "a.yaml:25: secrets: `response.body, choices[0].delta.content of all events together` of interaction 1 "
+                "a.yaml:24: secrets: `response.body, choices[0].delta.content of all events together` of interaction 1 "
                 f"holds a credential (openai key). {REDACT}"
             ),
             f"1 cassette, 1 interaction: 1 finding (1 secrets). {AFTER}",
@@ -152,7 +152,7 @@ def test_age_is_judged_where_a_limit_is_given(verify, tmp_path):
     assert (status, err) == (1, "")
     assert lines == [
         (
-            "a.yaml:46: age: 1 of 3 interactions is too old: number 2 was recorded 90 days ago, on 2026-01-01; the "
+            "a.yaml:45: age: 1 of 3 interactions is too old: number 2 was recorded 90 days ago, on 2026-01-01; the "
             "limit is 60 days. Record it again."
         ),
         (
@@ -173,9 +173,9 @@ def test_recorded_failures_are_findings_unless_they_are_there_on_purpose(verify,
     assert verify("a.yaml") == (
         1,
         [
-            f"a.yaml:20: failures: interaction 1 was answered with status 429. {fix}",
-            f"a.yaml:47: failures: interaction 2 was answered with status 503. {fix}",
-            f"a.yaml:84: failures: the connection broke while interaction 4 was recorded. {fix}",
+            f"a.yaml:19: failures: interaction 1 was answered with status 429. {fix}",
+            f"a.yaml:46: failures: interaction 2 was answered with status 503. {fix}",
+            f"a.yaml:83: failures: the connection broke while interaction 4 was recorded. {fix}",
             f"1 cassette, 4 interactions: 3 findings (3 failures). {AFTER}",
         ],
         "",
@@ -188,59 +188,59 @@ UNDO = "Undo the edit, or record it again."
 BROKEN = {
     "no-json": (
         ours(asked(body=b"<html>")),
-        f"a.yaml:24: broken: interaction 1, openai chat: the answer is not JSON. {AGAIN}",
+        f"a.yaml:23: broken: interaction 1, openai chat: the answer is not JSON. {AGAIN}",
     ),
     "an-error-with-status-200": (
         ours(asked(body=b'{"error":{"message":"no"}}')),
         (
-            f"a.yaml:24: broken: interaction 1, openai chat: the answer is an error, and its status says that it is "
+            f"a.yaml:23: broken: interaction 1, openai chat: the answer is an error, and its status says that it is "
             f"none. {AGAIN}"
         ),
     ),
     "a-stream-without-its-end": (
         ours(streamed("One", done=False)),
-        f"a.yaml:25: broken: interaction 1, openai chat: the stream ends without its terminator. {AGAIN}",
+        f"a.yaml:24: broken: interaction 1, openai chat: the stream ends without its terminator. {AGAIN}",
     ),
     "a-stream-that-cannot-be-read": (
         ours(streamed("One", body=b"data: {\n\ndata: [DONE]\n\n", chunks=())),
-        f"a.yaml:25: broken: interaction 1, openai chat: an event of the stream cannot be read. {AGAIN}",
+        f"a.yaml:24: broken: interaction 1, openai chat: an event of the stream cannot be read. {AGAIN}",
     ),
     "a-stream-that-says-it-failed": (
         ours(streamed("One", body=b'data: {"error": {"message": "no"}}\n\n', chunks=())),
-        f"a.yaml:25: broken: interaction 1, openai chat: the stream ends with an error of the provider. {AGAIN}",
+        f"a.yaml:24: broken: interaction 1, openai chat: the stream ends with an error of the provider. {AGAIN}",
     ),
     "other-json-that-is-none": (
         ours(asked(uri="https://example.com/", body=b"{")),
-        f"a.yaml:24: broken: interaction 1: the answer says that it is JSON and is not. {AGAIN}",
+        f"a.yaml:23: broken: interaction 1: the answer says that it is JSON and is not. {AGAIN}",
     ),
     "a-body-that-is-not-compressed": (
         ours(asked(headers=JSON | {"content-encoding": ["gzip"]})),
         (
-            "a.yaml:23: broken: interaction 1 says `content-encoding: gzip`, and its body is not compressed, which no "
+            "a.yaml:22: broken: interaction 1 says `content-encoding: gzip`, and its body is not compressed, which no "
             f"client can read. {AGAIN}"
         ),
     ),
     "an-edited-request": (
         ours(asked()).replace("Capital of France?", "Capital of Spain?"),
-        f"a.yaml:3: broken: `key` of interaction 1 is not that of its request, so replay has to search for it. {UNDO}",
+        f"a.yaml:2: broken: `key` of interaction 1 is not that of its request, so replay has to search for it. {UNDO}",
     ),
     "an-edited-stream": (
         ours(streamed("One, ", "two.")).replace("two.", "three."),
         (
-            "a.yaml:3: broken: the sizes in `chunks` of interaction 1 do not add up to its body, so the stream is "
+            "a.yaml:2: broken: the sizes in `chunks` of interaction 1 do not add up to its body, so the stream is "
             f"replayed in one piece. {UNDO}"
         ),
     ),
     "an-edited-answer-that-is-no-json-any-more": (
         ours(asked()).replace('"content": "Paris."', '"content": "Paris.'),
         (
-            "a.yaml:24: broken: `response.body` of interaction 1 does not fit the hint `response_body`, so it cannot "
+            "a.yaml:23: broken: `response.body` of interaction 1 does not fit the hint `response_body`, so it cannot "
             f"be restored. {UNDO}"
         ),
     ),
     "an-edited-time": (
         ours(asked(at="yesterday")),
-        f"a.yaml:3: broken: `recorded_at` of interaction 1 is no time. {UNDO}",
+        f"a.yaml:2: broken: `recorded_at` of interaction 1 is no time. {UNDO}",
     ),
 }
 
@@ -266,7 +266,7 @@ def test_json_has_every_finding_with_its_field(verify, tmp_path):
             "findings": [
                 {
                     "path": "a.yaml",
-                    "line": 20,
+                    "line": 19,
                     "interaction": 1,
                     "kind": "failures",
                     "place": "response.status",
@@ -291,11 +291,11 @@ def test_what_cannot_be_read_is_told_and_the_others_are_judged(verify, tmp_path)
     status, lines, err = verify(".", "e.yaml")
     assert status == 2
     assert [line.partition(". ")[0] for line in lines] == [
-        "c.yaml:20: failures: interaction 1 was answered with status 500",
+        "c.yaml:19: failures: interaction 1 was answered with status 500",
         "2 cassettes, 3 interactions: 1 finding (1 failures); 3 could not be read; 1 other file passed over",
     ]
     assert err == (
-        "CassetteFileError: a.yaml:36: the cassette is cut short: its last line has no end. Restore it, or re-record.\n"
+        "CassetteFileError: a.yaml:35: the cassette is cut short: its last line has no end. Restore it, or re-record.\n"
         "CassetteFileError: b.yaml: interaction 2 cannot be read: `response` is missing. Re-record it.\n"
         "CassetteFileError: e.yaml: no such file or folder. Did you mean `d.yaml`?\n"
     )
@@ -344,6 +344,6 @@ def test_a_finding_is_one_line_whatever_the_file_calls_its_fields(verify, tmp_pa
     status, lines, _ = verify("a.yaml")
     assert status == 1
     assert lines[0] == (
-        f"a.yaml:12: secrets: `request.body.a b\N{REPLACEMENT CHARACTER}[31m` of interaction 1 holds a credential "
+        f"a.yaml:11: secrets: `request.body.a b\N{REPLACEMENT CHARACTER}[31m` of interaction 1 holds a credential "
         f"(openai key). {REDACT}"
     )
