@@ -186,8 +186,6 @@ class Call:
         if place.is_chain:
             self.attempts.extend(response.attempts)
             served = response.provider
-            if hold is not None:
-                hold.release()
         else:
             served = place.name
             usage = response.usage
@@ -241,7 +239,7 @@ class Call:
             error: What ended it; a cancellation too.
             start_ns: When it began.
             slept: Seconds slept before it.
-            hold: What was set aside for it.
+            hold: What was set aside for it; nothing for a chain, whose attempts reserve for themselves.
             events: What had come of a stream.
         """
         if isinstance(error, GeneratorExit) and self.process != os.getpid():
@@ -252,8 +250,6 @@ class Call:
             return
         if place.is_chain:
             self.attempts.extend(error.attempts if isinstance(error, LLMTestError) else ())
-            if hold is not None:
-                hold.release()
             return
         usage = bill_of(self.request, error, events)
         cost = None if usage is None else self.prices.cost(place.name, model, usage)

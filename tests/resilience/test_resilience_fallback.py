@@ -25,7 +25,7 @@ from llmtest.errors import (
     ServerError,
     StreamInterruptedError,
 )
-from llmtest.events import CallEnded, CircuitSkipped, FallbackTaken
+from llmtest.events import AttemptEnded, CallEnded, CircuitSkipped, FallbackTaken
 from llmtest.resilience import (
     AsyncLLMClient,
     CircuitBreakerConfig,
@@ -438,6 +438,8 @@ def test_fb16_cancelling_does_not_fall_back(world, mode):
     world.run(story())
     assert other.requests == []
     assert [event.outcome for event in world.events(CallEnded)] == ["cancelled"]
+    (attempt,) = [event.attempt for event in world.events(AttemptEnded)]
+    assert (attempt.outcome, attempt.error) == ("cancelled", None)
 
 
 def test_fb17_the_response_names_who_served_it(world, mode):

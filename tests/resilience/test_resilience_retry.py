@@ -4,7 +4,19 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
-from scripted_provider import MODES, REQUEST, Cut, ScriptedProvider, Slow, ask, down, limited, outcomes, refused_key
+from scripted_provider import (
+    MODES,
+    REQUEST,
+    Cut,
+    ScriptedProvider,
+    Slow,
+    World,
+    ask,
+    down,
+    limited,
+    outcomes,
+    refused_key,
+)
 
 from llmtest.errors import (
     AllProvidersFailedError,
@@ -152,20 +164,20 @@ def test_r04_jitter_spreads_clients_and_never_passes_the_cap(world):
     assert sum(delay < 4.0 for delay in delays) > 30
 
 
-def test_r04_jitter_repeats_in_a_simulation_and_follows_the_seed(world):
-    """The same run draws the same waits; another seed draws others."""
+def test_r04_jitter_repeats_in_a_simulation_and_follows_the_seed():
+    """The same run draws the same waits, with a seed and without one; another seed draws others."""
 
     def delays(seed):
         provider = ScriptedProvider("a", down(), down(), "ok")
-        before = world.clock.now_ns()
-        world.ask(chain_of(provider, retry=RetryConfig(), seed=seed))
-        del before
+        World().ask(chain_of(provider, retry=RetryConfig(), seed=seed))
         return gaps(provider)
 
     config = RetryConfig()
     assert config.delay(down(), 1, 0.25) == 0.25
     assert config.delay(down(), 10, 0.9) == 10.0
-    assert delays(1) != delays(2)
+    assert delays(1) == delays(1)
+    assert delays(None) == delays(None)
+    assert len({*delays(1), *delays(2), *delays(None)}) == 6
 
 
 @pytest.mark.parametrize("attempts", [1, 2, 3, 7])
@@ -258,6 +270,19 @@ def test_r09_the_caller_s_own_deadline_does_not_count_against_the_provider(world
     for _ in range(10):
         assert isinstance(world.fail(chain), DeadlineExceededError)
     assert chain.breaker("a").failures == 0
+
+
+@pytest.mark.parametrize(("total", "seconds"), [(7.0, 7.0), (50.0, 30.0)], ids=["caller", "chain"])
+def test_r09_of_two_deadlines_the_earlier_one_holds(world, total, seconds):
+    """What the caller allows and what the chain allows are both kept."""
+    chain = chain_of(ScriptedProvider("a", Slow(600)), timeouts=TimeoutConfig(total=20, deadline=30))
+
+    async def story():
+        with pytest.raises(DeadlineExceededError):
+            await chain.complete_async(REQUEST, Timeouts(total=total))
+
+    world.run(story())
+    assert world.clock.elapsed() == seconds
 
 
 def test_r09_a_caller_s_total_is_a_deadline(world):

@@ -175,6 +175,59 @@ def test_u05_usage_that_was_told_is_kept(world, mode, told, charged):
     """What the provider counted before the break is charged as it is; what it did not count is estimated."""
     error = world.fail(FallbackChain([Told(told)]), mode)
     assert error.attempts[0].usage == charged
+    assert (error.partial_usage, error.partial_text, error.status) == (told, "one", 200)
+
+
+class Quitter(Told):
+    """A provider that breaks its streams itself, with an error of its own."""
+
+    def __init__(self, error):
+        super().__init__(Usage(30, 5))
+        self.error = error
+
+    def stream(self, request, timeouts=None):
+        yield from super().stream(request)
+        raise self.error
+
+
+def test_u05_usage_that_was_told_is_in_a_provider_s_own_error(world, mode):
+    """An error that does not know what was used is told; one that does keeps its own word."""
+    assert world.fail(FallbackChain([Quitter(StreamInterruptedError("cut"))]), mode).partial_usage == Usage(30, 5)
+    knowing = StreamInterruptedError("cut")
+    knowing.partial_usage, knowing.partial_text = Usage(31, 6), "one and more"
+    error = world.fail(FallbackChain([Quitter(knowing)]), mode)
+    assert (error.partial_usage, error.partial_text) == (Usage(31, 6), "one and more")
+
+
+def test_fb08_a_stream_that_says_nothing_and_ends_well_is_an_answer(world, mode):
+    """Nothing visible is no break: what counts is the end."""
+    provider = ScriptedProvider("a", "")
+    chain = FallbackChain([provider, ScriptedProvider("b")])
+    assert world.ask(chain, mode).provider == "a"
+    assert chain.metrics().provider("a").successes == 1
+
+
+def test_b08_a_stream_that_is_left_after_its_last_word_is_a_success(world, mode):
+    """Once the model has said that it is done, its provider has proven itself, whoever reads on."""
+    provider = ScriptedProvider("a", down(), down(), "one two")
+    config = CircuitBreakerConfig(failure_threshold=2)
+    chain = FallbackChain([provider], retry=None, circuit_breaker=config)
+    for _ in range(2):
+        world.fail(chain, mode)
+    world.clock.advance(30)
+
+    async def leave():
+        if mode == "stream":
+            with chain.stream(REQUEST) as events:
+                next(event for event in events if event.kind == "finish")
+            return
+        async with chain.stream_async(REQUEST) as events:
+            async for event in events:
+                if event.kind == "finish":
+                    break
+
+    world.run(leave())
+    assert chain.breaker("a").state == "closed"
 
 
 def test_a_stream_can_be_closed_before_it_was_read(world):
