@@ -222,4 +222,4 @@ def _budget(section: BudgetSection, prices: Prices | None, ledger: CostLedger | 
         warn_threshold_percent=section.warn_threshold_percent,
         halt_on_budget_exceeded=section.halt_on_budget_exceeded,
     )
-    return Budget(limits, policy, prices=prices, ledger=ledger)
+    return Budget(limits, policy, prices=prices, ledger=ledger, on_unknown_price=section.on_unknown_price)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, WithJsonSchema, model_validator
 
@@ -22,6 +22,7 @@ __all__ = [
 
 TRIGGERS = ("any_error", "never", "default", "mofa")
 BREAKER_PRESETS = ("mofa", "ironclaw")
+UNKNOWN_PRICE = ("error", "warn")
 
 
 class RetryBudgetSection(Section):
@@ -114,6 +115,17 @@ class TimeoutsSection(Section):
     """The whole call, every retry and fallback included."""
 
 
+def _unknown_price(value: Any) -> str:
+    if value not in UNKNOWN_PRICE:
+        raise ValueError(one_of("choice", value, list(UNKNOWN_PRICE)))
+    return str(value)
+
+
+UnknownPrice = Annotated[
+    Literal["error", "warn"], BeforeValidator(_unknown_price), WithJsonSchema({"enum": list(UNKNOWN_PRICE)})
+]
+
+
 class BudgetSection(Section):
     """Limits on tokens and money."""
 
@@ -133,6 +145,8 @@ class BudgetSection(Section):
     """Share of a limit in USD per day, month or task from which on the trace is told, in percent."""
     halt_on_budget_exceeded: Flag = True
     """Whether a call that could pass a limit is refused."""
+    on_unknown_price: UnknownPrice = "error"
+    """What becomes of a call without a known price where USD are limited: `error` refuses it, `warn` only tells."""
 
 
 def _trigger(value: Any) -> FallbackTrigger:

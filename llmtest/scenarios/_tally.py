@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from llmtest import events
+from llmtest.clock import VirtualClock
 from llmtest.config import BudgetSection
 from llmtest.events import DIGEST_BATCH
 from llmtest.scenarios._findings import Findings
@@ -15,6 +17,7 @@ from llmtest.scenarios._measures import Sample
 
 __all__ = ["RunTrace", "Tally"]
 
+ZERO = Decimal(0)
 NOBODY: dict[str, int] = {}
 """Who was asked by a call that sent no request."""
 
@@ -89,7 +92,7 @@ class Tally:
     def _answered(self, event: events.RequestAnswered) -> None:
         if event.cost_usd is not None:
             day = event.start_ns // 86_400_000_000_000  # A budget charges the day in which it reserved.
-            self.spend_by_day[day] = self.spend_by_day.get(day, Decimal(0)) + event.cost_usd
+            self.spend_by_day[day] = self.spend_by_day.get(day, ZERO) + event.cost_usd
         self.findings.answered(event)
         if self._inferred:
             self._note_outcome(event)
@@ -144,12 +147,17 @@ class Tally:
         self.findings.finish()
         if budget is None:
             return
-        total = sum(self.spend_by_day.values(), Decimal(0))
-        dearest = max(self.spend_by_day.values(), default=Decimal(0))
+        total = sum(self.spend_by_day.values(), ZERO)
+        dearest = max(self.spend_by_day.values(), default=ZERO)
+        months: dict[tuple[int, int], Decimal] = {}
+        first = VirtualClock().now().date()  # A run's clock begins there.
+        for day, spent in self.spend_by_day.items():
+            date = first + timedelta(days=day)
+            months[date.year, date.month] = months.get((date.year, date.month), ZERO) + spent
         for scope, spent, limit in (
             ("session", total, budget.max_cost_per_session),
             ("day", dearest, budget.max_cost_per_day),
-            ("month", total, budget.max_cost_per_month),
+            ("month", max(months.values(), default=ZERO), budget.max_cost_per_month),
         ):
             if limit is not None and spent > limit:
                 text = f"${spent:.4f} were spent of the {scope}'s ${limit}."

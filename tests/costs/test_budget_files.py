@@ -6,7 +6,7 @@ import pytest
 
 from llmtest import Simulation, build_chain, load_config
 from llmtest.costs import Budget, BudgetConfig, CostLedger, Prices, SqliteBudgetStore
-from llmtest.errors import BudgetExceededError, ConfigurationError, ScenarioError
+from llmtest.errors import BudgetExceededError, ConfigurationError, ScenarioError, UnknownPriceError
 from llmtest.events import BudgetWarned
 from llmtest.scenarios import load_scenario, run_scenario
 from llmtest.types import CompletionRequest
@@ -107,6 +107,7 @@ def test_a_wrong_limit_of_a_file_is_one_error_that_names_it(sim, budget):
         ({"max_cost_per_day": "1e400"}, "`1e400` is too large for US dollars; write `25.00`."),
         ({"max_cost_per_day": "1e-41"}, "`1e-41` is too small for US dollars; write `25.00`."),
         ({"max_tokens_per_day": True}, "`true` is not a whole number; write `600`, `400k` or `1M`."),
+        ({"on_unknown_price": "wran"}, "unknown choice `wran`. Did you mean `warn`?\nKnown choices: error, warn."),
         ({"warn_threshold_percent": "80%"}, "`80%` is not a number above 0 and up to 100; write `80`."),
     ],
 )
@@ -115,6 +116,18 @@ def test_a_wrong_limit_of_a_file_is_shown_as_it_is_written(sim, budget, problem)
     with pytest.raises(ScenarioError) as caught:
         chain_of(sim, budget)
     assert str(caught.value) == f"`budget.{next(iter(budget))}`: {problem}"
+
+
+@pytest.mark.parametrize(("choice", "answered"), [("error", False), ("warn", True)])
+def test_u10_a_file_says_what_becomes_of_a_call_without_a_price(sim, choice, answered):
+    """The call is refused unless the file lets it pass; then the trace is told that nobody counts it."""
+    chain = chain_of(sim, {"max_cost_per_day": 1, "on_unknown_price": choice}, prices=Prices())
+    if answered:
+        assert chain.complete(REQUEST).content == "Paris"
+        assert [event.scope for event in sim.trace if isinstance(event, BudgetWarned)] == ["price"]
+    else:
+        with pytest.raises(UnknownPriceError, match="no price for `openai:big`"):
+            chain.complete(REQUEST)
 
 
 def test_chains_from_files_can_share_a_budget(sim, tmp_path):
@@ -174,3 +187,22 @@ def test_a_scenario_holds_its_budget_through_timeouts_and_broken_streams(tmp_pat
     assert result.ok, result.expectations
     assert Decimal("0.4") < result.cost_usd <= Decimal("0.50")
     assert "budget_overshoot" not in str(result)
+
+
+@pytest.mark.parametrize(
+    ("limit", "findings"),
+    [
+        ("1.1625", {}),
+        ("1.16", {"budget_overshoot": "$1.1625 were spent of the month's $1.16. To blame: the chain."}),
+    ],
+)
+def test_u09_the_verdict_counts_each_month_by_itself(tmp_path, limit, findings):
+    """Forty days of traffic, $1.50 in all, pass a month's limit only if one of the months does."""
+    text = SCENARIO.partition("budget:")[0] + (
+        f"budget: {{max_cost_per_month: {limit}, halt_on_budget_exceeded: false}}\n"
+        "load: {rate: 0.25/h, arrivals: constant, duration: 40d}\n"
+    )
+    path = tmp_path / "scenario.yaml"
+    path.write_text(text)
+    result = run_scenario(load_scenario(path))
+    assert (result.cost_usd, result.findings) == (Decimal("1.5"), findings)
