@@ -59,7 +59,7 @@ class OpenStream:
         self.is_finished = False
         """Whether the model has said that it is done."""
         self.is_over = False
-        """Whether it has been recorded."""
+        """Whether it has ended as it should, and been recorded."""
 
     def note(self, event: StreamEvent) -> None:
         """Keep what an event adds to the answer."""
@@ -165,7 +165,6 @@ def _completed(call: Call, stream: OpenStream, event: StreamEvent) -> StreamEven
 
 def _ended_badly(call: Call, stream: OpenStream, error: BaseException) -> None:
     """Record a stream that broke or was given up after its commit point."""
-    stream.is_over = True
     place = stream.place
     call.note_failure(place, stream.model, error, stream.start_ns, stream.slept, stream.hold, stream.told)
     if stream.admission is not None:

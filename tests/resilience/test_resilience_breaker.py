@@ -313,6 +313,7 @@ def test_b08_streams_that_break_open_it(world, mode):
     for _ in range(3):
         assert isinstance(world.fail(chain, mode), StreamInterruptedError)
     assert chain.breaker("a").state == "open"
+    assert (chain.metrics().provider("a").failures, chain.metrics().failures_total) == (3, 3)
 
 
 def test_b09_the_last_provider_s_failures_count(world, mode):

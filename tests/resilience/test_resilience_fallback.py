@@ -166,7 +166,16 @@ def test_fb02_a_star_maps_every_other_model(world):
     mapped = ScriptedProvider("b")
     chain = chain_of(ScriptedProvider("a", down()), FallbackSlot(provider=mapped, model_mapping={"*": "any"}))
     world.ask(chain, "complete", REQUEST.with_model("gpt-9"))
-    assert mapped.requests[0].model == "any"
+    world.ask(chain)
+    assert [request.model for request in mapped.requests] == ["any", None]
+
+
+def test_fb02_a_nested_chain_maps_the_model_itself(world, mode):
+    """A chain as a fallback is handed the model that was asked for, because its slots know what it is to them."""
+    mapped = ScriptedProvider("b")
+    inner = chain_of(FallbackSlot(provider=mapped, model_mapping={"gpt-4o": "claude-sonnet-4-5"}), name="inner")
+    world.ask(chain_of(ScriptedProvider("a", down()), inner), mode, REQUEST.with_model("gpt-4o"))
+    assert mapped.requests[0].model == "claude-sonnet-4-5"
 
 
 @pytest.mark.parametrize(

@@ -79,8 +79,10 @@ def test_r06_every_retry_of_a_call_carries_one_name_and_no_other_call_does(strea
 
 def test_r06_a_chain_that_is_retried_as_a_whole_keeps_its_names(sim):
     """Where a slot asks a nested chain again, the requests of all rounds are one request to their provider."""
+    sim.anthropic.fails(faults.ServerError(), times=3)
     sim.openai.fails(faults.ServerError(), times=2).replies("Paris")
-    inner = FallbackChain([OpenAIProvider("k", idempotency_header="Idempotency-Key")], name="inner", retry=None)
+    providers = [AnthropicProvider("k"), OpenAIProvider("k", idempotency_header="Idempotency-Key")]
+    inner = FallbackChain(providers, name="inner", retry=None)
     FallbackChain([FallbackSlot(provider=inner, retry=RetryConfig(base_delay=0))]).complete(REQUEST)
     names = [request.headers["idempotency-key"] for request in sim.openai.requests]
     assert names == names[:1] * 3

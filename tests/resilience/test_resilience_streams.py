@@ -1,10 +1,12 @@
 """Streams past their commit point, and policies that meet in them."""
 
+import asyncio
 from contextlib import suppress
 
 import pytest
-from scripted_provider import MODES, REQUEST, Cut, ScriptedProvider, Slow, down
+from scripted_provider import MODES, REQUEST, Cut, ScriptedProvider, Slow, ask, down
 
+from llmtest.clock import active_clock
 from llmtest.costs import Budget, BudgetConfig
 from llmtest.errors import (
     DeadlineExceededError,
@@ -13,7 +15,7 @@ from llmtest.errors import (
     ProviderTimeoutError,
     StreamInterruptedError,
 )
-from llmtest.events import CallEnded
+from llmtest.events import AttemptEnded, CallEnded
 from llmtest.resilience import CircuitBreakerConfig, FallbackChain, RetryConfig, TimeoutConfig
 from llmtest.types import CompletionResponse, StreamEvent, TextPart, ToolCall, Usage
 
@@ -48,7 +50,7 @@ def test_a_typed_break_is_completed_and_kept(world, mode):
     error = StreamInterruptedError("cut")
     caught = world.fail(FallbackChain([ScriptedProvider("a", Cut("one two", error))]), mode)
     assert caught is error
-    assert (caught.partial_text, caught.visible) == ("one two ", True)
+    assert (caught.partial_text, caught.visible, caught.__cause__) == ("one two ", True, None)
 
 
 def test_a_broken_stream_is_charged_for_what_it_said(world, mode):
@@ -199,6 +201,90 @@ def test_u05_usage_that_was_told_is_in_a_provider_s_own_error(world, mode):
     assert (error.partial_usage, error.partial_text) == (Usage(31, 6), "one and more")
 
 
+class Paused(Told):
+    """A provider that says a word, does something, and says how its answer ends; it knows whether it was closed."""
+
+    def __init__(self, *, pause=0, then=None):
+        super().__init__(None)
+        self.pause = pause
+        self.then = then
+        self.is_closed = False
+
+    def stream(self, request, timeouts=None):
+        try:
+            yield StreamEvent("text", "one")
+            active_clock().sleep(self.pause)
+            yield StreamEvent("end", response=self.complete(request))
+            if self.then is not None:
+                raise self.then
+        finally:
+            self.is_closed = True
+
+    async def stream_async(self, request, timeouts=None):
+        try:
+            yield StreamEvent("text", "one")
+            await active_clock().sleep_async(self.pause)
+            yield StreamEvent("end", response=self.complete(request))
+            if self.then is not None:
+                raise self.then
+        finally:
+            self.is_closed = True
+
+
+def leave_at(chain, mode, kind):
+    """Return a coroutine that leaves a stream at its first event of a kind."""
+
+    async def leave():
+        if mode == "stream":
+            with chain.stream(REQUEST) as events:
+                next(event for event in events if event.kind == kind)
+            return
+        async with chain.stream_async(REQUEST) as events:
+            async for event in events:
+                if event.kind == kind:
+                    break
+
+    return leave()
+
+
+@pytest.mark.parametrize(("kind", "outcome"), [("text", "cancelled"), ("end", "200")])
+def test_h07_a_stream_that_is_left_is_closed_and_recorded_once(world, mode, kind, outcome):
+    """Leaving closes the provider's stream at once; after the last event there is nothing left to give up."""
+    provider = Paused()
+    chain = FallbackChain([provider])
+    world.run(leave_at(chain, mode, kind))
+    assert provider.is_closed
+    assert [event.attempt.outcome for event in world.events(AttemptEnded)] == [outcome]
+    assert chain.metrics().provider("a").failures == 0
+
+
+def test_a_failure_after_the_end_is_told_and_counts_nowhere(world, mode):
+    """What breaks when the answer is whole is no failure of the answer."""
+    error = down()
+    chain = FallbackChain([Paused(then=error)])
+    assert world.fail(chain, mode) is error
+    assert [event.attempt.outcome for event in world.events(AttemptEnded)] == ["200"]
+    counts = chain.metrics().provider("a")
+    assert (counts.successes, counts.failures, chain.breaker("a").failures) == (1, 0, 0)
+
+
+def test_r13_cancelling_in_the_middle_of_a_stream_is_no_end_of_it(world):
+    """The reader of a cancelled stream is cancelled; the stream does not look as if it had come to its end."""
+    provider = Paused(pause=600)
+    chain = FallbackChain([provider])
+
+    async def story():
+        reader = asyncio.create_task(ask(chain, "stream_async"))
+        await asyncio.sleep(1)
+        reader.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reader
+
+    world.run(story())
+    assert provider.is_closed
+    assert [event.attempt.outcome for event in world.events(AttemptEnded)] == ["cancelled"]
+
+
 def test_fb08_a_stream_that_says_nothing_and_ends_well_is_an_answer(world, mode):
     """Nothing visible is no break: what counts is the end."""
     provider = ScriptedProvider("a", "")
@@ -215,18 +301,7 @@ def test_b08_a_stream_that_is_left_after_its_last_word_is_a_success(world, mode)
     for _ in range(2):
         world.fail(chain, mode)
     world.clock.advance(30)
-
-    async def leave():
-        if mode == "stream":
-            with chain.stream(REQUEST) as events:
-                next(event for event in events if event.kind == "finish")
-            return
-        async with chain.stream_async(REQUEST) as events:
-            async for event in events:
-                if event.kind == "finish":
-                    break
-
-    world.run(leave())
+    world.run(leave_at(chain, mode, "finish"))
     assert chain.breaker("a").state == "closed"
 
 
