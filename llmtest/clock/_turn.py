@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable
 from types import TracebackType
+from weakref import WeakSet
 
 __all__ = ["Turn"]
 
@@ -29,12 +31,17 @@ class Turn:
         [True, False, 'later']
     """
 
-    __slots__ = ("_depth", "_late", "_lock")
+    __slots__ = ("__weakref__", "_depth", "_late", "_lock")
 
     def __init__(self) -> None:
+        self._late: deque[Callable[[], object]] = deque()
+        self._begin()
+        _turns.add(self)
+
+    def _begin(self) -> None:
         self._lock = threading.RLock()
         self._depth = 0
-        self._late: deque[Callable[[], object]] = deque()
+        self._late.clear()
 
     def __reduce__(self) -> tuple[object, ...]:
         """Give whatever is copied a turn of its own."""
@@ -71,3 +78,22 @@ class Turn:
     def _catch_up(self) -> None:
         while self._late:
             self._late.popleft()()
+
+    def _outlive_fork(self) -> None:
+        """Be free again in a forked process, if it was the turn of a thread that this process does not have."""
+        if self._lock.acquire(blocking=False):
+            self._lock.release()
+        else:
+            self._begin()
+
+
+_turns: WeakSet[Turn] = WeakSet()
+
+
+def _outlive_fork() -> None:
+    for turn in list(_turns):
+        turn._outlive_fork()  # noqa: SLF001 - one file, one lock
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_outlive_fork)

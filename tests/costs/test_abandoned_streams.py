@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+import os
+import signal
 import threading
 from decimal import Decimal
 
@@ -169,6 +171,31 @@ def test_a_collected_probe_gives_its_permit_back(collector):
         leave_a_stream_in_a_cycle(client)
         gc.collect()
         assert client.complete(REQUEST).content == "four five six"
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # The child only takes its turns.
+def test_a_turn_of_another_thread_is_free_in_a_forked_process():
+    """A child has none of its parent's other threads: what they held up would wait for them for ever."""
+    held, own = Turn(), Turn()
+    has_turn, may_end = threading.Event(), threading.Event()
+
+    def hold():
+        with held:
+            has_turn.set()
+            may_end.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    has_turn.wait()
+    with own:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            with held as is_free, own as is_own_free:
+                os._exit(0 if is_free and not is_own_free else 3)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    may_end.set()
+    thread.join()
 
 
 def test_a_turn_does_what_interrupts_it_at_its_end():
