@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ from llmtest.simulation._reply import Prepared, Reply, prepare
 from llmtest.simulation._script import Rule, Script
 from llmtest.simulation._texts import broken_callable, unscripted
 from llmtest.simulation.faults import Fault, SlowFirstToken, Timeout
-from llmtest.types import CompletionRequest, CompletionResponse, Usage
+from llmtest.types import UNKNOWN_USAGE, CompletionRequest, CompletionResponse, Usage
 from llmtest.wire import WireCall
 
 if TYPE_CHECKING:
@@ -134,14 +135,14 @@ class Engine:
             raise self._unscripted(call, exchange, answer)
         content: Any = rule.default if step is None else step.content
         if content.__class__ is Prepared:
-            self._say(content, answer, key, is_direct=exchange is None)
+            self._say(content, call, answer, key, is_direct=exchange is None)
             return answer
         prepared, fault = self._resolve(content, rule, _completion(call), answer)
         if fault is not None:
             self._apply(fault, answer)
         if answer.error is None and answer.failure is None:
             assert prepared is not None
-            self._say(prepared, answer, key, is_direct=exchange is None)
+            self._say(prepared, call, answer, key, is_direct=exchange is None)
         return answer
 
     def _draw_key(self, answer: Answer) -> tuple[object, ...]:
@@ -258,29 +259,23 @@ class Engine:
         self._note(answer, "harness_error")
         raise self.world.record_harness_error(broken_callable(self.name, "reply", mistake))
 
-    def _say(self, prepared: Prepared, answer: Answer, key: tuple[object, ...], *, is_direct: bool) -> None:
+    def _say(
+        self, prepared: Prepared, call: WireCall, answer: Answer, key: tuple[object, ...], *, is_direct: bool
+    ) -> None:
         """Fill in the response, what it bills and when it comes."""
         usage = prepared.usage
+        choices = call.choices
         if usage is None:
             most = answer.max_tokens
             output, reasoning = prepared.output_tokens, prepared.reasoning_tokens
             if most is not None and output > most:
                 # A text may be scripted longer than the request allows; a bill that long no provider writes.
                 output, reasoning = most, min(reasoning, most)
-            usage = _usage_of(answer.prompt_tokens, output, reasoning)
-        parts = prepared.parts
-        number = answer.exchange
-        if prepared.needs_ids:
-            make_id, base = self.world.codec(self.name).tool_call_id, self.world.number(number) << 16
-            parts = prepared.with_ids(lambda index: make_id(base + index))
-        answer.response = CompletionResponse(
-            parts=parts,
-            finish_reason=prepared.finish_reason,
-            usage=usage,
-            model=answer.model,
-            id=f"sim-{number}" if is_direct else None,
-            provider=self.name,
-        )
+            usage = _usage_of(answer.prompt_tokens, output * choices, reasoning * choices)
+        said = prepared.said
+        if is_direct or choices > 1 or said is None or not self._says_the_same(said, usage, answer.model):
+            said = self._response(prepared, usage, choices, answer, is_direct=is_direct)
+        answer.response = said
         answer.chunks = prepared.chunks
         answer.headers = prepared.headers
         latency = self.latency if prepared.latency is None else prepared.latency
@@ -296,6 +291,33 @@ class Engine:
             if usage.output_tokens > admitted:
                 with self.world.lock:
                     quota.settle(usage.output_tokens - admitted)
+
+    def _says_the_same(self, said: CompletionResponse, usage: Usage, model: str | None) -> bool:
+        return said.usage is usage and said.model == model and said.provider == self.name
+
+    def _response(
+        self, prepared: Prepared, usage: Usage, choices: int, answer: Answer, *, is_direct: bool
+    ) -> CompletionResponse:
+        number = answer.exchange
+        parts = prepared.parts
+        if prepared.needs_ids:
+            make_id, base = self.world.codec(self.name).tool_call_id, self.world.number(number) << 16
+            parts = prepared.with_ids(lambda index: make_id(base + index))
+        response = CompletionResponse(
+            parts=parts,
+            finish_reason=prepared.finish_reason,
+            usage=usage,
+            model=answer.model,
+            id=f"sim-{number}" if is_direct else None,
+            provider=self.name,
+        )
+        if choices > 1:
+            # The same answer in each: a test scripts what comes back, not what a model might vary.
+            others = (replace(response, usage=UNKNOWN_USAGE),) * (choices - 1)
+            return replace(response, alternatives=others)
+        if not (is_direct or prepared.needs_ids):
+            prepared.said = response
+        return response
 
     def _unscripted(self, call: WireCall, exchange: Exchange | None, answer: Answer) -> errors.HarnessError:
         self._note(answer, "unscripted")

@@ -113,11 +113,13 @@ class WireCall:
         include_usage: Whether a stream ends with its usage (always, where the dialect has no such switch).
         include_obfuscation: Whether OpenAI's padding is wanted; its default is yes.
         unread: The request, where it is read when somebody asks for it.
+        choices: How many answers are asked for at once, OpenAI's `n`.
     """
 
     __slots__ = (
         "_request",
         "api_key",
+        "choices",
         "include_obfuscation",
         "include_usage",
         "model",
@@ -136,6 +138,7 @@ class WireCall:
         include_usage: bool = False,
         include_obfuscation: bool = True,
         unread: Unread | None = None,
+        choices: int = 1,
     ) -> None:
         self.operation = operation
         self._request = request
@@ -145,6 +148,7 @@ class WireCall:
         self.include_usage = include_usage
         self.include_obfuscation = include_obfuscation
         self.unread = unread
+        self.choices = choices
 
     @property
     def request(self) -> CompletionRequest | EmbeddingRequest | None:

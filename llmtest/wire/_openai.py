@@ -162,6 +162,7 @@ class OpenAICodec:
             options.get("include_usage") is True,
             options.get("include_obfuscation") is not False,
             unread,
+            parsed.get("n") or 1,
         )
 
     def response_headers(self, meta: ResponseMeta, *, stream: bool = False) -> Headers:

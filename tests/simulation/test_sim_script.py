@@ -1,5 +1,6 @@
 """Scripts: which answer comes when, through the handle's public methods."""
 
+import json
 import threading
 
 import pytest
@@ -429,3 +430,45 @@ def test_chunks_are_the_pieces_of_a_stream(openai):
     openai.replies(Reply(chunks=["Pa", "ris", " is"]))
     answered = Answered(openai.receive(exchange(stream=True)))
     assert texts_of(answered) == ["Pa", "ris", " is"]
+
+
+def test_a_request_for_several_answers_gets_them():
+    """`n` answers are `n` choices of one step, and are billed as what they are together; one stays one."""
+    world = make_world()
+    openai = world.provider("openai").replies("Paris", "Paris").calls_tool("f", {"a": 1})
+    several, one, calls = post(openai, n=3), post(openai, n=None), post(openai, n=2)
+    assert [(choice["index"], choice["message"]["content"]) for choice in several.json["choices"]] == [
+        (0, "Paris"),
+        (1, "Paris"),
+        (2, "Paris"),
+    ]
+    assert len(one.json["choices"]) == 1
+    assert [choice["finish_reason"] for choice in calls.json["choices"]] == ["tool_calls", "tool_calls"]
+    assert several.json["usage"]["completion_tokens"] == 3 * one.json["usage"]["completion_tokens"]
+    assert [entry.usage.output_tokens for entry in world.costs.entries][:2] == [
+        several.json["usage"]["completion_tokens"],
+        one.json["usage"]["completion_tokens"],
+    ]
+
+
+def test_a_stream_of_several_answers_tells_each():
+    """Each choice of a stream has its own deltas and its own end, and the usage counts all."""
+    openai = make_world().provider("openai").replies("Paris")
+    answered = post(openai, stream=True, n=2, stream_options={"include_usage": True})
+    events = [json.loads(piece.removeprefix(b"data: ")) for piece in answered.pieces if b"[DONE]" not in piece]
+    said = {0: "", 1: ""}
+    for event in events:
+        for choice in event["choices"]:
+            said[choice["index"]] += choice["delta"].get("content") or ""
+    assert said == {0: "Paris", 1: "Paris"}
+    assert [choice["index"] for event in events for choice in event["choices"] if choice["finish_reason"]] == [0, 1]
+    assert (
+        events[-1]["usage"]["completion_tokens"]
+        == 2 * post(make_world().provider("openai").replies("Paris")).json["usage"]["completion_tokens"]
+    )
+
+
+def test_anthropic_knows_no_number_of_answers():
+    """A field of that name in another dialect asks for nothing."""
+    answered = post(make_world().provider("anthropic").replies("Paris"), n=2)
+    assert [block["text"] for block in answered.json["content"]] == ["Paris"]
