@@ -15,11 +15,14 @@ from llmtest.testing._failure import did_you_mean
 from llmtest.testing._plugin_options import setting
 
 if TYPE_CHECKING:
-    from llmtest.cassettes import Cassette
+    from llmtest.cassettes import Cassette, Mode
 
 __all__ = ["CassetteShelf"]
 
 OnError = Callable[[HarnessError], object]
+
+TOGETHER: dict[Mode, Mode] = {"once": "new_episodes", "rewrite": "all"}
+"""How the second test of a run records into a file that the first has made: it loses nothing of it."""
 
 OPTIONS = ("mode", "match_on", "keep_failures", "allowed_hosts")
 """What the marker `llm_cassette` takes besides the path."""
@@ -48,7 +51,7 @@ class CassetteShelf:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._rewritten: set[Path] = set()
+        self._recorded: dict[Path, Mode] = {}
         self._use = ExitStack()
 
     def cassette_of(self, item: pytest.Item) -> Cassette:
@@ -60,23 +63,23 @@ class CassetteShelf:
         """
         from llmtest.cassettes import Cassette
 
-        mark = item.get_closest_marker("llm_cassette")
-        vcr = list(item.iter_markers("vcr")) if mark is None and self._config.getini("llmtest_vcr_marker") else []
+        marks = list(item.iter_markers("llm_cassette"))
+        vcr = list(item.iter_markers("vcr")) if not marks and self._config.getini("llmtest_vcr_marker") else []
         if vcr:
             path, borrowed, options = _default_path(item), _vcr_paths(item, vcr), _vcr_options(vcr)
         else:
-            path, borrowed, options = _marked_path(item, mark), [], _marked_options(mark)
+            path, borrowed, options = _marked_path(item, marks), [], _marked_options(marks)
         mode = setting(self._config, "record", marker=options.pop("mode", None), default="none")
-        if mode == "rewrite" and path in self._rewritten:
-            mode = "all"  # tests that share a file write it together: the second must not lose what the first recorded
+        if mode == self._recorded.get(path):  # tests that share a file write it together
+            mode = TOGETHER[mode]
         return Cassette(path, mode, rerun=item.nodeid, borrowed=borrowed, **options)
 
     def insert(self, cassette: Cassette, item: pytest.Item, report: OnError) -> None:
         """Play and record the requests of a test from now on; hosts that may pass everywhere pass by its cassette."""
         from llmtest.cassettes import inserted
 
-        mark = item.get_closest_marker("llm_cassette")
-        hosts = [*(mark.kwargs.get("allowed_hosts", ()) if mark else ()), *self._config.getini("llmtest_allowed_hosts")]
+        marked = [host for mark in item.iter_markers("llm_cassette") for host in mark.kwargs.get("allowed_hosts", ())]
+        hosts = [*marked, *self._config.getini("llmtest_allowed_hosts")]
         self._use.enter_context(inserted(cassette, on_error=report, allowed_hosts=hosts))
 
     def eject(self) -> None:
@@ -89,8 +92,8 @@ class CassetteShelf:
         Raises:
             CassetteFileError: It cannot be written.
         """
-        if cassette.save() and cassette.mode == "rewrite":
-            self._rewritten.add(cassette.path)
+        if cassette.save() and cassette.mode in TOGETHER:
+            self._recorded[cassette.path] = cassette.mode
 
 
 def _default_path(item: pytest.Item) -> Path:
@@ -105,29 +108,33 @@ def _default_path(item: pytest.Item) -> Path:
     return item.path.parent / "cassettes" / item.path.stem / f"{name}.yaml"
 
 
-def _marked_path(item: pytest.Item, mark: pytest.Mark | None) -> Path:
-    if mark is None:
-        return _default_path(item)
-    if len(mark.args) > 1 or (mark.args and "path" in mark.kwargs):
-        raise ConfigurationError(
-            "`llm_cassette` takes one path.\n"
-            'To fix: @pytest.mark.llm_cassette("cassettes/capital.yaml"), and `use_cassette` for a second one.'
-        )
-    path = mark.args[0] if mark.args else mark.kwargs.get("path")
-    return _default_path(item) if path is None else item.path.parent / path
-
-
-def _marked_options(mark: pytest.Mark | None) -> dict[str, Any]:
-    if mark is None:
-        return {}
-    for name in mark.kwargs:
-        if name not in {"path", *OPTIONS}:
+def _marked_path(item: pytest.Item, marks: Sequence[pytest.Mark]) -> Path:
+    """Return the path of the closest marker that has one."""
+    for mark in marks:
+        if len(mark.args) > 1 or (mark.args and "path" in mark.kwargs):
             raise ConfigurationError(
-                f"`llm_cassette` has no option `{name}`.{did_you_mean(name, OPTIONS)}\nIt takes: path, "
-                + ", ".join(OPTIONS)
-                + "."
+                "`llm_cassette` takes one path.\n"
+                'To fix: @pytest.mark.llm_cassette("cassettes/capital.yaml"), and `use_cassette` for a second one.'
             )
-    return {name: value for name, value in mark.kwargs.items() if name not in {"path", "allowed_hosts"}}
+        path: str | Path | None = mark.args[0] if mark.args else mark.kwargs.get("path")
+        if path is not None:
+            return item.path.parent / path
+    return _default_path(item)
+
+
+def _marked_options(marks: Sequence[pytest.Mark]) -> dict[str, Any]:
+    """Return the options of all markers of a test; those of the closest win."""
+    given: dict[str, Any] = {}
+    for mark in reversed(marks):
+        for name in mark.kwargs:
+            if name not in {"path", *OPTIONS}:
+                raise ConfigurationError(
+                    f"`llm_cassette` has no option `{name}`.{did_you_mean(name, OPTIONS)}\nIt takes: path, "
+                    + ", ".join(OPTIONS)
+                    + "."
+                )
+        given |= mark.kwargs
+    return {name: value for name, value in given.items() if name not in {"path", "allowed_hosts"}}
 
 
 def _vcr_paths(item: pytest.Item, marks: Sequence[pytest.Mark]) -> list[Path]:

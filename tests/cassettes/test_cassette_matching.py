@@ -68,3 +68,25 @@ def test_an_unknown_part_is_named():
     with pytest.raises(ConfigurationError) as caught:
         MatchRule.of(["method", "bodies"])
     assert str(caught.value) == "match_on: unknown part `bodies`. Known parts: method, host, path, query, body."
+
+
+def test_an_upload_is_found_whatever_line_divides_its_parts():
+    """Clients draw the boundary of a form at random."""
+
+    def form(boundary, file=b"\xff\x00"):
+        part = b'\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n' + file + b"\r\n"
+        return b"--" + boundary + part + b"--" + boundary + b"--\r\n"
+
+    def key(body):
+        return RequestView.of("POST", "https://a.example/v1/files", body).key(MatchRule())
+
+    assert key(form(b"8f2a")) == key(form(b"77ab00"))
+    assert key(form(b"8f2a")) != key(form(b"8f2a", b"other"))
+    assert key(b"--8f2a\r\nno form") != key(b"--77ab\r\nno form")
+
+
+def test_a_body_nested_without_end_is_compared_as_text():
+    """Python's reader of JSON gives up on it."""
+    nested = [RequestView.of("POST", "https://a.example/", b"[" * size) for size in (100_000, 100_001, 100_000)]
+    keys = [view.key(MatchRule()) for view in nested]
+    assert keys[0] == keys[2] != keys[1]

@@ -143,6 +143,51 @@ def test_rewrite_replaces_the_file_once_for_all_tests_that_share_it(run, live, p
     run(shared).assert_outcomes(passed=2)
 
 
+def test_once_records_all_tests_that_share_a_new_file(run, live):
+    """`once` means that there was no file before the run; the second test of a class is no stranger to it."""
+    shared = """
+        import app
+        import pytest
+
+        @pytest.mark.llm_cassette("shared.yaml")
+        class TestTalk:
+            def test_one(self):
+                app.ask("one")
+
+            def test_two(self):
+                app.ask("two")
+    """
+    run(shared, "--llmtest-record=once").assert_outcomes(passed=2)
+    run(shared).assert_outcomes(passed=2)
+    assert live.said() == ["one", "two"]
+
+
+def test_markers_of_module_class_and_test_add_up(run, live, pytester, monkeypatch):
+    """The closest says what it says, and the others the rest."""
+    code = """
+        import os
+        import app
+        import pytest
+
+        pytestmark = pytest.mark.llm_cassette(match_on={"body": {"ignore": ["seed"]}})
+
+        @pytest.mark.llm_cassette("class.yaml")
+        class TestTalk:
+            @pytest.mark.llm_cassette("test.yaml")
+            def test_one(self):
+                app.ask("one", seed=int(os.environ["SEED"]))
+
+            @pytest.mark.llm_cassette(keep_failures=True)
+            def test_two(self):
+                app.ask("two", seed=int(os.environ["SEED"]))
+    """
+    monkeypatch.setenv("SEED", "1")
+    run(code, "--llmtest-record=once").assert_outcomes(passed=2)
+    assert sorted(path.name for path in pytester.path.glob("*.yaml")) == ["class.yaml", "test.yaml"]
+    monkeypatch.setenv("SEED", "2")
+    run(code).assert_outcomes(passed=2)
+
+
 def test_the_marker_sets_mode_path_and_what_is_compared(run, live, pytester):
     """The marker alone is enough; its path is relative to the test file, whatever the working directory."""
     code = """
