@@ -108,6 +108,8 @@ class CostLedger:
         self._rows: list[Row] = []
         self._spend: dict[tuple[str, str | None, str], Spend] = {}
         self._turn = Turn()
+        self._summed = 0
+        """How many of the rows are in the sums: those that are kept are summed when somebody looks."""
 
     def record(
         self,
@@ -132,6 +134,9 @@ class CostLedger:
             call: Number of its logical call; 0 = none.
         """
         row = (provider, model, usage, cost_usd, purpose, at_ns, call)
+        if self._keep:
+            self._rows.append(row)
+            return
         with self._turn as is_free:
             if is_free:
                 self._enter(row)
@@ -145,8 +150,12 @@ class CostLedger:
         if spend is None:
             spend = self._spend[key] = Spend()
         spend._add(usage, cost_usd)  # noqa: SLF001 - one file, one account
-        if self._keep:
-            self._rows.append(row)
+
+    def _sum_up(self) -> None:
+        rows = self._rows
+        while self._summed < len(rows):
+            self._enter(rows[self._summed])
+            self._summed += 1
 
     @property
     def entries(self) -> tuple[CostEntry, ...]:
@@ -181,6 +190,7 @@ class CostLedger:
     def spends(self) -> dict[tuple[str, str | None, str], Spend]:
         """Return a copy of the sums by provider, model and purpose, in the order of their first entries."""
         with self._turn:
+            self._sum_up()
             return {key: replace(spend) for key, spend in self._spend.items()}
 
     def by_provider(self) -> dict[str, Decimal | None]:
@@ -214,6 +224,7 @@ class CostLedger:
         with self._turn:
             self._rows.clear()
             self._spend.clear()
+            self._summed = 0
 
     def _unknown_price(self, total: Spend) -> UnknownPriceError:
         unknown = [(provider, model, spend) for (provider, model, _), spend in self.spends().items() if spend.unknown]

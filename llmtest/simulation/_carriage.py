@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache, lru_cache
 from typing import Any, ClassVar
@@ -20,6 +21,7 @@ from llmtest.simulation._handle import ProviderHandle
 from llmtest.simulation._plan import Chunk, Exchange, Failure, Head, Plan
 from llmtest.simulation._world import World
 from llmtest.types import Timeouts
+from llmtest.wire import Headers
 
 __all__ = ["Performance", "TransportFault", "carrier_class"]
 
@@ -28,6 +30,7 @@ FOREVER = -1
 
 NO_TIME = timedelta()
 MOST_TEXTS = 1024
+MOST_HEADS = 64
 EXTENSIONS = {"http_version": b"HTTP/1.1"}
 
 FAULTS: dict[str, tuple[str, str]] = {
@@ -162,6 +165,15 @@ def _headers_of(raw: Sequence[tuple[bytes, bytes]], values: _Texts) -> dict[str,
     return headers
 
 
+@dataclass(frozen=True, slots=True)
+class _Common:
+    """Headers that many answers share, in the form of the client's library."""
+
+    headers: Any
+    names: frozenset[str]
+    is_encoded: bool
+
+
 @lru_cache(maxsize=64)
 def _timeouts_of(connect: float | None, read: float | None) -> Timeouts:
     return Timeouts(connect=connect, read=read)
@@ -218,6 +230,7 @@ class _Carrier:
         self._clock = world.clock
         self._scheme, self._host, self._port = scheme, host, port
         self._values = _Texts(lambda raw: raw.decode("latin-1"))
+        self._heads: dict[Headers, _Common] = {}
 
     def handle_request(self, request: Any) -> Any:
         exchange = self._exchange(request, request.read())
@@ -282,12 +295,29 @@ class _Carrier:
         """
         library = self.library
         stream = library.ByteStream(data)
-        response = library.Response(head.status, headers=head.headers, stream=stream, extensions=EXTENSIONS)
-        if "content-encoding" not in dict(head.headers):
+        common = self._common(head.headers)
+        name, value = head.headers[-1]
+        if name in common.names or not value.isascii():
+            response = library.Response(head.status, headers=head.headers, stream=stream, extensions=EXTENSIONS)
+        else:
+            response = library.Response(head.status, headers=common.headers, stream=stream, extensions=EXTENSIONS)
+            response.headers[name] = value
+        if not common.is_encoded and name != "content-encoding":
             response._content = data  # noqa: SLF001 - what `read` keeps, in both libraries
         response.elapsed = NO_TIME
         plan.on_end(plan.outcome)
         return response
+
+    def _common(self, headers: Headers) -> _Common:
+        """Return all headers but the last, which is that of one answer alone, as the library reads them."""
+        shared = headers[:-1]
+        common = self._heads.get(shared)
+        if common is None:
+            if len(self._heads) == MOST_HEADS:
+                self._heads.clear()
+            names = frozenset(name.lower() for name, _ in shared)
+            common = self._heads[shared] = _Common(self.library.Headers(shared), names, "content-encoding" in names)
+        return common
 
     def _response(self, head: Head, performance: Performance, actions: Iterator[Any], request: Any) -> Any:
         return self.library.Response(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from llmtest.simulation._answer import Answer
@@ -10,7 +11,7 @@ from llmtest.simulation._endpoints import unavailable_dialect, unknown_endpoint
 from llmtest.simulation._engine import Engine
 from llmtest.simulation._plan import Chunk, Exchange, Head, Plan, Step
 from llmtest.simulation._registry import dialect_of
-from llmtest.simulation._render import render
+from llmtest.simulation._render import plain, render
 from llmtest.simulation._services import serve
 from llmtest.wire import EPOCH, Codec, ResponseMeta, WireCall, WireFormatError, codec_for
 
@@ -70,6 +71,8 @@ def refuse(engine: Engine, codec: Codec, exchange: Exchange, error: ProviderErro
 def plan_of(engine: Engine, answer: Answer, call: WireCall, codec: Codec) -> Plan:
     """Render an answer as a plan, whose end is noted by the engine."""
     meta = meta_of(engine, answer, call, codec)
+    if answer.is_plain and not answer.stream and call.operation == "chat":
+        return Plan(plain(answer, call, codec, meta), "200", partial(engine.finish, answer))
     steps: Iterable[Step]
     if call.operation == "chat" or answer.error is not None or answer.failure is not None:
         steps, outcome = render(answer, call, codec, meta)

@@ -134,9 +134,11 @@ class Plan:
 
     def at_once(self) -> tuple[Head, bytes] | None:
         """Return head and body of an answer that takes no time and comes in one piece; None for any other."""
-        match self.steps:
-            case (Head() as head, Chunk(data)):
-                return head, data
+        steps = self.steps
+        if isinstance(steps, tuple) and len(steps) == 2:
+            head, chunk = steps
+            if isinstance(head, Head) and isinstance(chunk, Chunk):
+                return head, chunk.data
         return None
 
     def pieces_at_once(self) -> tuple[Head, list[bytes]] | None:

@@ -11,7 +11,7 @@ from llmtest.simulation.faults import EmptyResponse, Fault, StreamDropped, Strea
 from llmtest.types import TextPart
 from llmtest.wire import Codec, Headers, ResponseMeta, WireCall
 
-__all__ = ["outcome_of", "render"]
+__all__ = ["outcome_of", "plain", "render"]
 
 GATEWAY_PAGE = (
     b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
@@ -51,10 +51,7 @@ def outcome_of(answer: Answer, status: int) -> str:
 
 
 def render(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> tuple[Iterable[Step], str]:
-    """Return the steps of an answer, and its outcome when all of them are performed."""
-    is_plain = answer.is_plain
-    if is_plain and not answer.stream:
-        return _plain(answer, call, codec, meta), "200"
+    """Return the steps of an answer that streams or breaks, and its outcome when all of them are performed."""
     if answer.failure is not None:
         return (Failure(answer.failure),), outcome_of(answer, 0)
     if isinstance(answer.stream_fault, StreamError) and not answer.stream and answer.error is None:
@@ -68,7 +65,7 @@ def render(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> 
     if not answer.stream:
         return _whole(answer, call, codec, meta), outcome
     answer.taken = []
-    is_ready = is_plain and not (answer.head_ns or answer.slow_ns or answer.body_ns)
+    is_ready = answer.is_plain and not (answer.head_ns or answer.slow_ns or answer.body_ns)
     return CountedSteps(_streamed(answer, call, codec, meta), answer.taken, is_ready=is_ready), outcome
 
 
@@ -88,7 +85,8 @@ def _cut_json(body: bytes) -> bytes:
     return body[: max(1, len(body) // 2)]
 
 
-def _plain(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> tuple[Step, ...]:
+def plain(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> tuple[Step, ...]:
+    """Return the steps of a whole answer in which nothing is wrong."""
     assert answer.response is not None
     wait = answer.head_ns + answer.slow_ns + answer.body_ns
     head = Head(200, _headers(answer, codec, meta, stream=False))

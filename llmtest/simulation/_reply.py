@@ -11,7 +11,16 @@ from typing import Any
 from llmtest.costs import count_tokens
 from llmtest.errors import ConfigurationError
 from llmtest.simulation._latency import LatencyModel, Seconds, as_latency
-from llmtest.types import CompletionRequest, FinishReason, ResponsePart, TextPart, ThinkingPart, ToolCall, Usage
+from llmtest.types import (
+    CompletionRequest,
+    CompletionResponse,
+    FinishReason,
+    ResponsePart,
+    TextPart,
+    ThinkingPart,
+    ToolCall,
+    Usage,
+)
 
 __all__ = ["Answerable", "Prepared", "Reply", "as_arguments", "pieces_of", "prepare"]
 
@@ -101,6 +110,8 @@ class Prepared:
     headers: tuple[tuple[str, str], ...]
     latency: LatencyModel | None
     needs_ids: bool
+    said: CompletionResponse | None = None
+    """The last response made of it, without an id: equal requests get the same one."""
 
     def with_ids(self, make_id: Callable[[int], str]) -> tuple[ResponsePart, ...]:
         """Return the parts, with an id for every tool call that has none."""
