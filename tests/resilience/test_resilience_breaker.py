@@ -599,15 +599,17 @@ def test_a_rate_limit_cools_down_without_counting(world, mode):
 
 def test_a_rate_limit_counts_where_the_circuit_is_told_so(world, mode):
     """With `count_rate_limits` a 429 is a failure like a 503, and is still not asked for before `Retry-After`."""
-    provider = ScriptedProvider("a", limited(), limited(40), "ok")
+    provider = ScriptedProvider("a", InvalidRequestError("no", status=400), limited(), limited(40), "ok")
     config = CircuitBreakerConfig(failure_threshold=2, count_rate_limits=True)
     chain = chain_of(provider, circuit_breaker=config)
-    for _ in range(2):
+    for failures in (0, 1):
         world.fail(chain, mode)
+        assert chain.breaker("a").failures == failures
+    world.fail(chain, mode)
     assert chain.breaker("a").state == "open"
     world.clock.advance(39)
     world.fail(chain, mode)
-    assert len(provider.requests) == 2
+    assert len(provider.requests) == 3
     world.clock.advance(1)
     assert world.ask(chain, mode).content == "ok"
     assert chain.breaker("a").state == "closed"

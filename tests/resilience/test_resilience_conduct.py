@@ -115,6 +115,25 @@ def test_four_things_fall_back_with_no_trigger(world, error):
     assert world.fail(FallbackChain([slot, ScriptedProvider("b")])) is error
 
 
+@pytest.mark.parametrize(
+    ("trigger", "error", "elsewhere"),
+    [
+        (FallbackTrigger.never(), down(), "no"),
+        (FallbackTrigger.never(), CircuitOpenError("a", retry_after=1.0), "no"),
+        (FallbackTrigger.on("timeout"), CircuitOpenError("a", retry_after=1.0), "yes"),
+        (FallbackTrigger.on("timeout"), down(), "no"),
+        (FallbackTrigger.on("timeout", "server_error"), down(), "yes"),
+        (FallbackTrigger.on("timeout", "server_error"), ProviderTimeoutError("late"), "yes"),
+        (FallbackTrigger.on("auth_error"), refused_key(), "yes"),
+        (FallbackTrigger.any_error(), InvalidRequestError("no", status=400), "yes"),
+        (FallbackTrigger.default(), refused_key(), "other_credential"),
+    ],
+)
+def test_a_trigger_judges_one_failure(trigger, error, elsewhere):
+    """Any of several conditions is enough, an open circuit is passed by, and `never` means never."""
+    assert trigger.judge(error) == elsewhere
+
+
 def test_a_cancelled_call_means_nothing():
     """No trigger takes a cancellation elsewhere."""
     for trigger in (FallbackTrigger.any_error(), FallbackTrigger.default()):

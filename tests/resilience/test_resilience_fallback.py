@@ -37,7 +37,7 @@ from llmtest.resilience import (
     RetryConfig,
     TimeoutConfig,
 )
-from llmtest.types import Capabilities, ChatMessage, CompletionRequest, ImagePart, ToolDefinition
+from llmtest.types import Capabilities, ChatMessage, CompletionRequest, ImagePart, TextPart, ToolDefinition
 
 SMALL, LARGE = Capabilities(context_window=1_000), Capabilities(context_window=100_000)
 
@@ -97,6 +97,38 @@ def test_fb01_a_prompt_that_does_not_fit_may_fit_where_nothing_is_known(world, m
     assert world.ask(chain_of(ScriptedProvider("a", capabilities=SMALL), ScriptedProvider("b")), mode, request)
     chain = chain_of(ScriptedProvider("a", capabilities=SMALL), ScriptedProvider("b"), ScriptedProvider("c"))
     assert world.ask(chain, mode, request).provider == "b"
+
+
+def test_fb01_what_a_provider_declares_goes_before_the_list(world, mode):
+    """The price list knows the window of a provider that declares none; what one declares of its own model counts."""
+    error = too_long()
+    error.max_tokens = 8_000
+    listed = ScriptedProvider("openai", model="gpt-4.1")
+    assert world.ask(chain_of(ScriptedProvider("a", error), listed), mode).provider == "openai"
+    modest = ScriptedProvider("openai", model="gpt-4o", capabilities=SMALL)
+    long = CompletionRequest.ask("word " * 2_000)
+    assert world.ask(chain_of(modest, ScriptedProvider("b")), mode, long).provider == "b"
+
+
+def test_fb01_the_answer_needs_room_too(world, mode):
+    """What the request allows the answer to have counts; the error says what is needed, of which model, and what is."""
+    small = ScriptedProvider("a", model="mini", capabilities=SMALL)
+    chain = chain_of(small, ScriptedProvider("b", down()))
+    error = world.fail(chain, mode, REQUEST.with_max_tokens(992))
+    (_, cause), _ = error.errors
+    assert str(cause) == "the request needs about 1001 tokens, `a` holds 1000"
+    assert (cause.requested_tokens, cause.max_tokens, cause.model) == (1001, 1000, "mini")
+    named = world.fail(chain, mode, REQUEST.with_max_tokens(992).with_model("mini-2"))
+    assert named.errors[0][1].model == "mini-2"
+    assert world.ask(chain, mode, REQUEST.with_max_tokens(991)).provider == "a"
+
+
+def test_fb01_an_estimate_alone_leaves_nobody_unasked(world, mode):
+    """The last provider is asked for a prompt that seems too long, and so is one that has declared no window."""
+    longest = CompletionRequest.ask("word " * 20_000)
+    assert world.ask(chain_of(ScriptedProvider("a", capabilities=SMALL)), mode, longest).provider == "a"
+    silent = ScriptedProvider("openai", model="gpt-3.5-turbo")
+    assert world.ask(chain_of(silent, ScriptedProvider("b")), mode, longest).provider == "openai"
 
 
 def test_fb01_a_larger_window_is_found_inside_a_chain(world, mode):
@@ -182,12 +214,12 @@ def test_fb02_a_nested_chain_maps_the_model_itself(world, mode):
     ("lacking", "request_", "message"),
     [
         (
-            Capabilities(tools=False),
+            Capabilities(tools=False, context_window=100_000),
             CompletionRequest(messages=REQUEST.messages, tools=(ToolDefinition("f"),)),
             "`b` cannot call tools",
         ),
         (
-            Capabilities(vision=False),
+            Capabilities(vision=False, context_window=100_000),
             CompletionRequest(messages=(ChatMessage.user((ImagePart(url="https://x/y.png"),)),)),
             "`b` cannot see images",
         ),
@@ -204,6 +236,14 @@ def test_fb03_a_provider_without_the_capability_is_passed_by(world, mode, lackin
     alone = world.fail(chain_of(unable), mode, request_)
     assert isinstance(alone, NotSupportedError)
     assert str(alone) == message
+
+
+def test_fb03_a_provider_is_asked_for_what_it_can_do(world):
+    """Lacking tools, sight and streams does not matter to a request that needs none of them."""
+    plain = ScriptedProvider("a", capabilities=Capabilities(tools=False, vision=False, streaming=False))
+    parts = CompletionRequest(messages=(ChatMessage.user((TextPart("Capital of France?"),)),))
+    for request in (REQUEST, parts):
+        assert world.ask(chain_of(plain, ScriptedProvider("b")), "complete", request).provider == "a"
 
 
 @pytest.mark.parametrize("mode", ["stream", "stream_async"])
