@@ -650,6 +650,22 @@ def test_fb15_one_empty_account_is_empty_for_every_slot_with_its_key(world, mode
     assert len(sibling.requests) == 1
 
 
+def test_a_chain_is_healthy_while_one_provider_may_be_asked(world):
+    """One closed circuit is enough; with none, the chain is well again when the first may be probed."""
+    chain = chain_of(ScriptedProvider("a", down()), ScriptedProvider("b", limited(40)), threshold=1)
+    seen = [world.sees_healthy(chain)]
+    world.fail(chain)
+    seen.append(world.sees_healthy(chain))
+    for seconds in (29, 1):
+        world.clock.advance(seconds)
+        seen.append(world.sees_healthy(chain))
+    assert seen == [True, False, False, True]
+    half = chain_of(ScriptedProvider("a", down()), ScriptedProvider("b"), threshold=1)
+    world.ask(half)
+    assert world.sees_healthy(half)
+    assert world.sees_healthy(FallbackChain([ScriptedProvider("a")], circuit_breaker=None))
+
+
 def test_reset_closes_the_circuit(world):
     """An operator may close a circuit by hand."""
     chain = chain_of(ScriptedProvider("a", down(), "ok"), threshold=1)

@@ -393,6 +393,9 @@ def test_fb11_a_fallback_does_not_reset_the_deadline(world, mode):
 
 def test_fb11_a_fallback_does_not_reset_the_cap_on_attempts(world, mode):
     """The cap is the call's: what the first provider used up is gone."""
+    single = ScriptedProvider("a", down())
+    world.fail(chain_of(single, retry=RetryConfig(max_attempts=3), max_attempts=1), mode)
+    assert len(single.requests) == 1
     providers = [ScriptedProvider(name, down()) for name in "abc"]
     chain = chain_of(*providers, retry=RetryConfig(max_attempts=3), max_attempts=4)
     error = world.fail(chain, mode)
