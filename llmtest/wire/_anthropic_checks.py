@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from llmtest.errors import InvalidRequestError
 from llmtest.wire._codec import WireFormatError
+
+_OLD_MODEL = re.compile(
+    r"(?:anthropic[/.])?claude-(?:instant|v?[1-3](?!\d)|(?:opus|sonnet|haiku)-[1-3](?!\d)|"
+    r"(?:opus|sonnet|haiku)-4(?!-(?:[89]|\d\d)(?!\d)))"
+)
+"""Models before Claude Opus 4.8, the first to take instructions of the system in the middle of a conversation."""
 
 
 def refuse(message: str) -> WireFormatError:
@@ -48,7 +55,7 @@ def check(body: Mapping[str, Any], *, limit_required: bool) -> list[str] | None:
         if _is_plain(message):
             texts.append(message["content"])
         else:
-            _check_message(message, index)
+            _check_message(message, index, model)
     for name, value in body.items():
         if value is not None and name in _FIELDS:
             _FIELDS[name](name, value)
@@ -74,19 +81,19 @@ def _is_plain(message: Any) -> bool:
     )
 
 
-def _check_message(message: object, index: int) -> None:
+def _check_message(message: object, index: int, model: str) -> None:
     at = f"messages.{index}"
     if not isinstance(message, dict):
         raise refuse(f"{at}: Input should be a valid dictionary or object to extract fields from")
     role = message.get("role")
     if role is None:
         raise refuse(f"{at}.role: Field required")
-    if role == "system":
+    if role == "system" and (index == 0 or _OLD_MODEL.match(model)):
         raise refuse(
             'messages: Unexpected role "system". The Messages API accepts a top-level `system` parameter, '
             'not "system" as an input message role.'
         )
-    if role not in ("user", "assistant"):
+    if role not in ("user", "assistant", "system"):
         raise refuse(f"{at}.role: Input should be 'user' or 'assistant'")
     content = message.get("content")
     if content is None:

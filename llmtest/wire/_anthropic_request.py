@@ -171,6 +171,8 @@ def decode_messages(system: object, raw: Sequence[Mapping[str, Any]]) -> tuple[C
             found.append(ChatMessage(message["role"], content))
         elif message["role"] == "assistant":
             found.append(_decode_assistant(content))
+        elif message["role"] == "system":
+            found.append(ChatMessage("system", tuple(map(_decode_part, content))))
         else:
             found += _decode_user(content)
     return tuple(found)

@@ -151,7 +151,7 @@ def _check_message(message: object, index: int) -> None:
         supported = "'system', 'assistant', 'user', 'function', 'tool', and 'developer'"
         raise refuse(f"Invalid value: '{role}'. Supported values are: {supported}.", f"{at}.role", "invalid_value")
     content = message.get("content")
-    if content is None and role != "assistant":
+    if content is None and role not in ("assistant", "function"):
         raise refuse(f"Missing required parameter: '{at}.content'.", f"{at}.content", "missing_required_parameter")
     if content is not None and not isinstance(content, str | list):
         raise refuse(

@@ -334,6 +334,55 @@ def test_anthropic_refuses_a_bad_request(body, message):
     assert (status, sent) == (400, {"type": "error", "error": error, "request_id": "req_1"})
 
 
+LATER = [USER, {"role": "system", "content": "Answer in French."}, USER]
+
+
+@pytest.mark.parametrize(
+    "model", ["claude-opus-4-8", "claude-opus-4-10", "claude-opus-5", "claude-sonnet-5-5-20260801", "claude-fable-5"]
+)
+@pytest.mark.parametrize("content", ["Answer in French.", [{"type": "text", "text": "Answer in French."}]])
+def test_newer_claudes_take_a_system_message_in_mid_conversation(model, content):
+    """It stays where it was, in the types and on the way back to the wire."""
+    sent = [USER, {"role": "assistant", "content": "ho"}, USER, {"role": "system", "content": content}]
+    body = {"model": model, "max_tokens": 5, "system": "Be short.", "messages": sent}
+    request = ANTHROPIC.decode_call("POST", "/v1/messages", "", {}, json.dumps(body).encode()).request
+    assert [(message.role, message.text) for message in request.messages] == [
+        ("system", "Be short."),
+        ("user", "hi"),
+        ("assistant", "ho"),
+        ("user", "hi"),
+        ("system", "Answer in French."),
+    ]
+    assert json.loads(ANTHROPIC.encode_request(request, stream=False).body) == body
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        "claude-3-5-sonnet-20241022",
+        "claude-2.1",
+        "claude-sonnet-4-20250514",
+        "claude-opus-4-1-20250805",
+        "claude-haiku-4-5",
+        "claude-opus-4-7",
+        "claude-opus-4",
+    ],
+)
+def test_older_claudes_refuse_a_system_message_in_mid_conversation(model):
+    """They know the system's word only beside the conversation."""
+    _, sent = refused(ANTHROPIC, "/v1/messages", {**MESSAGE, "model": model, "messages": LATER})
+    assert sent["error"]["message"].startswith('messages: Unexpected role "system". ')
+
+
+def test_a_function_s_result_may_be_null():
+    """The message of the legacy role `function` has content, or null."""
+    call = {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}}
+    body = {**CHAT, "messages": [USER, call, {"role": "function", "name": "f", "content": None}]}
+    request = OPENAI.decode_call("POST", "/v1/chat/completions", "", {}, json.dumps(body).encode()).request
+    assert [message.role for message in request.messages] == ["user", "assistant", "tool"]
+    assert json.loads(OPENAI.encode_request(request, stream=False).body)["messages"] == body["messages"]
+
+
 def test_anthropic_refuses_what_is_not_json():
     """The words say what is wrong with the JSON."""
     status, sent = refused(ANTHROPIC, "/v1/messages", b"{")
