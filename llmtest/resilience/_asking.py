@@ -154,6 +154,8 @@ class Asker:
         if budget is not None:
             if place.is_chain:
                 return await self._hand_down(budget, place, call, request, limits, start_ns, slept)
+            if place.owed:
+                place.pay()
             hold = budget.reserve(request, provider=place.name, model=model)
         return await self._send(place, call, request, limits, start_ns, slept, hold)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from llmtest.clock import Clock, VirtualClock, unique_key
@@ -17,7 +18,7 @@ from llmtest.errors import (
     ProviderError,
     ProviderTimeoutError,
 )
-from llmtest.events import AttemptEnded, publish
+from llmtest.events import AttemptEnded, BudgetWarned, publish
 from llmtest.resilience._bill import bill_of
 from llmtest.resilience._classification import outcome_of
 from llmtest.resilience._timeout import stricter
@@ -32,7 +33,7 @@ from llmtest.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from decimal import Decimal
 
     from llmtest.resilience._parts import Parts
@@ -206,7 +207,7 @@ class Call:
                 )
             )
             if hold is not None:
-                hold.settle(usage, provider=served, model=response.model or model)
+                self._close(place, partial(hold.settle, usage, provider=served, model=response.model or model))
         return CompletionResponse(
             parts=response.parts,
             finish_reason=response.finish_reason,
@@ -272,16 +273,27 @@ class Call:
             )
         )
         if hold is not None:
-            try:
-                if usage is None:
-                    hold.release()
-                else:
-                    hold.settle(usage, provider=place.name, model=model)
-            except ConfigurationError as trouble:
-                if isinstance(error, Exception):
-                    raise
-                # A ledger that cannot be written must not make a cancelled task look as if it went on.
+            if usage is None:
+                trouble = self._close(place, hold.release)
+            else:
+                trouble = self._close(place, partial(hold.settle, usage, provider=place.name, model=model))
+            if trouble is not None:
                 error.add_note(str(trouble))
+
+    def _close(self, place: Place, close: Callable[[], object]) -> ConfigurationError | None:
+        """Settle an attempt, or give back what was set aside for it; return why that is not possible now.
+
+        A ledger that cannot be written takes no answer away that was paid for, and makes no cancelled task look as if
+        it went on. What was set aside counts until the place is asked again, which settles first.
+        """
+        try:
+            close()
+        except ConfigurationError as trouble:
+            place.owed.append(close)
+            reason = str(trouble).partition("\n")[0]
+            publish(BudgetWarned(self.clock.now_ns(), self.id, "ledger", f"not settled yet: {reason}"))
+            return trouble
+        return None
 
     def _append(self, attempt: Attempt) -> None:
         self.attempts.append(attempt)

@@ -71,7 +71,6 @@ TABLE: dict[type[BaseException], Conduct] = {
     CircuitOpenError: Conduct(retry=False, fall_back="yes", counts=False),
     BudgetExceededError: HOPELESS,
     DeadlineExceededError: HOPELESS,
-    AllProvidersFailedError: Conduct(retry=False, fall_back="yes", counts=False),
     LLMTestError: HOPELESS,
     BaseException: HOPELESS,
 }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,7 @@ class Place:
         "is_named",
         "malformed",
         "name",
+        "owed",
         "peers",
         "provider",
         "retries",
@@ -116,11 +118,23 @@ class Place:
         self.is_last = True
         """The last place is asked even where an estimate says that the prompt does not fit: nobody else can."""
         self.peers: tuple[Place, ...] = (self,)
+        self.owed: deque[Callable[[], object]] = deque()
+        """Attempts whose budget could not be written when they ended; what was set aside for them goes on counting."""
         """Places that share its quota, itself among them."""
         self.account: tuple[Place, ...] = (self,)
         """Places that are asked with the same key, itself among them: when it has no credit, they have none."""
         self.successes = self.calls_failed = self.handed_on = self.skips = self.retries = 0
         self.auth_failures = self.malformed = 0
+
+    def pay(self) -> None:
+        """Settle what could not be settled when it ended, as far as that is possible now."""
+        while self.owed:
+            settle = self.owed.popleft()
+            try:
+                settle()
+            except ConfigurationError:
+                self.owed.appendleft(settle)
+                return
 
     def model_for(self, asked: str | None) -> str | None:
         """Return the model to ask for, or None for the provider's own.

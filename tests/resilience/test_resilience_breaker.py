@@ -470,6 +470,12 @@ def test_b16_a_bad_key_does_not_close_the_door_to_a_good_one(world, mode):
     assert [event.provider for event in world.events(BreakerChanged)] == ["openai/m#1"]
 
 
+def test_b16_a_slot_without_a_model_is_known_by_its_number(world):
+    """Of two slots of one provider, the one that has no model of its own has a circuit with a name as well."""
+    chain = chain_of(ScriptedProvider("openai", model=None), ScriptedProvider("openai", model="mini"))
+    assert chain.breaker("openai#1") is not chain.breaker("openai/mini")
+
+
 def test_b17_a_success_resets_the_escalation(world):
     """Failed probes lengthen the open period; once closed, it begins at the first level again."""
     config = CircuitBreakerConfig(failure_threshold=1, recovery_multiplier=2.0)
@@ -741,3 +747,5 @@ def test_an_unknown_circuit_is_named():
     with pytest.raises(ConfigurationError) as error:
         chain.breaker("b")
     assert str(error.value) == "`fallback-chain` has no circuit `b`; its circuits: `a`"
+    with pytest.raises(ConfigurationError, match="its circuits: none"):
+        FallbackChain([ScriptedProvider("a")], circuit_breaker=None).breaker("a")

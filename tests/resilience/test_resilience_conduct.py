@@ -74,7 +74,8 @@ TABLE = [
     (DeadlineExceededError(deadline=1.0, needed=2.0), 1, "nobody", 0),
     (ConfigurationError("wrong"), 1, "nobody", 0),
     (ProviderError("something new", status=418), 1, "any", 1),
-    (AllProvidersFailedError("theirs", [("x", down())]), 4, "any", 1),
+    (AllProvidersFailedError("theirs", [("x", down()), ("y", refused_key())]), 4, "any", 1),
+    (AllProvidersFailedError("theirs", [("x", InvalidRequestError("no")), ("y", refused_key())]), 1, "any", 0),
 ]
 OTHERS = {
     "any": {"credential": "key-1", "capabilities": Capabilities(context_window=10)},

@@ -281,7 +281,7 @@ def test_fb05_each_target_is_asked_once(world, mode):
     world.fail(chain_of(*providers), mode)
     assert [len(provider.requests) for provider in providers] == [1, 1, 1]
     with pytest.raises(ConfigurationError) as error:
-        chain_of(providers[0], providers[1], providers[0])
+        chain_of(providers[1], providers[0], providers[0])
     assert str(error.value) == (
         "chain `fallback-chain` has provider `a` twice; a call would ask it twice for the same failure. "
         "To fix: remove one, or retry with `RetryConfig`"
@@ -415,6 +415,7 @@ def test_fb12_the_primary_is_back_within_the_probe_interval(world, mode):
         world.clock.advance(5)
     assert served == ["b", "b", "a", "a"]
     assert len(world.events(CircuitSkipped)) == 1
+    assert [event.reason for event in world.events(FallbackTaken)] == ["503", "circuit_open"]
 
 
 @pytest.mark.parametrize("mode", ["stream", "stream_async"])

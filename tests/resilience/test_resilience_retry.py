@@ -213,12 +213,16 @@ def test_r07_what_will_fail_again_is_not_retried(world, mode, error):
 
 
 def test_r07_the_provider_s_own_word_goes_first(world):
-    """`x-should-retry` forbids a retry that we would make."""
+    """`x-should-retry` forbids a retry that we would make, and allows one that we would not; the rest stays."""
     error = down()
     error.should_retry = False
     provider = ScriptedProvider("a", error)
-    world.fail(chain_of(provider))
-    assert len(provider.requests) == 1
+    chain = FallbackChain([provider], retry=FIXED)
+    assert world.fail(chain) is error
+    assert (len(provider.requests), chain.breaker("a").failures) == (1, 1)
+    wrong = InvalidRequestError("no", status=400)
+    wrong.should_retry = True
+    assert world.ask(chain_of(ScriptedProvider("a", wrong, "ok"))).content == "ok"
 
 
 @pytest.mark.parametrize("mode", ["stream", "stream_async"])
