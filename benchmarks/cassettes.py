@@ -2,20 +2,25 @@
 
 Run `python benchmarks/cassettes.py [--short]`. The bars: a cassette of 1,000 interactions is loaded and answers first
 at least 20 times faster than with vcrpy on libyaml; an answer with body matching costs the same in a cassette of 10,
-100 and 1,000 interactions, at most 1.5 times what vcrpy's default matchers, which ignore the body, cost at 10. The best
-of several rounds counts.
+100 and 1,000 interactions, at most 1.5 times what vcrpy's default matchers, which ignore the body, cost at 10.
+
+Both sides take turns, so that a busy machine slows both, and processor time is counted. Answers are timed ten at a
+time, always the same ten chats; a round is worth the median of its tens, and the best round counts.
 
 The bodies are recorded OpenAI chats where the reference data lies beside the checkout (`../shared/recordings`), else a
 synthetic chat of their median size; a number in the question makes each request different from every other.
 """
 
+import gc
 import json
 import logging
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import httpx2
@@ -30,6 +35,9 @@ from llmtest.cassettes import Document, Interaction, RecordedRequest, RecordedRe
 URL = "https://api.openai.com/v1/chat/completions"
 RECORDINGS = Path(__file__).parents[2] / "shared" / "recordings"
 SIZES = (10, 100, 1000)
+TEN = 10
+USES = 5
+"""How often a cassette of ten is used in one round: a single ten would be a matter of luck."""
 BAR_LOAD = 20.0
 BAR_REPLAY = 1.5
 VCR_BODY_MAX = 60
@@ -63,9 +71,9 @@ def chats() -> list[tuple[Body, bytes]]:
 
 
 def requests_of(pairs: list[tuple[Body, bytes]], count: int) -> Iterator[tuple[bytes, bytes]]:
-    """Yield bodies of requests, each different, and of their answers."""
-    for number in range(count):
-        body, answer = pairs[number % len(pairs)]
+    """Yield bodies of requests, each different, and of their answers; one more than asked for, to begin with."""
+    for number in range(count + 1):
+        body, answer = pairs[number % min(TEN, len(pairs))]
         messages = [*body["messages"], {"role": "user", "content": f"question {number}"}]
         yield json.dumps({**body, "messages": messages}).encode(), answer
 
@@ -94,13 +102,17 @@ def write(folder: Path, pairs: list[tuple[Body, bytes]], count: int) -> tuple[Pa
     return ours, theirs, [each.request.body for each in interactions]
 
 
-def asking(client: httpx2.Client, bodies: list[bytes]) -> float:
-    """Ask each question once; returns microseconds of processor time per question."""
+def ask(client: httpx2.Client, bodies: list[bytes]) -> None:
+    """Ask each question once."""
     headers = {"content-type": "application/json"}
-    start = time.process_time()
     for body in bodies:
         client.post(URL, content=body, headers=headers)
-    return (time.process_time() - start) / len(bodies) * 1e6
+
+
+def asking(client: httpx2.Client, bodies: list[bytes]) -> list[float]:
+    """Ask each question once; returns microseconds of processor time per question, one figure for each ten."""
+    tens = [bodies[at : at + TEN] for at in range(0, len(bodies), TEN)]
+    return [timed(lambda ten=ten: ask(client, ten)) / len(ten) * 1e3 for ten in tens]
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -110,30 +122,42 @@ def timed(work: Callable[[], object]) -> float:
     return (time.process_time() - start) * 1e3
 
 
-def load_with_ours(path: Path, client: httpx2.Client, body: bytes) -> None:
-    """Load a cassette and ask it once."""
-    with use_cassette(path):
-        asking(client, [body])
+def load_with_ours(path: Path, client: httpx2.Client, body: bytes) -> float:
+    """Load a cassette and ask it once; returns milliseconds."""
+    gc.collect()
+
+    def work() -> None:
+        with use_cassette(path):
+            ask(client, [body])
+
+    return timed(work)
 
 
-def load_with_vcrpy(path: Path, client: httpx2.Client, body: bytes) -> None:
-    """Load a cassette and ask it once."""
-    with vcr.use_cassette(str(path), record_mode="none"):
-        asking(client, [body])
+def load_with_vcrpy(path: Path, client: httpx2.Client, body: bytes) -> float:
+    """Load a cassette and ask it once; returns milliseconds."""
+    gc.collect()
+
+    def work() -> None:
+        with vcr.use_cassette(str(path), record_mode="none"):
+            ask(client, [body])
+
+    return timed(work)
 
 
-def replay_with_ours(path: Path, client: httpx2.Client, bodies: list[bytes]) -> float:
+def replay_with_ours(path: Path, client: httpx2.Client, bodies: list[bytes]) -> list[float]:
     """Return microseconds per answer, with body matching."""
+    gc.collect()
     with use_cassette(path):
-        asking(client, bodies[:1])
+        ask(client, bodies[:1])
         return asking(client, bodies[1:])
 
 
-def replay_with_vcrpy(path: Path, client: httpx2.Client, bodies: list[bytes], *, body: bool) -> float:
+def replay_with_vcrpy(path: Path, client: httpx2.Client, bodies: list[bytes], *, body: bool) -> list[float]:
     """Return microseconds per answer, with vcrpy's default matchers or with the body as well."""
+    gc.collect()
     match_on = ["method", "scheme", "host", "port", "path", "query", *(["body"] if body else [])]
     with vcr.use_cassette(str(path), record_mode="none", match_on=match_on):
-        asking(client, bodies[:1])
+        ask(client, bodies[:1])
         return asking(client, bodies[1:])
 
 
@@ -141,50 +165,56 @@ def main() -> None:
     """Print the table."""
     short = "--short" in sys.argv
     logging.getLogger("vcr").setLevel(logging.ERROR)
-    rounds = 5 if short else 15
     pairs = chats()
     libyaml = "libyaml" if hasattr(yaml, "CSafeLoader") else "pure Python, which is unfair to it"
-    print(f"cassettes of {len(pairs)} different recorded chats; vcrpy {vcr.__version__} on {libyaml}")
+    print(f"cassettes of {min(TEN, len(pairs))} different chats; vcrpy {vcr.__version__} on {libyaml}")
     client = httpx2.Client()
     mock = httpx2.Client(transport=httpx2.MockTransport(lambda _: httpx2.Response(200, content=pairs[0][1])))
     with tempfile.TemporaryDirectory() as name:
         sessions = {count: write(Path(name), pairs, count) for count in SIZES}
-        ours, theirs, bodies = sessions[1000]
-        loads = [
-            (
-                timed(lambda: load_with_ours(ours, client, bodies[0])),
-                timed(lambda: load_with_vcrpy(theirs, client, bodies[0])),
-            )
-            for _ in range(3)
-        ]
-        mine, peer = min(pair[0] for pair in loads), min(pair[1] for pair in loads)
-        print(f"\n{'load 1,000 interactions, first answer':<42} {'ms':>9}")
-        print(f"{'  vcrpy':<42} {peer:>9.1f}")
-        verdict = f"{peer / mine:.1f} x faster   bar {BAR_LOAD:g} x  {_judged(peer / mine >= BAR_LOAD)}"
-        print(f"{'  llmtest':<42} {mine:>9.1f}   {verdict}")
-        found: dict[str, list[float]] = {}
-        for _ in range(rounds):
-            found.setdefault("bare MockTransport", []).append(asking(mock, bodies[:200]))
-            for count in SIZES:
-                ours, theirs, bodies = sessions[count]
-                found.setdefault(f"llmtest, {count}", []).append(replay_with_ours(ours, client, bodies))
-            ours, theirs, bodies = sessions[10]
-            found.setdefault("vcrpy, 10, default matchers (no body)", []).append(
-                replay_with_vcrpy(theirs, client, bodies, body=False)
-            )
-        for count in () if short else SIZES:
-            _, theirs, bodies = sessions[count]
-            found[f"vcrpy, {count}, body matching"] = [
-                replay_with_vcrpy(theirs, client, bodies[:VCR_BODY_MAX], body=True)
-            ]
-        best = min(found["vcrpy, 10, default matchers (no body)"])
-        print(f"\n{'one answer':<42} {'µs':>9}   of vcrpy's best")
-        for row, figures in found.items():
-            ratio = min(figures) / best
-            bar = f"   bar {BAR_REPLAY:g}  {_judged(ratio <= BAR_REPLAY)}" if row.startswith("llmtest") else ""
-            print(f"{'  ' + row:<42} {min(figures):>9.1f}   {ratio:.2f}{bar}")
+        _show_loads(*sessions[1000], client, rounds=5 if short else 10)
+        _show_answers(sessions, client, mock, short=short)
     client.close()
     mock.close()
+
+
+def _show_loads(ours: Path, theirs: Path, bodies: list[bytes], client: httpx2.Client, *, rounds: int) -> None:
+    mine, peer = [], []
+    for _ in range(rounds):
+        mine += [load_with_ours(ours, client, bodies[0]) for _ in range(5)]
+        peer.append(load_with_vcrpy(theirs, client, bodies[0]))
+    times = min(peer) / min(mine)
+    print(f"\n{'load 1,000 interactions, first answer':<42} {'ms':>9}")
+    print(f"{'  vcrpy':<42} {min(peer):>9.1f}")
+    verdict = f"{times:.1f} x faster   bar {BAR_LOAD:g} x  {_judged(times >= BAR_LOAD)}"
+    print(f"{'  llmtest':<42} {min(mine):>9.1f}   {verdict}")
+
+
+def _show_answers(
+    sessions: dict[int, tuple[Path, Path, list[bytes]]], client: httpx2.Client, mock: httpx2.Client, *, short: bool
+) -> None:
+    found: dict[str, list[float]] = {}
+    peer = "vcrpy, 10, default matchers (no body)"
+    for _ in range(6 if short else 15):
+        bodies = sessions[10][2]
+        tens = [replay_with_vcrpy(sessions[10][1], client, bodies, body=False) for _ in range(USES)]
+        found.setdefault(peer, []).append(median(chain.from_iterable(tens)))
+        tens = [replay_with_ours(sessions[10][0], client, bodies) for _ in range(USES)]
+        found.setdefault("llmtest, 10", []).append(median(chain.from_iterable(tens)))
+        for count in SIZES[1:]:
+            ours, _, bodies = sessions[count]
+            found.setdefault(f"llmtest, {count}", []).append(median(replay_with_ours(ours, client, bodies)))
+        found.setdefault("bare MockTransport", []).append(median(asking(mock, bodies[:200])))
+    for count in () if short else SIZES:
+        _, theirs, bodies = sessions[count]
+        tens = replay_with_vcrpy(theirs, client, bodies[: VCR_BODY_MAX + 1], body=True)
+        found[f"vcrpy, {count}, body matching"] = [median(tens)]
+    best = min(found[peer])
+    print(f"\n{'one answer':<42} {'µs':>9}   of vcrpy's best")
+    for row, figures in found.items():
+        ratio = min(figures) / best
+        bar = f"   bar {BAR_REPLAY:g}  {_judged(ratio <= BAR_REPLAY)}" if row.startswith("llmtest") else ""
+        print(f"{'  ' + row:<42} {min(figures):>9.1f}   {ratio:.2f}{bar}")
 
 
 def _judged(holds: bool) -> str:
