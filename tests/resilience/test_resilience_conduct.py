@@ -28,8 +28,10 @@ from llmtest.errors import (
     ProviderTimeoutError,
     QuotaExceededError,
     RequestTooLargeError,
+    ServerError,
     StreamInterruptedError,
 )
+from llmtest.events import AttemptEnded
 from llmtest.resilience import FallbackChain, FallbackSlot, FallbackTrigger, RetryConfig
 from llmtest.types import Capabilities
 
@@ -103,6 +105,27 @@ def test_the_table_of_conduct_is_kept(world, error, requests, instead, counted):
         assert (chain.breaker("a/own").failures, chain.breaker("a/own").state) == (counted, "closed")
     expected = {"any": list(OTHERS), "other key": ["other key"], "larger window": ["larger window"], "nobody": []}
     assert helped == expected[instead]
+
+
+WORDS = [
+    (limited(), "429"),
+    (down(), "503"),
+    (ServerError("inside an answer", status=200), "error"),
+    (InvalidResponseError("?", status=502), "malformed"),
+    (EmptyResponseError("nothing"), "malformed"),
+    (StreamInterruptedError("cut", status=503), "dropped"),
+    (ProviderTimeoutError("late"), "timeout"),
+    (NotSupportedError("no"), "error"),
+    (CircuitOpenError("theirs", retry_after=9.0), "circuit_open"),
+    (ZeroDivisionError("bug"), "error"),
+]
+
+
+@pytest.mark.parametrize(("error", "word"), WORDS, ids=lambda value: type(value).__name__)
+def test_a_trace_knows_each_failure_by_a_word(world, mode, error, word):
+    """The status where the provider refused, else one word for what became of the attempt."""
+    world.fail(FallbackChain([ScriptedProvider("a", error)], retry=None), mode)
+    assert [event.attempt.outcome for event in world.events(AttemptEnded)] == [word]
 
 
 @pytest.mark.parametrize(
