@@ -17,7 +17,14 @@ from llmtest.errors import (
     StreamInterruptedError,
 )
 from llmtest.events import BreakerChanged, subscribed
-from llmtest.resilience import CircuitBreaker, CircuitBreakerConfig, FallbackChain, FallbackSlot, RetryConfig
+from llmtest.resilience import (
+    CircuitBreaker,
+    CircuitBreakerConfig,
+    FallbackChain,
+    FallbackSlot,
+    RetryConfig,
+    TimeoutConfig,
+)
 
 SECOND = 1_000_000_000
 
@@ -733,6 +740,20 @@ def test_the_least_settings_are_allowed():
     breaker.cool_down(60, 0, limited())
     assert breaker.admit(0).is_probe
     assert breaker.admit(SECOND // 2).is_probe
+
+
+def test_the_defaults_are_those_that_are_documented():
+    """Five failures, thirty seconds that do not grow, one probe, one success; an hour at most for a 429."""
+    config = CircuitBreakerConfig()
+    assert (config.failure_threshold, config.recovery_timeout, config.probe_timeout) == (5, 30.0, None)
+    assert (config.half_open_max_calls, config.half_open_successes) == (1, 1)
+    assert (config.recovery_multiplier, config.max_recovery_timeout) == (1.0, 300.0)
+    assert (config.max_cooldown, config.quota_cooldown, config.count_rate_limits) == (3600.0, 300.0, False)
+    retry, timeouts = RetryConfig(), TimeoutConfig()
+    assert (retry.max_attempts, retry.max_retry_after, retry.max_timeout_retries) == (3, 60.0, 1)
+    assert (retry.base_delay, retry.multiplier, retry.max_delay, retry.jitter) == (1.0, 2.0, 10.0, True)
+    assert (timeouts.connect, timeouts.first_token, timeouts.read) == (10.0, None, 60.0)
+    assert (timeouts.total, timeouts.deadline) == (120.0, None)
 
 
 def test_presets_are_those_of_the_source_systems():
