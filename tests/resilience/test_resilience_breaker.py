@@ -550,6 +550,16 @@ def test_b18_the_oldest_alone_is_tried_and_once(world, mode):
     assert [type(cause) for _, cause in error.errors] == [*[CircuitOpenError] * 3, ServerError]
 
 
+def test_b18_one_that_cools_down_may_be_tried_nevertheless(world, mode):
+    """Where all wait for their `Retry-After`, the one with the shortest wait is asked; its circuit was never open."""
+    first, second = ScriptedProvider("a", limited(60)), ScriptedProvider("b", limited(40), "from b")
+    chain = chain_of(first, second, on_all_open="try_oldest")
+    world.fail(chain, mode)
+    assert world.ask(chain, mode).content == "from b"
+    assert states(world) == []
+    assert len(first.requests) == 1
+
+
 def test_b18_nobody_is_tried_nevertheless_while_somebody_can_be_asked(world, mode):
     """One open circuit is not all: where another provider was asked, and failed, the open one stays shut."""
     first, second = ScriptedProvider("a", down()), ScriptedProvider("b", down())
