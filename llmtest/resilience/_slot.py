@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -131,9 +132,10 @@ class Place:
         while self.owed:
             settle = self.owed.popleft()
             try:
-                settle()
+                with suppress(RuntimeError):  # Somebody else has settled it: the parent of a fork.
+                    settle()
             except ConfigurationError:
-                self.owed.appendleft(settle)
+                self.owed.append(settle)
                 return
 
     def model_for(self, asked: str | None) -> str | None:

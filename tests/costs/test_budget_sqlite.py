@@ -16,12 +16,14 @@ from tempfile import mkdtemp
 
 import pytest
 
-from llmtest import AsyncLLMClient, FallbackChain, LLMClient, Simulation
+from llmtest import AsyncLLMClient, CompletionRequest, FallbackChain, LLMClient, Simulation, faults
 from llmtest.clock import VirtualClock
-from llmtest.costs import Budget, BudgetConfig, CostManagementPolicy, Estimate, SqliteBudgetStore
-from llmtest.errors import BudgetExceededError, ConfigurationError
+from llmtest.costs import Budget, BudgetConfig, CostLedger, CostManagementPolicy, Estimate, SqliteBudgetStore
+from llmtest.errors import BudgetExceededError, ConfigurationError, ProviderError
+from llmtest.events import BudgetWarned
 from llmtest.types import Usage
 
+REQUEST = CompletionRequest.ask("Capital of France?").with_max_tokens(20)
 CENT = Estimate(1, Decimal("0.01"))
 NOON = datetime(2026, 1, 31, 12, tzinfo=UTC)
 TO_FIX = "\nTo fix: restore the file from a copy, or move it away to start a new ledger, which knows of no spending."
@@ -347,6 +349,41 @@ def test_a_chain_whose_ledger_is_locked_asks_nobody(path, opened):
         assert len(sim.openai.requests) == 0
         assert LLMClient(chain).ask("Capital of France?") == "Paris"
         assert budget.balance("day").spent_usd == sim.costs.total_usd > 0
+
+
+@pytest.mark.parametrize("streams", [False, True], ids=["complete", "stream"])
+@pytest.mark.parametrize("fault", [None, faults.Timeout(), faults.ServerError()], ids=["answer", "billed", "free"])
+def test_a_call_that_ends_while_its_ledger_is_locked_loses_nothing(path, opened, fault, streams):
+    """An answer that was paid for is handed over, what was set aside counts on, and the next call settles it first."""
+    ledger, store = CostLedger(), opened(path, timeout=0)
+    with Simulation() as sim, closing(sqlite3.connect(path, isolation_level=None)) as other:
+        budget = Budget(BudgetConfig(max_cost_per_day=1), store=store, ledger=ledger)
+        chain = FallbackChain([sim.openai.as_provider("gpt-4o")], retry=None, budget=budget)
+        client = LLMClient(chain)
+
+        def lock(request):
+            other.execute("BEGIN IMMEDIATE")
+            return "Paris" if fault is None else fault
+
+        def ask():
+            return [event.text for event in client.stream(REQUEST)] if streams else [client.complete(REQUEST).content]
+
+        sim.openai.replies(lock, "Rome")
+        if fault is None:
+            assert "Paris" in ask()
+        else:
+            with pytest.raises(ProviderError) as caught:
+                ask()
+            assert "is locked by another process" in caught.value.__notes__[0]
+        other.execute("ROLLBACK")
+        [warning] = [event for event in sim.trace if isinstance(event, BudgetWarned)]
+        assert warning.scope == "ledger"
+        assert warning.reason.startswith("not settled yet: the budget ledger")
+        assert budget.balance("day").spent_usd == 0 < budget.balance("day").reserved_usd
+        assert "Rome" in ask()
+        balance = budget.balance("day")
+        assert balance.spent_usd == ledger.total_usd == sim.costs.total_usd > 0
+        assert (balance.reserved_usd, balance.reserved_tokens) == (0, 0)
 
 
 def test_a_cancelled_call_stays_cancelled_where_its_ledger_is_locked(path, opened):
