@@ -240,6 +240,22 @@ def test_b03_a_late_success_of_an_old_epoch_changes_nothing(world):
     assert chain.breaker("a").state == "open"
 
 
+def test_b03_late_successes_belong_to_their_own_epoch():
+    """A call, or a probe, from before the circuit changed neither resets its count nor closes it again."""
+    breaker = CircuitBreaker("a", CircuitBreakerConfig(failure_threshold=2, half_open_max_calls=2))
+    late = breaker.admit(0)
+    for _ in range(2):
+        breaker.failure(breaker.admit(0), 0, down())
+    probe, late_probe = breaker.admit(30 * SECOND), breaker.admit(30 * SECOND)
+    breaker.success(probe, 31 * SECOND)
+    breaker.failure(breaker.admit(31 * SECOND), 31 * SECOND, down())
+    breaker.success(late, 32 * SECOND)
+    assert breaker.failures == 1
+    breaker.failure(breaker.admit(32 * SECOND), 32 * SECOND, down())
+    breaker.success(late_probe, 33 * SECOND)
+    assert breaker.state == "open"
+
+
 def test_b04_a_late_failure_does_not_prolong_the_open_period(world):
     """A slow failure from before the circuit opened leaves its end where it was."""
     provider = ScriptedProvider("a", Slow(20, down()), down())
