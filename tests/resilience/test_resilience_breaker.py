@@ -190,11 +190,18 @@ def test_b02_a_lost_probe_heals_itself():
     """A probe whose end nobody reported stops blocking others after `probe_timeout`."""
     breaker = CircuitBreaker("a", CircuitBreakerConfig(failure_threshold=1, probe_timeout=10))
     breaker.failure(breaker.admit(0), 0, down())
-    breaker.admit(30 * SECOND)
+    lost = breaker.admit(30 * SECOND)
     with pytest.raises(CircuitOpenError) as refused:
         breaker.admit(36 * SECOND)
     assert refused.value.retry_after == 4.0
-    assert breaker.admit(40 * SECOND).is_probe
+    probe = breaker.admit(40 * SECOND)
+    assert probe.is_probe
+    breaker.release(lost)
+    with pytest.raises(CircuitOpenError):
+        breaker.admit(41 * SECOND)
+    for _ in range(2):
+        breaker.release(probe)
+    assert breaker.admit(41 * SECOND).is_probe
 
 
 class Meddlesome(int):
