@@ -89,6 +89,11 @@ SHAPES = tuple(
             ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
             r"(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})",
         ),
+        ("gitlab token", ("glpat-",), r"glpat-[A-Za-z0-9_-]{20,}"),
+        ("nvidia key", ("nvapi-",), r"nvapi-[A-Za-z0-9_-]{20,}"),
+        ("stripe key", ("_live_",), r"[sr]k_live_[A-Za-z0-9]{16,}"),
+        ("cerebras key", ("csk-",), r"csk-[A-Za-z0-9]{20,}"),
+        ("together key", ("tgp_v1_",), r"tgp_v1_[A-Za-z0-9_-]{20,}"),
         ("slack token", ("xox",), r"xox[abprs]-[A-Za-z0-9-]{10,}"),
         ("hugging face token", ("hf_",), r"hf_[A-Za-z0-9]{20,}"),
         ("groq key", ("gsk_",), r"gsk_[A-Za-z0-9]{20,}"),
@@ -117,6 +122,13 @@ FIELD = re.compile(
 )
 """Fields of OAuth in JSON and in forms, whose values have no shape of their own."""
 FIELD_MARKS = ("_token", "client_")
+
+KEY_FIELD = re.compile(
+    r"(?:api[_-]?key|access[_-]?key)\\*\"\s*:\s*\\*\"(?!<)(?=[^\"\\]*\d)([A-Za-z0-9_+/=.~-]{16,})(?=\\*\")",
+    re.IGNORECASE,
+)
+"""A key of a provider whose keys have no shape, as the value of a field of JSON that says what it is."""
+KEY_FIELD_MARKS = ("api_key", "apikey", "api-key", "access_key", "accesskey", "access-key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +168,9 @@ class Redactor:
         self._headers = SECRET_HEADERS | {name.lower() for name in headers}
         known = {name: value for name, value in environment.items() if _is_secret(name, value)} | dict(values or {})
         self._values = [writing for name, value in sorted(known.items()) for writing in _ways(name, value)]
-        names = "|".join(map(re.escape, ["redacted", *(f"redacted {name}" for name in (*KINDS, *FIELDS)), *known]))
+        names = "|".join(
+            map(re.escape, ["redacted", *(f"redacted {name}" for name in (*KINDS, *FIELDS, "key")), *known])
+        )
         self._placeholder = re.compile(f"<(?:{names})>")
 
     def is_secret_header(self, name: str) -> bool:
@@ -192,6 +206,8 @@ class Redactor:
                 for match in SCHEME.finditer(text)
                 if _begins(text, match.start()) and _is_credential(match[1], match[2])
             ]
+        if "key" in lower and any(mark in lower for mark in KEY_FIELD_MARKS):
+            found += [(*match.span(1), "<redacted key>") for match in KEY_FIELD.finditer(text)]
         if any(mark in text for mark in FIELD_MARKS):
             found += [(*match.span(2), f"<redacted {match[1]}>") for match in FIELD.finditer(text)]
         if not found:

@@ -145,3 +145,24 @@ def test_redacting_twice_changes_nothing():
     redactor = Redactor(ENVIRONMENT)
     once = redactor.text(" ".join(SHAPED) + " Bearer abcdefghijkl")
     assert redactor.text(once) == once
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ('{"api_key": "0123456789abcdef0123456789abcdef"}', '{"api_key": "<redacted key>"}'),
+        ('{"x-api-key":"q9V0Zx81mB2nL4kP"}', '{"x-api-key":"<redacted key>"}'),
+        (r'{"arguments": "{\"apiKey\": \"q9V0Zx81mB2nL4kP\"}"}', r'{"arguments": "{\"apiKey\": \"<redacted key>\"}"}'),
+        ('{"secret_access_key": "aB3/xY9+aB3/xY9+aB3/xY9+"}', '{"secret_access_key": "<redacted key>"}'),
+        ('{"api_key": {"type": "string"}}', None),
+        ('{"api_key": "YourAuthenticationToken"}', None),
+        ('{"api_key": "a text of 20 words or so"}', None),
+        ("glpat-" + "a1" * 10, "<redacted gitlab token>"),
+        ("nvapi-" + "a1" * 10, "<redacted nvidia key>"),
+        ("sk_live_" + "a1" * 10, "<redacted stripe key>"),
+    ],
+)
+def test_a_key_without_a_shape_is_known_by_its_field(text, kept):
+    """Not every provider marks its keys; a field of JSON that is called a key says it."""
+    assert Redactor({}).text(text) == (text if kept is None else kept)
+    assert Redactor({}).find(kept or text) is None
