@@ -113,7 +113,8 @@ class ServedScript:
                     raise self._document.error(
                         place,
                         f"`{show_location(place)}` is never reached: the script has {before[-1].label} already, which "
-                        "repeats for ever.\nTo fix: go back to the beginning first, with POST /_llmtest/reset.",
+                        "repeats for ever.\nTo fix: POST /_llmtest/reset first, which forgets what was posted; a "
+                        "script that the server was started with stays, so let that one end.",
                     )
 
     def _furnish(self, world: World, name: str, section: ProviderSection, names: list[str]) -> None:

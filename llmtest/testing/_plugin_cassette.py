@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -72,7 +73,7 @@ class CassetteShelf:
         mode = setting(self._config, "record", marker=options.pop("mode", None), default="none")
         if mode == self._recorded.get(path):  # tests that share a file write it together
             mode = TOGETHER[mode]
-        return Cassette(path, mode, rerun=item.nodeid, borrowed=borrowed, **options)
+        return Cassette(path, mode, rerun=quote(item.nodeid), borrowed=borrowed, **options)
 
     def insert(self, cassette: Cassette, item: pytest.Item, report: OnError) -> None:
         """Play and record the requests of a test from now on; hosts that may pass everywhere pass by its cassette."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -70,7 +71,7 @@ class ScenarioMark:
         if not result.ok:
             from llmtest.testing._scenario_failure import expectations_failed
 
-            again = f"pytest {item.nodeid} --llmtest-seed={result.seed}"
+            again = f"pytest {quote(item.nodeid)} --llmtest-seed={result.seed}"
             raise AssertionError(expectations_failed(result, reproduce=again, trace=rendered(simulation.trace)))
 
     def _result(self, simulation: Simulation) -> RunResult:

@@ -76,6 +76,21 @@ def test_without_a_recording_the_request_is_refused_and_the_error_says_how_to_re
     assert live.bodies == []
 
 
+def test_the_command_that_records_can_be_pasted_into_a_shell(run, live):
+    """The name of a test with parameters holds what a shell would read as a pattern, so it is quoted."""
+    result = run(
+        """
+        import pytest
+        import app
+
+        @pytest.mark.parametrize("place", ["Paris, France"])
+        def test_asks(llm_cassette, place):
+            app.ask(place)
+        """
+    )
+    result.stdout.fnmatch_lines(["*: pytest --llmtest-record=once 'test_it.py::test_asks[[]Paris, France[]]'"])
+
+
 def test_a_changed_request_names_what_differs_at_once_and_again_where_the_app_swallowed_it(run, live):
     """A drifted prompt costs no retries, names the JSON path, and an `except BaseException` does not hide it."""
     run(ASKS, "--llmtest-record=once").assert_outcomes(passed=1)

@@ -141,7 +141,8 @@ def test_a_script_is_taken_whole_or_not_at_all(client):
     assert answer.status_code == 400
     assert answer.json()["error"]["message"] == (
         "`openai[0]` is never reached: the script has replies('for ever') already, which repeats for ever.\n"
-        "To fix: go back to the beginning first, with POST /_llmtest/reset."
+        "To fix: POST /_llmtest/reset first, which forgets what was posted; a script that the server was started with "
+        "stays, so let that one end."
     )
     answer = client.post("/v1/messages", json={**CHAT, "max_tokens": 5})
     assert answer.json()["content"][0]["text"] != "added"
