@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 from llmtest.types import NO_TIMEOUTS, Timeouts
@@ -96,24 +97,39 @@ class CountedSteps:
     Args:
         steps: The steps.
         taken: Where pieces of the body are noted.
-        is_ready: Whether it is a head and pieces, none of which has to be waited for.
     """
 
-    __slots__ = ("_taken", "is_ready", "steps")
+    __slots__ = ("_steps", "_taken")
 
-    def __init__(self, steps: list[Step], taken: list[bytes], *, is_ready: bool) -> None:
-        self.steps = steps
-        self.is_ready = is_ready
+    def __init__(self, steps: Iterable[Step], taken: list[bytes]) -> None:
+        self._steps = steps
         self._taken = taken
 
     def __iter__(self) -> Iterator[Step]:
-        for step in self.steps:
+        for step in self._steps:
             try:
                 yield step
             finally:
                 # A piece that was handed over counts, also where the client stops at it.
                 if step.__class__ is Chunk:
                     self._taken.append(step.data)
+
+
+class ReadySteps(CountedSteps):
+    """The steps of a streamed answer that waits for nothing: a head, and the pieces of the body.
+
+    Args:
+        head: The head.
+        pieces: The body.
+        taken: Where pieces of the body are noted.
+    """
+
+    __slots__ = ("head", "pieces")
+
+    def __init__(self, head: Head, pieces: list[bytes], taken: list[bytes]) -> None:
+        super().__init__(chain((head,), map(Chunk, pieces)), taken)
+        self.head = head
+        self.pieces = pieces
 
 
 @dataclass(slots=True)
@@ -144,7 +160,4 @@ class Plan:
     def pieces_at_once(self) -> tuple[Head, list[bytes]] | None:
         """Return head and pieces of a stream that takes no time; None for any other answer."""
         steps = self.steps
-        if steps.__class__ is not CountedSteps or not steps.is_ready:
-            return None
-        head, *chunks = steps.steps
-        return head, [chunk.data for chunk in chunks]  # type: ignore[return-value, union-attr]  # is_ready says so
+        return (steps.head, steps.pieces) if isinstance(steps, ReadySteps) else None

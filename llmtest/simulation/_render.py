@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from llmtest.simulation._answer import Answer
-from llmtest.simulation._plan import Chunk, CountedSteps, Failure, Head, Step, Wait
+from llmtest.simulation._plan import Chunk, CountedSteps, Failure, Head, ReadySteps, Step, Wait
 from llmtest.simulation._reply import pieces_of
 from llmtest.simulation.faults import EmptyResponse, Fault, StreamDropped, StreamError, StreamStalled, WrongContentType
 from llmtest.types import TextPart
@@ -65,8 +65,10 @@ def render(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> 
     if not answer.stream:
         return _whole(answer, call, codec, meta), outcome
     answer.taken = []
-    is_ready = answer.is_plain and not (answer.head_ns or answer.slow_ns or answer.body_ns)
-    return CountedSteps(_streamed(answer, call, codec, meta), answer.taken, is_ready=is_ready), outcome
+    if answer.is_plain and not (answer.head_ns or answer.slow_ns or answer.body_ns):
+        head = Head(200, _headers(answer, codec, meta, stream=True))
+        return ReadySteps(head, _pieces(answer, call, codec, meta), answer.taken), outcome
+    return CountedSteps(_streamed(answer, call, codec, meta), answer.taken), outcome
 
 
 def _headers(answer: Answer, codec: Codec, meta: ResponseMeta, *, stream: bool) -> Headers:
@@ -118,8 +120,18 @@ def _whole(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> 
     return opening
 
 
-def _streamed(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> list[Step]:
+def _pieces(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> list[bytes]:
+    """Return the events of a stream in which nothing is wrong."""
     assert answer.response is not None
+    chunks = answer.chunks
+    if chunks is None:
+        text = "".join(part.text for part in answer.response.parts if isinstance(part, TextPart))
+        chunks = tuple(pieces_of(text))
+    return codec.encode_stream(answer.response, call, meta, chunks)
+
+
+def _streamed(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> list[Step]:
+    """Return the steps of a stream that takes its time, or breaks in some way."""
     headers = _headers(answer, codec, meta, stream=True)
     steps: list[Step] = [Wait(answer.head_ns)] if answer.head_ns else []
     if isinstance(answer.body_fault, WrongContentType):
@@ -129,15 +141,7 @@ def _streamed(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) 
         return steps
     if answer.silent:
         return [*steps, Failure("read_timeout")]
-    chunks = answer.chunks
-    if chunks is None:
-        text = "".join(part.text for part in answer.response.parts if isinstance(part, TextPart))
-        chunks = tuple(pieces_of(text))
-    pieces = codec.encode_stream(answer.response, call, meta, chunks)
-    if not (answer.slow_ns or answer.body_ns or answer.body_fault or answer.stream_fault):
-        steps.extend(map(Chunk, pieces))
-        return steps
-    return steps + _timed(answer, pieces, codec, meta)
+    return steps + _timed(answer, _pieces(answer, call, codec, meta), codec, meta)
 
 
 def _visibility(pieces: Sequence[bytes], codec: Codec) -> list[bool]:
