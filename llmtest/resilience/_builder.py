@@ -9,6 +9,7 @@ from llmtest.errors import ConfigurationError
 from llmtest.resilience._breaker import CircuitBreakerConfig
 from llmtest.resilience._call import SpendGuard
 from llmtest.resilience._chain import FallbackChain
+from llmtest.resilience._guard import Limits
 from llmtest.resilience._retry import RetryConfig
 from llmtest.resilience._slot import FallbackSlot
 from llmtest.resilience._timeout import TimeoutConfig
@@ -49,8 +50,8 @@ class FallbackChainBuilder:
         """Say how long attempts and calls may take; None sets no limit."""
         return self._set("timeouts", config)
 
-    def with_budget(self, budget: SpendGuard) -> Self:
-        """Let a budget refuse attempts."""
+    def with_budget(self, budget: SpendGuard | Limits) -> Self:
+        """Let a budget refuse attempts: one that is given, or one made of limits."""
         return self._set("budget", budget)
 
     def _set(self, setting: str, value: object) -> Self:

@@ -14,6 +14,7 @@ from llmtest.resilience._asking import Asker
 from llmtest.resilience._breaker import CircuitBreaker, CircuitBreakerConfig
 from llmtest.resilience._call import Call, SpendGuard
 from llmtest.resilience._delivery import OpenStream, deliver
+from llmtest.resilience._guard import Limits, guard_of
 from llmtest.resilience._marking import Marks, begin, end
 from llmtest.resilience._metrics import ChainMetrics
 from llmtest.resilience._parts import ASYNC, BLOCKING, Parts
@@ -54,8 +55,9 @@ class FallbackChain:
         retry: How each provider is asked again; None never does.
         circuit_breaker: When a provider is left alone; None never. Each slot has a circuit of its own.
         timeouts: Limits of each attempt, and the deadline of the call; None sets none.
-        budget: What may refuse an attempt, such as `llmtest.costs.Budget`. A refused call is neither retried nor
-            handed on.
+        budget: What may refuse an attempt: a `Budget`, which several chains may share, or limits (`BudgetConfig`,
+            `CostManagementPolicy`) of which the chain makes its own (`.budget`). A refused call is neither retried
+            nor handed on.
         on_all_open: When every circuit is open: `fail`, or `try_oldest`, which asks the provider whose circuit opened
             first nevertheless.
         breaker_inside_retry: Whether circuits count every attempt instead of every call.
@@ -83,7 +85,7 @@ class FallbackChain:
         retry: RetryConfig | None = RetryConfig(),  # noqa: B008 - frozen
         circuit_breaker: CircuitBreakerConfig | None = CircuitBreakerConfig(),  # noqa: B008 - frozen
         timeouts: TimeoutConfig | None = TimeoutConfig(),  # noqa: B008 - frozen
-        budget: SpendGuard | None = None,
+        budget: SpendGuard | Limits | None = None,
         on_all_open: Literal["fail", "try_oldest"] = "fail",
         breaker_inside_retry: bool = False,
         max_attempts: int | None = None,
@@ -96,9 +98,10 @@ class FallbackChain:
             raise ConfigurationError(f"max_attempts must be 1 or more, got {max_attempts}")
         self.name = name
         self.places = _places(name, providers, retry, circuit_breaker, timeouts)
-        self.prices = getattr(budget, "prices", None) or default_prices() if prices is None else prices
+        self.budget = guard = guard_of(budget, prices)
+        self.prices = getattr(guard, "prices", None) or default_prices() if prices is None else prices
         self._deadline = None if timeouts is None else timeouts.deadline
-        asker = Asker(budget=budget, is_breaker_inside=breaker_inside_retry, max_attempts=max_attempts, seed=seed)
+        asker = Asker(budget=guard, is_breaker_inside=breaker_inside_retry, max_attempts=max_attempts, seed=seed)
         self._walk = Walk(name, self.places, asker, tries_oldest=on_all_open == "try_oldest")
         self._requests = 0
         self._failures = 0

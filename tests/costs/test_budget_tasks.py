@@ -6,8 +6,16 @@ from decimal import Decimal
 import pytest
 
 from llmtest import AsyncLLMClient, CompletionRequest, FallbackChain, LLMClient, RetryConfig, Simulation, faults
-from llmtest.costs import Budget, CostManagementPolicy, Estimate, MemoryBudgetStore, Prices, SqliteBudgetStore
-from llmtest.errors import BudgetExceededError
+from llmtest.costs import (
+    Budget,
+    BudgetConfig,
+    CostManagementPolicy,
+    Estimate,
+    MemoryBudgetStore,
+    Prices,
+    SqliteBudgetStore,
+)
+from llmtest.errors import BudgetExceededError, ConfigurationError
 from llmtest.events import BudgetWarned, LogicalCall, current_call
 
 REQUEST = CompletionRequest.ask("Capital of France?").with_max_tokens(20)
@@ -69,6 +77,36 @@ def test_a_task_with_room_for_every_attempt_is_warned_of_once(store, prices):
         warnings = [event.reason for event in sim.trace if isinstance(event, BudgetWarned)]
         assert warnings == ["spent $0.0000198 of $0.0001585, 10 % or more"] * 2
         assert (budget.balance().spent_usd, budget.balance().reserved_usd) == (sim.costs.total_usd, 0)
+
+
+@pytest.mark.parametrize("make", ["chain", "builder"])
+@pytest.mark.parametrize(
+    "limits", [BudgetConfig(max_cost_per_day="0.00023"), CostManagementPolicy(daily_limit_usd="0.00023")]
+)
+def test_a_chain_makes_a_budget_of_limits(limits, make):
+    """Limits are enough: the chain makes a budget of them, and shows it."""
+    with Simulation() as sim:
+        sim.openai.replies("Paris")
+        provider = sim.openai.as_provider("gpt-4o")
+        if make == "chain":
+            chain = FallbackChain([provider], budget=limits)
+        else:
+            chain = FallbackChain.builder().with_budget(limits).add_last(provider).build()
+        LLMClient(chain).complete(REQUEST)
+        with pytest.raises(BudgetExceededError, match="day limit"):
+            LLMClient(chain).complete(REQUEST)
+        assert chain.budget.balance("day").spent_usd == sim.costs.total_usd > 0
+
+
+@pytest.mark.parametrize("budget", [25, "25.00", {"max_cost_per_day": 25}, Budget, BudgetConfig])
+def test_what_is_no_budget_is_refused_when_the_chain_is_made(budget):
+    """A mistake shows before the first call is made."""
+    with Simulation() as sim, pytest.raises(ConfigurationError) as caught:
+        FallbackChain([sim.openai.as_provider("big")], budget=budget)
+    assert str(caught.value) == (
+        f"a chain's `budget` is a `Budget`, a `BudgetConfig` or a `CostManagementPolicy`, not {budget!r}.\n"
+        'To fix: budget=BudgetConfig(max_cost_per_day="25.00")'
+    )
 
 
 def test_calls_at_the_same_time_and_named_tasks_have_accounts_of_their_own(store):
