@@ -15,7 +15,7 @@ from llmtest.errors import (
     ProviderTimeoutError,
     StreamInterruptedError,
 )
-from llmtest.events import AttemptEnded, CallEnded
+from llmtest.events import AttemptEnded, BreakerChanged, CallEnded, current_call
 from llmtest.resilience import CircuitBreakerConfig, FallbackChain, RetryConfig, TimeoutConfig
 from llmtest.types import CompletionResponse, StreamEvent, TextPart, ToolCall, Usage
 
@@ -258,6 +258,35 @@ def test_h07_a_stream_that_is_left_is_closed_and_recorded_once(world, mode, kind
     assert chain.metrics().provider("a").failures == 0
 
 
+@pytest.mark.parametrize("how", ["with", "close"])
+def test_h07_a_stream_that_is_still_held_is_closed_all_the_same(world, mode, how):
+    """Leaving the `with`, or closing, lets the provider go then and there, and what runs next is no part of the call."""
+    provider = Paused()
+    chain = FallbackChain([provider])
+
+    async def story():
+        if mode == "stream":
+            held = chain.stream(REQUEST)
+            next(held)
+            if how == "close":
+                held.close()
+            else:
+                with held:
+                    pass
+        else:
+            held = chain.stream_async(REQUEST)
+            await anext(held)
+            if how == "close":
+                await held.aclose()
+            else:
+                async with held:
+                    pass
+        return held, provider.is_closed, current_call.get()
+
+    _, is_closed, call = world.run(story())
+    assert (is_closed, call) == (True, None)
+
+
 def test_a_failure_after_the_end_is_told_and_counts_nowhere(world, mode):
     """What breaks when the answer is whole is no failure of the answer."""
     error = down()
@@ -302,13 +331,21 @@ def test_b08_a_stream_that_is_left_after_its_last_word_is_a_success(world, mode)
         world.fail(chain, mode)
     world.clock.advance(30)
     world.run(leave_at(chain, mode, "finish"))
-    assert chain.breaker("a").state == "closed"
+    assert [(event.to_state, event.call) for event in world.events(BreakerChanged)] == [
+        ("open", 2),
+        ("half_open", 3),
+        ("closed", 3),
+    ]
 
 
 def test_a_stream_can_be_closed_before_it_was_read(world):
     """Closing a stream that nobody read asks nobody and says nothing."""
     provider = ScriptedProvider("a")
-    stream = FallbackChain([provider]).stream(REQUEST)
-    stream.close()
+
+    async def story():
+        FallbackChain([provider]).stream(REQUEST).close()
+        await FallbackChain([provider]).stream_async(REQUEST).aclose()
+
+    world.run(story())
     assert provider.requests == []
     assert len(world.trace) == 0
