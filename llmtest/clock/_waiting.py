@@ -44,9 +44,9 @@ class AsyncWaiter:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
 
-    async def sleep_ns(self, ns: int) -> None:
+    def sleep_ns(self, ns: int) -> Coroutine[Any, Any, None]:
         """Suspend for whole nanoseconds."""
-        await self.clock.sleep_async_ns(ns)
+        return self.clock.sleep_async_ns(ns)
 
 
 def run_blocking(coroutine: Coroutine[Any, Any, T]) -> T:

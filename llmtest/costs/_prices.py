@@ -259,7 +259,7 @@ class Prices:
 
     def _tariff(self, provider: str, model: str | None, at: datetime | None) -> Tariff | None:
         if at is None:
-            day = _now_ns() // DAY_NS + EPOCH_ORDINAL
+            day = active_clock().time_ns() // DAY_NS + EPOCH_ORDINAL
         elif at.tzinfo is UTC or at.tzinfo is None:
             day = at.toordinal()
         else:

@@ -48,7 +48,7 @@ class Tariff:
         steps: `(start, rates)`: rates of prompts longer than `start` tokens; the first start is -1.
     """
 
-    __slots__ = ("_higher", "_lowest", "free", "rates", "steps")
+    __slots__ = ("_higher", "_last", "_lowest", "free", "rates", "steps")
 
     def __init__(self, *steps: tuple[int, Rates]) -> None:
         self.steps = steps
@@ -56,6 +56,8 @@ class Tariff:
         self._lowest = _coefficients(self.rates)
         self._higher = [(start, _coefficients(rates)) for start, rates in reversed(steps[1:])]
         coefficients = [self._lowest, *(values for _, values in self._higher)]
+        self._last: tuple[Usage | None, Decimal | None] = (None, None)
+        """The usage that was counted last, and its cost: provider, client and budget ask for the same one in turn."""
         self.free = all(values[1] is not None and not any(values[:6]) for values in coefficients)
 
     def upper_bound(self, input_tokens: int, output_tokens: int) -> Decimal | None:
@@ -84,6 +86,13 @@ class Tariff:
         Usage that contradicts itself (more cached tokens than prompt tokens) is charged by its parts, never below
         them.
         """
+        known, cost = self._last
+        if known is not usage:
+            cost = self._cost(usage)
+            self._last = (usage, cost)
+        return cost
+
+    def _cost(self, usage: Usage) -> Decimal | None:
         input_rate, output_rate, read_rate, write_rate, reasoning_rate, total, scale = self._values(usage.input_tokens)
         read, write, reasoning = usage.cache_read_tokens, usage.cache_write_tokens, usage.reasoning_tokens
         fresh, answer = usage.input_tokens, usage.output_tokens

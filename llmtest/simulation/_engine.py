@@ -251,7 +251,7 @@ class Engine:
         except Exception as error:
             self._note(answer, "harness_error")
             raise self.world.record_harness_error(broken_callable(self.name, "reply", error)) from error
-        if isinstance(result, str | Reply | Fault):
+        if isinstance(result, (Reply, str, Fault)):  # asking a union takes three times as long
             return result
         if asyncio.iscoroutine(result):
             result.close()
