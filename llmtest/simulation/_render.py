@@ -141,7 +141,10 @@ def _streamed(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) 
         return steps
     if answer.silent:
         return [*steps, Failure("read_timeout")]
-    return steps + _timed(answer, _pieces(answer, call, codec, meta), codec, meta)
+    pieces = _pieces(answer, call, codec, meta)
+    if not (answer.slow_ns or answer.body_ns or answer.body_fault or answer.stream_fault):
+        return [*steps, *map(Chunk, pieces)]
+    return steps + _timed(answer, pieces, codec, meta)
 
 
 def _visibility(pieces: Sequence[bytes], codec: Codec) -> list[bool]:
