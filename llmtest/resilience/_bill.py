@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from llmtest.costs import estimate_request_tokens, partial_usage
 from llmtest.errors import (
     InvalidResponseError,
-    ProviderConnectionError,
     ProviderError,
     ProviderTimeoutError,
     StreamInterruptedError,
@@ -51,9 +50,8 @@ def _is_accepted(error: BaseException, events: Sequence[StreamEvent]) -> bool:
         return error.phase in {"first_token", "read", "total"} and error.status is None
     if isinstance(error, InvalidResponseError):
         return error.body is None or not _is_foreign(error.body)
-    if isinstance(error, ProviderConnectionError):
-        return False
-    # Whoever is cancelled or interrupted has sent the request, as far as anybody can tell.
+    # Whoever is cancelled or interrupted has sent the request, as far as anybody can tell; a refusal, or a connection
+    # that did not hold, is no answer.
     return not isinstance(error, Exception)
 
 

@@ -5,8 +5,8 @@ Policies are written once, as coroutines over `Parts` (design D3). Given `BLOCKI
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Protocol
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from typing import Any, Protocol
 
 from llmtest.clock import Clock
 from llmtest.types import CompletionRequest, CompletionResponse, Provider, StreamEvent, Timeouts
@@ -60,9 +60,11 @@ class BlockingParts:
 class AsyncParts:
     """An event loop."""
 
-    async def complete(self, provider: Provider, request: CompletionRequest, timeouts: Timeouts) -> CompletionResponse:
+    def complete(
+        self, provider: Provider, request: CompletionRequest, timeouts: Timeouts
+    ) -> Coroutine[Any, Any, CompletionResponse]:
         """Ask for a whole answer."""
-        return await provider.complete_async(request, timeouts)
+        return provider.complete_async(request, timeouts)
 
     async def stream(
         self, provider: Provider, request: CompletionRequest, timeouts: Timeouts

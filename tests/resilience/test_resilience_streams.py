@@ -180,6 +180,17 @@ def test_u05_usage_that_was_told_is_kept(world, mode, told, charged):
     assert (error.partial_usage, error.partial_text, error.status) == (told, "one", 200)
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_u05_what_a_broken_answer_s_own_error_tells_is_charged(world, mode):
+    """A provider that reads a stream by itself says in its error what had come: text is estimated, usage kept."""
+    error = StreamInterruptedError("cut")
+    error.partial_text = "one two"
+    chain = FallbackChain([ScriptedProvider("a", error)], retry=None)
+    assert world.fail(chain, mode).attempts[0].usage == Usage(9, 2, source="estimated")
+    error.partial_usage = Usage(30, 5)
+    assert world.fail(chain, mode).attempts[0].usage == Usage(30, 5)
+
+
 class Quitter(Told):
     """A provider that breaks its streams itself, with an error of its own."""
 
@@ -260,7 +271,7 @@ def test_h07_a_stream_that_is_left_is_closed_and_recorded_once(world, mode, kind
 
 @pytest.mark.parametrize("how", ["with", "close"])
 def test_h07_a_stream_that_is_still_held_is_closed_all_the_same(world, mode, how):
-    """Leaving the `with`, or closing, lets the provider go then and there, and what runs next is no part of the call."""
+    """Leaving the `with`, or closing, lets the provider go there and then; what runs next is no part of the call."""
     provider = Paused()
     chain = FallbackChain([provider])
 
