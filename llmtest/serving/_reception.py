@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 from llmtest.errors import HarnessError, ProviderError, RequestTooLargeError, ServerError
 from llmtest.events import LogicalCall, current_call
-from llmtest.serving._heads import RequestHead
 from llmtest.serving._pages import is_preflight, permission, readable
 from llmtest.serving._routing import Route, UnknownPathError, not_found, route_of
 from llmtest.simulation import Chunk, Exchange, Head, Plan, World
 from llmtest.wire import Codec, ResponseMeta, WireFormatError
+
+if TYPE_CHECKING:
+    from llmtest.serving._heads import RequestHead
 
 __all__ = ["MOST_BYTES", "Reception"]
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import subprocess
 import sys
 import threading
 
@@ -207,3 +208,20 @@ def test_only_http_is_served():
     application = Application(Reception(World(SystemClock(), Trace())))
     with pytest.raises(ConnectionAbortedError, match="llmtest serves HTTP, not websocket"):
         asyncio.run(application({"type": "websocket"}, None, None))
+
+
+def test_without_the_extra_the_server_says_what_to_install():
+    """Whichever of its packages is missing, nobody meets a bare import error."""
+    code = (
+        "import sys\n"
+        "sys.modules.update(dict.fromkeys(['httptools', 'starlette', 'uvicorn']))\n"
+        "sys.argv[1:] = ['serve', '--port', '0']\n"
+        "from llmtest.cli import main\n"
+        "main()"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr == (
+        "ConfigurationError: the server needs `httptools`, which is not installed.\n\n"
+        "To fix: pip install 'llmtest-sim[server]'\n"
+    )
