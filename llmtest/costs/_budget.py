@@ -165,6 +165,11 @@ class Budget:
             if provider is None:
                 raise ConfigurationError("reserving for a request needs the provider that is going to be asked")
             estimate = self.estimate(estimate, provider, model)
+        elif not isinstance(estimate, Estimate):
+            raise ConfigurationError(
+                f"a budget reserves an `Estimate` or what a `CompletionRequest` may need, not {estimate!r}.\n"
+                'To fix: budget.reserve(Estimate(tokens=500, usd=Decimal("0.01")))'
+            )
         usd = estimate.usd
         if usd is None:
             usd = ZERO

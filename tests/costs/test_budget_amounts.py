@@ -97,6 +97,17 @@ def test_a_budget_is_made_of_limits(source, shown):
     assert caught.match(f"^a budget is made of `BudgetConfig` and `CostManagementPolicy`, not {shown}\\.\nTo fix: Bud")
 
 
+@pytest.mark.parametrize("estimate", [Decimal("0.1"), "0.1", 500, None])
+def test_what_is_reserved_is_an_estimate_or_a_request(estimate):
+    """A bare number says neither tokens nor money."""
+    with pytest.raises(ConfigurationError) as caught:
+        Budget(BudgetConfig(max_cost_per_day=1)).reserve(estimate)
+    assert str(caught.value) == (
+        f"a budget reserves an `Estimate` or what a `CompletionRequest` may need, not {estimate!r}.\n"
+        'To fix: budget.reserve(Estimate(tokens=500, usd=Decimal("0.01")))'
+    )
+
+
 @pytest.mark.parametrize(
     ("moment", "limits", "end"),
     [
