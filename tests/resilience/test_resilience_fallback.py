@@ -25,7 +25,7 @@ from llmtest.errors import (
     ServerError,
     StreamInterruptedError,
 )
-from llmtest.events import AttemptEnded, CallEnded, CircuitSkipped, FallbackTaken
+from llmtest.events import AttemptEnded, CallEnded, CallStarted, CircuitSkipped, FallbackTaken, RetryScheduled
 from llmtest.resilience import (
     AsyncLLMClient,
     CircuitBreakerConfig,
@@ -60,6 +60,29 @@ def test_the_next_provider_answers(world, mode):
     assert [(attempt.provider, attempt.outcome) for attempt in response.attempts] == [("a", "503"), ("b", "200")]
     (moved,) = world.events(FallbackTaken)
     assert (moved.from_provider, moved.to_provider, moved.reason) == ("a", "b", "503")
+
+
+def test_every_event_of_a_call_has_its_number(world, mode):
+    """Whole or streamed: start, retries, attempts, moves and end belong together, and the end knows the start."""
+    providers = [ScriptedProvider(name, step) for name, step in (("a", down()), ("b", "from b"))]
+    chain = chain_of(*providers, retry=RetryConfig(max_attempts=2, jitter=False), name="main")
+    for number in (1, 2):
+        world.clock.advance(5)
+        began = world.clock.now_ns()
+        world.ask(chain, mode)
+        events = [event for event in world.trace if event.call == number]
+        assert [type(event) for event in events] == [
+            CallStarted,
+            AttemptEnded,
+            RetryScheduled,
+            AttemptEnded,
+            FallbackTaken,
+            AttemptEnded,
+            CallEnded,
+        ]
+        assert (events[0].at_ns, events[0].label, events[-1].start_ns) == (began, "main", began)
+        assert (events[-1].at_ns, events[-1].label, events[-1].model) == (began + 1_000_000_000, "main", "m")
+    assert len(world.trace) == 14
 
 
 def test_fb01_a_smaller_window_is_passed_by_and_the_error_kept(world, mode):
