@@ -1,6 +1,9 @@
 """Clocks are read and waited on in whole nanoseconds."""
 
 import asyncio
+import copy
+import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,6 +13,7 @@ from llmtest.clock import (
     BlockingWaiter,
     Clock,
     SystemClock,
+    Turn,
     VirtualClock,
     active_clock,
     draw_bits,
@@ -173,6 +177,62 @@ def test_a_failure_inside_a_blocking_iteration_comes_through():
     assert next(iterator) == 1
     with pytest.raises(KeyError):
         next(iterator)
+
+
+def test_a_turn_is_one_operation_at_a_time():
+    """What comes up in the middle of an operation sees that, and is done at its end, however that comes."""
+    turn, done = Turn(), []
+    with turn as is_free:
+        done.append(is_free)
+        with turn as is_free_within:
+            done.append(is_free_within)
+            turn.later(lambda: done.append("first"))
+        turn.later(lambda: turn.later(lambda: done.append("of the second")) or done.append("second"))
+        assert done == [True, False]
+    assert done == [True, False, "first", "second", "of the second"]
+    with suppress(ZeroDivisionError), turn:
+        turn.later(lambda: done.append("after a failure"))
+        raise ZeroDivisionError
+    with turn as is_free:
+        assert is_free
+    assert done[5:] == ["after a failure"]
+    with copy.copy(turn) as is_free, turn as is_free_too:
+        assert (is_free, is_free_too) == (True, True)
+
+
+def test_a_turn_keeps_other_threads_waiting():
+    """Another thread's operation begins when this one's has ended, and what came up in it has been done."""
+    turn, done = Turn(), []
+
+    def work():
+        with turn as is_free:
+            done.append(is_free)
+
+    with turn:
+        turn.later(lambda: done.append("later"))
+        other = threading.Thread(target=work)
+        other.start()
+        other.join(0.02)
+        assert done == []
+    other.join()
+    assert done == ["later", True]
+
+
+def test_a_virtual_clock_on_another_one_s_loop_moves_at_once():
+    """A sleep on somebody else's clock leaves the loop's time where it is, and lets other tasks run."""
+    mine, theirs = VirtualClock(), VirtualClock()
+    seen = []
+
+    async def story():
+        task = asyncio.ensure_future(note())
+        await mine.sleep_async(5)
+        await task
+
+    async def note():
+        seen.append(mine.elapsed())
+
+    run_virtual(story(), theirs)
+    assert (mine.elapsed(), theirs.elapsed(), seen) == (5.0, 0.0, [5.0])
 
 
 def test_a_unique_key_repeats_in_a_simulation_and_nowhere_else():
