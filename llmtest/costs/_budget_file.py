@@ -127,8 +127,14 @@ class BudgetFile:
 
     def _create(self) -> None:
         """Make the file where it is missing, in one step, so that nobody ever sees half a ledger."""
+        journal = self._real.with_name(f"{self._real.name}-wal")
+        has_journal = journal.exists()  # Asked first: another process makes the ledger before its journal.
         if self._real.exists():
             return
+        if has_journal:
+            # SQLite would play it into the new file, whose journal it is not.
+            fix = "put the ledger back, or remove the journal to start a new ledger, which knows of no spending"
+            raise self._broken(f"its journal `{journal.name}` is there without it", fix)
         handle, name = mkstemp(prefix=f".{self._real.name}.", dir=self._real.parent)
         os.close(handle)
         try:

@@ -33,8 +33,9 @@ class SqliteBudgetStore:
 
     A process that dies in the middle of a call leaves what that call had reserved in the file, where it goes on
     counting, since the provider may well have billed the call; `release_abandoned` gives it back. Keep the file on a
-    local disk, and copy it only while no process has it open. It is closed by `close`, at the end of a `with` block, or
-    with the last reference. Pickled or copied, it is the same file, opened once more.
+    local disk; copy, move or restore it only while no process has it open, together with the journal (`-wal`) that a
+    killed process may have left. It is closed by `close`, at the end of a `with` block, or with the last reference.
+    Pickled or copied, it is the same file, opened once more.
 
     Args:
         path: The file; made where it is missing. Its folder must exist.

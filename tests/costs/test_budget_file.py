@@ -69,6 +69,27 @@ def test_a_ledger_that_was_moved_away_is_not_written_any_more(path, store, move)
         assert reservation.settle(cost_usd=Decimal("0.01")).usd == Decimal("0.01")
 
 
+def test_the_journal_of_a_ledger_that_is_gone_is_not_played_into_a_new_one(path):
+    """What a killed process left in a journal belongs to its file; a new one begins with nothing, or not at all."""
+    with SqliteBudgetStore(path) as store:
+        store.charge(("day:2026-01-01",), 1, Decimal(1))
+        journal = path.with_name("budget.db-wal")
+        left = journal.read_bytes()
+    path.unlink()
+    journal.write_bytes(left)
+    with pytest.raises(ConfigurationError) as caught:
+        SqliteBudgetStore(path)
+    assert str(caught.value) == (
+        f"the budget ledger `{path}` cannot be used: its journal `budget.db-wal` is there without it; "
+        "nothing was changed.\n"
+        "To fix: put the ledger back, or remove the journal to start a new ledger, which knows of no spending."
+    )
+    assert (path.exists(), journal.read_bytes()) == (False, left)
+    journal.unlink()
+    with SqliteBudgetStore(path) as store:
+        assert store.balance("day:2026-01-01").spent_usd == 0
+
+
 def test_a_ledger_that_is_gone_when_it_is_opened_again_is_not_begun_anew(path, store):
     """Only the constructor makes a file: one that begins anew in the middle of a run knows of no spending."""
     store.close()
