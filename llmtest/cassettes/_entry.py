@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -88,16 +89,17 @@ def checked_url(url: str) -> str:
 
 def _response(response: Mapping[str, Any], hints: Mapping[str, Any]) -> RecordedResponse:
     if "status_code" in response:  # how vcrpy wrote httpx answers before version 6
-        return RecordedResponse(
-            _status(response["status_code"]), "", _headers(response.get("headers")), body_of(response.get("content"))
-        )
+        headers, content = _headers(response.get("headers")), response.get("content")
+        if isinstance(content, str):  # decoded, under headers that still say how it was compressed
+            headers = {name: values for name, values in headers.items() if name.lower() != "content-encoding"}
+        return RecordedResponse(_status(response["status_code"]), "", headers, body_of(content))
     status = _mapping(response["status"], "`status`")
     body = response["body"] if hints else response.get("body") or {}
     return RecordedResponse(
         _status(status["code"]),
         _plain(status.get("message") or "", "`message`"),
         _headers(response.get("headers")),
-        body_of(body.get("string") if isinstance(body, Mapping) else body, hints.get("response_body"), "response_body"),
+        body_of(_string(body) if isinstance(body, Mapping) else body, hints.get("response_body"), "response_body"),
         tuple((int(at), int(length)) for at, length in hints.get("chunks") or ()),
         bool(hints.get("complete", True)),
         _plain(hints.get("error", ""), "`error`"),
@@ -105,7 +107,15 @@ def _response(response: Mapping[str, Any], hints: Mapping[str, Any]) -> Recorded
     )
 
 
+def _string(body: Mapping[str, Any]) -> Any:
+    """Return what a mapping gives as the body: in the clear, or as old files have what is no text."""
+    coded = body.get("base64_string")
+    return base64.b64decode(coded) if isinstance(coded, str | bytes) else body.get("string")
+
+
 def _status(value: Any) -> int:
+    if not isinstance(value, int | float | str):
+        raise TypeError("the status is no number")
     status = int(value)
     if not 100 <= status <= 999:
         raise ValueError(f"{status} is no status of HTTP")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from llmtest.cassettes._yaml import load_yaml
 from llmtest.errors import CassetteFileError
+
+LISTS = re.compile(r"^interactions:", re.MULTILINE)
 
 
 class ForeignFileError(CassetteFileError):
@@ -39,6 +42,11 @@ def load_whole(text: str, path: str) -> list[Any]:
         raise ForeignFileError(
             f"{path}: this is no cassette: a cassette is a mapping with a list `interactions`. "
             "Name another file; what other tools have recorded has to be recorded again."
+        )
+    if len(LISTS.findall(text)) > 1:
+        raise CassetteFileError(
+            f"{path}: the cassette has several lists `interactions`, of which only the last would be read. "
+            "Put them together, or re-record."
         )
     interactions: list[Any] = loaded["interactions"]
     return interactions

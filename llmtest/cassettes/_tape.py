@@ -11,7 +11,7 @@ from llmtest.cassettes._document import Anthology, Document
 from llmtest.cassettes._interactions import Interaction, RecordedRequest
 from llmtest.cassettes._matching import Difference, MatchRule, RequestView, differences
 
-CLOSEST_LIMIT = 200
+CLOSEST_LIMIT = 2000
 """How many interactions are compared field by field to find the closest; a miss must not take seconds."""
 
 Redact = Callable[[RecordedRequest], RecordedRequest]
@@ -80,7 +80,7 @@ class Tape:
             return None
         sent = self._view(request)
         best: tuple[tuple[int, bool, int], Closest] | None = None
-        for position in range(min(len(self), CLOSEST_LIMIT)):
+        for position in sorted(range(len(self)), key=self._played.__contains__)[:CLOSEST_LIMIT]:
             found = differences(self._recorded(position), sent, self._rule)
             elsewhere = sum(difference.path in {"method", "host", "path"} for difference in found)
             rank = (len(found) + 100 * elsewhere, position in self._played, position)

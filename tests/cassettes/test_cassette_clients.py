@@ -584,3 +584,17 @@ def test_a_cassette_without_interactions_is_not_called_missing(tmp_path):
         "To fix: record it, which calls the provider and may cost money: "
         f'use_cassette("{tmp_path}/a.yaml", "new_episodes")'
     )
+
+
+def test_the_closest_is_found_wherever_it_stands(tmp_path):
+    """A long session ends with what the next request is likely to be close to."""
+    asked = [{"messages": question(f"number {number}"), "seed": number} for number in range(300)]
+    requests = [RecordedRequest("POST", "https://a.example/", {}, json.dumps(body).encode()) for body in asked]
+    recorded = [Interaction(request, RecordedResponse(200, "OK", {}, b"{}")) for request in requests]
+    (tmp_path / "a.yaml").write_text(write_document(recorded))
+    body = {"messages": question("number 289"), "seed": 1000}
+    with (
+        pytest.raises(CassetteMismatchError, match=r"number 290, differs in `body\.seed`\."),
+        use_cassette(tmp_path / "a.yaml"),
+    ):
+        httpx2.post("https://a.example/", json=body)

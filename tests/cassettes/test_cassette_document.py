@@ -248,6 +248,7 @@ VCRPY = (
         pytest.param(ALIASES + VCRPY.replace("OK", "*k"), "`message` is no text", id="bomb-in-the-status"),
         pytest.param(VCRPY.replace("200", ".inf"), "cannot convert float infinity to integer", id="no-number"),
         pytest.param(VCRPY.replace("200", "-5"), "-5 is no status of HTTP", id="no-status"),
+        pytest.param(VCRPY.replace("200", "null"), "the status is no number", id="empty-status"),
         pytest.param("interactions: [null]\n", "an interaction is no mapping", id="null"),
         pytest.param("interactions:\n- {request: 1, response: 2}\n", "`request` is no mapping", id="numbers"),
     ],
@@ -313,3 +314,23 @@ def test_what_was_edited_by_hand_is_read_as_yaml(written, edited):
     assert written in piece
     edited_piece = piece.replace(written, edited, 1)
     assert read_as_written(edited_piece, 1) is None
+
+
+def test_two_lists_of_interactions_are_not_read_as_one():
+    """YAML would take the last one and lose the other."""
+    with pytest.raises(CassetteFileError) as caught:
+        Document(VCRPY + VCRPY, "a.yaml")
+    assert str(caught.value) == (
+        "a.yaml: the cassette has several lists `interactions`, of which only the last would be read. "
+        "Put them together, or re-record."
+    )
+
+
+def test_bodies_of_older_recorders_are_read():
+    """Text that was decompressed under a header that denies it, and base64 under a name of its own."""
+    old = "  response: {status_code: 200, http_version: HTTP/1.1, headers: {Content-Encoding: gzip}, content: hello}\n"
+    coded = "  response: {status: {code: 200, message: OK}, headers: {}, body: {base64_string: aGVsbG8=}}\n"
+    request = "- request: {method: GET, uri: 'http://a/', body: null, headers: {}}\n"
+    document = Document(f"interactions:\n{request}{old}{request}{coded}version: 1\n", "a.yaml")
+    assert [document[at].response.body for at in range(2)] == [b"hello", b"hello"]
+    assert document[0].response.headers == {}
