@@ -1,7 +1,6 @@
 """The ledger's file in rough hands: moved, replaced, oddly named, tampered with, forked, copied, reclaimed."""
 
 import copy
-import gc
 import os
 import pickle
 import sqlite3
@@ -210,7 +209,6 @@ def test_u02_a_forked_process_neither_settles_nor_releases_what_its_parent_holds
             try:
                 stream.close()
                 del stream
-                gc.collect()
                 released = reservation.release()
                 with pytest.raises(RuntimeError, match="this one was made by process"):
                     reservation.settle(cost_usd="0.01")
@@ -235,7 +233,6 @@ def test_a_budget_in_a_file_can_be_sent_to_another_process(store, copied):
     other.charge(Usage(1, 1), cost_usd="0.5")
     assert other.balance("day").spent_usd == budget.balance("day").spent_usd == Decimal("0.75")
     del other
-    gc.collect()
     assert budget.balance("day").spent_usd == Decimal("0.75")
     with copied(store) as again:
         assert again.path == store.path
