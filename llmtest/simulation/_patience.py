@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from llmtest.clock import AsyncWaiter, Waiter
 from llmtest.errors import ProviderTimeoutError, TimeoutPhase, VirtualTimeStalledError
@@ -51,20 +51,20 @@ class Patience:
             note_unsent(error)
             raise
 
-    async def until_head(self, ns: int | None) -> None:
+    def until_head(self, ns: int | None) -> Coroutine[Any, Any, None]:
         """Wait for the beginning of the answer; None: it never comes."""
         limits = self._timeouts
         first = limits.first_token
-        await self._wait(ns, ((limits.read, "read") if first is None else (first, "first_token"),))
+        return self._wait(ns, ((limits.read, "read") if first is None else (first, "first_token"),))
 
-    async def until_first_piece(self, ns: int | None) -> None:
+    def until_first_piece(self, ns: int | None) -> Coroutine[Any, Any, None]:
         """Wait for the first piece of a stream that has opened; None: it never comes."""
         limits = self._timeouts
-        await self._wait(ns, ((limits.read, "read"), (self._left(limits.first_token), "first_token")))
+        return self._wait(ns, ((limits.read, "read"), (self._left(limits.first_token), "first_token")))
 
-    async def until_next_piece(self, ns: int | None) -> None:
+    def until_next_piece(self, ns: int | None) -> Coroutine[Any, Any, None]:
         """Wait for any later piece; None: it never comes."""
-        await self._wait(ns, ((self._timeouts.read, "read"),))
+        return self._wait(ns, ((self._timeouts.read, "read"),))
 
     def _left(self, limit: float | None) -> float | None:
         if limit is None:
