@@ -86,7 +86,7 @@ def pytest_configure(config: pytest.Config) -> None:
             from llmtest.testing._plugin_options import unknown_setting
 
             raise unknown_setting(name, SETTINGS)
-    if config.getini("llmtest_vcr_marker"):
+    if _switch(config, "llmtest_vcr_marker"):
         if config.pluginmanager.has_plugin("recording"):
             raise pytest.UsageError(
                 "llmtest_vcr_marker = true: pytest-recording is there too, and both would play tests marked `vcr`.\n"
@@ -100,12 +100,20 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Set dummy keys and block the network before any conftest or test module can make a client."""
     options = early_config.known_args_namespace
-    if early_config.getini("llmtest_dummy_keys"):
+    if _switch(early_config, "llmtest_dummy_keys"):
         from llmtest.testing._environment import set_dummy_keys
 
         set_dummy_keys()
-    if options.llmtest_block_network or early_config.getini("llmtest_block_network"):
+    if options.llmtest_block_network or _switch(early_config, "llmtest_block_network"):
         _session(early_config).block_network(early_config.getini("llmtest_allowed_hosts"))
+
+
+def _switch(config: pytest.Config, name: str) -> bool:
+    """Return a setting that is true or false; pytest's own complaint of any other word names no setting."""
+    try:
+        return bool(config.getini(name))
+    except (pytest.UsageError, TypeError, ValueError) as error:
+        raise pytest.UsageError(f"{name}: {error}.\nTo fix: {name} = true, or false.") from None
 
 
 def _session(config: pytest.Config) -> PluginSession:
@@ -125,7 +133,7 @@ def _wants_world(item: pytest.Item) -> bool:
 def _wants_cassette(item: pytest.Item) -> bool:
     if "llm_cassette" in getattr(item, "fixturenames", ()) or item.get_closest_marker("llm_cassette"):
         return True
-    return item.get_closest_marker("vcr") is not None and item.config.getini("llmtest_vcr_marker")
+    return item.get_closest_marker("vcr") is not None and _switch(item.config, "llmtest_vcr_marker")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -82,6 +82,14 @@ def test_a_misspelt_setting_ends_the_run_at_once(run_tests):
     )
 
 
+@pytest.mark.parametrize("name", ["llmtest_block_network", "llmtest_dummy_keys", "llmtest_vcr_marker"])
+def test_a_switch_that_is_neither_true_nor_false_is_named(run_tests, name):
+    """Pytest says which word it did not understand, and we say of which setting."""
+    result = run_tests(SEEN.format(marker=""), ini=f"{name} = ture")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: {name}: invalid truth value 'ture'.", f"To fix: {name} = true, or false."])
+
+
 def test_every_declared_setting_is_known(pytestconfig):
     """The list that misspelt settings are told from is the list of those declared."""
     declared = [name for name in pytestconfig._parser._inidict if name.startswith("llmtest_")]
