@@ -42,6 +42,37 @@ def test_ignored_fields_are_named_by_path():
     second = view({"messages": [{"name": "b", "content": "x"}], "temperature": 1})
     assert first.key(rule) == second.key(rule)
     assert first.key(MatchRule()) != second.key(MatchRule())
+    assert first.key(rule) != view({"messages": [{"name": "a", "content": "y"}], "temperature": 0}).key(rule)
+
+
+def test_an_ignored_path_reaches_no_further_than_it_says():
+    """One element, one branch of an object: what lies beside it still counts."""
+    one = MatchRule.of({"body": {"ignore": ["messages[1].name", "a.b.c"]}})
+
+    def key(first="x", second="x", c=1, d=1, b=None):
+        messages = [{"name": first}, {"name": second}]
+        return view({"messages": messages, "a": {"b": {"c": c, "d": d}, "c": b}}).key(one)
+
+    assert key() == key(second="y") == key(c=2)
+    assert len({key(), key(first="y"), key(d=2), key(b=1)}) == 4
+
+
+def test_another_host_is_another_request():
+    """The same question to another host, or another port, is not what was recorded; the usual ports say nothing."""
+
+    def key(url):
+        return RequestView.of("POST", url, "{}").key(MatchRule())
+
+    assert len({key(f"https://{host}/v1/x") for host in ("a.example", "b.example", "a.example:8080")}) == 3
+    assert key("https://a.example/v1/x") == key("https://a.example:443/v1/x")
+
+
+@pytest.mark.parametrize("body", [{"ignored": ["user"]}, ["user"], "user"])
+def test_a_body_rule_says_what_it_takes(body):
+    """A misspelt word is no rule that ignores nothing."""
+    with pytest.raises(ConfigurationError) as caught:
+        MatchRule.of({"body": body})
+    assert str(caught.value) == 'match_on: `body` takes {"ignore": [fields]}'
 
 
 def test_differences_are_named_by_path():
