@@ -143,6 +143,15 @@ def test_each_mode_plays_or_records(tmp_path, mode, exists, answers):
     assert ("records" if answered is None else "plays") == answers
 
 
+def test_a_cassette_makes_the_folders_it_lies_in(tmp_path):
+    """A first recording needs no folder prepared, however deep it is to lie."""
+    path = tmp_path / "cassettes" / "test_module" / "test_name.yaml"
+    tape = cassette(path, "once")
+    tape.record(ask({}))
+    assert tape.save()
+    assert cassette(path).answer(ask({}).request) is not None
+
+
 def test_all_replaces_what_it_records_and_rewrite_replaces_everything(tmp_path):
     """`all` keeps the interactions it did not meet; `rewrite` keeps nothing."""
     path = tmp_path / "a.yaml"
