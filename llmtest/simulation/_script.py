@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -102,7 +103,7 @@ class Script:
         """Add a rule; of two equally specific ones the earlier answers first."""
         rule = Rule(criteria, specificity=criteria.specificity)
         self.rules.append(rule)
-        self._ordered = sorted(self.rules, key=lambda each: -each.specificity)
+        insort(self._ordered, rule, key=lambda each: -each.specificity)
         return rule
 
     def add_steps(
