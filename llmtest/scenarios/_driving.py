@@ -14,6 +14,9 @@ __all__ = ["Call", "ProgressReport", "drive"]
 
 NS = 1_000_000_000
 REPORT_EVERY = 500
+SWEEP_AT = 512
+"""Calls that are remembered before those that have ended are taken out."""
+
 
 Call = Callable[[Arrival], Coroutine[Any, Any, None]]
 """Makes one logical call; never raises for a call that fails."""
@@ -63,9 +66,9 @@ async def _open(
     on_progress: ProgressReport | None,
 ) -> int:
     """Start each call when it is due, whether or not earlier ones were answered."""
-    pending: set[asyncio.Task[None]] = set()
+    pending: list[asyncio.Task[None]] = []
+    most = SWEEP_AT
     create_task = asyncio.get_running_loop().create_task
-    discard = pending.discard
     made = 0
     for arrival in open_arrivals(load, seed):
         wait = arrival.at_ns - clock.now_ns()
@@ -73,14 +76,16 @@ async def _open(
             await clock.sleep_async_ns(wait)
         if is_over():
             break
-        task = create_task(call(arrival))
-        pending.add(task)
-        task.add_done_callback(discard)
+        pending.append(create_task(call(arrival)))
+        if len(pending) >= most:
+            # A callback of each task that takes it out would be one more thing to schedule for every call.
+            pending = [task for task in pending if not task.done()]
+            most = max(SWEEP_AT, 2 * len(pending))
         made += 1
         if on_progress is not None and made % REPORT_EVERY == 0:
             share = None if load.duration is None else arrival.at_ns / NS / load.duration
             on_progress(share, made)
-    while pending:
+    if pending:
         await asyncio.wait(pending)
     return made
 
