@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from statistics import median
@@ -112,7 +113,7 @@ def ask(client: httpx2.Client, bodies: list[bytes]) -> None:
 def asking(client: httpx2.Client, bodies: list[bytes]) -> list[float]:
     """Ask each question once; returns microseconds of processor time per question, one figure for each ten."""
     tens = [bodies[at : at + TEN] for at in range(0, len(bodies), TEN)]
-    return [timed(lambda ten=ten: ask(client, ten)) / len(ten) * 1e3 for ten in tens]
+    return [timed(partial(ask, client, ten)) / len(ten) * 1e3 for ten in tens]
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -207,8 +208,8 @@ def _show_answers(
         found.setdefault("bare MockTransport", []).append(median(asking(mock, bodies[:200])))
     for count in () if short else SIZES:
         _, theirs, bodies = sessions[count]
-        tens = replay_with_vcrpy(theirs, client, bodies[: VCR_BODY_MAX + 1], body=True)
-        found[f"vcrpy, {count}, body matching"] = [median(tens)]
+        matched = replay_with_vcrpy(theirs, client, bodies[: VCR_BODY_MAX + 1], body=True)
+        found[f"vcrpy, {count}, body matching"] = [median(matched)]
     best = min(found[peer])
     print(f"\n{'one answer':<42} {'µs':>9}   of vcrpy's best")
     for row, figures in found.items():
