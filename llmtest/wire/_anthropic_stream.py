@@ -117,7 +117,9 @@ class AnthropicStreamDecoder(EventDecoder):
         self._classify = classify
         self._message: dict[str, Any] = {}
         self._blocks: dict[int, dict[str, Any]] = {}
-        self._inputs: dict[int, str] = {}
+        # Pieces of texts are joined at the end: a text that grows is copied with every piece.
+        self._texts: dict[int, dict[str, list[str]]] = {}
+        self._inputs: dict[int, list[str]] = {}
 
     def take(self, event: ServerSentEvent, out: list[StreamEvent]) -> None:
         """Read one event."""
@@ -176,12 +178,14 @@ class AnthropicStreamDecoder(EventDecoder):
         index = count(data.get("index"))
         block = data.get("content_block")
         block = self._blocks[index] = dict(block) if isinstance(block, dict) else {}
+        self._texts[index] = {}
         kind = block.get("type")
         if kind == "tool_use":
             out.append(StreamEvent("tool_call", index=index, id=block.get("id"), name=block.get("name")))
             if block.get("input"):
-                self._inputs[index] = answers.decode_block(block).arguments  # type: ignore[union-attr]  # a tool call
-                out.append(StreamEvent("tool_arguments", self._inputs[index], index))
+                whole: str = answers.decode_block(block).arguments  # type: ignore[union-attr]  # a tool call
+                self._inputs[index] = [whole]
+                out.append(StreamEvent("tool_arguments", whole, index))
         elif kind == "text" and isinstance(block.get("text"), str) and block["text"]:
             out.append(StreamEvent("text", block["text"], index))
         elif kind == "thinking" and isinstance(block.get("thinking"), str) and block["thinking"]:
@@ -196,14 +200,16 @@ class AnthropicStreamDecoder(EventDecoder):
         block = self._blocks.setdefault(index, {})
         kind = delta.get("type")
         if kind == "text_delta":
-            self._append(block, "text", delta, out, index, "text")
+            self._append("text", delta, out, index, "text")
         elif kind == "thinking_delta":
-            self._append(block, "thinking", delta, out, index, "thinking")
+            self._append("thinking", delta, out, index, "thinking")
         elif kind == "signature_delta":
-            self._append(block, "signature", delta, out, index, "signature")
+            self._append("signature", delta, out, index, "signature")
         elif kind == "input_json_delta":
             piece = delta.get("partial_json") or ""
-            self._inputs[index] = self._inputs.get(index, "") + piece
+            if not isinstance(piece, str):
+                raise self.malformed(str(delta), "`partial_json` is no text")
+            self._inputs.setdefault(index, []).append(piece)
             if piece and block.get("type") == "tool_use":
                 out.append(StreamEvent("tool_arguments", piece, index))
             elif piece:
@@ -213,37 +219,37 @@ class AnthropicStreamDecoder(EventDecoder):
                 block["citations"] = [*(block.get("citations") or ()), delta.get("citation")]
             out.append(StreamEvent("opaque", index=index, data=data))
 
-    def _append(
-        self,
-        block: dict[str, Any],
-        name: str,
-        delta: Mapping[str, Any],
-        out: list[StreamEvent],
-        index: int,
-        kind: Any,
-    ) -> None:
+    def _append(self, name: str, delta: Mapping[str, Any], out: list[StreamEvent], index: int, kind: Any) -> None:
         piece = delta.get(name)
         if isinstance(piece, str) and piece:
-            block[name] = (block.get(name) or "") + piece
+            self._texts.setdefault(index, {}).setdefault(name, []).append(piece)
             out.append(StreamEvent(kind, piece, index))
 
     def assemble(self) -> CompletionResponse:
         """Return the whole answer; arguments of tool calls are exactly the text that came."""
         indexes = sorted(self._blocks)
-        for index, text in self._inputs.items():
-            if text:
-                self._blocks[index]["input"] = answers.tool_input(text)
-        body = {**self._message, "content": [self._blocks[index] for index in indexes]}
+        blocks = {index: _grown(block, self._texts.get(index, {})) for index, block in self._blocks.items()}
+        inputs = {index: text for index, pieces in self._inputs.items() if (text := "".join(pieces))}
+        for index, text in inputs.items():
+            blocks[index]["input"] = answers.tool_input(text)
+        body = {**self._message, "content": [blocks[index] for index in indexes]}
         response = answers.decode_body(body, self.request_id)
-        if not any(self._inputs.values()):
+        if not inputs:
             return response
         parts = tuple(
-            replace(part, arguments=self._inputs[index])
-            if isinstance(part, ToolCall) and self._inputs.get(index)
-            else part
+            replace(part, arguments=inputs[index]) if isinstance(part, ToolCall) and index in inputs else part
             for index, part in zip(indexes, response.parts, strict=True)
         )
         return replace(response, parts=parts)
+
+
+def _grown(block: Mapping[str, Any], texts: Mapping[str, list[str]]) -> dict[str, Any]:
+    """Return a block with the texts that came after its start."""
+    whole = dict(block)
+    for name, pieces in texts.items():
+        start = block.get(name)
+        whole[name] = "".join([start if isinstance(start, str) else "", *pieces])
+    return whole
 
 
 def encode_stream_error(error: Mapping[str, Any]) -> bytes:

@@ -132,10 +132,12 @@ def _encode_tool(writer: _Writer, tool: Mapping[str, Any], index: int, position:
 class _Choice:
     """One choice while it arrives."""
 
-    __slots__ = ("calls", "fields", "finish", "logprobs", "message", "parts")
+    __slots__ = ("calls", "fields", "finish", "logprobs", "message", "parts", "texts")
 
     def __init__(self) -> None:
         self.message: dict[str, Any] = {}
+        self.texts: dict[str, list[str]] = {}
+        """Pieces of the message's texts: joined at the end, for a text that grows is copied with every piece."""
         self.calls: list[dict[str, Any]] = []
         self.fields: dict[str, Any] = {}
         self.logprobs: dict[str, Any] | None = None
@@ -149,16 +151,27 @@ class _Choice:
 
     def append(self, name: str, text: str) -> None:
         """Append to a text field."""
-        self.message[name] = (self.message.get(name) or "") + text
+        self.texts.setdefault(name, []).append(text)
+
+    def append_parts(self, parts: list[Any]) -> None:
+        """Append to a content of parts; what was said before as plain text is a part of it."""
+        self.message["content"] = [*self._content_parts(), *parts]
+        self.texts.pop("content", None)
+
+    def _content_parts(self) -> list[Any]:
+        known = self.message.get("content") or []
+        said = "".join(self.texts.get("content", ()))
+        return [*known, {"type": "text", "text": said}] if said else known
 
     def body(self, index: int) -> dict[str, Any]:
         """Return the choice as a complete answer would have it."""
         message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None, "annotations": []}
         message.update(self.message)
+        message.update((name, "".join(pieces)) for name, pieces in self.texts.items())
+        if "content" in self.message:
+            message["content"] = self._content_parts()
         if self.calls:
-            message["tool_calls"] = [
-                {name: value for name, value in call.items() if name not in {"index", "part"}} for call in self.calls
-            ]
+            message["tool_calls"] = [_whole_call(call) for call in self.calls]
         if len(self.parts) != ("content" in self.parts) and message["content"] == "":
             message["content"] = None
         return {
@@ -235,7 +248,7 @@ class OpenAIStreamDecoder(EventDecoder):
         if isinstance(finish, str):
             choice.finish = finish
             reason = answers.FINISH.get(finish, FinishReason.UNKNOWN)
-            if reason is FinishReason.STOP and choice.message.get("refusal"):
+            if reason is FinishReason.STOP and "refusal" in choice.texts:
                 reason = FinishReason.REFUSAL
             events.append(StreamEvent("finish", finish_reason=reason, raw_finish_reason=finish))
         if index == 0:
@@ -257,8 +270,7 @@ class OpenAIStreamDecoder(EventDecoder):
             if content:
                 out.append(StreamEvent("text", content, choice.part("content")))
         elif isinstance(content, list):
-            known = choice.message.get("content")
-            choice.message["content"] = (known if isinstance(known, list) else []) + content
+            choice.append_parts(content)
             out.append(StreamEvent("opaque", index=choice.part("content"), data={"content": content}))
         refusal = delta.get("refusal")
         if isinstance(refusal, str) and refusal:
@@ -304,13 +316,13 @@ def _take_call(choice: _Choice, raw: Mapping[str, Any], out: list[StreamEvent]) 
     function = raw.get("function")
     function = function if isinstance(function, dict) else None
     if call is None or (raw.get("id") and call.get("id") and raw["id"] != call["id"]):
-        call = {"index": position, "id": raw.get("id") or "", **{k: v for k, v in raw.items() if k != "index"}}
+        call = {"index": position, "id": raw.get("id") or "", **{k: _own(v) for k, v in raw.items() if k != "index"}}
         if function is not None or "type" not in raw or raw["type"] == "function":
             call["type"] = "function"
             call["function"] = {**(function or {}), "name": (function or {}).get("name") or "", "arguments": ""}
         choice.calls.append(call)
         key = (position, len(choice.calls))
-        call["part"] = choice.part(key)
+        call["part"], call["pieces"] = choice.part(key), []
         if "function" in call:
             out.append(StreamEvent("tool_call", index=call["part"], id=call["id"], name=call["function"]["name"]))
         else:
@@ -319,8 +331,17 @@ def _take_call(choice: _Choice, raw: Mapping[str, Any], out: list[StreamEvent]) 
         _merge(call, {key: value for key, value in raw.items() if key not in {"index", "id", "type"}})
         out.append(StreamEvent("opaque", index=call["part"], data=raw))
     if function is not None and function.get("arguments"):
-        call["function"]["arguments"] += function["arguments"]
+        if not isinstance(function["arguments"], str):
+            raise TypeError("`arguments` of a tool call are no text")  # the event is malformed
+        call["pieces"].append(function["arguments"])
         out.append(StreamEvent("tool_arguments", function["arguments"], call["part"]))
+
+
+def _whole_call(call: Mapping[str, Any]) -> dict[str, Any]:
+    whole = {name: value for name, value in call.items() if name not in {"index", "part", "pieces"}}
+    if call["pieces"]:
+        whole["function"] = {**call["function"], "arguments": "".join(call["pieces"])}
+    return whole
 
 
 def _take_rest(choice: _Choice, delta: Mapping[str, Any], out: list[StreamEvent]) -> None:
@@ -331,16 +352,25 @@ def _take_rest(choice: _Choice, delta: Mapping[str, Any], out: list[StreamEvent]
 
 
 def _merge(known: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Add a delta to what is known: texts and lists grow, objects merge, the rest is replaced."""
+    """Add a delta to what is known, in place: texts and lists grow, objects merge, the rest is replaced."""
     for name, value in more.items():
         old: Any = known.get(name)
-        if (isinstance(old, str) and isinstance(value, str)) or (isinstance(old, list) and isinstance(value, list)):
-            known[name] = old + value  # type: ignore[operator]  # both are texts, or both are lists
+        if isinstance(old, str) and isinstance(value, str):
+            known[name] = old + value
+        elif isinstance(old, list) and isinstance(value, list):
+            old.extend(value)
         elif isinstance(old, dict) and isinstance(value, dict):
-            known[name] = _merge(dict(old), value)
+            _merge(old, value)
         elif value is not None or name not in known:
-            known[name] = value
+            known[name] = _own(value)
     return known
+
+
+def _own(value: Any) -> Any:
+    """Return a copy of what will grow; the event that brought it keeps what it brought."""
+    if isinstance(value, dict):
+        return {name: _own(item) for name, item in value.items()}
+    return list(value) if isinstance(value, list) else value
 
 
 def encode_stream_error(error: Mapping[str, Any]) -> bytes:
