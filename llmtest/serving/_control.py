@@ -112,12 +112,14 @@ class _Plane:
     async def script(self, request: Request) -> Response:
         from llmtest.serving._script import parse_script
 
+        _refuse_pages(request)
         script = parse_script(await _body_of(request))
         with self._world.lock:
             script.apply(self._world)
         return _Answer({"status": "ok", "steps": script.counts()})
 
-    async def reset(self, request: Request) -> Response:  # noqa: ARG002 - an endpoint takes its request
+    async def reset(self, request: Request) -> Response:
+        _refuse_pages(request)
         world = self._world
         with world.lock:
             world.reset()
@@ -125,6 +127,16 @@ class _Plane:
             if self._on_reset is not None:
                 self._on_reset()
         return _Answer({"status": "ok"})
+
+
+def _refuse_pages(request: Request) -> None:
+    """Refuse what the script of a web page sends: browsers let any page post plain text to this machine."""
+    if "origin" in request.headers:
+        raise HTTPException(
+            403,
+            "a web page may not change what the providers say. To fix: ask from the test itself, without the header "
+            "`Origin`.",
+        )
 
 
 def _record(provider: str, record: RequestRecord) -> str:

@@ -76,3 +76,15 @@ def test_no_page_sees_the_control_plane(client):
     answer = client.options("/_llmtest/script", headers=ASKS)
     assert answer.status_code == 405
     assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize("endpoint", ["script", "reset"])
+def test_no_page_changes_what_providers_say(llm_server, client, endpoint):
+    """A page may post plain text without asking first; the control plane refuses it, and says who may."""
+    answer = client.post(f"/_llmtest/{endpoint}", content=b"openai: [{replies: Rome}]")
+    assert answer.status_code == 403
+    assert answer.json()["error"]["message"] == (
+        "a web page may not change what the providers say. To fix: ask from the test itself, without the header "
+        "`Origin`."
+    )
+    assert client.post("/v1/chat/completions", json=CHAT).json()["choices"][0]["message"]["content"] == "Hi"
