@@ -206,3 +206,13 @@ def test_killing_the_process_while_it_saves_leaves_the_old_file_or_the_new_one(t
     assert (facts["kills"], facts["torn"], facts["left"]) == ("100", "0", "0")
     assert int(facts["litter"]) > 0, "no process died in the middle of a save, so this test has shown nothing"
     assert [path.name for path in tmp_path.iterdir()] == ["a.yaml"]
+
+
+def test_the_text_of_the_file_is_scanned_as_a_whole(tmp_path):
+    """What no single place holds is found in the text that would be written, and named by its line."""
+    interaction = Interaction(RecordedRequest("POST", CHAT), RecordedResponse(200))
+    path = tmp_path / "a.yaml"
+    with pytest.raises(CassetteFileError) as caught:
+        saved(path, interaction, Redactor({"TENANT_API_KEY": "interactions:"}))
+    assert str(caught.value) == f"{path}: not saved: line 1 would hold a credential (TENANT_API_KEY)."
+    assert not path.exists()
