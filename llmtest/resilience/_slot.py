@@ -118,9 +118,9 @@ class Place:
         """Whether requests go out with a name, by which the provider can tell a repeated one."""
         self.is_last = True
         """The last place is asked even where an estimate says that the prompt does not fit: nobody else can."""
-        self.peers: tuple[Place, ...] = (self,)
         self.owed: deque[Callable[[], object]] = deque()
         """Attempts whose budget could not be written when they ended; what was set aside for them goes on counting."""
+        self.peers: tuple[Place, ...] = (self,)
         """Places that share its quota, itself among them."""
         self.account: tuple[Place, ...] = (self,)
         """Places that are asked with the same key, itself among them: when it has no credit, they have none."""
@@ -244,7 +244,7 @@ class Place:
                 seconds = breaker.config.quota_cooldown
             if seconds:
                 others = self.account if isinstance(error, QuotaExceededError) else ()
-                for peer in {*self.peers, *others}:
+                for peer in dict.fromkeys((*self.peers, *others)):
                     if peer.breaker is not None:
                         peer.breaker.cool_down(seconds, now_ns, error)
 
