@@ -14,8 +14,8 @@ __all__ = ["Call", "ProgressReport", "drive"]
 
 NS = 1_000_000_000
 REPORT_EVERY = 500
-SWEEP_AT = 512
-"""Calls that are remembered before those that have ended are taken out."""
+SWEEP_AT = 32
+"""Calls that are remembered before those that have ended are taken out; what is kept is the collector's work."""
 
 
 Call = Callable[[Arrival], Coroutine[Any, Any, None]]
