@@ -30,6 +30,9 @@ TOOL_CALL_TOKENS = 3
 FRAMING = ("content-length", "transfer-encoding")
 """Headers that say how a body travels: whoever carries an answer writes them."""
 
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\t -~]*")
+
 _PIECE = re.compile(r"\s*\S+(?:\s+$)?|\s+$")
 
 
@@ -49,8 +52,8 @@ class Reply:
         latency: Seconds until this answer, or a distribution, instead of the handle's latency.
 
     Raises:
-        ConfigurationError: `chunks` do not add up to `text`, the finish reason is unknown, a header says how the body
-            travels, or a latency is negative.
+        ConfigurationError: `chunks` do not add up to `text`, the finish reason is unknown, a header cannot be sent or
+            says how the body travels, or a latency is negative.
 
     Example:
         >>> Reply("Paris", finish_reason="length", usage=Usage(12, 1))  # doctest: +ELLIPSIS
@@ -85,12 +88,26 @@ class Reply:
                 f"Reply: unknown finish_reason {self.finish_reason!r}. Known reasons: {known}.\n\n"
                 'To fix: Reply(text, finish_reason="length")'
             )
-        framing = next((name for name in self.headers or () if name.lower() in FRAMING), None)
-        if framing is not None:
-            raise ConfigurationError(
-                f"Reply: the header `{framing}` says how the body travels, and is written by whoever carries it.\n\n"
-                "To fix: leave it out; for a body that stays incomplete, faults.StreamDropped(after_chunks=0)"
-            )
+        for name, value in (self.headers or {}).items():
+            _check_header(name, value)
+
+
+def _check_header(name: Any, value: Any) -> None:
+    """Refuse a header that no answer can carry (RFC 9110 section 5)."""
+    if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+        raise ConfigurationError(
+            f"Reply: {name!r} is no name of a header.\n\n"
+            'To fix: letters, digits and hyphens: Reply(text, headers={"x-note": "..."})'
+        )
+    if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
+        raise ConfigurationError(
+            f"Reply: the header `{name}` cannot be {value!r}.\n\nTo fix: a text of ASCII characters, on one line"
+        )
+    if name.lower() in FRAMING:
+        raise ConfigurationError(
+            f"Reply: the header `{name}` says how the body travels, and is written by whoever carries it.\n\n"
+            "To fix: leave it out; for a body that stays incomplete, faults.StreamDropped(after_chunks=0)"
+        )
 
 
 Answerable = str | Reply | Callable[[CompletionRequest], Any]

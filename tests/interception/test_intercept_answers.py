@@ -6,7 +6,8 @@ import httpx
 import httpx2
 import pytest
 
-from llmtest import Reply, faults
+from llmtest import Reply, Simulation, faults
+from llmtest.errors import VirtualTimeStalledError
 
 URL = "https://api.openai.com/v1/chat/completions"
 QUESTION = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hi"}]}
@@ -89,3 +90,33 @@ def test_a_streamed_or_multipart_request_body_arrives_whole(llm_sim):
     response = httpx2.post(URL, content=iter(body), headers={"content-type": "application/json"})
     assert response.status_code == 200
     assert llm_sim.openai.requests[0].body == b"".join(body)
+
+
+@both
+def test_a_header_that_is_sent_twice_is_seen_whole(llm_sim, library):
+    """Both values of a repeated header reach the provider, as HTTP joins them."""
+    llm_sim.openai.replies("Paris")
+    library.post(URL, json=QUESTION, headers=[("x-note", "one"), ("x-note", "two")])
+    assert llm_sim.openai.requests[0].headers["x-note"] == "one, two"
+
+
+@both
+def test_headers_of_a_reply_reach_the_client(llm_sim, library):
+    """Whatever a script puts into its answers is read as if each had come alone."""
+    notes = [f"note-{number}" for number in range(70)]
+    llm_sim.openai.replies(*(Reply("Paris", headers={note: "here"}) for note in notes))
+    for note in notes:
+        assert library.post(URL, json=QUESTION).headers[note] == "here"
+
+
+@both
+def test_a_call_that_would_hang_is_an_error_of_the_test(library):
+    """Where the provider never answers and the client waits for ever, the test fails at once and says why."""
+    simulation = Simulation()
+    simulation.openai.fails(faults.Timeout())
+    with pytest.raises(VirtualTimeStalledError) as caught, simulation:
+        library.post(URL, json=QUESTION, timeout=None)
+    assert str(caught.value) == (
+        "`openai` never answers, and the client has no read timeout: this call would hang.\n\n"
+        "To fix: give the client a timeout."
+    )

@@ -397,6 +397,28 @@ def test_a_reset_forgets_everything():
             'unknown.\n\nTo fix: Reply(text, finish_reason="length")',
             id="unknown-finish-reason",
         ),
+        pytest.param(
+            lambda h: Reply("a", headers={"x-note": "caf\u00e9"}),
+            "Reply: the header `x-note` cannot be 'caf\u00e9'.\n\nTo fix: a text of ASCII characters, on one line",
+            id="header-beyond-ascii",
+        ),
+        pytest.param(
+            lambda h: Reply("a", headers={"x-note": "one\r\nx-more: two"}),
+            "Reply: the header `x-note` cannot be 'one\\r\\nx-more: two'.\n\n"
+            "To fix: a text of ASCII characters, on one line",
+            id="header-of-two-lines",
+        ),
+        pytest.param(
+            lambda h: Reply("a", headers={"retry-after": 5}),
+            "Reply: the header `retry-after` cannot be 5.\n\nTo fix: a text of ASCII characters, on one line",
+            id="header-that-is-no-text",
+        ),
+        pytest.param(
+            lambda h: Reply("a", headers={"x note": "one"}),
+            "Reply: 'x note' is no name of a header.\n\n"
+            'To fix: letters, digits and hyphens: Reply(text, headers={"x-note": "..."})',
+            id="name-of-no-header",
+        ),
     ],
 )
 def test_a_script_that_makes_no_sense_is_refused_where_it_is_written(openai, write, text):
