@@ -1,14 +1,17 @@
 """Fixtures shared by the suite."""
 
+from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import version
 
 import pytest
-from hypothesis import settings
 
-settings.register_profile("llmtest", derandomize=True, deadline=None)
-# The same examples everywhere, and no limit by the clock: what fails here fails on every machine.
-settings.load_profile("llmtest")
+with suppress(ModuleNotFoundError):  # where litellm lives there is no Hypothesis, and no property test
+    from hypothesis import settings
+
+    settings.register_profile("llmtest", derandomize=True, deadline=None)
+    # The same examples everywhere, and no limit by the clock: what fails here fails on every machine.
+    settings.load_profile("llmtest")
 
 pytest_plugins = ["pytester"]
 

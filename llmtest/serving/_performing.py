@@ -117,7 +117,7 @@ def _length_of(steps: object) -> int | None:
 
 
 def one_line(value: str) -> str:
-    """Return a header's value without line breaks, which would end it and begin another."""
+    """Return a header's value without line breaks, which would split the answer; `Reply` refuses them already."""
     return value.replace("\r", " ").replace("\n", " ")
 
 
