@@ -19,7 +19,7 @@ from llmtest import (
     faults,
 )
 from llmtest.clock import Turn
-from llmtest.costs import Budget, BudgetConfig, CostLedger, Estimate, Limit, SqliteBudgetStore
+from llmtest.costs import Budget, BudgetConfig, CostLedger, Estimate, Limit
 from llmtest.events import AttemptEnded, CallEnded
 from llmtest.resilience import CircuitBreakerConfig
 
@@ -39,16 +39,6 @@ class CollectingLimits:
 
     def limits(self):
         return [Limit("day", "usd", Collecting(1))]
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request, tmp_path):
-    """Keep balances in memory, and in a file."""
-    if request.param == "memory":
-        yield None
-    else:
-        with SqliteBudgetStore(tmp_path / "budget.db") as opened:
-            yield opened
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmtest import AsyncLLMClient, TimeoutConfig
-from llmtest.costs import SqliteBudgetStore
 from llmtest.errors import LLMTestError
 
 LATE_IN_THE_EVENING = 86_400 - 30
@@ -25,16 +24,6 @@ def hurry(tmp_path_factory):
         patch.setenv("SSL_CERT_DIR", str(tmp_path_factory.mktemp("certificates")))
         yield
     gc.unfreeze()
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request, tmp_path):
-    """Keep balances in memory, and in a file."""
-    if request.param == "memory":
-        yield None
-    else:
-        with SqliteBudgetStore(tmp_path / "budget.db") as opened:
-            yield opened
 
 
 @pytest.mark.slow

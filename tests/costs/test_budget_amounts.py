@@ -7,23 +7,13 @@ from decimal import Decimal
 import pytest
 
 from llmtest.clock import VirtualClock
-from llmtest.costs import Balance, Budget, BudgetConfig, CostManagementPolicy, Estimate, Prices, SqliteBudgetStore
+from llmtest.costs import Balance, Budget, BudgetConfig, CostManagementPolicy, Estimate, Prices
 from llmtest.errors import BudgetExceededError, ConfigurationError
 from llmtest.events import BudgetWarned, subscribed
 from llmtest.types import Usage
 from llmtest.wire import codec_for
 
 WRONG = [Decimal(-1), Decimal("NaN"), Decimal("Infinity"), "-0.1", "much", float("nan"), True, Decimal("1e309")]
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request, tmp_path):
-    """Keep balances in memory, and in a file."""
-    if request.param == "memory":
-        yield None
-    else:
-        with SqliteBudgetStore(tmp_path / "budget.db") as opened:
-            yield opened
 
 
 @pytest.mark.parametrize("tokens", [-1, 1.5, True, "9", None])

@@ -11,7 +11,6 @@ from llmtest.costs import (
     BudgetConfig,
     CostManagementPolicy,
     Estimate,
-    MemoryBudgetStore,
     Prices,
     SqliteBudgetStore,
 )
@@ -21,16 +20,6 @@ from llmtest.events import BudgetWarned, LogicalCall, current_call
 REQUEST = CompletionRequest.ask("Capital of France?").with_max_tokens(20)
 WHOLE = Decimal("0.0001387")
 """What an attempt at the second provider may need; one at the first 0.0000839, and 0.0000099 if it times out."""
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def store(request, tmp_path):
-    """Keep balances in memory, and in a file."""
-    if request.param == "memory":
-        yield MemoryBudgetStore()
-    else:
-        with SqliteBudgetStore(tmp_path / "budget.db") as opened:
-            yield opened
 
 
 @pytest.fixture
