@@ -13,10 +13,10 @@ from typing import Any, Literal, get_args
 
 from llmtest.cassettes._document import Anthology, Document
 from llmtest.cassettes._interactions import Interaction, RecordedRequest
-from llmtest.cassettes._keeping import alone_with, as_compared, save_cassette
 from llmtest.cassettes._matching import MatchRule, RequestView
+from llmtest.cassettes._play_order import Tape
 from llmtest.cassettes._redaction import Redactor
-from llmtest.cassettes._tape import Tape
+from llmtest.cassettes._saving import alone_with, as_compared, save_cassette
 from llmtest.errors import CassetteFileError, CassetteMismatchError, ConfigurationError
 
 Mode = Literal["none", "once", "new_episodes", "all", "rewrite"]

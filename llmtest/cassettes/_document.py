@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from llmtest.cassettes._entry import InteractionError, as_interaction
+from llmtest.cassettes._fast_reader import read_as_written
 from llmtest.cassettes._interactions import Interaction
 from llmtest.cassettes._loading import load_whole
-from llmtest.cassettes._shortcut import read_as_written
 from llmtest.cassettes._yaml import load_yaml, refuse_conflict
 from llmtest.errors import CassetteFileError
 

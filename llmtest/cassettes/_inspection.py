@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 from llmtest.cassettes._document import Document
 from llmtest.cassettes._entry import InteractionError
 from llmtest.cassettes._interactions import Interaction, RecordedRequest, RecordedResponse
-from llmtest.cassettes._keeping import redact_interaction
 from llmtest.cassettes._reading import is_stream, one_line, read, text_of
 from llmtest.cassettes._redaction import Redactor
+from llmtest.cassettes._saving import redact_interaction
 from llmtest.wire import SseParser
 
 EXCERPT = 240

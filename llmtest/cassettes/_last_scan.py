@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmtest.cassettes._exposure import parts_of, put_together
+from llmtest.cassettes._credentials import parts_of, put_together
 from llmtest.cassettes._interactions import Headers, Interaction
 from llmtest.cassettes._redaction import Redactor
 

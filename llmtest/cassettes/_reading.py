@@ -12,8 +12,16 @@ from urllib.parse import urlsplit
 
 from llmtest.cassettes._interactions import Headers, Interaction, RecordedRequest, RecordedResponse
 from llmtest.errors import InvalidResponseError, LLMTestError, ProviderError, StreamInterruptedError
-from llmtest.types import UNKNOWN_USAGE, CompletionRequest, CompletionResponse, ImagePart, TextPart, ToolCall
-from llmtest.wire import Codec, EmbeddingRequest, WireCall, WireFormatError, codec_for
+from llmtest.types import (
+    UNKNOWN_USAGE,
+    CompletionRequest,
+    CompletionResponse,
+    EmbeddingRequest,
+    ImagePart,
+    TextPart,
+    ToolCall,
+)
+from llmtest.wire import Codec, WireCall, WireFormatError, codec_for
 
 OPERATIONS = (
     ("/chat/completions", "openai", "chat"),

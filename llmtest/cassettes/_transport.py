@@ -12,7 +12,7 @@ from llmtest.clock import VirtualClock, active_clock
 from llmtest.interception import SIMULATED, Onward
 
 if TYPE_CHECKING:
-    from llmtest.cassettes._deck import Deck
+    from llmtest.cassettes._gate import Deck
 
 INCOMPLETE = "peer closed connection without sending complete message body (incomplete chunked read)"
 """httpcore's words for a connection that broke inside a body."""

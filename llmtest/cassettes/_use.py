@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from llmtest.cassettes._cassette import Cassette, Mode
-from llmtest.cassettes._deck import Deck, OnError
+from llmtest.cassettes._gate import Deck, OnError
 from llmtest.cassettes._redaction import Redactor
 from llmtest.errors import CassetteMismatchError, HarnessError
 from llmtest.interception import opened

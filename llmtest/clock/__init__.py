@@ -5,11 +5,12 @@ This is the only room that reads the machine's clock, really sleeps, or touches 
 
 from llmtest.clock._chance import draw_bits, stream, uniform
 from llmtest.clock._clock import Clock, SystemClock, VirtualClock, active_clock
+from llmtest.clock._exclusive import Turn
 from llmtest.clock._identity import unique_key
 from llmtest.clock._installation import virtual_time
 from llmtest.clock._loop import VirtualTimeLoop
 from llmtest.clock._running import is_virtual_loop, new_virtual_loop, run_virtual
-from llmtest.clock._turn import Turn
+from llmtest.clock._token_bucket import TokenBucket
 from llmtest.clock._waiting import AsyncWaiter, BlockingWaiter, Waiter, iterate_blocking, run_blocking
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "BlockingWaiter",
     "Clock",
     "SystemClock",
+    "TokenBucket",
     "Turn",
     "VirtualClock",
     "VirtualTimeLoop",

@@ -16,7 +16,7 @@ from llmtest.clock._real import REAL
 from llmtest.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from llmtest.clock._party import Party
+    from llmtest.clock._participants import Party
 
 NS_PER_SECOND = 1_000_000_000
 DEFAULT_EPOCH = datetime(2026, 1, 1, tzinfo=UTC)

@@ -18,7 +18,7 @@ from llmtest.clock._names import party_of_caller
 
 if TYPE_CHECKING:
     from llmtest.clock._clock import VirtualClock
-    from llmtest.clock._party import Party
+    from llmtest.clock._participants import Party
     from llmtest.clock._patches import Patches
 
 

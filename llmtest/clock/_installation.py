@@ -17,7 +17,7 @@ from llmtest.clock._freezegun import freezegun_follows
 from llmtest.clock._loop import VirtualTimeLoop
 from llmtest.clock._names import install_names, party_of_caller, uninstall_names
 from llmtest.clock._order import deterministic_order
-from llmtest.clock._party import Party
+from llmtest.clock._participants import Party
 from llmtest.clock._patches import Patches
 from llmtest.clock._real import REAL
 from llmtest.clock._sockets import install_sockets

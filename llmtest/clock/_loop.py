@@ -25,7 +25,7 @@ from llmtest.clock._waits import LoopWait
 from llmtest.errors import HarnessError
 
 if TYPE_CHECKING:
-    from llmtest.clock._party import Party
+    from llmtest.clock._participants import Party
 
 T = TypeVar("T")
 

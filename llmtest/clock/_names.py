@@ -16,7 +16,7 @@ from llmtest.clock._clock import NS_PER_SECOND, to_ns
 from llmtest.clock._real import REAL
 
 if TYPE_CHECKING:
-    from llmtest.clock._party import Party
+    from llmtest.clock._participants import Party
     from llmtest.clock._patches import Patches
 
 _get_ident = threading.get_ident

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmtest.clock._clock import to_ns
 from llmtest.clock._names import called_by_a_real_caller, party_of_caller
-from llmtest.clock._party import Party
+from llmtest.clock._participants import Party
 from llmtest.clock._waits import ThreadWait
 
 if TYPE_CHECKING:

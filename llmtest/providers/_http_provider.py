@@ -12,8 +12,8 @@ from typing import Any
 from llmtest.clock import active_clock, iterate_blocking, run_blocking, unique_key
 from llmtest.costs import context_window
 from llmtest.errors import ConfigurationError, ProviderError, ProviderTimeoutError, StreamInterruptedError
-from llmtest.providers._door import AsyncDoor, BlockingDoor, Door
 from llmtest.providers._failures import translate
+from llmtest.providers._http_clients import AsyncDoor, BlockingDoor, Door
 from llmtest.providers._patience import Patience
 from llmtest.types import (
     NO_TIMEOUTS,

@@ -2,16 +2,16 @@
 
 from llmtest.resilience._breaker import CircuitBreaker, CircuitBreakerConfig
 from llmtest.resilience._builder import FallbackChainBuilder
-from llmtest.resilience._call import SpendGuard
 from llmtest.resilience._chain import FallbackChain
 from llmtest.resilience._classification import Conduct, conduct_of
 from llmtest.resilience._client import AsyncLLMClient, LLMClient
 from llmtest.resilience._metrics import ChainMetrics, ProviderMetrics
 from llmtest.resilience._retry import RetryBudget, RetryConfig
-from llmtest.resilience._slot import FallbackSlot
-from llmtest.resilience._streams import AsyncCompletionStream, CompletionStream
 from llmtest.resilience._timeout import TimeoutConfig
-from llmtest.resilience._trigger import FallbackCondition, FallbackTrigger
+from llmtest.resilience.fallback._slot import FallbackSlot
+from llmtest.resilience.fallback._trigger import FallbackCondition, FallbackTrigger
+from llmtest.resilience.pipeline._call import SpendGuard
+from llmtest.resilience.pipeline._completion_stream import AsyncCompletionStream, CompletionStream
 
 __all__ = [
     "AsyncCompletionStream",

@@ -10,19 +10,19 @@ from llmtest.clock import active_clock, run_blocking
 from llmtest.costs import Prices, default_prices
 from llmtest.errors import ConfigurationError, LLMTestError
 from llmtest.events import current_call
-from llmtest.resilience._asking import Asker
 from llmtest.resilience._breaker import CircuitBreaker, CircuitBreakerConfig
-from llmtest.resilience._call import Call, SpendGuard
-from llmtest.resilience._delivery import OpenStream, deliver
-from llmtest.resilience._guard import Limits, guard_of
-from llmtest.resilience._marking import Marks, begin, end
+from llmtest.resilience._budget_argument import Limits, guard_of
 from llmtest.resilience._metrics import ChainMetrics
-from llmtest.resilience._parts import ASYNC, BLOCKING, Parts
 from llmtest.resilience._retry import RetryConfig
-from llmtest.resilience._slot import FallbackSlot, Place
-from llmtest.resilience._streams import AsyncCompletionStream, CompletionStream
 from llmtest.resilience._timeout import TimeoutConfig
-from llmtest.resilience._walk import Walk
+from llmtest.resilience.fallback._slot import FallbackSlot, RunningSlot
+from llmtest.resilience.fallback._walk import Walk
+from llmtest.resilience.pipeline._attempts import Asker
+from llmtest.resilience.pipeline._call import Call, SpendGuard
+from llmtest.resilience.pipeline._call_mark import Marks, begin, end
+from llmtest.resilience.pipeline._completion_stream import AsyncCompletionStream, CompletionStream
+from llmtest.resilience.pipeline._open_stream import OpenStream, deliver
+from llmtest.resilience.pipeline._sync_async import ASYNC, BLOCKING, Parts
 from llmtest.types import (
     NO_TIMEOUTS,
     Capabilities,
@@ -242,7 +242,7 @@ def _places(
     retry: RetryConfig | None,
     circuit_breaker: CircuitBreakerConfig | None,
     timeouts: TimeoutConfig | None,
-) -> tuple[Place, ...]:
+) -> tuple[RunningSlot, ...]:
     slots = [each if isinstance(each, FallbackSlot) else FallbackSlot(provider=each) for each in providers]
     if not slots:
         raise ConfigurationError(f"chain `{chain}` has no providers. To fix: add at least one")
@@ -259,7 +259,7 @@ def _places(
         is_chain = hasattr(slot.provider, "places")
         breaker = slot.circuit_breaker or (None if is_chain else circuit_breaker)
         places.append(
-            Place(
+            RunningSlot(
                 index,
                 slot,
                 None if breaker is None else CircuitBreaker(names[index], breaker),

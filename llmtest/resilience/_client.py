@@ -8,7 +8,7 @@ from llmtest.costs import count_tokens
 from llmtest.errors import NotSupportedError
 from llmtest.resilience._chain import FallbackChain
 from llmtest.resilience._metrics import ChainMetrics
-from llmtest.resilience._streams import AsyncCompletionStream, CompletionStream
+from llmtest.resilience.pipeline._completion_stream import AsyncCompletionStream, CompletionStream
 from llmtest.types import NO_TIMEOUTS, CompletionRequest, CompletionResponse, Provider, Timeouts
 
 __all__ = ["AsyncLLMClient", "LLMClient"]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from llmtest.scenarios._findings import FINDINGS, Finding
-    from llmtest.scenarios._furnishing import furnish, prices_of
+    from llmtest.scenarios._judge_test import judge_conduct, judge_history
     from llmtest.scenarios._loading import load_scenario
     from llmtest.scenarios._profiles import PROFILES, Profile
     from llmtest.scenarios._result import Check, RunResult, Transition
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from llmtest.scenarios._schema import scenario_schema
     from llmtest.scenarios._spec import FaultSpec, Load, ProviderSpec, Scenario, Stage
     from llmtest.scenarios._trace_file import TraceFile, TraceRow
-    from llmtest.scenarios._witnessed import judge_conduct, judge_history
+    from llmtest.scenarios._world_setup import furnish, prices_of
 
 __all__ = [
     "FINDINGS",
@@ -44,7 +44,7 @@ _HOMES = {
     name: home
     for home, names in {
         "_findings": ("FINDINGS", "Finding"),
-        "_furnishing": ("furnish", "prices_of"),
+        "_world_setup": ("furnish", "prices_of"),
         "_loading": ("load_scenario",),
         "_profiles": ("PROFILES", "Profile"),
         "_result": ("Check", "RunResult", "Transition"),
@@ -52,7 +52,7 @@ _HOMES = {
         "_schema": ("scenario_schema",),
         "_spec": ("FaultSpec", "Load", "ProviderSpec", "Scenario", "Stage"),
         "_trace_file": ("TraceFile", "TraceRow"),
-        "_witnessed": ("judge_conduct", "judge_history"),
+        "_judge_test": ("judge_conduct", "judge_history"),
     }.items()
     for name in names
 }

@@ -6,8 +6,8 @@ from llmtest.config import ChainSection, build_chain
 from llmtest.errors import LLMTestError
 from llmtest.resilience import CircuitBreakerConfig
 from llmtest.scenarios._arrivals import Arrival
+from llmtest.scenarios._prompts import answer_direct, request_of
 from llmtest.scenarios._spec import Scenario
-from llmtest.scenarios._talk import answer_direct, request_of
 from llmtest.simulation import World
 
 __all__ = ["ChainCalls", "breaker_config", "has_breakers"]

@@ -21,7 +21,7 @@ from llmtest.config import (
     parse_seconds,
 )
 from llmtest.errors import ConfigurationError
-from llmtest.simulation.faults import FAULTS, Fault
+from llmtest.faults import FAULTS, Fault
 
 __all__ = ["FaultSection"]
 

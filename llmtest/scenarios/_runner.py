@@ -12,11 +12,11 @@ from llmtest.events import Event, subscribed
 from llmtest.scenarios._chain_calls import ChainCalls, breaker_config
 from llmtest.scenarios._driving import ProgressReport, drive
 from llmtest.scenarios._findings import Findings, Witness
-from llmtest.scenarios._furnishing import furnish, prices_of
 from llmtest.scenarios._result import RunResult
 from llmtest.scenarios._spec import Load, Scenario
-from llmtest.scenarios._summing import sum_up
 from llmtest.scenarios._tally import RunTrace, Tally
+from llmtest.scenarios._totals import sum_up
+from llmtest.scenarios._world_setup import furnish, prices_of
 from llmtest.simulation import World
 
 __all__ = ["run_scenario", "with_trace"]

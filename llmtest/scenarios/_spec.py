@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from llmtest.config import BudgetSection, ChainSection
+from llmtest.faults import FaultRule
 from llmtest.scenarios._expectations import Expectation
-from llmtest.simulation import FaultRule, LatencyModel
+from llmtest.simulation import LatencyModel
 
 __all__ = ["FaultSpec", "Load", "ProviderSpec", "Scenario", "Stage"]
 

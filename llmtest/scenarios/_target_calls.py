@@ -13,8 +13,8 @@ from llmtest.clock import VirtualClock, virtual_time
 from llmtest.errors import HarnessError
 from llmtest.events import CallEnded, CallStarted, LogicalCall, current_call
 from llmtest.scenarios._arrivals import Arrival
+from llmtest.scenarios._prompts import answer_size, answer_target, prompt_text
 from llmtest.scenarios._spec import Scenario
-from llmtest.scenarios._talk import answer_size, answer_target, prompt_text
 from llmtest.scenarios._target import dummy_keys, import_target, is_async
 from llmtest.simulation import World, intercept
 

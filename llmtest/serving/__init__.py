@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from llmtest.serving._application import Application
-    from llmtest.serving._reception import Reception
+    from llmtest.serving._receive import Reception
     from llmtest.serving._script import ServedScript, load_script, parse_script
     from llmtest.serving._served_world import served_world
     from llmtest.serving._server import Server
@@ -14,7 +14,7 @@ __all__ = ["Application", "Reception", "ServedScript", "Server", "load_script", 
 
 _HOMES = {
     "Application": "_application",
-    "Reception": "_reception",
+    "Reception": "_receive",
     "ServedScript": "_script",
     "Server": "_server",
     "load_script": "_script",

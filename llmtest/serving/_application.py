@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from llmtest.serving._performing import Line, Receive, Send, perform
-from llmtest.serving._reception import MOST_BYTES, Reception
+from llmtest.serving._plan_sender import Line, Receive, Send, perform
+from llmtest.serving._receive import MOST_BYTES, Reception
 from llmtest.simulation import Exchange
 
 __all__ = ["CONTROL", "LINE", "Application", "Scope"]

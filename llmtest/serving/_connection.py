@@ -11,9 +11,9 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from llmtest.serving._application import CONTROL, LINE
-from llmtest.serving._heads import Heads, RequestHead, without_offers
-from llmtest.serving._performing import NO_LIMITS, one_line
-from llmtest.serving._reception import Reception
+from llmtest.serving._plan_sender import NO_LIMITS, one_line
+from llmtest.serving._receive import Reception
+from llmtest.serving._request_heads import Heads, RequestHead, without_offers
 from llmtest.simulation import Exchange, Head, Plan
 
 __all__ = ["Connection"]

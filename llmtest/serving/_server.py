@@ -16,7 +16,7 @@ from llmtest.errors import ConfigurationError, SimulationStateError
 from llmtest.events import LogicalCall
 from llmtest.serving._application import Application
 from llmtest.serving._listening import base_url_of, is_loopback_address, listen
-from llmtest.serving._reception import Reception
+from llmtest.serving._receive import Reception
 from llmtest.simulation import World
 
 __all__ = ["Server"]
@@ -174,7 +174,7 @@ class Server:
         from uvicorn.server import ServerState
 
         from llmtest.serving._connection import Connection
-        from llmtest.serving._heads import Heads
+        from llmtest.serving._request_heads import Heads
 
         loop = self._loop = asyncio.get_running_loop()
         stopping = self._stopping = asyncio.Event()

@@ -8,21 +8,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from llmtest.simulation import faults
-    from llmtest.simulation._answer import RequestRecord
-    from llmtest.simulation._callsite import user_traceback
-    from llmtest.simulation._carriage import Performance, TransportFault
-    from llmtest.simulation._direct import DirectProvider
-    from llmtest.simulation._endpoints import ENDPOINTS, compatible_path, way_around
-    from llmtest.simulation._fault_rules import FaultRule
-    from llmtest.simulation._gate import block_network, intercept
+    from llmtest.simulation._addresses import BUILTIN, dialect_of
+    from llmtest.simulation._call_site import user_traceback
     from llmtest.simulation._handle import ProviderHandle, RuleHandle
     from llmtest.simulation._latency import Constant, Gamma, LatencyModel, Lognormal, Uniform, as_latency
-    from llmtest.simulation._plan import Chunk, Exchange, Failure, Head, Plan
-    from llmtest.simulation._registry import BUILTIN, dialect_of
-    from llmtest.simulation._reply import Reply
-    from llmtest.simulation._script import UnusedStep
+    from llmtest.simulation._unserved_text import ENDPOINTS, compatible_path, way_around
     from llmtest.simulation._world import World
+    from llmtest.simulation.direct._provider import DirectProvider
+    from llmtest.simulation.http._gate import block_network, intercept
+    from llmtest.simulation.plan._answer import RequestRecord
+    from llmtest.simulation.plan._performance import Performance, TransportFault
+    from llmtest.simulation.plan._plan import Chunk, Exchange, Failure, Head, Plan
+    from llmtest.simulation.script._reply import Reply
+    from llmtest.simulation.script._script import UnusedStep
 
 __all__ = [
     "BUILTIN",
@@ -32,7 +30,6 @@ __all__ = [
     "DirectProvider",
     "Exchange",
     "Failure",
-    "FaultRule",
     "Gamma",
     "Head",
     "LatencyModel",
@@ -51,48 +48,44 @@ __all__ = [
     "block_network",
     "compatible_path",
     "dialect_of",
-    "faults",
     "intercept",
     "user_traceback",
     "way_around",
 ]
 
 _HOMES = {
-    "BUILTIN": "_registry",
-    "Chunk": "_plan",
+    "BUILTIN": "_addresses",
+    "Chunk": "plan._plan",
     "Constant": "_latency",
-    "ENDPOINTS": "_endpoints",
-    "DirectProvider": "_direct",
-    "Exchange": "_plan",
-    "Failure": "_plan",
-    "FaultRule": "_fault_rules",
+    "ENDPOINTS": "_unserved_text",
+    "DirectProvider": "direct._provider",
+    "Exchange": "plan._plan",
+    "Failure": "plan._plan",
     "Gamma": "_latency",
-    "Head": "_plan",
+    "Head": "plan._plan",
     "LatencyModel": "_latency",
     "Lognormal": "_latency",
-    "Performance": "_carriage",
-    "Plan": "_plan",
+    "Performance": "plan._performance",
+    "Plan": "plan._plan",
     "ProviderHandle": "_handle",
-    "Reply": "_reply",
-    "RequestRecord": "_answer",
+    "Reply": "script._reply",
+    "RequestRecord": "plan._answer",
     "RuleHandle": "_handle",
-    "TransportFault": "_carriage",
+    "TransportFault": "plan._performance",
     "Uniform": "_latency",
-    "UnusedStep": "_script",
+    "UnusedStep": "script._script",
     "World": "_world",
     "as_latency": "_latency",
-    "block_network": "_gate",
-    "compatible_path": "_endpoints",
-    "dialect_of": "_registry",
-    "intercept": "_gate",
-    "user_traceback": "_callsite",
-    "way_around": "_endpoints",
+    "block_network": "http._gate",
+    "compatible_path": "_unserved_text",
+    "dialect_of": "_addresses",
+    "intercept": "http._gate",
+    "user_traceback": "_call_site",
+    "way_around": "_unserved_text",
 }
 
 
 def __getattr__(name: str) -> object:
-    if name == "faults":
-        return import_module("llmtest.simulation.faults")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(f"llmtest.simulation.{_HOMES[name]}"), name)

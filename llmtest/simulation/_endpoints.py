@@ -1,81 +1,72 @@
-"""What is simulated of each API, and what is said, with a way out, where a request goes elsewhere."""
+"""What a provider does beside chat: models, embeddings, token counts. Answered without any script."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from typing import TYPE_CHECKING
 
-from llmtest.errors import HarnessError, SimulationStateError
-from llmtest.simulation._callsite import call_site
-from llmtest.simulation._texts import handle_text
+from llmtest.clock import stream
+from llmtest.costs import count_tokens, estimate_request_tokens
+from llmtest.types import (
+    CompletionRequest,
+    CompletionResponse,
+    EmbeddingRequest,
+    EmbeddingResponse,
+    FinishReason,
+    ModelCard,
+    Usage,
+)
+from llmtest.wire import Codec, ResponseMeta, WireCall
 
-__all__ = ["ENDPOINTS", "compatible_path", "unavailable_dialect", "unknown_endpoint", "way_around"]
+if TYPE_CHECKING:
+    from llmtest.simulation._engine import Engine
+    from llmtest.simulation.plan._answer import Answer
 
-ENDPOINTS: Mapping[str, tuple[str, ...]] = {
-    "openai": ("POST /v1/chat/completions", "POST /v1/embeddings", "GET /v1/models", "GET /v1/models/{model}"),
-    "anthropic": ("POST /v1/messages", "POST /v1/messages/count_tokens", "GET /v1/models", "GET /v1/models/{model}"),
+__all__ = ["embedding", "serve"]
+
+DIMENSIONS = {"text-embedding-3-large": 3072}
+DEFAULT_DIMENSIONS = 1536
+MODELS = {
+    "openai": ("gpt-4o", "gpt-4o-mini", "text-embedding-3-small"),
+    "anthropic": ("claude-sonnet-4-5", "claude-haiku-4-5"),
+    "ollama": ("llama3.2",),
 }
-"""What each dialect answers."""
-
-_WAYS_AROUND: Mapping[str, str] = {
-    "/v1/responses/": (
-        'have the code call Chat Completions: OpenAI Agents `set_default_openai_api("chat_completions")`, '
-        "Pydantic AI `openai-chat:MODEL`, LangChain `use_responses_api=False`"
-    ),
-    "/v1/completions/": "have the code call Chat Completions: POST /v1/chat/completions",
-    "/v1/complete/": "have the code call the Messages API: POST /v1/messages",
-}
-"""In a path: what does the same at an endpoint that is simulated."""
 
 
-def way_around(path: str) -> str | None:
-    """Return what the code under test may do instead of calling a path; None where nothing does the same."""
-    return next((way for part, way in _WAYS_AROUND.items() if part in f"{path}/"), None)
+def serve(engine: Engine, answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> bytes:
+    """Write the answer to anything but chat, and note what it bills."""
+    request = call.request
+    if call.operation == "embeddings":
+        assert isinstance(request, EmbeddingRequest)
+        return codec.encode_embeddings(_embed(answer, request), call, meta)
+    if call.operation == "count_tokens":
+        assert isinstance(request, CompletionRequest)
+        return codec.encode_token_count(estimate_request_tokens(request))
+    return codec.encode_models(_models(engine, call), call, meta)
 
 
-def compatible_path(dialect: str) -> str:
-    """Return the path below which a provider with a native API of its own speaks OpenAI's too."""
-    return {"azure": "/openai/v1", "gemini": "/v1beta/openai"}.get(dialect, "/v1")
+def _models(engine: Engine, call: WireCall) -> list[ModelCard]:
+    names = [call.model] if call.operation == "model" and call.model else list(MODELS.get(engine.name, ()))
+    asked = sorted({record.model for record in engine.records if record.operation == "chat" and record.model})
+    if call.operation == "models":
+        names += [name for name in asked if name not in names]
+    created = int(engine.world.clock.now().timestamp())
+    return [ModelCard(name, created, engine.name, max_input_tokens=engine.window) for name in names]
 
 
-def unavailable_dialect(provider: str, dialect: str, scheme: str, host: str, method: str, path: str) -> HarnessError:
-    """Make the error of a request in a provider's native format, which nobody here speaks."""
-    base_url = f"{scheme}://{host}{compatible_path(dialect)}"
-    return SimulationStateError(
-        f"`{provider}` received a request to its native API, which is not simulated.\n\n"
-        f"{_facts(method, path)}\n"
-        f"  simulated: its OpenAI-compatible API, below {compatible_path(dialect)}\n\n"
-        + _fixes(
-            f'have the code use that one: base_url="{base_url}" with an OpenAI client',
-            _RECORD,
-            _pass(provider, host),
-        )
-    )
+def _embed(answer: Answer, request: EmbeddingRequest) -> EmbeddingResponse:
+    size = request.dimensions or DIMENSIONS.get(request.model or "", DEFAULT_DIMENSIONS)
+    tokens = sum(count_tokens(text) if isinstance(text, str) else len(text) for text in request.inputs)
+    usage = Usage(tokens, 0)
+    vectors = tuple(embedding(text, request.model, size) for text in request.inputs)
+    # Embeddings are billed like answers; an empty response carries the usage to the account.
+    answer.response = CompletionResponse(finish_reason=FinishReason.STOP, usage=usage, model=request.model)
+    return EmbeddingResponse(vectors, request.model, usage)
 
 
-def unknown_endpoint(provider: str, host: str, method: str, path: str, dialect: str) -> HarnessError:
-    """Make the error of an endpoint that is not simulated."""
-    way = way_around(path)
-    return SimulationStateError(
-        f"`{provider}` received a request to an endpoint that is not simulated.\n\n"
-        f"{_facts(method, path)}\n"
-        f"  simulated: {', '.join(ENDPOINTS[dialect])}\n\n"
-        + _fixes(*([way] if way else ()), _RECORD, _pass(provider, host))
-    )
-
-
-_RECORD = "replay a recorded session, which can hold any endpoint: @pytest.mark.llm_cassette"
-
-
-def _facts(method: str, path: str) -> str:
-    site = call_site()
-    return f"  {method} {path}" + (f"   from {site}" if site else "")
-
-
-def _pass(provider: str, host: str) -> str:
-    name = host.partition(":")[0]
-    return f'let the host answer itself: llm_sim.allow("{name}")   ({handle_text(provider)} then sees nothing)'
-
-
-def _fixes(*ways: str) -> str:
-    listed: Sequence[str] = [f"  {number}. {way}" for number, way in enumerate(ways, 1)]
-    return "To fix, one of:\n" + "\n".join(listed)
+def embedding(text: object, model: str | None, size: int) -> tuple[float, ...]:
+    """Return a unit vector that depends on the input and the model alone."""
+    draws = stream(0, "embedding", model, text)
+    values = [draws.gauss(0.0, 1.0) for _ in range(size)]
+    length = math.sqrt(math.fsum(value * value for value in values)) or 1.0
+    return tuple(value / length for value in values)

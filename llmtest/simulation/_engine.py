@@ -15,18 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 from llmtest import errors, events
 from llmtest.costs import estimate_prompt_tokens, estimate_request_tokens
-from llmtest.simulation._answer import Answer, RequestRecord
-from llmtest.simulation._bill import bill_of
-from llmtest.simulation._content import filler
-from llmtest.simulation._fault_rules import FaultRule, Target
+from llmtest.faults import Fault, FaultRule, SlowFirstToken, Target, Timeout
 from llmtest.simulation._latency import LatencyModel
-from llmtest.simulation._plan import Exchange
 from llmtest.simulation._quota import Quota, Refusal
-from llmtest.simulation._recent import RecentRequests
-from llmtest.simulation._reply import Prepared, Reply, prepare
-from llmtest.simulation._script import Rule, Script
-from llmtest.simulation._texts import broken_callable, unscripted
-from llmtest.simulation.faults import Fault, SlowFirstToken, Timeout
+from llmtest.simulation._script_texts import broken_callable, unscripted
+from llmtest.simulation.plan._answer import Answer, RequestRecord
+from llmtest.simulation.plan._billing import bill_of
+from llmtest.simulation.plan._plan import Exchange
+from llmtest.simulation.plan._request_log import RecentRequests
+from llmtest.simulation.script._generated_text import filler
+from llmtest.simulation.script._reply import Prepared, Reply, prepare
+from llmtest.simulation.script._script import Rule, Script
 from llmtest.types import UNKNOWN_USAGE, CompletionRequest, CompletionResponse, Usage
 from llmtest.wire import WireCall
 

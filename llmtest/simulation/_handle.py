@@ -6,19 +6,19 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from llmtest.errors import ConfigurationError
-from llmtest.simulation._answer import Answer, RequestRecord
-from llmtest.simulation._callsite import declaration_site
-from llmtest.simulation._content import echo, generator
-from llmtest.simulation._direct import DirectProvider
+from llmtest.faults import Fault
+from llmtest.simulation._call_site import declaration_site
 from llmtest.simulation._engine import Engine
-from llmtest.simulation._fault import Fault
-from llmtest.simulation._http import receive, refuse, respond
 from llmtest.simulation._latency import LatencyModel, Seconds, as_latency
-from llmtest.simulation._matching import criteria
-from llmtest.simulation._plan import Exchange, Plan
 from llmtest.simulation._quota import Quota
-from llmtest.simulation._reply import Answerable, Reply, as_arguments, prepare
-from llmtest.simulation._script import Content, Rule, UnusedStep
+from llmtest.simulation._receive import receive, refuse, respond
+from llmtest.simulation.direct._provider import DirectProvider
+from llmtest.simulation.plan._answer import Answer, RequestRecord
+from llmtest.simulation.plan._plan import Exchange, Plan
+from llmtest.simulation.script._criteria import criteria
+from llmtest.simulation.script._generated_text import echo, generator
+from llmtest.simulation.script._reply import Answerable, Reply, as_arguments, prepare
+from llmtest.simulation.script._script import Content, Rule, UnusedStep
 from llmtest.types import CompletionRequest, ToolCall
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from llmtest import clock
 from llmtest.errors import ConfigurationError
-from llmtest.simulation._numbers import is_number
+from llmtest.types import is_number
 
 __all__ = ["Constant", "Distribution", "Gamma", "LatencyModel", "Lognormal", "Seconds", "Uniform", "as_latency"]
 

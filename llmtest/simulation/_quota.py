@@ -5,54 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from llmtest.clock import TokenBucket
 from llmtest.errors import ConfigurationError
-from llmtest.simulation._numbers import is_whole
+from llmtest.types import is_whole
 from llmtest.wire import LimitState, RateLimits
 
-__all__ = ["Quota", "Refusal", "TokenBucket"]
-
-MINUTE_NS = 60_000_000_000
-
-
-class TokenBucket:
-    """So many a minute, refilled all the time and never above a minute's worth.
-
-    Levels are whole multiples of one sixty-billionth, so that nothing is rounded and a bucket admits exactly when its
-    `wait_ns` said it would.
-
-    Args:
-        per_minute: How many a minute; 1 or more.
-        now_ns: Time at which it is full.
-    """
-
-    __slots__ = ("_at_ns", "_level", "per_minute")
-
-    def __init__(self, per_minute: int, now_ns: int) -> None:
-        self.per_minute = per_minute
-        self._level = per_minute * MINUTE_NS
-        self._at_ns = now_ns
-
-    def _refill(self, now_ns: int) -> None:
-        if now_ns > self._at_ns:
-            full = self.per_minute * MINUTE_NS
-            self._level = min(full, self._level + (now_ns - self._at_ns) * self.per_minute)
-            self._at_ns = now_ns
-
-    def wait_ns(self, amount: int, now_ns: int) -> int:
-        """Return how long until `amount` can be taken; 0 where it can be taken now."""
-        self._refill(now_ns)
-        missing = amount * MINUTE_NS - self._level
-        return 0 if missing <= 0 else -(-missing // self.per_minute)
-
-    def take(self, amount: int) -> None:
-        """Take what `wait_ns` has just admitted, or charge what turned out later; the level may go below zero."""
-        self._level -= amount * MINUTE_NS
-
-    def state(self, now_ns: int) -> LimitState:
-        """Return limit, rest, and seconds until it is full again."""
-        self._refill(now_ns)
-        missing = self.per_minute * MINUTE_NS - self._level
-        return LimitState(self.per_minute, max(0, self._level // MINUTE_NS), -(-missing // self.per_minute) / 1e9)
+__all__ = ["Quota", "Refusal"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +75,10 @@ class Quota:
         """Return both limits as the provider's headers tell of them."""
         requests, tokens = self._requests, self._tokens
         return RateLimits(
-            requests=None if requests is None else requests.state(now_ns),
-            tokens=None if tokens is None else tokens.state(now_ns),
+            requests=None if requests is None else _state(requests, now_ns),
+            tokens=None if tokens is None else _state(tokens, now_ns),
         )
+
+
+def _state(bucket: TokenBucket, now_ns: int) -> LimitState:
+    return LimitState(bucket.per_minute, bucket.left(now_ns), bucket.full_in_ns(now_ns) / 1e9)

@@ -11,10 +11,10 @@ from llmtest.clock import Clock
 from llmtest.costs import CostLedger, Prices, default_prices
 from llmtest.errors import ConfigurationError, HarnessError, UnusedStepsError
 from llmtest.events import HarnessErrorRecorded, LogicalCall, Trace, current_call
-from llmtest.simulation._fault_rules import FaultRule
+from llmtest.faults import FaultRule
+from llmtest.simulation._addresses import BUILTIN, Place, environment_places, parse_host, parse_place
 from llmtest.simulation._handle import ProviderHandle
-from llmtest.simulation._registry import BUILTIN, Place, environment_places, parse_host, parse_place
-from llmtest.simulation._texts import unused_steps
+from llmtest.simulation._script_texts import unused_steps
 from llmtest.wire import DIALECTS, Codec, codec_for
 
 __all__ = ["World"]

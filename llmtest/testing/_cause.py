@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from llmtest.simulation import faults
+from llmtest.faults import FAULTS
 from llmtest.testing._failure import did_you_mean
 from llmtest.testing._history import Seen
 from llmtest.testing._step import OUTCOMES
@@ -27,12 +27,8 @@ def cause_name(cause: Cause) -> str:
 def cause_hint(cause: Cause) -> str:
     """Return the nearest cause there is, as a sentence, where nothing is called so; else nothing."""
     name = cause_name(cause)
-    known = {*OUTCOMES, *(cause_name(fault) for fault in vars(faults).values() if _is_fault(fault))}
+    known = {*OUTCOMES, *FAULTS}
     return "" if name in known or name.isdigit() else did_you_mean(name, known)
-
-
-def _is_fault(value: object) -> bool:
-    return isinstance(value, type) and value.__module__ == faults.__name__
 
 
 def is_cause(attempt: Seen, cause: Cause) -> bool:

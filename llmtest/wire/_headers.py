@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from llmtest.wire._codec import Headers, LimitState, RateLimits
+from llmtest.wire._records import Headers, LimitState, RateLimits
 
 _UNITS_NS = {
     "h": 3_600_000_000_000,

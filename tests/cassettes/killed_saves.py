@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from llmtest.cassettes import Interaction, RecordedRequest, RecordedResponse, Redactor, write_document
-from llmtest.cassettes._keeping import save_cassette
+from llmtest.cassettes._saving import save_cassette
 
 KILLS = 100
 REDACTOR = Redactor({})

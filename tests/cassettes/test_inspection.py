@@ -9,7 +9,6 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from planting import CHAT, ENVIRONMENT, PLACES, plantings
 from rich.console import Console
 from vcr.serializers import jsonserializer
 
@@ -25,11 +24,12 @@ from llmtest.cassettes import (
     verify_cassette,
     write_document,
 )
-from llmtest.cassettes._exposure import STUFFING, is_placeholder
+from llmtest.cassettes._credentials import STUFFING, is_placeholder
 from llmtest.cassettes._inspection import inspect_interaction
 from llmtest.cassettes._layout import Layout
 from llmtest.cassettes._reading import text_of
 from llmtest.reporting import print_cassette
+from tests.cassettes.planting import CHAT, ENVIRONMENT, PLACES, plantings
 
 NOW = datetime(2026, 4, 1, tzinfo=UTC)
 REDACTOR = Redactor(ENVIRONMENT)
@@ -298,7 +298,7 @@ def test_what_was_saved_has_no_secrets_left_to_find(place):
     @given(plantings((place,)))
     @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     def check(planting):
-        from llmtest.cassettes._keeping import redact_interaction
+        from llmtest.cassettes._saving import redact_interaction
 
         text = write_document([redact_interaction(planting[0], REDACTOR)])
         verdict = verify_cassette(Document(text, "a.yaml"), text, REDACTOR, now=NOW)

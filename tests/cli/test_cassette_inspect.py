@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from cassette_samples import CHAT, JSON, SECRET, VCRPY, asked, ours, streamed
 
 from llmtest.cassettes import Interaction, RecordedRequest, RecordedResponse
 from llmtest.cli._app import run
 from llmtest.clock import VirtualClock, virtual_time
+from tests.cli.cassette_samples import CHAT, JSON, SECRET, VCRPY, asked, ours, streamed
 
 RECORDINGS = Path(__file__).parents[2].parent / "shared" / "recordings"
 

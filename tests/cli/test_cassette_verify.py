@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cassette_samples import CHAT, JSON, SECRET, SSE, VCRPY, answer, asked, ours, streamed
 
 from llmtest.cli._app import run
 from llmtest.clock import VirtualClock, virtual_time
+from tests.cli.cassette_samples import CHAT, JSON, SECRET, SSE, VCRPY, answer, asked, ours, streamed
 
 RECORDINGS = Path(__file__).parents[2].parent / "shared" / "recordings"
 AFTER = "To record a session again: pytest --llmtest-record=rewrite TEST."

@@ -5,12 +5,12 @@ import contextlib
 import gc
 
 import pytest
-from budget_crowd import Crowd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmtest import AsyncLLMClient, TimeoutConfig
 from llmtest.errors import LLMTestError
+from tests.costs.budget_crowd import Crowd
 
 LATE_IN_THE_EVENING = 86_400 - 30
 WORKERS = 16

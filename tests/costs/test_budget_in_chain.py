@@ -8,12 +8,13 @@ from decimal import Decimal
 
 import pytest
 
+from llmtest import faults
 from llmtest.clock import VirtualClock, run_virtual, stream
 from llmtest.costs import Budget, BudgetConfig, CostLedger, CostManagementPolicy, Estimate, Prices
 from llmtest.errors import AllProvidersFailedError, BudgetExceededError, UnknownPriceError
 from llmtest.events import BudgetWarned, Trace, subscribed
 from llmtest.resilience import FallbackChain, FallbackSlot, FallbackTrigger, RetryConfig
-from llmtest.simulation import Reply, World, faults
+from llmtest.simulation import Reply, World
 from llmtest.types import Capabilities, CompletionRequest, CompletionResponse, StreamEvent, TextPart, Usage
 
 REQUEST = CompletionRequest.ask("Capital of France?").with_max_tokens(20)

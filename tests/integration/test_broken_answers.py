@@ -5,9 +5,9 @@ and neither notices a stream that ends too early.
 """
 
 import pytest
-from sdk_calls import CALLS
 
 from llmtest import faults
+from tests.integration.sdk_calls import CALLS
 
 JSON = "json.decoder.JSONDecodeError"
 TEXT = "builtins.AttributeError"

@@ -7,10 +7,10 @@ import anthropic
 import httpx2
 import openai
 import pytest
-from sdk_calls import ANTHROPIC_MODEL, MESSAGES, OPENAI_MODEL
 
 from llmtest import faults
 from llmtest.simulation import Reply
+from tests.integration.sdk_calls import ANTHROPIC_MODEL, MESSAGES, OPENAI_MODEL
 
 PIECES = ("The ", "capital ", "is ", "Paris.")
 
@@ -138,7 +138,7 @@ def test_an_event_cut_inside_its_json(llm_sim, read):
 
 def test_what_an_error_event_leaves_of_a_scripted_reply(llm_sim):
     """A fault laid over a reply breaks that reply's own pieces."""
-    from llmtest.simulation import FaultRule
+    from llmtest.faults import FaultRule
 
     llm_sim.world.add_fault_rule(FaultRule("overload", faults.StreamError(after_chunks=3), times=1))
     llm_sim.anthropic.replies(Reply(chunks=PIECES))

@@ -5,9 +5,9 @@ import time
 import anthropic
 import openai
 import pytest
-from sdk_calls import ANTHROPIC_CALLS, CALLS, OPENAI_CALLS, openai_sync
 
 from llmtest import Simulation, faults
+from tests.integration.sdk_calls import ANTHROPIC_CALLS, CALLS, OPENAI_CALLS, openai_sync
 
 every_call = pytest.mark.parametrize(("provider", "ask"), CALLS, ids=[call.__name__ for _, call in CALLS])
 

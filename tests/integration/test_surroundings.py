@@ -17,9 +17,9 @@ import pytest
 import respx
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from sdk_calls import MESSAGES, OPENAI_MODEL, anthropic_sync, openai_sync
 
 from llmtest import faults
+from tests.integration.sdk_calls import MESSAGES, OPENAI_MODEL, anthropic_sync, openai_sync
 
 MESSAGE = {"model": OPENAI_MODEL, "messages": MESSAGES}
 

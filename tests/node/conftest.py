@@ -1,7 +1,8 @@
 """One server and one Node process for all tests under Node."""
 
 import pytest
-from node_process import Node, Served
+
+from tests.node.node_process import Node, Served
 
 
 @pytest.fixture(scope="session")

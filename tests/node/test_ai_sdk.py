@@ -1,7 +1,8 @@
 """Vercel's AI SDK, which does without the official SDKs: it checks what it gets, so our answers must be complete."""
 
 import pytest
-from node_process import require
+
+from tests.node.node_process import require
 
 require("openai", "@anthropic-ai/sdk", "ai", "@ai-sdk/openai", "@ai-sdk/anthropic")
 pytestmark = pytest.mark.slow

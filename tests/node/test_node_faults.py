@@ -1,7 +1,8 @@
 """Every fault, as the official SDKs for Node see it: what they raise, with which facts, and how often they ask."""
 
 import pytest
-from node_process import require
+
+from tests.node.node_process import require
 
 require("openai", "@anthropic-ai/sdk")
 pytestmark = pytest.mark.slow

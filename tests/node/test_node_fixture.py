@@ -1,9 +1,9 @@
 """The fixture `llm_server` under an application in Node: its script, its faults, its assertions."""
 
 import pytest
-from node_process import Node, require
 
 from llmtest import faults
+from tests.node.node_process import Node, require
 
 require("openai", "@anthropic-ai/sdk")
 pytestmark = pytest.mark.slow

@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from node_process import HERE, require
+
+from tests.node.node_process import HERE, require
 
 require("openai", "@anthropic-ai/sdk")
 pytestmark = pytest.mark.slow

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from node_process import LONGEST_S, Node, Served, require
+
+from tests.node.node_process import LONGEST_S, Node, Served, require
 
 require("openai", "@anthropic-ai/sdk")
 pytestmark = pytest.mark.slow

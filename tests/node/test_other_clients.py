@@ -5,7 +5,8 @@ import socket
 import urllib.error
 
 import pytest
-from node_process import LONGEST_S, Served
+
+from tests.node.node_process import LONGEST_S, Served
 
 pytestmark = pytest.mark.slow
 

@@ -26,8 +26,8 @@ from llmtest.providers import (
     VLLMProvider,
 )
 from llmtest.resilience import AsyncLLMClient, FallbackChain, LLMClient
-from llmtest.types import CompletionRequest, CompletionResponse, TextPart, Timeouts, Usage
-from llmtest.wire import ModelCard, ResponseMeta, WireCall, codec_for
+from llmtest.types import CompletionRequest, CompletionResponse, ModelCard, TextPart, Timeouts, Usage
+from llmtest.wire import ResponseMeta, WireCall, codec_for
 
 REQUEST = CompletionRequest.ask("Capital of France?")
 MODES = ("complete", "complete_async", "stream", "stream_async")

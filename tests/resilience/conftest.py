@@ -1,7 +1,8 @@
 """Fixtures of the policies' tests."""
 
 import pytest
-from scripted_provider import MODES, World
+
+from tests.resilience.scripted_provider import MODES, World
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 """One mistake in every key of a scenario file: where it is, what is valid there, and the way out."""
 
 import pytest
-from test_bad_scenarios import GOOD, message_of
 
 from llmtest.errors import ScenarioError
 from llmtest.scenarios import load_scenario
+from tests.scenarios.test_bad_scenarios import GOOD, message_of
 
 OPENAI = "openai: {model: gpt-4o}"
 CHAIN = """\

@@ -6,7 +6,7 @@ from llmtest.clock import VirtualClock
 from llmtest.errors import ProviderError
 from llmtest.events import Trace
 from llmtest.simulation import Exchange, World
-from llmtest.simulation._plan import Chunk, Failure, Head, Wait
+from llmtest.simulation.plan._plan import Chunk, Failure, Head, Wait
 from llmtest.wire import codec_for
 
 HOSTS = {

@@ -1,12 +1,12 @@
 """`assert_attempts`, `assert_retries`, `assert_max_in_flight`."""
 
 import pytest
-from handmade_traces import TraceBuilder, traced
 
 from llmtest.errors import AmbiguousCallError, ConfigurationError
 from llmtest.events import CacheHit
 from llmtest.testing._assert_attempts import check_attempts, check_max_in_flight, check_retries
 from llmtest.testing._history import attempts_of, count_calls
+from tests.testing.handmade_traces import TraceBuilder, traced
 
 
 def headline(error):

@@ -1,12 +1,12 @@
 """`assert_breaker`: told by our layer, inferred for foreign code, or refused."""
 
 import pytest
-from handmade_traces import TraceBuilder, traced
 
 from llmtest.errors import AmbiguousCallError, ConfigurationError
 from llmtest.events import AttemptEnded, BreakerChanged
 from llmtest.testing._assert_breaker import check_breaker
 from llmtest.types import Attempt
+from tests.testing.handmade_traces import TraceBuilder, traced
 
 
 def told(*changes):

@@ -1,12 +1,12 @@
 """`assert_fallback` and `assert_no_fallback`: who answered in whose place, and when nobody can tell."""
 
 import pytest
-from handmade_traces import TraceBuilder, traced
 
 from llmtest import faults
 from llmtest.errors import AmbiguousCallError, ConfigurationError
 from llmtest.events import CallEnded, CallStarted, CircuitSkipped, FallbackTaken
 from llmtest.testing._assert_fallback import check_fallback, check_no_fallback
+from tests.testing.handmade_traces import TraceBuilder, traced
 
 
 class RateLimited:

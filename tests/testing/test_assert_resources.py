@@ -3,10 +3,10 @@
 from decimal import Decimal
 
 import pytest
-from handmade_traces import TraceBuilder, traced
 
 from llmtest.errors import ConfigurationError
 from llmtest.testing._assert_resources import check_spend, check_waited
+from tests.testing.handmade_traces import TraceBuilder, traced
 
 
 def headline(error):

@@ -1,12 +1,12 @@
 """`assert_sequence`: exact, unordered, with gaps, and what it says when it fails."""
 
 import pytest
-from handmade_traces import TraceBuilder, traced
 
 from llmtest.errors import ConfigurationError
 from llmtest.events import CacheHit, CircuitSkipped
 from llmtest.testing import unordered
 from llmtest.testing._assert_sequence import check_sequence
+from tests.testing.handmade_traces import TraceBuilder, traced
 
 
 @pytest.mark.parametrize(

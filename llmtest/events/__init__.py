@@ -1,0 +1,69 @@
+"""What happened: typed events in one trace, with the clock's timestamps.
+
+Every decision anywhere in the package becomes an event here, and assertions, verdicts, metrics, reports and exports
+read the trace and nothing else. Two sides write to it: simulated providers (`RequestReceived`, `RequestAnswered`,
+`FaultFired`), which see every client whatever its make, and our own provider layer (calls, attempts, retries,
+fallbacks, breakers, budgets), which knows why.
+
+Events are cheap, because an hour of traffic makes a hundred thousand of them: slotted, written once, never changed.
+`publish` hands an event to whoever has subscribed, which during a simulation is its trace.
+
+| file | what it holds |
+|---|---|
+| `_event` | what every event is |
+| `_calls` | logical calls: one call as the application sees it |
+| `_requests` | what simulated providers saw, and what reached the network instead |
+| `_attempts` | what our own layer did at one provider |
+| `_policies` | what the policies of our own layer decided |
+| `_publishing` | who hears of events, and who numbers the calls |
+| `_trace` | the events of one run, in the order in which they happened |
+"""
+
+from llmtest.events._attempts import AttemptEnded, RetryScheduled
+from llmtest.events._calls import CallEnded, CallStarted, LogicalCall, current_call
+from llmtest.events._event import Event
+from llmtest.events._policies import (
+    BreakerChanged,
+    BudgetRejected,
+    BudgetWarned,
+    CacheHit,
+    CircuitSkipped,
+    FallbackTaken,
+)
+from llmtest.events._publishing import begin_call, publish, subscribed
+from llmtest.events._requests import (
+    FaultFired,
+    HarnessErrorRecorded,
+    LiveRequestPassed,
+    RealIoObserved,
+    RequestAnswered,
+    RequestReceived,
+)
+from llmtest.events._trace import DIGEST_BATCH, Trace
+
+__all__ = [
+    "DIGEST_BATCH",
+    "AttemptEnded",
+    "BreakerChanged",
+    "BudgetRejected",
+    "BudgetWarned",
+    "CacheHit",
+    "CallEnded",
+    "CallStarted",
+    "CircuitSkipped",
+    "Event",
+    "FallbackTaken",
+    "FaultFired",
+    "HarnessErrorRecorded",
+    "LiveRequestPassed",
+    "LogicalCall",
+    "RealIoObserved",
+    "RequestAnswered",
+    "RequestReceived",
+    "RetryScheduled",
+    "Trace",
+    "begin_call",
+    "current_call",
+    "publish",
+    "subscribed",
+]

@@ -1,0 +1,120 @@
+"""What every fault is: a value with a stage, a name, and what the provider answers instead."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import MISSING, dataclass, fields
+from typing import ClassVar, Literal
+
+from llmtest import errors
+from llmtest.types import is_number, is_whole
+
+__all__ = ["FAULTS", "FailureKind", "Fault", "Stage", "check_count", "check_phase", "check_seconds", "check_status"]
+
+Stage = Literal["abort", "latency", "body", "stream"]
+FailureKind = Literal[
+    "connect_refused",
+    "connect_timeout",
+    "read_timeout",
+    "reset",
+    "closed",
+    "incomplete",
+]
+"""How a connection fails.
+
+`connect_refused`, `connect_timeout`: before anything was sent. `reset`: errno 104, before the head or inside the body.
+`closed`: the server went away without a response. `incomplete`: the body stopped inside its chunked framing.
+`read_timeout`: the provider will never send another byte; the client's own limit ends it, and where the client has no
+limit it waits until something cancels it.
+"""
+
+FAULTS: dict[str, type[Fault]] = {}
+"""Every fault by its name in scenario files: `rate_limited`, `server_error`, ..."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that goes wrong with one answer; use its subclasses."""
+
+    stage: ClassVar[Stage] = "abort"
+    name: ClassVar[str] = "fault"
+    """The class in snake case, as scenario files and traces write it."""
+
+    def __init_subclass__(cls) -> None:
+        # A dataclass with slots is made twice; the second class is the one that stays.
+        cls.name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__qualname__).lower()
+        FAULTS[cls.name] = cls
+
+    @property
+    def __name__(self) -> str:
+        """The fault as text, which pytest takes as the id of a parametrised case."""
+        return str(self)
+
+    def __str__(self) -> str:
+        given = [
+            f"{field.name}={getattr(self, field.name)!r}"
+            for field in fields(self)
+            if field.default is MISSING or getattr(self, field.name) != field.default
+        ]
+        return f"{self.name}({', '.join(given)})" if given else self.name
+
+    def error(self, model: str | None) -> errors.ProviderError | None:  # noqa: ARG002 - subclasses name it
+        """Return what the provider answers instead; None where this fault answers nothing."""
+        return None
+
+    def failure(self) -> FailureKind | None:
+        """Return how the connection fails before any answer; None where it does not."""
+        return None
+
+
+def check_seconds(fault: Fault, name: str, value: float | None, *, example: str) -> None:
+    """Refuse what is no number of seconds.
+
+    Raises:
+        ConfigurationError: Negative, infinite, or no number.
+    """
+    if value is not None and not is_number(value):
+        raise errors.ConfigurationError(
+            f"{type(fault).__name__}: {name} must be seconds, 0 or more, got {value!r}.\n\nTo fix: {example}"
+        )
+
+
+def check_count(fault: Fault, name: str, value: int, *, least: int = 0) -> None:
+    """Refuse what is no whole number, or too small.
+
+    Raises:
+        ConfigurationError: Below `least`, or no whole number.
+    """
+    if not is_whole(value, least):
+        raise errors.ConfigurationError(
+            f"{type(fault).__name__}: {name} must be a whole number, {least} or more, got {value!r}.\n\n"
+            f"To fix: {type(fault).__name__}({name}=2)"
+        )
+
+
+def check_phase(fault: Fault, value: str, known: tuple[str, ...]) -> None:
+    """Refuse a phase that does not exist.
+
+    Raises:
+        ConfigurationError: Another word.
+    """
+    if value not in known:
+        kind = type(fault).__name__
+        raise errors.ConfigurationError(
+            f'{kind}: unknown phase {value!r}. Known phases: {", ".join(known)}.\n\nTo fix: {kind}(phase="read")'
+        )
+
+
+def check_status(fault: Fault, value: int | None, known: tuple[int | None, ...]) -> None:
+    """Refuse a status that this fault does not have.
+
+    Raises:
+        ConfigurationError: Another status.
+    """
+    if value not in known or isinstance(value, bool | float):
+        kind = type(fault).__name__
+        *most, last = (str(status) for status in known if status is not None)
+        raise errors.ConfigurationError(
+            f"{kind}: status must be {', '.join(most)} or {last}, got {value!r}.\n\n"
+            f"To fix: {kind}(status={last}), or the fault that has this status, such as ServerError(status=503)"
+        )

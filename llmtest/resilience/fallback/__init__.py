@@ -1,0 +1,1 @@
+"""From one slot of a chain to the next."""

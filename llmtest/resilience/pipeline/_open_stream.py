@@ -1,0 +1,181 @@
+"""Streams past their commit point: what was shown is the caller's, and what is left to do is to end well.
+
+A success is counted when the stream has ended as it should, never when it opened (design D5).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Literal
+
+from llmtest.errors import (
+    InvalidResponseError,
+    LLMTestError,
+    ProviderConnectionError,
+    ProviderTimeoutError,
+    StreamInterruptedError,
+)
+from llmtest.resilience._breaker import Admission
+from llmtest.resilience.fallback._slot import RunningSlot
+from llmtest.resilience.pipeline._call import Call, Hold
+from llmtest.types import StreamEvent, Usage
+
+__all__ = ["OpenStream", "deliver"]
+
+NO_TERMINATOR = "the stream ended without its terminator"
+Kind = Literal["truncated", "dropped", "stalled", "error", "malformed"]
+
+
+class OpenStream:
+    """A stream past its commit point: what it has shown, what is to come, and what has to be told at its end."""
+
+    __slots__ = (
+        "admission",
+        "held",
+        "hold",
+        "is_finished",
+        "is_over",
+        "model",
+        "place",
+        "slept",
+        "source",
+        "start_ns",
+        "told",
+    )
+
+    def __init__(
+        self,
+        place: RunningSlot,
+        model: str | None,
+        source: AsyncGenerator[StreamEvent, None],
+        start_ns: int,
+        slept: float,
+    ) -> None:
+        self.place = place
+        self.model = model
+        self.source = source
+        self.start_ns = start_ns
+        self.slept = slept
+        self.held: list[StreamEvent] = []
+        self.hold: Hold | None = None
+        self.admission: Admission | None = None
+        self.told: list[StreamEvent] = []
+        """Every event that came."""
+        self.is_finished = False
+        """Whether the model has said that it is done."""
+        self.is_over = False
+        """Whether it has ended as it should, and been recorded."""
+
+    def note(self, event: StreamEvent) -> None:
+        """Keep what an event adds to the answer."""
+        self.told.append(event)
+        if event.kind == "finish":
+            self.is_finished = True
+
+    @property
+    def text(self) -> str:
+        """The text that came."""
+        return "".join(event.text for event in self.told if event.kind == "text")
+
+    @property
+    def usage(self) -> Usage | None:
+        """What the provider last told of its usage."""
+        return next((event.usage for event in reversed(self.told) if event.usage is not None), None)
+
+    async def commit(self) -> None:
+        """Read until something is visible, or the stream has ended as it should.
+
+        Raises:
+            StreamInterruptedError: It ended without its terminator, and nothing was visible.
+        """
+        async for event in self.source:
+            self.note(event)
+            self.held.append(event)
+            if event.visible or event.kind == "end":
+                return
+        raise self.interrupted("truncated", NO_TERMINATOR, visible=False)
+
+    def interrupted(self, kind: Kind, message: str, *, visible: bool) -> StreamInterruptedError:
+        """Make the error of this stream, with what had arrived."""
+        error = StreamInterruptedError(message, provider=self.place.name, model=self.model, status=200)
+        error.kind = kind
+        error.partial_text = self.text
+        error.partial_usage = self.usage
+        error.visible = visible
+        return error
+
+    def broken(self, error: LLMTestError) -> LLMTestError:
+        """Turn whatever broke the stream after its commit point into the one error that says so."""
+        if isinstance(error, StreamInterruptedError):
+            error.visible = True
+            if not error.partial_text:
+                error.partial_text = self.text
+            error.partial_usage = error.partial_usage or self.usage
+            return error
+        kind: Kind = "error"
+        if isinstance(error, ProviderTimeoutError):
+            kind = "stalled"
+        elif isinstance(error, ProviderConnectionError):
+            kind = "dropped"
+        elif isinstance(error, InvalidResponseError):
+            kind = "malformed"
+        broken = self.interrupted(kind, str(error), visible=True)
+        broken.__cause__ = error
+        return broken
+
+
+async def deliver(call: Call, stream: OpenStream) -> AsyncGenerator[StreamEvent, None]:
+    """Hand a committed stream to the caller, and report at its end how it went.
+
+    Raises:
+        StreamInterruptedError: It broke; the error has what had arrived.
+    """
+    try:
+        for event in stream.held:
+            yield _completed(call, stream, event) if event.kind == "end" else event
+        if not stream.is_over:
+            async for event in stream.source:
+                stream.note(event)
+                yield _completed(call, stream, event) if event.kind == "end" else event
+        if not stream.is_over:
+            raise stream.interrupted("truncated", NO_TERMINATOR, visible=True)  # noqa: TRY301 - ends like any other break
+    except LLMTestError as error:
+        if stream.is_over:
+            raise
+        broken = stream.broken(error)
+        _ended_badly(call, stream, broken)
+        if broken is error:
+            raise
+        raise broken from error
+    except BaseException as error:
+        if not stream.is_over:
+            _ended_badly(call, stream, error)
+        raise
+    finally:
+        await stream.source.aclose()
+
+
+def _completed(call: Call, stream: OpenStream, event: StreamEvent) -> StreamEvent:
+    """Record a stream that ended as it should; return its last event with every attempt in it."""
+    response = event.response
+    assert response is not None, "an `end` event carries the response"
+    stream.is_over = True
+    place = stream.place
+    response = call.note_success(place, stream.model, response, stream.start_ns, stream.slept, stream.hold)
+    if stream.admission is not None and place.breaker is not None:
+        place.breaker.success(stream.admission, call.clock.now_ns())
+    place.successes += 1
+    return StreamEvent("end", response=response)
+
+
+def _ended_badly(call: Call, stream: OpenStream, error: BaseException) -> None:
+    """Record a stream that broke or was given up after its commit point."""
+    place = stream.place
+    call.note_failure(place, stream.model, error, stream.start_ns, stream.slept, stream.hold, stream.told)
+    if stream.admission is not None:
+        if stream.is_finished and place.breaker is not None:
+            place.breaker.success(stream.admission, call.clock.now_ns())
+        else:
+            place.report(stream.admission, call, error)
+    if isinstance(error, Exception):
+        place.calls_failed += 1

@@ -1,0 +1,74 @@
+"""Judging what somebody else did inside a scenario's world: a test, in place of the scenario's own load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from llmtest.events import AttemptEnded, CallEnded, CircuitSkipped, Event, RequestReceived
+from llmtest.scenarios._findings import Finding, Findings
+from llmtest.scenarios._request_log import RequestLog
+from llmtest.scenarios._result import RunResult
+from llmtest.scenarios._spec import Scenario
+from llmtest.scenarios._tally import Tally
+from llmtest.scenarios._totals import sum_up
+from llmtest.simulation import World
+
+__all__ = ["judge_conduct", "judge_history"]
+
+
+def judge_history(
+    scenario: Scenario,
+    history: Iterable[Event],
+    world: World,
+    *,
+    digest: str,
+    virtual_seconds: float,
+    inferred_breakers: Mapping[str, list[str]] | None = None,
+) -> RunResult:
+    """Judge a scenario's expectations over a history, and whether its faults fired.
+
+    Retries and fallbacks are those that our own layer told, and where foreign code took them, those that the
+    providers saw.
+
+    Args:
+        scenario: What is expected.
+        history: Every event, each request in a logical call.
+        world: Where it happened.
+        digest: Hash of the history.
+        virtual_seconds: How long it took on the world's clock.
+        inferred_breakers: States of circuits that no event told.
+    """
+    events = list(history)
+    return sum_up(
+        scenario,
+        world,
+        _tallied(events, world),
+        seed=world.seed,
+        made=sum(isinstance(event, CallEnded) for event in events),
+        digest=digest,
+        virtual_seconds=virtual_seconds,
+        inferred_breakers=inferred_breakers,
+    )
+
+
+def judge_conduct(history: Iterable[Event], world: World) -> dict[str, Finding]:
+    """Judge how a history's calls treated their providers; return each kind of finding, the first of its kind.
+
+    Args:
+        history: Every event, each request in a logical call.
+        world: Where it happened.
+    """
+    tally = _tallied(list(history), world)
+    tally.close(None)
+    return tally.findings.found
+
+
+def _tallied(events: Sequence[Event], world: World) -> Tally:
+    told = {event.call for event in events if isinstance(event, AttemptEnded | CircuitSkipped)}
+    log = RequestLog((event for event in events if isinstance(event, RequestReceived)), world, told)
+    tally = Tally(Findings(None, log), inferred=True, told=told)
+    for event in events:
+        handler = tally.handlers.get(type(event))
+        if handler is not None:
+            handler(event)
+    return tally

@@ -1,0 +1,51 @@
+"""A scenario's providers and faults in a world."""
+
+from __future__ import annotations
+
+from llmtest.costs import Prices, default_prices
+from llmtest.faults import FaultRule
+from llmtest.scenarios._spec import ProviderSpec, Scenario
+from llmtest.simulation import World
+
+__all__ = ["furnish", "prices_of"]
+
+
+def prices_of(scenario: Scenario) -> Prices:
+    """Return the published prices, with those that the scenario states itself on top."""
+    own = [spec for spec in scenario.providers if spec.price is not None or spec.dialect not in (None, spec.name)]
+    if not own:
+        return default_prices()
+    prices = Prices()
+    for spec in own:
+        if spec.dialect is not None and spec.dialect != spec.name:
+            prices.alias(spec.name, of=spec.dialect)
+        if spec.price is not None:
+            prompt, answer = spec.price
+            prices.add(f"{spec.name}:{spec.model}", input_usd_per_mtok=prompt, output_usd_per_mtok=answer)
+    return prices
+
+
+def furnish(world: World, scenario: Scenario) -> list[FaultRule]:
+    """Give a world the scenario's providers, quotas, latencies and faults; return the fault rules.
+
+    Scripts and default answers are left to the caller.
+
+    Args:
+        world: A world whose providers have no quotas and latencies yet.
+        scenario: The scenario.
+    """
+    for spec in scenario.providers:
+        _furnish_provider(world, spec)
+    rules = [fault.rule() for fault in scenario.faults]
+    started_ns = world.clock.now_ns()
+    for rule in rules:
+        rule.at_ns += started_ns  # A world that several tests share, or one in real time, has a past already.
+    return [world.add_fault_rule(rule) for rule in rules]
+
+
+def _furnish_provider(world: World, spec: ProviderSpec) -> None:
+    handle = world.provider(spec.name, dialect=spec.dialect, base_url=spec.base_url)
+    if spec.rpm is not None or spec.tpm is not None:
+        handle.limits(rpm=spec.rpm, tpm=spec.tpm)
+    if spec.latency is not None:
+        handle.latency(spec.latency)

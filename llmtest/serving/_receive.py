@@ -1,0 +1,114 @@
+"""From the bytes of a request to the plan of its answer: no socket, no waiting, and nothing gets out but a plan."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from llmtest.errors import HarnessError, ProviderError, RequestTooLargeError, ServerError
+from llmtest.events import LogicalCall, current_call
+from llmtest.serving._cors import is_preflight, permission, readable
+from llmtest.serving._routing import Route, UnknownPathError, not_found, route_of
+from llmtest.simulation import Chunk, Exchange, Head, Plan, World
+from llmtest.wire import Codec, ResponseMeta, WireFormatError
+
+if TYPE_CHECKING:
+    from llmtest.serving._request_heads import RequestHead
+
+__all__ = ["MOST_BYTES", "Reception"]
+
+MOST_BYTES = 32 * 1024 * 1024
+"""The largest body that is read: Anthropic's own limit, held for every provider."""
+
+NO_RETRY = ("x-should-retry", "false")
+"""Tells the official SDKs that asking again would change nothing."""
+
+logger = logging.getLogger("llmtest.serving")
+
+
+class Reception:
+    """Decides about every request to the providers of a world.
+
+    Args:
+        world: The providers. Its clock should be the machine's: what is served takes its time.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.call: LogicalCall | None = None
+        """The logical call that requests belong to, where somebody has marked one."""
+
+    def plan(self, exchange: Exchange, head: RequestHead | None = None) -> Plan:
+        """Return what to do with a request; whatever is wrong with it has an answer in its own dialect.
+
+        A request that the script has no step for is recorded as a harness error, which fails the test at its end; on
+        the wire it is a 500 with the harness's own text, marked as not worth a retry.
+
+        Args:
+            exchange: The request.
+            head: Its head, where that is kept; then what the body says is read once.
+        """
+        if "origin" not in exchange.headers:
+            return self._decide(exchange, head)
+        if is_preflight(exchange.method, exchange.headers):
+            return permission(exchange.headers)
+        return readable(self._decide(exchange, head))
+
+    def _decide(self, exchange: Exchange, head: RequestHead | None) -> Plan:
+        route = None if head is None else head.route
+        if route is None:
+            try:
+                route = route_of(self._world, exchange.method, exchange.path, exchange.headers)
+            except UnknownPathError as unknown:
+                return self._refusal(unknown.codec, unknown.error)
+            if head is not None:
+                head.route = route
+        marked = None if self.call is None else current_call.set(self.call)
+        try:
+            return self._answer(route, exchange, head)
+        except HarnessError as error:
+            failure = ServerError(f"{type(error).__name__}: {error}", status=500, code="llmtest_harness_error")
+            return self._refusal(route.codec, failure, NO_RETRY)
+        except Exception as error:
+            logger.exception("%s %s could not be answered", exchange.method, exchange.path)
+            failure = ServerError(f"llmtest failed: {type(error).__name__}: {error}", status=500)
+            return self._refusal(route.codec, failure, NO_RETRY)
+        finally:
+            if marked is not None:
+                current_call.reset(marked)
+
+    def _answer(self, route: Route, exchange: Exchange, head: RequestHead | None) -> Plan:
+        codec = route.codec
+        known = None if head is None else head.calls.get(exchange.body)
+        if known is not None:
+            return route.handle.respond(exchange, known, codec)
+        try:
+            call = codec.decode_call(exchange.method, route.path, exchange.query, exchange.headers, exchange.body)
+        except WireFormatError as refused:
+            if refused.error.status == 404:
+                return self._refusal(codec, not_found(codec, exchange.method, exchange.path))
+            if refused.error.status == 405:
+                return self._refusal(codec, refused.error)
+            return route.handle.refuse(exchange, refused.error, codec)
+        if head is not None:
+            head.remember(exchange.body, call)
+        return route.handle.respond(exchange, call, codec)
+
+    def too_large(self, exchange: Exchange) -> Plan:
+        """Return the 413 for a body over the limit."""
+        try:
+            codec = route_of(self._world, exchange.method, exchange.path, exchange.headers).codec
+        except UnknownPathError as unknown:
+            codec = unknown.codec
+        refusal = self._refusal(codec, RequestTooLargeError("", status=413))
+        return readable(refusal) if "origin" in exchange.headers else refusal
+
+    def _refusal(self, codec: Codec, error: ProviderError, *more: tuple[str, str]) -> Plan:
+        now = self._world.clock.now()
+        meta = ResponseMeta(created_s=int(now.timestamp()), now=now, api_key="")
+        status, headers, body = codec.encode_error(error, meta)
+        return Plan((Head(status, (*headers, *more)), Chunk(body)), str(status), _nothing)
+
+
+def _nothing(outcome: str) -> None:
+    """Nobody keeps count of requests that reached no provider."""

@@ -1,0 +1,142 @@
+"""The harness's error texts: what happened, the facts, how to fix it. They are part of the interface."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from llmtest.errors import SimulationStateError, UnscriptedRequestError, UnusedStepsError
+from llmtest.simulation._call_site import call_site
+from llmtest.simulation.script._script import Script, Step, UnusedStep
+
+__all__ = [
+    "broken_callable",
+    "handle_text",
+    "spelled",
+    "unscripted",
+    "unused_steps",
+]
+
+_ORDINALS = ("zeroth", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
+BUILTIN = {"openai", "anthropic", "azure", "gemini", "ollama", "vllm", "openrouter"}
+SHOWN_STEPS = 10
+
+
+def spelled(number: int) -> str:
+    """Return `third`, `12th`, `21st`."""
+    if 0 < number < len(_ORDINALS):
+        return _ORDINALS[number]
+    suffix = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{suffix}"
+
+
+def handle_text(provider: str, fixture: str = "llm_sim") -> str:
+    """Return how a test writes the handle of a provider."""
+    return f"{fixture}.{provider}" if provider in BUILTIN else f"{fixture}.provider({json.dumps(provider)})"
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    if len(numbers) == 1:
+        return f"request {numbers[0]}"
+    return f"requests {', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
+
+
+def _script_line(steps: list[Step]) -> str:
+    if not steps:
+        return "script: empty"
+    left = sum(1 for step in steps if step.left is None or step.left > 0)
+    used = sorted({number for step in steps for number in step.used_by})
+    if left:
+        return f"script: {_plural(len(steps), 'step')}, {left} of them left, all in rules that do not match"
+    every = {1: "", 2: "both "}.get(len(steps), "all ")
+    return f"script: {_plural(len(steps), 'step')}, {every}used by {_listed(used)}"
+
+
+def unscripted(
+    script: Script,
+    *,
+    provider: str,
+    method: str,
+    path: str,
+    model: str | None,
+    stream: bool,
+    request_number: int,
+    fixture: str = "llm_sim",
+) -> UnscriptedRequestError:
+    """Make the error of a request that no step answers."""
+    steps = script.steps
+    handle = handle_text(provider, fixture)
+    site = call_site()
+    lines = [
+        f"`{provider}` received a request that its script has no step for.",
+        "",
+        f"  {method} {path}   model={model}  stream={str(stream).lower()}   (request {request_number})",
+        f"  {_script_line(steps)}",
+    ]
+    waiting = [rule for rule in script.rules if rule.criteria.specificity and rule.has_something_left]
+    lines += [f"  does not match: {rule.criteria.describe()}" for rule in waiting[:3]]
+    lines.append("")
+    if steps and not waiting:
+        lines.append("  This usually means the code under test made one call more than expected.")
+        if site:
+            lines.append(f"  Extra call made at: {site}")
+        lines.append("")
+    elif site:
+        lines += [f"  Call made at: {site}", ""]
+    if steps and not waiting:
+        lines += [
+            "To fix, one of:",
+            f'  1. {f"add a {spelled(len(steps) + 1)} step:":<27}{handle}.replies("...")',
+            f'  2. let the last step repeat:  {handle}.replies("...", times=None)',
+        ]
+    elif waiting:
+        lines += [
+            "To fix, one of:",
+            f'  1. add a step for every other request:  {handle}.replies("...")',
+            "  2. widen the rule that should have matched",
+        ]
+    else:
+        lines += [
+            "To fix, one of:",
+            f'  1. add a step:            {handle}.replies("...")',
+            f"  2. answer every request:  {handle}.echoes()",
+        ]
+    return UnscriptedRequestError("\n".join(lines))
+
+
+def unused_steps(
+    provider: str, unused: Sequence[UnusedStep], *, total: int, requests: int, has_url: bool = True
+) -> UnusedStepsError:
+    """Make the error of steps that were never played."""
+    width = max(len(f"step {step.number}: {step.label}") for step in unused)
+    noun = "step" if total == 1 else "steps"
+    lines = [f"`{provider}` still had {len(unused)} of {total} scripted {noun} to play when the test ended.", ""]
+    for step in unused[:SHOWN_STEPS]:
+        times = f"   ({step.left} times)" if step.left > 1 else ""
+        lines.append(f"  {f'step {step.number}: {step.label}':<{width}}   {step.site}{times}".rstrip())
+    if len(unused) > SHOWN_STEPS:
+        lines.append(f"  ... and {len(unused) - SHOWN_STEPS} more")
+    if requests == 0 and not has_url:
+        lines += [
+            "",
+            f"No URL leads to `{provider}`, so that the code under test cannot reach it.",
+            f'To fix: {handle_text(provider)}.at("http://localhost:8000"), with the base URL that the code calls.',
+        ]
+        return UnusedStepsError("\n".join(lines))
+    told = "sent it no request" if requests == 0 else f"stopped after {_plural(requests, 'request')}"
+    which = "that step" if len(unused) == 1 else "those steps"
+    lines += ["", f"The code under test {told}. If that is on purpose, mark {which} `optional=True`."]
+    return UnusedStepsError("\n".join(lines))
+
+
+def broken_callable(provider: str, what: str, error: Exception) -> SimulationStateError:
+    """Make the error of a test's own function that failed inside a simulated provider."""
+    return SimulationStateError(
+        f"`{provider}`: the test's own {what} function failed: {type(error).__name__}: {error}\n\n"
+        f"To fix: make the function return {'a bool' if what == 'predicate' else 'a str, a Reply or a fault'} for "
+        "every request it may see."
+    )

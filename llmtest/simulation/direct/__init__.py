@@ -1,0 +1,1 @@
+"""The way to a simulated provider without HTTP."""

@@ -1,0 +1,122 @@
+"""A `Plan` performed without a network and read by the client half of the codec."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
+
+from llmtest.errors import ProviderConnectionError, ProviderError, ProviderTimeoutError, StreamInterruptedError
+from llmtest.simulation.plan._plan import Chunk, Failure, Head, Plan, Wait
+from llmtest.types import CompletionResponse, StreamEvent
+from llmtest.wire import Codec, StreamDecoder
+
+if TYPE_CHECKING:
+    from llmtest.simulation.direct._time_limits import Patience
+
+__all__ = ["end_word", "read_body", "read_stream"]
+
+RESET = "[Errno 104] Connection reset by peer"
+REFUSED = "[Errno 111] Connection refused"
+CLOSED = "Server disconnected without sending a response."
+INCOMPLETE = "peer closed connection without sending complete message body (incomplete chunked read)"
+
+
+def end_word(error: ProviderError, planned: str = "") -> str:
+    """Return the outcome of an answer that ended in an error: as planned, or by the client's own limit."""
+    if isinstance(error, ProviderTimeoutError) and error.status is None:
+        return "timeout"
+    if isinstance(error, StreamInterruptedError) and error.kind == "stalled":
+        return "stalled"
+    return planned
+
+
+def _broken(kind: str) -> ProviderConnectionError:
+    texts = {"connect_refused": REFUSED, "reset": RESET, "closed": CLOSED, "incomplete": INCOMPLETE}
+    error = ProviderConnectionError(texts[kind])
+    error.kind = "refused" if kind == "connect_refused" else "reset" if kind == "reset" else "closed"
+    error.accepted = kind == "incomplete"
+    return error
+
+
+async def _until_failure(failure: Failure, patience: Patience, *, begun: bool) -> ProviderConnectionError:
+    """Wait out a silence, which raises at the caller's limit, or return how the connection broke."""
+    if failure.kind == "connect_timeout":
+        await patience.until_connected()
+    if failure.kind == "read_timeout":
+        await (patience.until_next_piece if begun else patience.until_head)(None)
+    return _broken(failure.kind)
+
+
+async def read_body(plan: Plan, codec: Codec, patience: Patience) -> CompletionResponse:
+    """Read a whole answer.
+
+    Raises:
+        ProviderError: The answer is an error, cannot be read, or did not come.
+    """
+    head: Head | None = None
+    body = b""
+    for step in plan.steps:
+        if isinstance(step, Wait):
+            await (patience.until_head if head is None else patience.until_next_piece)(step.ns)
+        elif isinstance(step, Head):
+            head = step
+        elif isinstance(step, Chunk):
+            body += step.data
+        else:
+            raise await _until_failure(step, patience, begun=head is not None)
+    assert head is not None
+    headers = dict(head.headers)
+    if head.status >= 400:
+        raise codec.decode_error(head.status, headers, body, now=patience.now())
+    return codec.decode_response(body, headers)
+
+
+async def read_stream(plan: Plan, codec: Codec, patience: Patience) -> AsyncGenerator[StreamEvent, None]:
+    """Read a streamed answer.
+
+    Raises:
+        ProviderError: The answer is an error, cannot be read, did not come, or broke.
+    """
+    head: Head | None = None
+    decoder: StreamDecoder | None = None
+    body = b""
+    for step in plan.steps:
+        if isinstance(step, Head):
+            head = step
+            if head.status < 400:
+                decoder = codec.stream_decoder(dict(head.headers))
+        elif isinstance(step, Chunk):
+            if decoder is None:
+                body += step.data
+                continue
+            for event in decoder.feed(step.data):
+                yield event
+                patience.visible = patience.visible or event.visible
+        else:
+            await _between(step, decoder, patience)
+    assert head is not None
+    if decoder is None:
+        raise codec.decode_error(head.status, dict(head.headers), body, now=patience.now())
+    for event in decoder.close():
+        yield event
+
+
+async def _between(step: Wait | Failure, decoder: StreamDecoder | None, patience: Patience) -> None:
+    """Let time pass inside or before a stream, or break it."""
+    if decoder is None:
+        if isinstance(step, Wait):
+            await patience.until_head(step.ns)
+            return
+        raise await _until_failure(step, patience, begun=False)
+    if isinstance(step, Failure) and step.kind != "read_timeout":
+        if not patience.visible:
+            raise _broken(step.kind)
+        raise decoder.interrupted("dropped", INCOMPLETE)
+    wait = step.ns if isinstance(step, Wait) else None
+    if not patience.visible:
+        await patience.until_first_piece(wait)
+        return
+    try:
+        await patience.until_next_piece(wait)
+    except ProviderTimeoutError as error:
+        raise decoder.interrupted("stalled", str(error)) from error

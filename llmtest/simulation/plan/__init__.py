@@ -1,0 +1,1 @@
+"""What was decided about one request, and how it is written, carried out, billed and kept."""

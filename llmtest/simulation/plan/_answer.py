@@ -1,0 +1,176 @@
+"""What a simulated provider decided about one request, before it is written in any format.
+
+The HTTP path renders it as a `Plan` in the provider's dialect; the direct path hands it over as it is. So both see the
+same decision.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from decimal import Decimal
+
+    from llmtest.errors import ProviderError
+    from llmtest.faults import FailureKind, Fault
+    from llmtest.simulation.plan._plan import Exchange
+    from llmtest.types import CompletionRequest, CompletionResponse, StreamEvent, Usage
+    from llmtest.wire import RateLimits, WireCall
+from llmtest.types import EmbeddingRequest
+
+__all__ = ["Answer", "RequestRecord"]
+
+
+class RequestRecord:
+    """One request as a simulated provider saw it, and what came of it.
+
+    It holds what came as it came: what a test does not look at is not decoded.
+
+    Attributes:
+        number: Its number at this provider, from 1.
+        at_ns: When it arrived, in nanoseconds of the clock.
+        outcome: Status code or word, as in `RequestAnswered`; None while it is under way.
+        usage: Tokens of the answer.
+        cost_usd: Its price; None where nothing was billed or the price is unknown.
+    """
+
+    __slots__ = ("_call", "_exchange", "at_ns", "cost_usd", "number", "outcome", "usage")
+
+    def __init__(self, number: int, call: WireCall, at_ns: int, exchange: Exchange | None) -> None:
+        self.number = number
+        self.at_ns = at_ns
+        self.outcome: str | None = None
+        self.usage: Usage | None = None
+        self.cost_usd: Decimal | None = None
+        self._call = call
+        self._exchange = exchange
+
+    def __repr__(self) -> str:
+        return f"<request {self.number}: {self.operation} of `{self.model}`, {self.outcome or 'under way'}>"
+
+    @property
+    def operation(self) -> str:
+        """What was asked for: `chat`, `embeddings`, `models`, `model` or `count_tokens`."""
+        return self._call.operation
+
+    @property
+    def request(self) -> CompletionRequest | EmbeddingRequest | None:
+        """The request, decoded."""
+        return self._call.request
+
+    @property
+    def model(self) -> str | None:
+        """Model that was asked for."""
+        return self._call.model
+
+    @property
+    def stream(self) -> bool:
+        """Whether the answer was to be a stream."""
+        return self._call.stream
+
+    @property
+    def method(self) -> str:
+        """`POST`; empty where the request came without HTTP."""
+        return "" if self._exchange is None else self._exchange.method
+
+    @property
+    def path(self) -> str:
+        """Path of its URL; empty without HTTP."""
+        return "" if self._exchange is None else self._exchange.path
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Its headers, names in lower case."""
+        return {} if self._exchange is None else self._exchange.headers
+
+    @property
+    def body(self) -> bytes:
+        """Its body as sent."""
+        return b"" if self._exchange is None else self._exchange.body
+
+    @property
+    def at(self) -> float:
+        """Seconds since the clock's start."""
+        return self.at_ns / 1e9
+
+    @property
+    def json(self) -> Any:
+        """The body, parsed as JSON."""
+        import json
+
+        return json.loads(self.body)
+
+
+class Answer:
+    """One decision, as it is made; what nobody decides stays as the class has it.
+
+    Attributes:
+        number: Number of the request at its provider.
+        exchange: Number of the request in the trace.
+        call: Number of its logical call; 0 = none.
+        start_ns: When the request arrived.
+        operation: What was asked for.
+        model: Model that was asked for.
+        stream: Whether the answer is a stream.
+        record: Where the outcome is noted for the user, if it is.
+        error: What is answered instead.
+        failure: How the connection fails before any answer.
+        response: What is answered.
+        chunks: Pieces of the text, where the script says them.
+        head_ns: Wait before the answer begins.
+        slow_ns: Silence between the opening of a stream and its first piece.
+        body_ns: From the first token to the last.
+        body_fault: What is wrong with the body.
+        stream_fault: How the stream breaks.
+        silent: Whether the stream opens and never says anything.
+        fault: The fault that decided it.
+        headers: Headers on top of the provider's own.
+        limits: Quotas to tell of in the headers.
+        prompt_tokens: Estimate of the prompt, which is billed where the answer was not handed over whole.
+        max_tokens: Most tokens that the request allows the answer to have; None: no limit.
+        taken: Pieces of a streamed body that the client has taken.
+        told: Events of a stream that the client was told.
+    """
+
+    record: RequestRecord | None = None
+    error: ProviderError | None = None
+    failure: FailureKind | None = None
+    response: CompletionResponse | None = None
+    chunks: tuple[str, ...] | None = None
+    head_ns: int = 0
+    slow_ns: int = 0
+    body_ns: int = 0
+    body_fault: Fault | None = None
+    stream_fault: Fault | None = None
+    silent: bool = False
+    fault: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    limits: RateLimits | None = None
+    prompt_tokens: int = 0
+    max_tokens: int | None = None
+    taken: list[bytes] | None = None
+    told: list[StreamEvent] | None = None
+
+    def __init__(
+        self, number: int, exchange: int, call: int, start_ns: int, operation: str, model: str | None, stream: bool
+    ) -> None:
+        self.number = number
+        self.exchange = exchange
+        self.call = call
+        self.start_ns = start_ns
+        self.operation = operation
+        self.model = model
+        self.stream = stream
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the answer is a whole response in which nothing is wrong."""
+        return (
+            self.response is not None
+            and self.error is None
+            and self.failure is None
+            and self.body_fault is None
+            and self.stream_fault is None
+            and not self.silent
+        )

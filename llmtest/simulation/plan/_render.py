@@ -1,0 +1,211 @@
+"""An `Answer` written in a dialect, as the steps of a `Plan`. Pure: no clock, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from llmtest.faults import EmptyResponse, Fault, StreamDropped, StreamError, StreamStalled, WrongContentType
+from llmtest.simulation.plan._answer import Answer
+from llmtest.simulation.plan._plan import Chunk, CountedSteps, Failure, Head, ReadySteps, Step, Wait
+from llmtest.simulation.script._reply import pieces_of
+from llmtest.types import TextPart
+from llmtest.wire import Codec, Headers, ResponseMeta, WireCall
+
+__all__ = ["outcome_of", "plain", "render"]
+
+GATEWAY_PAGE = (
+    b"<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n"
+    b"<center><h1>502 Bad Gateway</h1></center>\r\n</body>\r\n</html>\r\n"
+)
+STREAM_OUTCOMES = {
+    "stream_dropped": "dropped",
+    "stream_truncated": "truncated",
+    "stream_stalled": "stalled",
+    "stream_error": "error",
+    "stream_malformed": "malformed",
+}
+FAILURE_OUTCOMES = {
+    "connect_refused": "refused",
+    "connect_timeout": "timeout",
+    "read_timeout": "timeout",
+    "reset": "reset",
+    "closed": "reset",
+    "incomplete": "dropped",
+}
+
+
+def outcome_of(answer: Answer, status: int) -> str:
+    """Return the word or status that an answer ends with when the client takes all of it."""
+    if answer.failure is not None:
+        return FAILURE_OUTCOMES[answer.failure]
+    if answer.error is not None:
+        return str(status)
+    if answer.silent:
+        return "timeout"
+    if answer.body_fault is not None:
+        return "malformed" if answer.body_fault.name == "malformed_body" else "200"
+    cut = answer.stream_fault
+    if cut is None or (isinstance(cut, StreamStalled) and cut.seconds is not None):
+        return "200"
+    return STREAM_OUTCOMES[cut.name]
+
+
+def render(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> tuple[Iterable[Step], str]:
+    """Return the steps of an answer that streams or breaks, and its outcome when all of them are performed."""
+    if answer.failure is not None:
+        return (Failure(answer.failure),), outcome_of(answer, 0)
+    if isinstance(answer.stream_fault, StreamError) and not answer.stream and answer.error is None:
+        answer.error = answer.stream_fault.error(answer.model)
+    if answer.error is not None:
+        status, headers, body = codec.encode_error(answer.error, meta)
+        head = Head(status, headers)
+        steps: tuple[Step, ...] = (head, Chunk(body))
+        return (Wait(answer.head_ns), *steps) if answer.head_ns else steps, str(status)
+    outcome = outcome_of(answer, 200)
+    if not answer.stream:
+        return _whole(answer, call, codec, meta), outcome
+    answer.taken = []
+    if answer.is_plain and not (answer.head_ns or answer.slow_ns or answer.body_ns):
+        head = Head(200, _headers(answer, codec, meta, stream=True))
+        return ReadySteps(head, _pieces(answer, call, codec, meta), answer.taken), outcome
+    return CountedSteps(_streamed(answer, call, codec, meta), answer.taken), outcome
+
+
+def _headers(answer: Answer, codec: Codec, meta: ResponseMeta, *, stream: bool) -> Headers:
+    headers = codec.response_headers(meta, stream=stream)
+    if not answer.headers:
+        return headers
+    replaced = {name for name, _ in answer.headers}
+    return (*(pair for pair in headers if pair[0].lower() not in replaced), *answer.headers)
+
+
+def _page_headers(headers: Headers) -> Headers:
+    return (*(pair for pair in headers if pair[0].lower() != "content-type"), ("content-type", "text/html"))
+
+
+def _cut_json(body: bytes) -> bytes:
+    return body[: max(1, len(body) // 2)]
+
+
+def plain(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> tuple[Step, ...]:
+    """Return the steps of a whole answer in which nothing is wrong."""
+    assert answer.response is not None
+    wait = answer.head_ns + answer.slow_ns + answer.body_ns
+    head = Head(200, _headers(answer, codec, meta, stream=False))
+    chunk = Chunk(codec.encode_response(answer.response, call, meta))
+    return (Wait(wait), head, chunk) if wait else (head, chunk)
+
+
+def _whole(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> Sequence[Step]:
+    """Return the steps of an answer that breaks in some way."""
+    assert answer.response is not None
+    wait = answer.head_ns + answer.slow_ns + answer.body_ns
+    headers = _headers(answer, codec, meta, stream=False)
+    opening: list[Step] = [Wait(wait)] if wait else []
+    body_fault, cut = answer.body_fault, answer.stream_fault
+    if isinstance(body_fault, WrongContentType):
+        return [*opening, Head(200, _page_headers(headers)), Chunk(GATEWAY_PAGE)]
+    opening.append(Head(200, headers))
+    if isinstance(body_fault, EmptyResponse):
+        return opening
+    body = codec.encode_response(answer.response, call, meta)
+    half = _cut_json(body)
+    opening.append(Chunk(half))
+    if body_fault is None and isinstance(cut, StreamStalled) and cut.seconds is not None:
+        opening += [Wait(round(cut.seconds * 1e9)), Chunk(body[len(half) :])]
+    elif body_fault is None and isinstance(cut, StreamStalled):
+        opening.append(Failure("read_timeout"))
+    elif body_fault is None and isinstance(cut, StreamDropped):
+        opening.append(Failure("incomplete"))
+    return opening
+
+
+def _pieces(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> list[bytes]:
+    """Return the events of a stream in which nothing is wrong."""
+    assert answer.response is not None
+    chunks = answer.chunks
+    if chunks is None:
+        text = "".join(part.text for part in answer.response.parts if isinstance(part, TextPart))
+        chunks = tuple(pieces_of(text))
+    return codec.encode_stream(answer.response, call, meta, chunks)
+
+
+def _streamed(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> list[Step]:
+    """Return the steps of a stream that takes its time, or breaks in some way."""
+    headers = _headers(answer, codec, meta, stream=True)
+    steps: list[Step] = [Wait(answer.head_ns)] if answer.head_ns else []
+    if isinstance(answer.body_fault, WrongContentType):
+        return [*steps, Head(200, _page_headers(headers)), Chunk(GATEWAY_PAGE)]
+    steps.append(Head(200, headers))
+    if isinstance(answer.body_fault, EmptyResponse):
+        return steps
+    if answer.silent:
+        return [*steps, Failure("read_timeout")]
+    pieces = _pieces(answer, call, codec, meta)
+    if not (answer.slow_ns or answer.body_ns or answer.body_fault or answer.stream_fault):
+        return [*steps, *map(Chunk, pieces)]
+    return steps + _timed(answer, pieces, codec, meta)
+
+
+def _visibility(pieces: Sequence[bytes], codec: Codec) -> list[bool]:
+    """Tell which events carry something that the client gets to see."""
+    decoder = codec.stream_decoder()
+    return [any(event.visible for event in decoder.feed(piece)) for piece in pieces]
+
+
+def _timed(answer: Answer, pieces: Sequence[bytes], codec: Codec, meta: ResponseMeta) -> list[Step]:
+    """Put waits between the events, and break the stream where a fault says so."""
+    shown = _visibility(pieces, codec)
+    total = sum(shown)
+    cut = answer.stream_fault
+    after = 0 if answer.body_fault is not None else total if cut is None else getattr(cut, "after_chunks", total)
+    broken = answer.body_fault is not None or cut is not None
+    steps: list[Step] = []
+    # One silence is one wait, however many causes it has: a client's limit on silence must see it whole.
+    seen, spent, silence = 0, 0, 0 if total else answer.slow_ns
+    last = max((index for index, each in enumerate(shown) if each), default=-1)
+    for index, (piece, visible) in enumerate(zip(pieces, shown, strict=True)):
+        if broken and seen >= min(after, total) and (visible or index > last):
+            fault = answer.body_fault or cut
+            assert fault is not None
+            ending = _break(fault, piece, answer, codec, meta)
+            if ending is not None:
+                return steps + ending
+            assert isinstance(cut, StreamStalled)
+            silence += round((cut.seconds or 0) * 1e9)
+            broken = False
+        due = spent
+        if visible:
+            silence += answer.slow_ns if seen == 0 else 0
+            due = answer.body_ns * seen // total
+            seen += 1
+        elif index == last + 1:
+            due = answer.body_ns
+        silence += due - spent
+        spent = due
+        if silence:
+            steps.append(Wait(silence))
+            silence = 0
+        steps.append(Chunk(piece))
+    return steps
+
+
+def _break(fault: Fault, piece: bytes, answer: Answer, codec: Codec, meta: ResponseMeta) -> list[Step] | None:
+    """Return how the stream ends here; None where it only pauses."""
+    if isinstance(fault, StreamStalled):
+        return None if fault.seconds is not None else [Failure("read_timeout")]
+    if isinstance(fault, StreamDropped):
+        return [Failure("incomplete")]
+    if fault.name == "stream_truncated":
+        return []
+    if isinstance(fault, StreamError):
+        error = fault.error(answer.model)
+        return [Chunk(codec.encode_stream_error(error, meta))]
+    return [Chunk(_cut_event(piece))]
+
+
+def _cut_event(piece: bytes) -> bytes:
+    """Return an event whose JSON stops in the middle and whose framing is whole."""
+    line = piece.rstrip(b"\n")
+    start = line.find(b"{")
+    return line[: start + max(1, (len(line) - start) // 2)] + b"\n\n"

@@ -1,0 +1,1 @@
+"""What a test wrote: steps, replies, and the requests they are for."""

@@ -1,0 +1,72 @@
+"""What is said: messages, requests, responses, streams, usage, attempts, and the `Provider` protocol.
+
+Plain frozen dataclasses: they are made on every simulated call, so they cost what a tuple costs, and pydantic accepts
+them as field types. What a user passes in is checked where it enters (`CompletionRequest`), once.
+
+No wire format lives here. A field that a dialect has and this room does not model is carried verbatim in `extra`
+(requests, responses) or in an `OpaquePart` (content), so that nothing is lost on the way through.
+
+| file | what it is |
+|---|---|
+| `_parts` | text, images, thinking, refusals and tool calls: what messages and answers are made of |
+| `_messages`, `_tools`, `_requests` | what is asked |
+| `_responses`, `_streams`, `_usage` | what is answered, whole and in pieces, and how many tokens that was |
+| `_embeddings`, `_models` | the same for vectors, and for lists of models |
+| `_attempts`, `_provider` | one request to one provider; whoever answers |
+| `_numbers` | which numbers may be written |
+"""
+
+from llmtest.types._attempts import Attempt
+from llmtest.types._embeddings import EmbeddingRequest, EmbeddingResponse
+from llmtest.types._messages import ChatMessage, Role
+from llmtest.types._models import ModelCard
+from llmtest.types._numbers import is_number, is_whole
+from llmtest.types._parts import (
+    ContentPart,
+    ImagePart,
+    OpaquePart,
+    RefusalPart,
+    ResponsePart,
+    TextPart,
+    ThinkingPart,
+    ToolCall,
+)
+from llmtest.types._provider import NO_TIMEOUTS, Capabilities, Provider, Timeouts
+from llmtest.types._requests import CompletionRequest
+from llmtest.types._responses import CompletionResponse, FinishReason
+from llmtest.types._streams import StreamEvent, StreamEventKind
+from llmtest.types._tools import ToolDefinition, ToolResult
+from llmtest.types._usage import UNKNOWN_USAGE, Usage, UsageSource
+
+__all__ = [
+    "NO_TIMEOUTS",
+    "UNKNOWN_USAGE",
+    "Attempt",
+    "Capabilities",
+    "ChatMessage",
+    "CompletionRequest",
+    "CompletionResponse",
+    "ContentPart",
+    "EmbeddingRequest",
+    "EmbeddingResponse",
+    "FinishReason",
+    "ImagePart",
+    "ModelCard",
+    "OpaquePart",
+    "Provider",
+    "RefusalPart",
+    "ResponsePart",
+    "Role",
+    "StreamEvent",
+    "StreamEventKind",
+    "TextPart",
+    "ThinkingPart",
+    "Timeouts",
+    "ToolCall",
+    "ToolDefinition",
+    "ToolResult",
+    "Usage",
+    "UsageSource",
+    "is_number",
+    "is_whole",
+]

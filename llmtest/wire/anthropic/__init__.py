@@ -1,0 +1,1 @@
+"""Anthropic: everything this package knows about its API."""

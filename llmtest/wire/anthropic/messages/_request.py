@@ -1,0 +1,313 @@
+"""Anthropic messages: the request, between JSON and types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from llmtest.types import (
+    ChatMessage,
+    CompletionRequest,
+    ContentPart,
+    ImagePart,
+    OpaquePart,
+    RefusalPart,
+    TextPart,
+    ThinkingPart,
+    ToolCall,
+    ToolDefinition,
+)
+from llmtest.wire._json import dumps_text
+from llmtest.wire._records import Unread
+from llmtest.wire.anthropic._checks import check
+from llmtest.wire.anthropic.messages._response import tool_input
+
+DEFAULT_MAX_TOKENS = 4096
+"""Anthropic requires a limit; this one is sent where the request has none."""
+
+_MODELLED = frozenset(
+    {"messages", "system", "model", "stream", "max_tokens", "temperature", "top_p", "stop_sequences", "tools"}
+    | {"tool_choice"}
+)
+_CHOICES = {"auto": "auto", "required": "any", "none": "none"}
+_CHOICE_WORDS = {"auto": "auto", "any": "required", "none": "none"}
+
+
+def encode_system(messages: Sequence[ChatMessage]) -> Any:
+    """Write all system messages as the `system` field; None where there are none."""
+    found = [message for message in messages if message.role == "system"]
+    if not found:
+        return None
+    if len(found) == 1 and isinstance(found[0].content, str):
+        return found[0].content
+    blocks: list[Mapping[str, Any]] = []
+    for message in found:
+        blocks += _encode_content(message.content)
+    return blocks
+
+
+def encode_messages(messages: Sequence[ChatMessage]) -> list[dict[str, Any]]:
+    """Write the conversation without its system messages; tool results in a row share one message of the user."""
+    found: list[dict[str, Any]] = []
+    results: list[Any] | None = None
+    for message in messages:
+        if message.role == "system":
+            continue
+        if message.role == "tool":
+            if results is None:
+                results = []
+                found.append({"role": "user", "content": results})
+            results.append(_encode_result(message))
+            continue
+        results = None
+        content: Any = message.content
+        if message.tool_calls or not isinstance(content, str):
+            content = [*_encode_content(content), *map(_encode_call, message.tool_calls)]
+        found.append({"role": message.role, "content": content})
+    return found
+
+
+def _encode_call(call: ToolCall) -> dict[str, Any]:
+    return {"type": "tool_use", "id": call.id, "name": call.name, "input": tool_input(call.arguments)}
+
+
+def _encode_result(message: ChatMessage) -> dict[str, Any]:
+    content: Any = message.content
+    if not isinstance(content, str):
+        content = _encode_content(content)
+    block = {"type": "tool_result", "tool_use_id": message.tool_call_id, "content": content}
+    if message.is_error:
+        block["is_error"] = True
+    return block
+
+
+def _encode_content(content: str | tuple[ContentPart, ...] | None) -> list[Mapping[str, Any]]:
+    if content is None:
+        return []
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    return [_encode_part(part) for part in content]
+
+
+def _encode_part(part: ContentPart) -> Mapping[str, Any]:
+    if isinstance(part, TextPart | RefusalPart):
+        return {"type": "text", "text": part.text}
+    if isinstance(part, ThinkingPart):
+        if part.redacted:
+            return {"type": "redacted_thinking", "data": part.signature or ""}
+        return {"type": "thinking", "thinking": part.text, "signature": part.signature or ""}
+    if isinstance(part, ImagePart):
+        if part.data is None:
+            return {"type": "image", "source": {"type": "url", "url": part.url}}
+        media = part.media_type or "image/png"
+        return {"type": "image", "source": {"type": "base64", "media_type": media, "data": part.data}}
+    return part.data
+
+
+def encode_tools(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
+    """Write the tools."""
+    found = []
+    for tool in tools:
+        encoded: dict[str, Any] = {"name": tool.name}
+        if tool.description is not None:
+            encoded["description"] = tool.description
+        encoded["input_schema"] = tool.parameters
+        encoded.update(tool.extra)
+        found.append(encoded)
+    return found
+
+
+def _encode_tool_choice(choice: str) -> dict[str, Any]:
+    return {"type": _CHOICES[choice]} if choice in _CHOICES else {"type": "tool", "name": choice}
+
+
+def encode_body(request: CompletionRequest, *, stream: bool) -> dict[str, Any]:
+    """Write the body of a request."""
+    extra = dict(request.extra)
+    limit = DEFAULT_MAX_TOKENS if request.max_tokens is None else request.max_tokens
+    body: dict[str, Any] = {"model": request.model, "max_tokens": limit}
+    raw, raw_system = extra.pop("messages", None), extra.pop("system", None)
+    if isinstance(raw, list) and decode_messages(raw_system, raw) == request.messages:
+        body["messages"] = raw
+        system = raw_system
+    else:
+        body["messages"] = encode_messages(request.messages)
+        system = encode_system(request.messages)
+    if system is not None:
+        body["system"] = system
+    if request.temperature is not None:
+        body["temperature"] = request.temperature
+    if request.top_p is not None:
+        body["top_p"] = request.top_p
+    if request.stop_sequences:
+        body["stop_sequences"] = list(request.stop_sequences)
+    raw = extra.pop("tools", None)
+    if isinstance(raw, list) and decode_tools(raw) == request.tools:
+        body["tools"] = raw
+    elif request.tools:
+        body["tools"] = encode_tools(request.tools)
+    raw = extra.pop("tool_choice", None)
+    if raw is not None and decode_tool_choice(raw) == request.tool_choice:
+        body["tool_choice"] = raw
+    elif request.tool_choice is not None:
+        body["tool_choice"] = _encode_tool_choice(request.tool_choice)
+    if stream:
+        body["stream"] = True
+    body.update(extra)
+    return body
+
+
+def decode_messages(system: object, raw: Sequence[Mapping[str, Any]]) -> tuple[ChatMessage, ...]:
+    """Read `system` and a conversation that has been checked."""
+    found: list[ChatMessage] = []
+    if isinstance(system, str):
+        found.append(ChatMessage("system", system))
+    elif isinstance(system, list):
+        found += (ChatMessage("system", block.get("text", "")) for block in system)
+    for message in raw:
+        content = message["content"]
+        if isinstance(content, str):
+            found.append(ChatMessage(message["role"], content))
+        elif message["role"] == "assistant":
+            found.append(_decode_assistant(content))
+        elif message["role"] == "system":
+            found.append(ChatMessage("system", tuple(map(_decode_part, content))))
+        else:
+            found += _decode_user(content)
+    return tuple(found)
+
+
+def _decode_assistant(content: Sequence[Mapping[str, Any]]) -> ChatMessage:
+    calls = tuple(_decode_call(block) for block in content if block.get("type") == "tool_use")
+    parts = tuple(_decode_part(block) for block in content if block.get("type") != "tool_use")
+    if calls and not parts:
+        return ChatMessage("assistant", None, calls)
+    if calls and len(parts) == 1 and isinstance(parts[0], TextPart):
+        return ChatMessage("assistant", parts[0].text, calls)
+    return ChatMessage("assistant", parts, calls)
+
+
+def _decode_user(content: Sequence[Mapping[str, Any]]) -> list[ChatMessage]:
+    found = [_decode_result(block) for block in content if block.get("type") == "tool_result"]
+    rest = tuple(_decode_part(block) for block in content if block.get("type") != "tool_result")
+    if rest or not found:
+        found.append(ChatMessage("user", rest))
+    return found
+
+
+def _decode_call(block: Mapping[str, Any]) -> ToolCall:
+    value = block.get("input")
+    text = value if isinstance(value, str) else dumps_text({} if value is None else value)
+    return ToolCall(block.get("id") or "", block.get("name") or "", text)
+
+
+def _decode_result(block: Mapping[str, Any]) -> ChatMessage:
+    content = block.get("content")
+    return ChatMessage(
+        "tool",
+        tuple(map(_decode_part, content)) if isinstance(content, list) else content or "",
+        tool_call_id=block.get("tool_use_id"),
+        is_error=block.get("is_error") is True,
+    )
+
+
+def _decode_part(block: Mapping[str, Any]) -> ContentPart:
+    kind = block.get("type")
+    if kind == "text" and isinstance(block.get("text"), str):
+        return TextPart(block["text"])
+    if kind == "thinking" and isinstance(block.get("thinking"), str):
+        return ThinkingPart(block["thinking"], block.get("signature") or None)
+    if kind == "redacted_thinking":
+        return ThinkingPart("", block.get("data"), redacted=True)
+    source = block.get("source")
+    if kind == "image" and isinstance(source, dict):
+        if source.get("type") == "url":
+            return ImagePart(url=source.get("url"))
+        if source.get("type") == "base64":
+            return ImagePart(data=source.get("data"), media_type=source.get("media_type"))
+    return OpaquePart(block)
+
+
+def decode_tools(raw: Sequence[Any]) -> tuple[ToolDefinition, ...]:
+    """Read the tools with a schema; the provider's own server tools have none and stay in `extra`."""
+    found = []
+    for tool in raw:
+        if not isinstance(tool, dict) or not isinstance(tool.get("input_schema"), dict):
+            continue
+        extra = {key: value for key, value in tool.items() if key not in {"name", "description", "input_schema"}}
+        found.append(ToolDefinition(tool.get("name") or "", tool.get("description"), tool["input_schema"], extra))
+    return tuple(found)
+
+
+def decode_tool_choice(raw: object) -> str | None:
+    """Read `tool_choice`."""
+    if not isinstance(raw, dict):
+        return None
+    if raw.get("type") == "tool":
+        name = raw.get("name")
+        return name if isinstance(name, str) else None
+    return _CHOICE_WORDS.get(str(raw.get("type")))
+
+
+def decode_call(
+    body: Mapping[str, Any], *, limit_required: bool = True
+) -> tuple[CompletionRequest | None, Unread | None]:
+    """Check the body of a request, and read it, or say how to, where it is as plain as most are.
+
+    Args:
+        body: The request, parsed.
+        limit_required: Whether `max_tokens` must be there; counting tokens needs no limit.
+
+    Raises:
+        WireFormatError: Anthropic would refuse it; the error has Anthropic's words.
+    """
+    texts = check(body, limit_required=limit_required)
+    system = body.get("system")
+    if (
+        texts is None
+        or isinstance(system, list)
+        or body.get("tools") is not None
+        or body.get("tool_choice") is not None
+    ):
+        return _decode_body(body, is_plain=texts is not None), None
+    if system is not None:
+        texts.append(system)
+    return None, Unread(texts, body.get("max_tokens"), partial(_decode_body, body))
+
+
+def _decode_body(body: Mapping[str, Any], *, is_plain: bool = True) -> CompletionRequest:
+    """Read a body that has been checked; `is_plain` says that its messages are roles and texts."""
+    raw_messages, system = body["messages"], body.get("system")
+    messages = decode_messages(system, raw_messages)
+    extra = {key: value for key, value in body.items() if key not in _MODELLED and value is not None}
+    if isinstance(system, list) or not is_plain:
+        is_plain = encode_messages(messages) == raw_messages and encode_system(messages) == system
+    if not is_plain:
+        extra["messages"] = raw_messages
+        if system is not None:
+            extra["system"] = system
+    raw_tools = body.get("tools")
+    tools: tuple[ToolDefinition, ...] = ()
+    if raw_tools:
+        tools = decode_tools(raw_tools)
+        if encode_tools(tools) != raw_tools:
+            extra["tools"] = raw_tools
+    raw_choice = body.get("tool_choice")
+    choice = None
+    if raw_choice is not None:
+        choice = decode_tool_choice(raw_choice)
+        if choice is None or _encode_tool_choice(choice) != raw_choice:
+            extra["tool_choice"] = raw_choice
+    return CompletionRequest(
+        messages=messages,
+        model=body["model"],
+        max_tokens=body.get("max_tokens"),
+        temperature=body.get("temperature"),
+        top_p=body.get("top_p"),
+        stop_sequences=tuple(body.get("stop_sequences") or ()),
+        tools=tools,
+        tool_choice=choice,
+        stream=body.get("stream") is True,
+        extra=extra,
+    )

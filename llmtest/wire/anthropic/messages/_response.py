@@ -1,0 +1,232 @@
+"""Anthropic messages: the complete answer, between JSON and types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from llmtest.errors import InvalidResponseError
+from llmtest.types import (
+    UNKNOWN_USAGE,
+    CompletionResponse,
+    FinishReason,
+    OpaquePart,
+    RefusalPart,
+    ResponsePart,
+    TextPart,
+    ThinkingPart,
+    ToolCall,
+    Usage,
+)
+from llmtest.wire._json import count, dump_text, dumps, dumps_text, is_counted, loads
+from llmtest.wire._records import ResponseMeta
+
+FINISH = {
+    "end_turn": FinishReason.STOP,
+    "stop_sequence": FinishReason.STOP,
+    "max_tokens": FinishReason.LENGTH,
+    "model_context_window_exceeded": FinishReason.LENGTH,
+    "tool_use": FinishReason.TOOL_USE,
+    "refusal": FinishReason.REFUSAL,
+}
+RAW_FINISH = {
+    FinishReason.STOP: "end_turn",
+    FinishReason.LENGTH: "max_tokens",
+    FinishReason.TOOL_USE: "tool_use",
+    FinishReason.CONTENT_FILTER: "refusal",
+    FinishReason.REFUSAL: "refusal",
+    FinishReason.UNKNOWN: "pause_turn",
+}
+_MODELLED = frozenset({"model", "id", "type", "role", "content", "stop_reason", "usage"})
+_NULLABLE = frozenset({"stop_sequence", "stop_details"})
+
+
+def encode_usage(usage: Usage) -> dict[str, Any]:
+    """Write usage; on this wire `input_tokens` is only what was neither read from a cache nor written to it."""
+    found: dict[str, Any] = {
+        "input_tokens": max(0, usage.input_tokens - usage.cache_read_tokens - usage.cache_write_tokens),
+        "cache_creation_input_tokens": usage.cache_write_tokens,
+        "cache_read_input_tokens": usage.cache_read_tokens,
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": usage.cache_write_tokens,
+            "ephemeral_1h_input_tokens": 0,
+        },
+        "output_tokens": usage.output_tokens,
+        "service_tier": "standard",
+    }
+    if usage.reasoning_tokens:
+        found["output_tokens_details"] = {"thinking_tokens": usage.reasoning_tokens}
+    return found
+
+
+def decode_usage(raw: object) -> Usage:
+    """Read usage, its three kinds of input added up. Without any count, or with an impossible one, it is unknown."""
+    if not isinstance(raw, dict) or not is_counted(raw.get("input_tokens"), raw.get("output_tokens")):
+        return UNKNOWN_USAGE
+    written, read = count(raw.get("cache_creation_input_tokens")), count(raw.get("cache_read_input_tokens"))
+    details = raw.get("output_tokens_details")
+    thinking = details.get("thinking_tokens") if isinstance(details, dict) else 0
+    return Usage(
+        count(raw.get("input_tokens")) + written + read,
+        count(raw.get("output_tokens")),
+        read,
+        written,
+        count(thinking),
+    )
+
+
+def usage_body(response: CompletionResponse) -> dict[str, Any]:
+    """Return the usage to write: the one that was read, where it still says the same. The SDK cannot do without."""
+    raw = response.extra.get("usage") if response.extra else None
+    if isinstance(raw, dict) and decode_usage(raw) == response.usage:
+        return raw
+    return encode_usage(response.usage)
+
+
+def tool_input(arguments: str) -> Any:
+    """Return a tool call's input: an object, or the text itself where the model wrote no object."""
+    try:
+        value = loads(arguments or "{}")
+    except ValueError:
+        return arguments
+    return value if isinstance(value, dict) else arguments
+
+
+def decode_block(block: object) -> ResponsePart:
+    """Read one content block; an unknown kind stays opaque."""
+    if not isinstance(block, dict):
+        return OpaquePart({"type": "unknown", "value": block})
+    kind = block.get("type")
+    if kind == "text" and isinstance(block.get("text"), str):
+        return TextPart(block["text"])
+    if kind == "thinking" and isinstance(block.get("thinking"), str):
+        return ThinkingPart(block["thinking"], block.get("signature") or None)
+    if kind == "redacted_thinking":
+        return ThinkingPart("", block.get("data"), redacted=True)
+    if kind == "tool_use":
+        arguments = block.get("input")
+        text = arguments if isinstance(arguments, str) else dumps_text({} if arguments is None else arguments)
+        return ToolCall(block.get("id") or "", block.get("name") or "", text)
+    return OpaquePart(block)
+
+
+def encode_block(part: ResponsePart) -> Mapping[str, Any]:
+    """Write one content block; a refusal's words are text on this wire."""
+    if isinstance(part, TextPart | RefusalPart):
+        return {"type": "text", "text": part.text}
+    if isinstance(part, ThinkingPart):
+        if part.redacted:
+            return {"type": "redacted_thinking", "data": part.signature or ""}
+        return {"type": "thinking", "thinking": part.text, "signature": part.signature or ""}
+    if isinstance(part, ToolCall):
+        return {"type": "tool_use", "id": part.id, "name": part.name, "input": tool_input(part.arguments)}
+    return part.data
+
+
+def content_body(response: CompletionResponse) -> Sequence[Mapping[str, Any]]:
+    """Return the blocks to write: those that were read, where they still say the same."""
+    raw = response.extra.get("content") if response.extra else None
+    if isinstance(raw, list) and _alike(tuple(map(decode_block, raw)), response.parts):
+        return raw
+    return [encode_block(part) for part in response.parts]
+
+
+def _alike(read: Sequence[ResponsePart], parts: Sequence[ResponsePart]) -> bool:
+    """Compare parts; arguments that came as a stream are the model's own text, and equal as JSON."""
+    return len(read) == len(parts) and all(
+        one == other
+        or (
+            isinstance(one, ToolCall)
+            and isinstance(other, ToolCall)
+            and (one.id, one.name) == (other.id, other.name)
+            and tool_input(one.arguments) == tool_input(other.arguments)
+        )
+        for one, other in zip(read, parts, strict=True)
+    )
+
+
+def raw_finish_of(response: CompletionResponse) -> str | None:
+    """Return the provider's word for the finish reason: its own, where it still fits."""
+    finish, raw = response.finish_reason, response.raw_finish_reason
+    if finish is None:
+        return None
+    if raw is not None and FINISH.get(raw, FinishReason.UNKNOWN) is finish:
+        return raw
+    return RAW_FINISH[finish]
+
+
+def encode_body(response: CompletionResponse, meta: ResponseMeta) -> dict[str, Any]:
+    """Write the body of a complete answer."""
+    finish = raw_finish_of(response)
+    body: dict[str, Any] = {
+        "model": response.model if response.model is not None else meta.model,
+        "id": response.id if response.id is not None else meta.id,
+        "type": "message",
+        "role": "assistant",
+        "content": content_body(response),
+        "stop_reason": finish,
+        "stop_sequence": None,
+        "stop_details": {"type": "refusal", "category": None, "explanation": None} if finish == "refusal" else None,
+        "usage": usage_body(response),
+    }
+    if response.extra:
+        body.update((name, value) for name, value in response.extra.items() if name not in {"content", "usage"})
+    return body
+
+
+def encode_bytes(response: CompletionResponse, meta: ResponseMeta) -> bytes:
+    """Write a complete answer; what does not change from one request to the next is written once."""
+    if response.extra or OpaquePart in map(type, response.parts):
+        return dumps(encode_body(response, meta))
+    model = meta.model if response.model is None else response.model
+    tail = _tail(response.parts, response.finish_reason, response.raw_finish_reason, response.usage)
+    identity = dump_text(meta.id if response.id is None else response.id)
+    return f'{{"model":{dump_text(model)},"id":{identity},'.encode() + tail
+
+
+@lru_cache(maxsize=256)
+def _tail(
+    parts: tuple[ResponsePart, ...], finish_reason: FinishReason | None, raw_finish_reason: str | None, usage: Usage
+) -> bytes:
+    """Write everything after the id."""
+    response = CompletionResponse(
+        parts=parts, finish_reason=finish_reason, raw_finish_reason=raw_finish_reason, usage=usage
+    )
+    body = encode_body(response, ResponseMeta())
+    del body["model"], body["id"]
+    return dumps(body)[1:]
+
+
+def decode_body(body: Mapping[str, Any], request_id: str | None) -> CompletionResponse:
+    """Read the body of a complete answer.
+
+    Raises:
+        InvalidResponseError: There is no `content` list in it.
+    """
+    content = body.get("content")
+    if not isinstance(content, list):
+        raise InvalidResponseError("the answer has no `content` list", status=200, request_id=request_id)
+    parts = tuple(map(decode_block, content))
+    raw = body.get("stop_reason")
+    raw = raw if isinstance(raw, str) else None
+    usage = decode_usage(body.get("usage"))
+    extra = {
+        name: value
+        for name, value in body.items()
+        if name not in _MODELLED and not (value is None and name in _NULLABLE)
+    }
+    if [encode_block(part) for part in parts] != content:
+        extra["content"] = content
+    if isinstance(body.get("usage"), dict) and encode_usage(usage) != body["usage"]:
+        extra["usage"] = body["usage"]
+    return CompletionResponse(
+        parts=parts,
+        finish_reason=None if raw is None else FINISH.get(raw, FinishReason.UNKNOWN),
+        raw_finish_reason=raw,
+        usage=usage,
+        model=body.get("model"),
+        id=body.get("id"),
+        request_id=request_id,
+        extra=extra,
+    )

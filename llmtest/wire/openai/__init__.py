@@ -1,0 +1,1 @@
+"""OpenAI: everything this package knows about its API."""

@@ -1,0 +1,319 @@
+"""OpenAI chat completions: the complete answer, between JSON and types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from llmtest.errors import EmptyResponseError, InvalidResponseError
+from llmtest.types import (
+    UNKNOWN_USAGE,
+    CompletionResponse,
+    FinishReason,
+    OpaquePart,
+    RefusalPart,
+    ResponsePart,
+    TextPart,
+    ThinkingPart,
+    ToolCall,
+    Usage,
+)
+from llmtest.wire._json import count, dump_text, dumps, dumps_text, is_counted
+from llmtest.wire._records import ResponseMeta
+
+FINISH = {
+    "stop": FinishReason.STOP,
+    "length": FinishReason.LENGTH,
+    "tool_calls": FinishReason.TOOL_USE,
+    "function_call": FinishReason.TOOL_USE,
+    "content_filter": FinishReason.CONTENT_FILTER,
+    "eos": FinishReason.STOP,
+}
+RAW_FINISH = {
+    FinishReason.STOP: "stop",
+    FinishReason.LENGTH: "length",
+    FinishReason.TOOL_USE: "tool_calls",
+    FinishReason.CONTENT_FILTER: "content_filter",
+    FinishReason.REFUSAL: "stop",
+    FinishReason.UNKNOWN: "stop",
+}
+SYSTEM_FINGERPRINT = "fp_llmtest"
+REASONING_FIELDS = ("reasoning_content", "reasoning")
+_MODELLED = frozenset({"id", "object", "model", "choices", "usage"})
+
+Choice = tuple[tuple[ResponsePart, ...], FinishReason | None, str | None]
+
+
+def encode_usage(usage: Usage) -> dict[str, Any]:
+    """Write usage with all details OpenAI always sends."""
+    prompt = {"cached_tokens": usage.cache_read_tokens, "audio_tokens": 0}
+    if usage.cache_write_tokens:
+        prompt["cache_write_tokens"] = usage.cache_write_tokens
+    return {
+        "prompt_tokens": usage.input_tokens,
+        "completion_tokens": usage.output_tokens,
+        "total_tokens": usage.input_tokens + usage.output_tokens,
+        "prompt_tokens_details": prompt,
+        "completion_tokens_details": {
+            "reasoning_tokens": usage.reasoning_tokens,
+            "audio_tokens": 0,
+            "accepted_prediction_tokens": 0,
+            "rejected_prediction_tokens": 0,
+        },
+    }
+
+
+def decode_usage(raw: object) -> Usage:
+    """Read usage; a missing count is zero. Without any count, or with an impossible one, usage is unknown."""
+    if not isinstance(raw, dict) or not is_counted(raw.get("prompt_tokens"), raw.get("completion_tokens")):
+        return UNKNOWN_USAGE
+    prompt = raw.get("prompt_tokens_details")
+    completion = raw.get("completion_tokens_details")
+    prompt = prompt if isinstance(prompt, dict) else {}
+    completion = completion if isinstance(completion, dict) else {}
+    return Usage(
+        count(raw.get("prompt_tokens")),
+        count(raw.get("completion_tokens")),
+        count(prompt.get("cached_tokens")),
+        count(prompt.get("cache_write_tokens")),
+        count(completion.get("reasoning_tokens")),
+    )
+
+
+def usage_body(response: CompletionResponse) -> dict[str, Any] | None:
+    """Return the usage to write: the one that was read, where it still says the same."""
+    raw = response.extra.get("usage")
+    if isinstance(raw, dict) and decode_usage(raw) == response.usage:
+        return raw
+    return None if response.usage.source == "unknown" else encode_usage(response.usage)
+
+
+def argument_text(arguments: object) -> str:
+    """Return a call's arguments as text; some servers send the object itself."""
+    return arguments if isinstance(arguments, str) else "" if arguments is None else dumps_text(arguments)
+
+
+def decode_tool_call(call: object) -> ToolCall | OpaquePart:
+    """Read one entry of `tool_calls`; one that is no function call stays opaque."""
+    if isinstance(call, dict):
+        function = call.get("function")
+        if isinstance(function, dict):
+            return ToolCall(call.get("id") or "", function.get("name") or "", argument_text(function.get("arguments")))
+        return OpaquePart(call)
+    return OpaquePart({"type": "unknown", "value": call})
+
+
+def decode_choice(choice: Mapping[str, Any]) -> Choice:
+    """Read one choice: its parts in the order thinking, text, refusal, tool calls; and why it ended."""
+    message = choice.get("message")
+    message = message if isinstance(message, dict) else {}
+    parts: list[ResponsePart] = []
+    for name in REASONING_FIELDS:
+        thinking = message.get(name)
+        if isinstance(thinking, str) and thinking:
+            parts.append(ThinkingPart(thinking))
+            break
+    content = message.get("content")
+    if isinstance(content, str):
+        parts.append(TextPart(content))
+    elif isinstance(content, list):
+        parts += (_decode_block(block) for block in content)
+    refusal = message.get("refusal")
+    if isinstance(refusal, str) and refusal:
+        parts.append(RefusalPart(refusal))
+    legacy = message.get("function_call")
+    if isinstance(legacy, dict):
+        parts.append(ToolCall("", legacy.get("name") or "", argument_text(legacy.get("arguments"))))
+    tool_calls = message.get("tool_calls")
+    if isinstance(tool_calls, list):
+        parts += (decode_tool_call(call) for call in tool_calls)
+    raw = choice.get("finish_reason")
+    raw = raw if isinstance(raw, str) else None
+    finish = None if raw is None else FINISH.get(raw, FinishReason.UNKNOWN)
+    if finish is FinishReason.STOP and refusal:
+        finish = FinishReason.REFUSAL
+    return tuple(parts), finish, raw
+
+
+def _decode_block(block: object) -> ResponsePart:
+    if isinstance(block, dict):
+        if block.get("type") == "text" and isinstance(block.get("text"), str):
+            return TextPart(block["text"])
+        if block.get("type") == "refusal" and isinstance(block.get("refusal"), str):
+            return RefusalPart(block["refusal"])
+        return OpaquePart(block)
+    return OpaquePart({"type": "unknown", "value": block})
+
+
+def is_call(part: ResponsePart) -> bool:
+    """Whether a part belongs into `tool_calls`."""
+    return isinstance(part, ToolCall) or (isinstance(part, OpaquePart) and part.data.get("type") == "custom")
+
+
+def encode_tool_call(part: ToolCall | OpaquePart) -> Mapping[str, Any]:
+    """Write one entry of `tool_calls`."""
+    if isinstance(part, OpaquePart):
+        return part.data
+    return {"id": part.id, "type": "function", "function": {"name": part.name, "arguments": part.arguments}}
+
+
+def encode_message(parts: Sequence[ResponsePart], raw_finish: str | None) -> dict[str, Any]:
+    """Write the message of a choice."""
+    if len(parts) == 1 and type(parts[0]) is TextPart:
+        return {"role": "assistant", "content": parts[0].text, "refusal": None, "annotations": []}
+    texts = [part.text for part in parts if isinstance(part, TextPart)]
+    refusals = [part.text for part in parts if isinstance(part, RefusalPart)]
+    thoughts = [part.text for part in parts if isinstance(part, ThinkingPart) and not part.redacted]
+    blocks = [part for part in parts if isinstance(part, OpaquePart) and not is_call(part)]
+    calls = [part for part in parts if is_call(part)]
+    content: Any = "".join(texts) if texts else None
+    if blocks:
+        content = [
+            {"type": "text", "text": part.text} if isinstance(part, TextPart) else part.data
+            for part in parts
+            if isinstance(part, TextPart) or part in blocks
+        ]
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": content,
+        "refusal": "".join(refusals) if refusals else None,
+        "annotations": [],
+    }
+    if thoughts:
+        message["reasoning_content"] = "".join(thoughts)
+    if raw_finish == "function_call" and len(calls) == 1 and isinstance(calls[0], ToolCall):
+        message["function_call"] = {"name": calls[0].name, "arguments": calls[0].arguments}
+    elif calls:
+        message["tool_calls"] = [encode_tool_call(part) for part in calls]  # type: ignore[arg-type]  # is_call saw to it
+    return message
+
+
+def raw_finish_of(response: CompletionResponse) -> str | None:
+    """Return the provider's word for the finish reason: its own, where it still fits."""
+    finish, raw = response.finish_reason, response.raw_finish_reason
+    if finish is None:
+        return None
+    if raw is not None:
+        known = FINISH.get(raw, FinishReason.UNKNOWN)
+        if known is finish or (finish is FinishReason.REFUSAL and known is FinishReason.STOP):
+            return raw
+    return RAW_FINISH[finish]
+
+
+def choice_body(response: CompletionResponse, index: int) -> dict[str, Any]:
+    """Return the choice to write: the one that was read, where it still says the same."""
+    raw = response.extra.get("choices") if response.extra else None
+    if isinstance(raw, dict) and decode_choice(raw) == (
+        response.parts,
+        response.finish_reason,
+        response.raw_finish_reason,
+    ):
+        return raw
+    raw_finish = raw_finish_of(response)
+    return {
+        "index": index,
+        "message": encode_message(response.parts, raw_finish),
+        "logprobs": None,
+        "finish_reason": raw_finish,
+    }
+
+
+def head_fields(response: CompletionResponse, meta: ResponseMeta) -> dict[str, Any]:
+    """Return the body's fields beside choices and usage, as the answer was read or as OpenAI would have it."""
+    extra = {name: value for name, value in response.extra.items() if name not in {"choices", "usage"}}
+    if "created" not in extra:
+        extra = {
+            "created": meta.created_s,
+            "service_tier": "default",
+            "system_fingerprint": SYSTEM_FINGERPRINT,
+            **extra,
+        }
+    return extra
+
+
+def encode_body(response: CompletionResponse, meta: ResponseMeta) -> dict[str, Any]:
+    """Write the body of a complete answer."""
+    extra = head_fields(response, meta)
+    choices = [choice_body(response, 0)]
+    choices += (choice_body(other, index) for index, other in enumerate(response.alternatives, 1))
+    body: dict[str, Any] = {
+        "id": response.id if response.id is not None else meta.id,
+        "object": "chat.completion",
+        "created": extra.pop("created"),
+        "model": response.model if response.model is not None else meta.model,
+        "choices": choices,
+    }
+    usage = usage_body(response)
+    if usage is not None:
+        body["usage"] = usage
+    body.update(extra)
+    return body
+
+
+def encode_bytes(response: CompletionResponse, meta: ResponseMeta) -> bytes:
+    """Write a complete answer; what does not change from one request to the next is written once."""
+    if response.extra or response.alternatives or OpaquePart in map(type, response.parts):
+        return dumps(encode_body(response, meta))
+    model = meta.model if response.model is None else response.model
+    tail = _tail(response.parts, response.finish_reason, response.raw_finish_reason, response.usage, model)
+    identity = dump_text(meta.id if response.id is None else response.id)
+    return f'{{"id":{identity},"object":"chat.completion","created":{meta.created_s},'.encode() + tail
+
+
+@lru_cache(maxsize=256)
+def _tail(
+    parts: tuple[ResponsePart, ...],
+    finish_reason: FinishReason | None,
+    raw_finish_reason: str | None,
+    usage: Usage,
+    model: str | None,
+) -> bytes:
+    """Write everything after `created`."""
+    response = CompletionResponse(
+        parts=parts, finish_reason=finish_reason, raw_finish_reason=raw_finish_reason, usage=usage, model=model
+    )
+    body = encode_body(response, ResponseMeta())
+    for name in ("id", "object", "created"):
+        del body[name]
+    return dumps(body)[1:]
+
+
+def decode_body(body: Mapping[str, Any], request_id: str | None) -> CompletionResponse:
+    """Read the body of a complete answer.
+
+    Raises:
+        EmptyResponseError: There is no choice in it.
+        InvalidResponseError: `choices` is no list of objects.
+    """
+    choices = body.get("choices")
+    if not choices:
+        raise EmptyResponseError("the answer has no choices", status=200, request_id=request_id)
+    if not isinstance(choices, list) or not all(isinstance(choice, dict) for choice in choices):
+        raise InvalidResponseError("`choices` of the answer is no list of objects", status=200, request_id=request_id)
+    choices = sorted(choices, key=lambda choice: count(choice.get("index")))
+    usage = decode_usage(body.get("usage"))
+    extra = {name: value for name, value in body.items() if name not in _MODELLED}
+    if isinstance(body.get("usage"), dict) and encode_usage(usage) != body["usage"]:
+        extra["usage"] = body["usage"]
+    answers = [_decode_answer(choice, index) for index, choice in enumerate(choices)]
+    identity: dict[str, Any] = {"model": body.get("model"), "id": body.get("id"), "request_id": request_id}
+    parts, finish, raw, more = answers[0]
+    return CompletionResponse(
+        parts=parts,
+        finish_reason=finish,
+        raw_finish_reason=raw,
+        usage=usage,
+        alternatives=tuple(
+            CompletionResponse(parts=parts, finish_reason=finish, raw_finish_reason=raw, extra=more, **identity)
+            for parts, finish, raw, more in answers[1:]
+        ),
+        extra={**extra, **more},
+        **identity,
+    )
+
+
+def _decode_answer(choice: dict[str, Any], index: int) -> tuple[Any, Any, Any, dict[str, Any]]:
+    parts, finish, raw = decode_choice(choice)
+    plain = {"index": index, "message": encode_message(parts, raw), "logprobs": None, "finish_reason": raw}
+    return parts, finish, raw, {} if plain == choice else {"choices": choice}

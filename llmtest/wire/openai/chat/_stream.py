@@ -1,0 +1,378 @@
+"""OpenAI chat completions: the streamed answer, between server-sent events and types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from llmtest.errors import ProviderError
+from llmtest.types import CompletionResponse, FinishReason, StreamEvent
+from llmtest.wire._json import count, dump_string, dump_text, loads
+from llmtest.wire._records import ResponseMeta, WireCall
+from llmtest.wire.framing._event_decoder import EventDecoder
+from llmtest.wire.framing._sse import ServerSentEvent, frame
+from llmtest.wire.framing._words import words
+from llmtest.wire.openai.chat import _response as answers
+
+_PADDING = "jP9abrn9XF3kQ2vLw8TzYc5HsDd1mRuE7oGiN4xB0tKyVqJf6ZpCaSgWhUlMOeIA"
+_CHUNK_FIELDS = frozenset({"id", "object", "model", "choices", "usage", "obfuscation", "p", "error"})
+_DELTA_FIELDS = frozenset({"role", "content", "refusal", "tool_calls", "function_call", *answers.REASONING_FIELDS})
+_CHOICE_FIELDS = frozenset({"index", "delta", "finish_reason", "logprobs"})
+DONE = b"data: [DONE]\n\n"
+
+
+class _Writer:
+    """Writes the chunks of one answer; what every chunk repeats is written once."""
+
+    def __init__(self, response: CompletionResponse, call: WireCall, meta: ResponseMeta) -> None:
+        extra = answers.head_fields(response, meta)
+        self.late = {key: value for key, value in extra.items() if isinstance(value, dict | list)}
+        head = {
+            "id": response.id if response.id is not None else meta.id,
+            "object": "chat.completion.chunk",
+            "created": extra.pop("created"),
+            "model": response.model if response.model is not None else meta.model,
+        }
+        head.update((key, value) for key, value in extra.items() if key not in self.late)
+        self.head = "data: " + dump_text(head)[:-1]
+        self.usage = ',"usage":null' if call.include_usage else ""
+        self.obfuscate = call.include_obfuscation
+        self.found: list[bytes] = []
+
+    def _pad(self, size: int) -> str:
+        if not self.obfuscate:
+            return ""
+        start = len(self.found) * 7 % 32
+        return f',"obfuscation":"{_PADDING[start : start + 16 - size % 16]}"'
+
+    def delta(self, index: int, delta: str, size: int = 0) -> None:
+        """Write a chunk with one choice; `delta` is JSON text."""
+        self.found.append(
+            (
+                f'{self.head},"choices":[{{"index":{index},"delta":{delta},"logprobs":null,"finish_reason":null}}]'
+                f"{self.usage}{self._pad(size)}}}\n\n"
+            ).encode()
+        )
+
+    def last(self, choice: Mapping[str, Any], late: Mapping[str, Any]) -> None:
+        """Write the chunk that ends a choice."""
+        more = "".join(f",{dump_string(key)}:{dump_text(value)}" for key, value in late.items())
+        self.found.append(f'{self.head}{more},"choices":[{dump_text(choice)}]{self.usage}{self._pad(0)}}}\n\n'.encode())
+
+    def total(self, usage: Mapping[str, Any]) -> None:
+        """Write the chunk with the usage."""
+        self.found.append(f'{self.head},"choices":[],"usage":{dump_text(usage)}{self._pad(3)}}}\n\n'.encode())
+
+
+def encode_stream(
+    response: CompletionResponse, call: WireCall, meta: ResponseMeta, chunks: Sequence[str] | None
+) -> list[bytes]:
+    """Write a streamed answer, one element per event."""
+    writer = _Writer(response, call, meta)
+    _encode_choice(writer, answers.choice_body(response, 0), 0, chunks, writer.late)
+    for index, other in enumerate(response.alternatives, 1):
+        _encode_choice(writer, answers.choice_body(other, index), index, None, {})
+    usage = answers.usage_body(response)
+    if call.include_usage and usage is not None:
+        writer.total(usage)
+    writer.found.append(DONE)
+    return writer.found
+
+
+def _encode_choice(
+    writer: _Writer, choice: Mapping[str, Any], index: int, chunks: Sequence[str] | None, late: Mapping[str, Any]
+) -> None:
+    message = choice.get("message") or {}
+    content = message.get("content")
+    first = '""' if isinstance(content, str) else "null"
+    writer.delta(index, f'{{"role":"assistant","content":{first},"refusal":null}}')
+    for name in answers.REASONING_FIELDS:
+        for piece in words(message.get(name) or ""):
+            writer.delta(index, f'{{"{name}":{dump_string(piece)}}}', len(piece))
+    if isinstance(content, str):
+        for piece in words(content) if chunks is None else chunks:
+            writer.delta(index, f'{{"content":{dump_string(piece)}}}', len(piece))
+    elif isinstance(content, list):
+        writer.delta(index, dump_text({"content": content}))
+    for piece in words(message.get("refusal") or ""):
+        writer.delta(index, f'{{"refusal":{dump_string(piece)}}}', len(piece))
+    legacy = message.get("function_call")
+    if legacy:
+        writer.delta(index, dump_text({"function_call": {"name": legacy.get("name"), "arguments": ""}}))
+        for piece in words(legacy.get("arguments") or ""):
+            writer.delta(index, f'{{"function_call":{{"arguments":{dump_string(piece)}}}}}', len(piece))
+    for position, tool in enumerate(message.get("tool_calls") or ()):
+        _encode_tool(writer, tool, index, position)
+    more = {
+        key: value
+        for key, value in message.items()
+        if key not in _DELTA_FIELDS and value is not None and (key, value) != ("annotations", [])
+    }
+    last = {"index": index, "delta": more, "logprobs": choice.get("logprobs")}
+    last["finish_reason"] = choice.get("finish_reason")
+    last.update((key, value) for key, value in choice.items() if key not in {*_CHOICE_FIELDS, "message"})
+    writer.last(last, late)
+
+
+def _encode_tool(writer: _Writer, tool: Mapping[str, Any], index: int, position: int) -> None:
+    function = tool.get("function")
+    if not isinstance(function, dict):
+        writer.delta(index, dump_text({"tool_calls": [{"index": position, **tool}]}))
+        return
+    start = {"index": position, **tool, "function": {**function, "arguments": ""}}
+    writer.delta(index, dump_text({"tool_calls": [start]}))
+    for piece in words(function.get("arguments") or ""):
+        writer.delta(
+            index,
+            f'{{"tool_calls":[{{"index":{position},"function":{{"arguments":{dump_string(piece)}}}}}]}}',
+            len(piece),
+        )
+
+
+class _Choice:
+    """One choice while it arrives."""
+
+    __slots__ = ("calls", "fields", "finish", "logprobs", "message", "parts", "texts")
+
+    def __init__(self) -> None:
+        self.message: dict[str, Any] = {}
+        self.texts: dict[str, list[str]] = {}
+        """Pieces of the message's texts: joined at the end, for a text that grows is copied with every piece."""
+        self.calls: list[dict[str, Any]] = []
+        self.fields: dict[str, Any] = {}
+        self.logprobs: dict[str, Any] | None = None
+        self.finish: str | None = None
+        self.parts: dict[object, int] = {}
+        """Number of the part that each field, or each tool call, has in the answer."""
+
+    def part(self, key: object) -> int:
+        """Return the number of a part, the next one where it is new."""
+        return self.parts.setdefault(key, len(self.parts))
+
+    def append(self, name: str, text: str) -> None:
+        """Append to a text field."""
+        self.texts.setdefault(name, []).append(text)
+
+    def append_parts(self, parts: list[Any]) -> None:
+        """Append to a content of parts; what was said before as plain text is a part of it."""
+        self.message["content"] = [*self._content_parts(), *parts]
+        self.texts.pop("content", None)
+
+    def _content_parts(self) -> list[Any]:
+        known = self.message.get("content") or []
+        said = "".join(self.texts.get("content", ()))
+        return [*known, {"type": "text", "text": said}] if said else known
+
+    def body(self, index: int) -> dict[str, Any]:
+        """Return the choice as a complete answer would have it."""
+        message: dict[str, Any] = {"role": "assistant", "content": None, "refusal": None, "annotations": []}
+        message.update(self.message)
+        message.update((name, "".join(pieces)) for name, pieces in self.texts.items())
+        if "content" in self.message:
+            message["content"] = self._content_parts()
+        if self.calls:
+            message["tool_calls"] = [_whole_call(call) for call in self.calls]
+        if len(self.parts) != ("content" in self.parts) and message["content"] == "":
+            message["content"] = None
+        return {
+            "index": index,
+            "message": message,
+            "logprobs": self.logprobs,
+            "finish_reason": self.finish,
+            **self.fields,
+        }
+
+
+class OpenAIStreamDecoder(EventDecoder):
+    """Reads the chunks of a chat completion; only the first choice is told of before the end."""
+
+    def __init__(self, classify: Callable[[Mapping[str, Any]], ProviderError], request_id: str | None) -> None:
+        super().__init__(request_id)
+        self._classify = classify
+        self._head: dict[str, Any] = {}
+        self._extra: dict[str, Any] = {}
+        self._choices: dict[int, _Choice] = {}
+        self._started = False
+
+    def take(self, event: ServerSentEvent, out: list[StreamEvent]) -> None:
+        """Read one event."""
+        if event.data.startswith("[DONE]"):
+            self.done = True
+            return
+        try:
+            chunk = loads(event.data)
+        except ValueError as error:
+            raise self.malformed(event.data, error) from error
+        if not isinstance(chunk, dict):
+            raise self.malformed(event.data)
+        if chunk.get("error"):
+            raise self.failed(self._classify(chunk))
+        self._take_head(chunk, out)
+        choices = chunk.get("choices")
+        for choice in choices if isinstance(choices, list) else ():
+            if isinstance(choice, dict):
+                self._take_choice(choice, out)
+        usage = chunk.get("usage")
+        if isinstance(usage, dict):
+            self._head["usage"] = usage
+            self.usage = answers.decode_usage(usage)
+            out.append(StreamEvent("usage", usage=self.usage))
+
+    def _take_head(self, chunk: Mapping[str, Any], out: list[StreamEvent]) -> None:
+        for name, value in chunk.items():
+            if name not in _CHUNK_FIELDS and (value or name not in self._extra):
+                self._extra[name] = value
+        for name in ("id", "model"):
+            if chunk.get(name):
+                self._head[name] = chunk[name]
+        if not self._started and (chunk.get("id") or chunk.get("choices")):
+            self._started = True
+            out.append(StreamEvent("start", id=self._head.get("id"), model=self._head.get("model")))
+
+    def _take_choice(self, raw: Mapping[str, Any], out: list[StreamEvent]) -> None:
+        index = count(raw.get("index"))
+        choice = self._choices.setdefault(index, _Choice())
+        events: list[StreamEvent] = []
+        delta = raw.get("delta")
+        if isinstance(delta, dict):
+            self._take_texts(choice, delta, events)
+            self._take_calls(choice, delta, events)
+            _take_rest(choice, delta, events)
+        for name, value in raw.items():
+            if name not in _CHOICE_FIELDS and (value or name not in choice.fields):
+                choice.fields[name] = value
+        logprobs = raw.get("logprobs")
+        if isinstance(logprobs, dict):
+            choice.logprobs = _merge(choice.logprobs or {}, logprobs)
+        finish = raw.get("finish_reason")
+        if isinstance(finish, str):
+            choice.finish = finish
+            reason = answers.FINISH.get(finish, FinishReason.UNKNOWN)
+            if reason is FinishReason.STOP and "refusal" in choice.texts:
+                reason = FinishReason.REFUSAL
+            events.append(StreamEvent("finish", finish_reason=reason, raw_finish_reason=finish))
+        if index == 0:
+            out += events
+            self.note(events)
+
+    def _take_texts(self, choice: _Choice, delta: Mapping[str, Any], out: list[StreamEvent]) -> None:
+        told = False
+        for name in answers.REASONING_FIELDS:
+            text = delta.get(name)
+            if isinstance(text, str):
+                choice.append(name, text)
+                if text and not told:
+                    told = True
+                    out.append(StreamEvent("thinking", text, choice.part("thinking")))
+        content = delta.get("content")
+        if isinstance(content, str):
+            choice.append("content", content)
+            if content:
+                out.append(StreamEvent("text", content, choice.part("content")))
+        elif isinstance(content, list):
+            choice.append_parts(content)
+            out.append(StreamEvent("opaque", index=choice.part("content"), data={"content": content}))
+        refusal = delta.get("refusal")
+        if isinstance(refusal, str) and refusal:
+            choice.append("refusal", refusal)
+            out.append(StreamEvent("refusal", refusal, choice.part("refusal")))
+
+    def _take_calls(self, choice: _Choice, delta: Mapping[str, Any], out: list[StreamEvent]) -> None:
+        legacy = delta.get("function_call")
+        if isinstance(legacy, dict):
+            call = choice.message.get("function_call")
+            part = choice.part("function_call")
+            if call is None:
+                call = choice.message["function_call"] = {"name": legacy.get("name") or "", "arguments": ""}
+                out.append(StreamEvent("tool_call", index=part, id="", name=call["name"]))
+            if legacy.get("arguments"):
+                call["arguments"] += legacy["arguments"]
+                out.append(StreamEvent("tool_arguments", legacy["arguments"], part))
+        calls = delta.get("tool_calls")
+        for raw in calls if isinstance(calls, list) else ():
+            if isinstance(raw, dict):
+                _take_call(choice, raw, out)
+
+    def assemble(self) -> CompletionResponse:
+        """Return the whole answer."""
+        body = {
+            **self._head,
+            "choices": [choice.body(index) for index, choice in sorted(self._choices.items())],
+            **self._extra,
+        }
+        return answers.decode_body(body, self.request_id)
+
+
+def _take_call(choice: _Choice, raw: Mapping[str, Any], out: list[StreamEvent]) -> None:
+    """Read a piece of a tool call.
+
+    Pieces belong together by `index`. Some servers give every call the index 0, or none: there a new id begins a new
+    call.
+    """
+    position = raw.get("index")
+    position = position if type(position) is int else max(0, len(choice.calls) - 1)
+    matching = [call for call in choice.calls if call["index"] == position]
+    call = matching[-1] if matching else None
+    function = raw.get("function")
+    function = function if isinstance(function, dict) else None
+    if call is None or (raw.get("id") and call.get("id") and raw["id"] != call["id"]):
+        call = {"index": position, "id": raw.get("id") or "", **{k: _own(v) for k, v in raw.items() if k != "index"}}
+        if function is not None or "type" not in raw or raw["type"] == "function":
+            call["type"] = "function"
+            call["function"] = {**(function or {}), "name": (function or {}).get("name") or "", "arguments": ""}
+        choice.calls.append(call)
+        key = (position, len(choice.calls))
+        call["part"], call["pieces"] = choice.part(key), []
+        if "function" in call:
+            out.append(StreamEvent("tool_call", index=call["part"], id=call["id"], name=call["function"]["name"]))
+        else:
+            out.append(StreamEvent("opaque", index=call["part"], data=raw))
+    elif function is None:
+        _merge(call, {key: value for key, value in raw.items() if key not in {"index", "id", "type"}})
+        out.append(StreamEvent("opaque", index=call["part"], data=raw))
+    if function is not None and function.get("arguments"):
+        if not isinstance(function["arguments"], str):
+            raise TypeError("`arguments` of a tool call are no text")  # the event is malformed
+        call["pieces"].append(function["arguments"])
+        out.append(StreamEvent("tool_arguments", function["arguments"], call["part"]))
+
+
+def _whole_call(call: Mapping[str, Any]) -> dict[str, Any]:
+    whole = {name: value for name, value in call.items() if name not in {"index", "part", "pieces"}}
+    if call["pieces"]:
+        whole["function"] = {**call["function"], "arguments": "".join(call["pieces"])}
+    return whole
+
+
+def _take_rest(choice: _Choice, delta: Mapping[str, Any], out: list[StreamEvent]) -> None:
+    more = {name: value for name, value in delta.items() if name not in _DELTA_FIELDS and value not in (None, [], {})}
+    if more:
+        _merge(choice.message, more)
+        out.append(StreamEvent("opaque", data=more))
+
+
+def _merge(known: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Add a delta to what is known, in place: texts and lists grow, objects merge, the rest is replaced."""
+    for name, value in more.items():
+        old: Any = known.get(name)
+        if isinstance(old, str) and isinstance(value, str):
+            known[name] = old + value
+        elif isinstance(old, list) and isinstance(value, list):
+            old.extend(value)
+        elif isinstance(old, dict) and isinstance(value, dict):
+            _merge(old, value)
+        elif value is not None or name not in known:
+            known[name] = _own(value)
+    return known
+
+
+def _own(value: Any) -> Any:
+    """Return a copy of what will grow; the event that brought it keeps what it brought."""
+    if isinstance(value, dict):
+        return {name: _own(item) for name, item in value.items()}
+    return list(value) if isinstance(value, list) else value
+
+
+def encode_stream_error(error: Mapping[str, Any]) -> bytes:
+    """Write an error as an event."""
+    return frame(dump_text({"error": error}))

@@ -1,0 +1,222 @@
+"""Bad requests to every path: the dialect's own refusal, never a 500, never a broken connection."""
+
+import json
+import string
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from llmtest.serving import _receive
+from tests.serving.served_asgi import ask, world_that_answers
+
+CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}]}
+MESSAGES = {**CHAT, "max_tokens": 5}
+EMBED = {"model": "text-embedding-3-small", "input": "a", "dimensions": 4}
+POSTED = {
+    "/v1/chat/completions": CHAT,
+    "/v1/embeddings": EMBED,
+    "/v1/messages": MESSAGES,
+    "/v1/messages/count_tokens": CHAT,
+    "/ollama/v1/chat/completions": CHAT,
+    "/azure/openai/v1/chat/completions": CHAT,
+}
+ANTHROPIC = {"/v1/messages", "/v1/messages/count_tokens"}
+BAD_BODIES = {
+    "empty": b"",
+    "not-json": b"{",
+    "not-utf-8": b"\xff\xfe{}",
+    "a-list": b"[]",
+    "a-number": b"1",
+    "null": b"null",
+    "no-fields": b"{}",
+    "nan": b'{"model": NaN}',
+    "a-form": b"model=gpt-4o&messages=hi",
+    "nested-beyond-measure": b"[" * 100_000,
+    "a-number-of-5000-digits": b'{"model": "gpt-4o", "max_tokens": ' + b"9" * 5000 + b"}",
+}
+
+
+def is_refusal(answer, path):
+    """Tell whether an answer is an error in the dialect of a path."""
+    error = answer.json["error"]
+    if path in ANTHROPIC:
+        return answer.json["type"] == "error" and set(error) >= {"type", "message"}
+    return set(error) == {"message", "type", "param", "code"}
+
+
+@pytest.mark.parametrize("path", POSTED)
+@pytest.mark.parametrize("body", BAD_BODIES.values(), ids=BAD_BODIES)
+def test_an_unreadable_body_is_a_400(path, body):
+    """A body that is no request is refused in the dialect's own words."""
+    answer = ask("POST", path, body)
+    assert (answer.status, answer.headers["content-type"]) == (400, "application/json")
+    assert is_refusal(answer, path)
+
+
+@pytest.mark.parametrize("path", POSTED)
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "", "multipart/form-data"])
+def test_a_wrong_content_type_does_no_harm(path, kind):
+    """JSON under another name is read as what it is."""
+    answer = ask("POST", path, json.dumps(POSTED[path]).encode(), {"content-type": kind})
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize("path", [*POSTED, "/v1/models", "/v1/models/gpt-4o"])
+@pytest.mark.parametrize("method", ["DELETE", "PUT", "PATCH", "OPTIONS", "BREW"])
+def test_a_wrong_method_is_a_405(path, method):
+    """A method that a path does not have is refused in the dialect's own words."""
+    answer = ask(method, path)
+    assert answer.status == 405
+    assert is_refusal(answer, path)
+
+
+UNKNOWN = [
+    ("POST", "/v1/completions", {}, "Invalid URL (POST /v1/completions). llmtest serves POST /v1/chat/completions, "),
+    ("POST", "/v1/responses", {}, "/{provider}. To fix: have the code call Chat Completions: OpenAI Agents "),
+    ("GET", "/", {}, "Invalid URL (GET /). llmtest serves "),
+    ("POST", "/openia/v1/chat/completions", {}, "Did you mean the provider `openai`?"),
+    ("POST", "/openai/v1/nothing", {}, "Invalid URL (POST /openai/v1/nothing). "),
+    ("POST", "/v1/complete", {"anthropic-version": "2023-06-01"}, "llmtest serves POST /v1/messages, "),
+    ("POST", "/ollama/api/chat", {}, "llmtest serves its OpenAI-compatible one below /ollama/v1."),
+    ("POST", "/gemini/v1beta/models/m:generateContent", {}, "below /gemini/v1beta/openai."),
+    ("POST", "/azure/openai/deployments/d/chat/completions", {}, "below /azure/openai/v1."),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "headers", "text"), UNKNOWN, ids=[row[1] for row in UNKNOWN])
+def test_an_unknown_path_is_a_404_that_says_what_exists(method, path, headers, text):
+    """A path that is not simulated is the dialect's own 404, with the paths that are."""
+    answer = ask(method, path, b"{}", headers)
+    assert answer.status == 404
+    assert text in answer.json["error"]["message"]
+    assert is_refusal(answer, "/v1/messages" if headers else "")
+
+
+def test_an_unknown_path_is_no_harness_error():
+    """What is not there is answered; only a script that is missing fails a test."""
+    world = world_that_answers()
+    ask("POST", "/v1/nothing", world=world)
+    ask("PUT", "/v1/models", world=world)
+    assert world.harness_errors == []
+
+
+@pytest.mark.parametrize("length_is_told", [True, False], ids=["by-its-length", "while-it-comes"])
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/messages", "/v1/nothing"])
+def test_a_body_over_the_limit_is_a_413(monkeypatch, path, length_is_told):
+    """A body is read up to a limit; beyond it the dialect's 413 comes at once."""
+    monkeypatch.setattr("llmtest.serving._application.MOST_BYTES", 1000)
+    headers = {"content-length": "1001"} if length_is_told else {}
+    answer = ask("POST", path, headers=headers, pieces=[b"x" * 600, b"x" * 401, b"x"])
+    assert answer.status == 413
+    assert is_refusal(answer, path)
+    assert _receive.MOST_BYTES == 32 * 1024 * 1024
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"dimensions": 4_000}, "dimensions"),
+        ({"dimensions": 10**12}, "dimensions"),
+        ({"dimensions": 0}, "dimensions"),
+        ({"dimensions": "many"}, "dimensions"),
+        ({"input": []}, "input"),
+        ({"input": ["a"] * 2049}, "input"),
+        ({"input": [["a"]]}, "input"),
+        ({"model": "x", "input": ["a"] * 2048, "dimensions": 16_384}, "dimensions"),
+        ({"encoding_format": "hex"}, "encoding_format"),
+    ],
+    ids=str,
+)
+def test_an_embedding_that_no_model_makes_is_a_400(change, text):
+    """Sizes that the provider would refuse are refused, before they cost time or memory."""
+    answer = ask("POST", "/v1/embeddings", json.dumps({**EMBED, **change}).encode())
+    assert answer.status == 400
+    assert text in answer.body.decode()
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(10**15, 10**40)
+    | st.floats(allow_nan=False)
+    | st.text(max_size=8)
+    | st.sampled_from(["user", "assistant", "tool", "text", "function", "auto", "\ud800", "tool_use", "tool_result"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "role",
+                    "content",
+                    "type",
+                    "text",
+                    "name",
+                    "id",
+                    "function",
+                    "arguments",
+                    "tool_call_id",
+                    "input",
+                    "source",
+                ]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+FIELDS = st.sampled_from(
+    [
+        *CHAT,
+        "max_tokens",
+        "stream",
+        "stream_options",
+        "tools",
+        "tool_choice",
+        "temperature",
+        "stop",
+        "stop_sequences",
+        "system",
+        "n",
+        "input",
+        "dimensions",
+        "encoding_format",
+        "response_format",
+        "metadata",
+        "thinking",
+        "seed",
+        "user",
+    ]
+)
+PATHS = st.sampled_from(
+    [*POSTED, "/v1/models", "/v1/models/", "/v1/models/a/b", "/v1/messages/", "/x", "//", "/openai"]
+)
+HEADERS = st.dictionaries(
+    st.sampled_from(["authorization", "x-api-key", "anthropic-version", "content-type", "accept", "content-length"]),
+    st.text(string.printable.strip(), max_size=12),
+    max_size=3,
+)
+FUZZ = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+
+
+def check(answer):
+    """Assert that an answer is one of the dialect's."""
+    assert answer.status in {200, 400, 404, 405, 413}, answer.body
+    if answer.status != 200:
+        assert "message" in answer.json["error"]
+
+
+@FUZZ
+@given(st.sampled_from(list(POSTED)), st.dictionaries(FIELDS, JSON, min_size=1, max_size=3))
+def test_any_value_in_any_field_has_an_answer(path, changes):
+    """A request with wrong values anywhere is answered or refused, and nothing else."""
+    check(ask("POST", path, json.dumps({**POSTED[path], **changes}).encode()))
+
+
+@FUZZ
+@given(st.sampled_from(["GET", "POST", "HEAD", "PUT"]), PATHS | st.text(max_size=20), HEADERS, st.binary(max_size=60))
+def test_any_request_at_all_has_an_answer(method, path, headers, body):
+    """Whatever method, path, headers and bytes come, an answer goes back."""
+    check(ask(method, f"/{path}" if not path.startswith("/") else path, body, headers))

@@ -1,0 +1,295 @@
+"""Script files: every step they know, and what is said where one is wrong."""
+
+import json
+
+import pytest
+
+from llmtest.clock import SystemClock
+from llmtest.errors import ScenarioError
+from llmtest.events import Trace
+from llmtest.serving import load_script
+from llmtest.simulation import World
+from tests.serving.served_asgi import ask
+
+CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "What weather?"}]}
+
+
+@pytest.fixture
+def world():
+    """Return an empty world."""
+    return World(SystemClock(), Trace(), strict=False)
+
+
+@pytest.fixture
+def follow(tmp_path, world):
+    """Return a function that writes a script file and gives it to the world."""
+
+    def write(text, name="script.yaml"):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        load_script(path).apply(world)
+
+    return write
+
+
+def answers(world, number, path="/v1/chat/completions", **changes):
+    """Ask so often, and return statuses and first choices."""
+    found = [ask("POST", path, json.dumps({**CHAT, **changes}).encode(), world=world) for _ in range(number)]
+    return [
+        (each.status, each.json["choices"][0]["message"]["content"] if each.status == 200 else None) for each in found
+    ]
+
+
+def test_steps_are_played_in_order(follow, world):
+    """Texts, rows, repetitions and faults follow one another as they are written."""
+    follow(
+        """
+        openai:
+          - replies: one
+          - {replies: [two, three], times: 2}
+          - {fails: {rate_limited: {retry_after: 20s}}, times: 2}
+          - fails: overloaded
+          - {replies: last, times: forever}
+        """
+    )
+    assert answers(world, 11) == [
+        (200, "one"),
+        (200, "two"),
+        (200, "three"),
+        (200, "two"),
+        (200, "three"),
+        (429, None),
+        (429, None),
+        (503, None),
+        (200, "last"),
+        (200, "last"),
+        (200, "last"),
+    ]
+
+
+def test_a_fault_has_its_arguments(follow, world):
+    """Arguments of faults are written as in scenario files."""
+    follow("openai: [{fails: {rate_limited: {retry_after: 20s}}}]")
+    answer = ask("POST", "/v1/chat/completions", json.dumps(CHAT).encode(), world=world)
+    assert (answer.status, answer.headers["retry-after"]) == (429, "20")
+
+
+def test_a_reply_may_have_more_than_a_text(follow, world):
+    """A mapping says finish reason, usage, headers and thinking."""
+    follow(
+        """
+        openai:
+          - replies:
+              text: Paris
+              finish_reason: length
+              usage: {input_tokens: 7, output_tokens: 9}
+              headers: {x-team: blue}
+              latency: 1ms
+        """
+    )
+    answer = ask("POST", "/v1/chat/completions", json.dumps(CHAT).encode(), world=world)
+    assert answer.json["choices"][0]["finish_reason"] == "length"
+    assert (answer.json["usage"]["prompt_tokens"], answer.json["usage"]["completion_tokens"]) == (7, 9)
+    assert answer.headers["x-team"] == "blue"
+
+
+def test_tools_are_called(follow, world):
+    """One call, several calls, and arguments that are no JSON."""
+    follow(
+        """
+        openai:
+          - {calls_tool: {name: weather, arguments: {city: Paris}}}
+          - calls_tools: [{name: news, id: call_1}, {name: weather, arguments: '{"q": '}]
+        """
+    )
+    calls = [
+        ask("POST", "/v1/chat/completions", json.dumps(CHAT).encode(), world=world).json["choices"][0]["message"][
+            "tool_calls"
+        ]
+        for _ in range(2)
+    ]
+    assert json.loads(calls[0][0]["function"]["arguments"]) == {"city": "Paris"}
+    assert [(call["function"]["name"], call["function"]["arguments"]) for call in calls[1]] == [
+        ("news", "{}"),
+        ("weather", '{"q": '),
+    ]
+    assert calls[1][0]["id"] == "call_1"
+
+
+def test_steps_for_some_requests_only(follow, world):
+    """`when` chooses by prompt, model and turn; equal conditions share their steps in order."""
+    follow(
+        """
+        openai:
+          - {replies: a, when: {prompt_contains: weather}}
+          - {replies: b, when: {prompt_contains: weather}}
+          - {replies: c, when: {prompt_contains: weather, model: "gpt-5*"}}
+          - echoes: true
+        """
+    )
+    assert answers(world, 1, model="gpt-5-mini") == [(200, "c")]
+    assert answers(world, 3) == [(200, "a"), (200, "b"), (200, "What weather?")]
+
+
+def test_a_behaviour_answers_where_no_step_is_left(follow, world):
+    """`generates` may say how many words."""
+    follow("openai: [{generates: {words: 3}}, {replies: first}]\nollama: [{generates: true}]")
+    (_, first), (_, second) = answers(world, 2)
+    assert (first, len(second.split())) == ("first", 3)
+    assert len(answers(world, 1, "/ollama/v1/chat/completions")[0][1].split()) == 40
+
+
+def test_a_provider_of_one_s_own(follow, world):
+    """A provider of any name says what it speaks, and may have quotas and a latency."""
+    follow(
+        """
+        mine:
+          dialect: anthropic
+          limits: {rpm: 1}
+          latency: {total: 1ms}
+          steps: [{replies: hello}]
+        """
+    )
+    body = json.dumps({**CHAT, "max_tokens": 5}).encode()
+    first, second = (ask("POST", "/mine/v1/messages", body, world=world) for _ in range(2))
+    assert first.json["content"][0]["text"] == "hello"
+    assert (second.status, second.json["error"]["type"]) == (429, "rate_limit_error")
+
+
+def test_json_is_a_script_too(follow, world):
+    """A JSON file is read, with tabs at the start of its lines."""
+    follow('{\n\t"openai": [\n\t\t{"replies": "caf\\u00e9"}\n\t]\n}', "script.json")
+    assert answers(world, 1) == [(200, "café")]
+
+
+WRONG = {
+    "a-misspelt-key": (
+        "openai:\n  - replies: a\n  - fials: overloaded\n",
+        (
+            "script.yaml:3: unknown key `fials` in `openai[1]`. Did you mean `fails`?\n"
+            "Known keys: replies, calls_tool, calls_tools, fails, echoes, generates, times, when."
+        ),
+    ),
+    "a-misspelt-fault": (
+        "openai:\n  - fails: overload\n",
+        "script.yaml:2: `openai[0].fails`: unknown fault `overload`. Did you mean `overloaded`?",
+    ),
+    "a-wrong-argument": (
+        "openai:\n  - fails: {rate_limited: {retry: 3}}\n",
+        "script.yaml:2: `openai[0].fails`: unknown key `retry` in `rate_limited`. Did you mean `retry_after`?",
+    ),
+    "nothing-to-do": (
+        "openai:\n  - times: 2\n",
+        (
+            "script.yaml:2: `openai[0]`: a step needs exactly one of `replies`, `calls_tool`, `calls_tools`, `fails`, "
+            "`echoes`, `generates`; none is given."
+        ),
+    ),
+    "two-things-to-do": (
+        "openai:\n  - {replies: a, fails: overloaded}\n",
+        (
+            "script.yaml:2: `openai[0]`: a step needs exactly one of `replies`, `calls_tool`, `calls_tools`, `fails`, "
+            "`echoes`, `generates`; `replies` and `fails` are given."
+        ),
+    ),
+    "a-number": (
+        "openai:\n  - replies: 42\n",
+        (
+            "script.yaml:2: `openai[0].replies`: must be a text (put numbers in quotes), a mapping such as "
+            "`{text: Paris}`, or a list of them."
+        ),
+    ),
+    "times-below-one": (
+        "openai:\n  - {replies: a, times: 0}\n",
+        "script.yaml:2: `openai[0].times`: `0` is neither a whole number of 1 or more nor `forever`.",
+    ),
+    "times-of-a-behaviour": (
+        "openai:\n  - {echoes: true, times: 2}\n",
+        "script.yaml:2: `openai[0]`: `echoes` answers whenever no step is left, and has no `times`.",
+    ),
+    "no-condition": (
+        "openai:\n  - {replies: a, when: {}}\n",
+        "script.yaml:2: `openai[0].when`: needs at least one condition, such as `{prompt_contains: weather}`.",
+    ),
+    "a-step-never-reached": (
+        "openai:\n  - {replies: a, times: forever}\n  - replies: b\n",
+        "script.yaml:3: `openai[1]`: this step is never reached: step 1 before it, replies('a'), repeats for ever.",
+    ),
+    "chunks-that-do-not-add-up": (
+        "openai:\n  - replies: {text: ab, chunks: [a, c]}\n",
+        "script.yaml:2: `openai[0].replies`: Reply: chunks must add up to the text.",
+    ),
+    "a-wrong-header": (
+        'openai:\n  - replies: {text: a, headers: {x: "a\\nb"}}\n',
+        "script.yaml:2: `openai[0].replies",
+    ),
+    "an-unknown-reason": (
+        "openai:\n  - replies: {text: a, finish_reason: end}\n",
+        "script.yaml:2: `openai[0].replies",
+    ),
+    "usage-below-zero": (
+        "openai:\n  - replies: {text: a, usage: {input_tokens: -1, output_tokens: 1}}\n",
+        "script.yaml:2: `openai[0].replies",
+    ),
+    "usage-that-is-no-number": (
+        "openai:\n  - replies: {text: a, usage: {input_tokens: many, output_tokens: 1}}\n",
+        "script.yaml:2: `openai[0].replies",
+    ),
+    "chunks-that-are-no-texts": (
+        "openai:\n  - replies: {chunks: [1, 2]}\n",
+        "script.yaml:2: `openai[0].replies",
+    ),
+    "headers-that-are-no-texts": (
+        "openai:\n  - replies: {text: a, headers: {x: 1}}\n",
+        "script.yaml:2: `openai[0].replies",
+    ),
+    "an-unknown-key-of-a-reply": (
+        "openai:\n  - replies: {txt: a}\n",
+        "script.yaml:2: `openai[0].replies`: unknown key `txt`. Did you mean `text`?",
+    ),
+    "arguments-that-are-a-list": (
+        "openai:\n  - calls_tool: {name: a, arguments: [1]}\n",
+        "script.yaml:2: `openai[0].calls_tool.arguments`: must be a mapping, or JSON text that goes out as it is.",
+    ),
+    "no-calls": (
+        "openai:\n  - calls_tools: []\n",
+        "script.yaml:2: `openai[0]`: `calls_tools` needs at least one call.",
+    ),
+    "generates-a-word": (
+        "openai:\n  - generates: much\n",
+        "script.yaml:2: `openai[0].generates`: must be `true`, or a mapping such as `{words: 40}`.",
+    ),
+    "echoes-something": ("openai:\n  - echoes: false\n", "script.yaml:2: `openai[0].echoes`: must be `true`."),
+    "an-unknown-provider": (
+        "openia:\n  - replies: a\n",
+        "script.yaml:1: unknown provider `openia`. Did you mean `openai`?",
+    ),
+    "a-wrong-dialect": (
+        "mine:\n  dialect: gemini\n  steps: []\n",
+        "script.yaml:2: `mine.dialect`: unknown dialect `gemini`.",
+    ),
+    "no-list": ("openai: hello\n", "script.yaml:1: `openai`: must be a list of steps, such as `[{replies: Paris}]`."),
+    "an-empty-file": (
+        "",
+        "script.yaml: the file is empty.\nTo fix: write at least `openai: [{replies: Paris}]`.",
+    ),
+    "a-name-with-a-slash": (
+        "a/b: {dialect: openai}\n",
+        "script.yaml:1: no URL leads to a provider named `a/b`: its name is the first part of a path.",
+    ),
+    "a-name-that-is-empty": ('"": {dialect: openai}\n', "script.yaml:1: no URL leads to a provider named ``:"),
+    "the-name-of-the-control-plane": (
+        "_llmtest: {dialect: openai}\n",
+        "script.yaml:1: no URL leads to a provider named `_llmtest`:",
+    ),
+    "no-mapping": ("- replies: a\n", "script.yaml:1: the file must be a mapping of keys to values, not a list."),
+}
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG.values(), ids=WRONG)
+def test_a_mistake_is_named_with_its_line(follow, tmp_path, monkeypatch, text, message):
+    """A wrong script says file, line, what is wrong, and what was probably meant."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ScenarioError) as caught:
+        follow(text)
+    assert str(caught.value).replace(f"{tmp_path}/", "").startswith(message)
