@@ -10,6 +10,7 @@ from llmtest.clock._identity import unique_key
 from llmtest.clock._installation import virtual_time
 from llmtest.clock._loop import VirtualTimeLoop
 from llmtest.clock._running import is_virtual_loop, new_virtual_loop, run_virtual
+from llmtest.clock._time_limits import TimeLimit, TimeLimits
 from llmtest.clock._token_bucket import TokenBucket
 from llmtest.clock._waiting import AsyncWaiter, BlockingWaiter, Waiter, iterate_blocking, run_blocking
 
@@ -18,6 +19,8 @@ __all__ = [
     "BlockingWaiter",
     "Clock",
     "SystemClock",
+    "TimeLimit",
+    "TimeLimits",
     "TokenBucket",
     "Turn",
     "VirtualClock",

@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
+from llmtest.clock import TimeLimits
 from llmtest.errors import ConnectionKind, InvalidResponseError, ProviderConnectionError, ProviderError, TimeoutPhase
-from llmtest.providers._patience import Patience
 
 __all__ = ["translate"]
 
@@ -14,20 +14,20 @@ PHASES: dict[str, TimeoutPhase] = {"ConnectTimeout": "connect", "PoolTimeout": "
 DNS = ("name or service not known", "nodename nor servname", "getaddrinfo", "name resolution")
 
 
-def translate(error: Exception, patience: Patience, *, reading: bool) -> ProviderError | None:
+def translate(error: Exception, limits: TimeLimits, *, reading: bool) -> ProviderError | None:
     """Return what a failure of the transport means; None where it is none.
 
     Args:
         error: What the library raised.
-        patience: The limits that applied.
+        limits: The limits that applied.
         reading: Whether the headers had come.
     """
     names = {kind.__name__ for kind in type(error).__mro__}
     for name, phase in PHASES.items():
         if name in names:
-            return patience.error(phase)
+            return limits.error(phase)
     if names & {"ReadTimeout", "TimeoutException"} or isinstance(error, TimeoutError):
-        late = patience.error((patience.for_piece() if reading else patience.for_head())[1])
+        late = limits.error((limits.piece() if reading else limits.head()).phase)
         # A limit further out cancels what it ends, and what was cancelled may know that nothing was sent.
         late.accepted = getattr(error.__cause__, "accepted", None)
         return late

@@ -9,12 +9,11 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Any
 
-from llmtest.clock import active_clock, iterate_blocking, run_blocking, unique_key
+from llmtest.clock import TimeLimits, active_clock, iterate_blocking, run_blocking, unique_key
 from llmtest.costs import context_window
 from llmtest.errors import ConfigurationError, ProviderError, ProviderTimeoutError, StreamInterruptedError
 from llmtest.providers._failures import translate
 from llmtest.providers._http_clients import AsyncDoor, BlockingDoor, Door
-from llmtest.providers._patience import Patience
 from llmtest.types import (
     NO_TIMEOUTS,
     Capabilities,
@@ -135,10 +134,10 @@ class HttpProvider:
 
     async def _complete(self, request: CompletionRequest, timeouts: Timeouts, door: Door) -> CompletionResponse:
         request = self._addressed(request)
-        patience = self._patience(timeouts, streaming=False)
+        limits = self._limits(timeouts, streaming=False)
         wire = self._named_once(self._codec.encode_request(request, stream=False), request)
         try:
-            headers, body = await self._fetch(wire, patience, door)
+            headers, body = await self._fetch(wire, limits, door)
             response = self._codec.decode_response(body, headers)
         except ProviderError as error:
             if isinstance(error, ProviderTimeoutError) and error.body is not None:
@@ -155,33 +154,33 @@ class HttpProvider:
         return StreamEvent("finish"), StreamEvent("usage", usage=usage)
 
     async def _list_models(self, door: Door) -> list[str]:
-        patience = self._patience(NO_TIMEOUTS, streaming=False)
+        limits = self._limits(NO_TIMEOUTS, streaming=False)
         try:
-            _, body = await self._fetch(self._codec.encode_models_request(), patience, door)
+            _, body = await self._fetch(self._codec.encode_models_request(), limits, door)
             return [card.id for card in self._codec.decode_models(body)]
         except ProviderError as error:
             raise self._named(error, None) from error.__cause__
 
-    def _patience(self, timeouts: Timeouts, *, streaming: bool) -> Patience:
-        limits = self._timeouts if timeouts == NO_TIMEOUTS else timeouts
-        return Patience(limits, active_clock(), streaming=streaming)
+    def _limits(self, timeouts: Timeouts, *, streaming: bool) -> TimeLimits:
+        kept = self._timeouts if timeouts == NO_TIMEOUTS else timeouts
+        return TimeLimits(kept, active_clock(), streaming=streaming)
 
-    async def _fetch(self, wire: WireRequest, patience: Patience, door: Door) -> tuple[Mapping[str, str], bytes]:
+    async def _fetch(self, wire: WireRequest, limits: TimeLimits, door: Door) -> tuple[Mapping[str, str], bytes]:
         """Send a request and read its whole answer."""
-        response = await self._send(wire, patience, door)
+        response = await self._send(wire, limits, door)
         try:
-            return response.headers, await self._read(response, patience, door)
+            return response.headers, await self._read(response, limits, door)
         finally:
             await door.close(response)
 
-    async def _send(self, wire: WireRequest, patience: Patience, door: Door) -> Any:
+    async def _send(self, wire: WireRequest, limits: TimeLimits, door: Door) -> Any:
         """Send a request; return the response if it is a success.
 
         Raises:
             ProviderError: It is none, or none came.
         """
         client = door.client()
-        connect, (head, _) = patience.for_connecting(), patience.for_head()
+        connect, head = limits.connecting().seconds, limits.head().seconds
         request = client.build_request(
             wire.method,
             self.base_url + wire.path,
@@ -190,20 +189,22 @@ class HttpProvider:
             timeout=(connect, head, head, connect),
         )
         try:
-            async with door.limit(patience.for_head()[0] if connect is None else None):
+            async with door.limit(limits.head().seconds if connect is None else None):
                 response = await door.send(client, request)
         except Exception as error:
-            failure = translate(error, patience, reading=False)
+            failure = translate(error, limits, reading=False)
             if failure is None:
                 raise
             raise failure from error
-        limits = request.extensions.get("timeout")
-        if isinstance(limits, dict):
-            limits["read"] = patience.for_body()
+        kept = request.extensions.get("timeout")
+        if isinstance(kept, dict):
+            # A client takes it once for the whole body, so the limit of the first piece cannot be in it: it would cut
+            # later silences too. On an event loop we keep that limit; blocking code notices it when the piece comes.
+            kept["read"] = limits.silence().seconds
         if 200 <= response.status_code < 300:
             return response
         try:
-            body = await self._read(response, patience, door)
+            body = await self._read(response, limits, door)
         except ProviderError as error:
             error.accepted = False  # It was a refusal, whatever became of its text.
             raise
@@ -211,27 +212,28 @@ class HttpProvider:
             await door.close(response)
         raise self._codec.decode_error(response.status_code, response.headers, body, now=active_clock().now())
 
-    async def _read(self, response: Any, patience: Patience, door: Door) -> bytes:
+    async def _read(self, response: Any, limits: TimeLimits, door: Door) -> bytes:
         pieces = []
-        async with aclosing(self._pieces(response, patience, door)) as source:
+        async with aclosing(self._pieces(response, limits, door)) as source:
             async for piece in source:
                 pieces.append(piece)
-                if (late := patience.overdue()) is not None:
+                if (phase := limits.overdue()) is not None:
+                    late = limits.error(phase)
                     late.body = b"".join(pieces)
                     raise late
         return b"".join(pieces)
 
-    async def _pieces(self, response: Any, patience: Patience, door: Door) -> AsyncGenerator[bytes, None]:
+    async def _pieces(self, response: Any, limits: TimeLimits, door: Door) -> AsyncGenerator[bytes, None]:
         """Read the body, each piece within its limit."""
         source = door.pieces(response)
         while True:
             try:
-                async with door.limit(patience.for_piece()[0]):
+                async with door.limit(limits.piece().seconds):
                     piece = await anext(source)
             except StopAsyncIteration:
                 return
             except Exception as error:
-                failure = translate(error, patience, reading=True)
+                failure = translate(error, limits, reading=True)
                 if failure is None:
                     raise
                 raise failure from error
@@ -241,13 +243,13 @@ class HttpProvider:
         self, request: CompletionRequest, timeouts: Timeouts, door: Door
     ) -> AsyncGenerator[StreamEvent, None]:
         request = self._addressed(request)
-        patience = self._patience(timeouts, streaming=True)
+        limits = self._limits(timeouts, streaming=True)
         try:
             wire = self._named_once(self._codec.encode_request(request, stream=True), request)
-            response = await self._send(wire, patience, door)
+            response = await self._send(wire, limits, door)
             try:
                 decoder = self._codec.stream_decoder(response.headers)
-                async with aclosing(self._events(response, decoder, patience, door)) as events:
+                async with aclosing(self._events(response, decoder, limits, door)) as events:
                     async for event in events:
                         yield event
             finally:
@@ -256,24 +258,25 @@ class HttpProvider:
             raise self._named(error, request.model) from error.__cause__
 
     async def _events(
-        self, response: Any, decoder: StreamDecoder, patience: Patience, door: Door
+        self, response: Any, decoder: StreamDecoder, limits: TimeLimits, door: Door
     ) -> AsyncGenerator[StreamEvent, None]:
         try:
-            async with aclosing(self._pieces(response, patience, door)) as pieces:
+            async with aclosing(self._pieces(response, limits, door)) as pieces:
                 async for piece in pieces:
                     found = decoder.feed(piece)
-                    if (late := patience.overdue()) is not None:
+                    if (phase := limits.overdue()) is not None:
+                        late = limits.error(phase)
                         late.late = found
                         raise late
                     for event in found:
-                        patience.has_begun = patience.has_begun or event.visible
+                        limits.has_begun = limits.has_begun or event.visible
                         yield event
                     if decoder.done:
                         break
         except StreamInterruptedError:
             raise
         except ProviderError as error:
-            if not patience.has_begun:
+            if not limits.has_begun:
                 raise
             if isinstance(error, ProviderTimeoutError):
                 raise decoder.interrupted("stalled", str(error)) from error

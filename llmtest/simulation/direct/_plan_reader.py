@@ -11,7 +11,7 @@ from llmtest.types import CompletionResponse, StreamEvent
 from llmtest.wire import Codec, StreamDecoder
 
 if TYPE_CHECKING:
-    from llmtest.simulation.direct._time_limits import Patience
+    from llmtest.simulation.direct._limited_wait import LimitedWait
 
 __all__ = ["end_word", "read_body", "read_stream"]
 
@@ -38,16 +38,16 @@ def _broken(kind: str) -> ProviderConnectionError:
     return error
 
 
-async def _until_failure(failure: Failure, patience: Patience, *, begun: bool) -> ProviderConnectionError:
+async def _until_failure(failure: Failure, wait: LimitedWait, *, begun: bool) -> ProviderConnectionError:
     """Wait out a silence, which raises at the caller's limit, or return how the connection broke."""
     if failure.kind == "connect_timeout":
-        await patience.until_connected()
+        await wait.until_connected()
     if failure.kind == "read_timeout":
-        await (patience.until_next_piece if begun else patience.until_head)(None)
+        await (wait.until_piece if begun else wait.until_head)(None)
     return _broken(failure.kind)
 
 
-async def read_body(plan: Plan, codec: Codec, patience: Patience) -> CompletionResponse:
+async def read_body(plan: Plan, codec: Codec, wait: LimitedWait) -> CompletionResponse:
     """Read a whole answer.
 
     Raises:
@@ -57,21 +57,21 @@ async def read_body(plan: Plan, codec: Codec, patience: Patience) -> CompletionR
     body = b""
     for step in plan.steps:
         if isinstance(step, Wait):
-            await (patience.until_head if head is None else patience.until_next_piece)(step.ns)
+            await (wait.until_head if head is None else wait.until_piece)(step.ns)
         elif isinstance(step, Head):
             head = step
         elif isinstance(step, Chunk):
             body += step.data
         else:
-            raise await _until_failure(step, patience, begun=head is not None)
+            raise await _until_failure(step, wait, begun=head is not None)
     assert head is not None
     headers = dict(head.headers)
     if head.status >= 400:
-        raise codec.decode_error(head.status, headers, body, now=patience.now())
+        raise codec.decode_error(head.status, headers, body, now=wait.now())
     return codec.decode_response(body, headers)
 
 
-async def read_stream(plan: Plan, codec: Codec, patience: Patience) -> AsyncGenerator[StreamEvent, None]:
+async def read_stream(plan: Plan, codec: Codec, wait: LimitedWait) -> AsyncGenerator[StreamEvent, None]:
     """Read a streamed answer.
 
     Raises:
@@ -91,32 +91,32 @@ async def read_stream(plan: Plan, codec: Codec, patience: Patience) -> AsyncGene
                 continue
             for event in decoder.feed(step.data):
                 yield event
-                patience.visible = patience.visible or event.visible
+                wait.limits.has_begun = wait.limits.has_begun or event.visible
         else:
-            await _between(step, decoder, patience)
+            await _between(step, decoder, wait)
     assert head is not None
     if decoder is None:
-        raise codec.decode_error(head.status, dict(head.headers), body, now=patience.now())
+        raise codec.decode_error(head.status, dict(head.headers), body, now=wait.now())
     for event in decoder.close():
         yield event
 
 
-async def _between(step: Wait | Failure, decoder: StreamDecoder | None, patience: Patience) -> None:
+async def _between(step: Wait | Failure, decoder: StreamDecoder | None, wait: LimitedWait) -> None:
     """Let time pass inside or before a stream, or break it."""
     if decoder is None:
         if isinstance(step, Wait):
-            await patience.until_head(step.ns)
+            await wait.until_head(step.ns)
             return
-        raise await _until_failure(step, patience, begun=False)
+        raise await _until_failure(step, wait, begun=False)
     if isinstance(step, Failure) and step.kind != "read_timeout":
-        if not patience.visible:
+        if not wait.limits.has_begun:
             raise _broken(step.kind)
         raise decoder.interrupted("dropped", INCOMPLETE)
-    wait = step.ns if isinstance(step, Wait) else None
-    if not patience.visible:
-        await patience.until_first_piece(wait)
+    ns = step.ns if isinstance(step, Wait) else None
+    if not wait.limits.has_begun:
+        await wait.until_piece(ns)
         return
     try:
-        await patience.until_next_piece(wait)
+        await wait.until_piece(ns)
     except ProviderTimeoutError as error:
         raise decoder.interrupted("stalled", str(error)) from error

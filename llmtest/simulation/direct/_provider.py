@@ -16,8 +16,8 @@ from llmtest.clock import AsyncWaiter, BlockingWaiter, Waiter, iterate_blocking,
 from llmtest.errors import ConfigurationError, ProviderError, ProviderTimeoutError, StreamInterruptedError
 from llmtest.simulation._engine import Engine
 from llmtest.simulation._receive import plan_of
+from llmtest.simulation.direct._limited_wait import LimitedWait
 from llmtest.simulation.direct._plan_reader import end_word, read_body, read_stream
-from llmtest.simulation.direct._time_limits import Patience
 from llmtest.simulation.plan._answer import Answer
 from llmtest.simulation.script._reply import pieces_of
 from llmtest.types import (
@@ -114,11 +114,11 @@ class DirectProvider:
         response = answer.response
         if response is None or not answer.is_plain:
             return await self._read_whole(answer, request, timeouts, waiter)
-        wait = answer.head_ns + answer.slow_ns + answer.body_ns
-        if wait:
+        ns = answer.head_ns + answer.slow_ns + answer.body_ns
+        if ns:
             ended = "abandoned"
             try:
-                await self._patience(answer, timeouts, waiter).until_head(wait)
+                await self._limited(answer, timeouts, waiter).until_head(ns)
                 ended = ""
             except ProviderError as error:
                 ended = end_word(error)
@@ -129,8 +129,8 @@ class DirectProvider:
         engine.finish(answer, "200")
         return response
 
-    def _patience(self, answer: Answer, timeouts: Timeouts, waiter: Waiter) -> Patience:
-        return Patience(self._engine, answer, timeouts, waiter)
+    def _limited(self, answer: Answer, timeouts: Timeouts, waiter: Waiter) -> LimitedWait:
+        return LimitedWait(self._engine, answer, timeouts, waiter)
 
     def _plan(self, answer: Answer, request: CompletionRequest) -> Plan:
         call = WireCall("chat", request, answer.model, answer.stream, include_usage=True)
@@ -142,7 +142,7 @@ class DirectProvider:
         plan = self._plan(answer, request)
         ended = "abandoned"
         try:
-            response = await read_body(plan, self._codec, self._patience(answer, timeouts, waiter))
+            response = await read_body(plan, self._codec, self._limited(answer, timeouts, waiter))
             ended = plan.outcome
         except ProviderError as error:
             ended = end_word(error, plan.outcome)
@@ -162,9 +162,9 @@ class DirectProvider:
         self, request: CompletionRequest, timeouts: Timeouts, waiter: Waiter
     ) -> AsyncGenerator[StreamEvent, None]:
         answer = self._engine.decide(WireCall("chat", request, request.model or self.model, True))
-        patience = self._patience(answer, timeouts, waiter)
+        wait = self._limited(answer, timeouts, waiter)
         plan = None if answer.is_plain else self._plan(answer, request)
-        events = _tell(answer, patience, self._step) if plan is None else read_stream(plan, self._codec, patience)
+        events = _tell(answer, wait, self._step) if plan is None else read_stream(plan, self._codec, wait)
         outcome = "200" if plan is None else plan.outcome
         told: list[StreamEvent] = []
         answer.told = told
@@ -226,39 +226,40 @@ def _pieces(answer: Answer, step: int) -> list[tuple[StreamEvent, int]]:
     return found
 
 
-async def _tell(answer: Answer, patience: Patience, step: int) -> AsyncGenerator[StreamEvent, None]:
+async def _tell(answer: Answer, wait: LimitedWait, step: int) -> AsyncGenerator[StreamEvent, None]:
     """Hand an answer over piece by piece, each at its time."""
     response = answer.response
     assert response is not None
     if answer.head_ns:
-        await patience.until_head(answer.head_ns)
+        await wait.until_head(answer.head_ns)
     yield StreamEvent("start", id=response.id, model=response.model)
     pieces = _pieces(answer, step)
     total = sum(size for _, size in pieces)
     spent = seen = 0
     said: list[str] = []
     if answer.slow_ns:
-        await patience.until_first_piece(answer.slow_ns)
+        await wait.until_piece(answer.slow_ns)
+    wait.limits.has_begun = True
     for event, size in pieces:
         due = answer.body_ns * (seen + size - 1) // total
         if due > spent:
-            await _until_next_piece(patience, due - spent, said)
+            await _until_next_piece(wait, due - spent, said)
             spent = due
         seen += size
         if event.kind == "text":
             said.append(event.text)
         yield event
     if answer.body_ns > spent:
-        await _until_next_piece(patience, answer.body_ns - spent, said)
+        await _until_next_piece(wait, answer.body_ns - spent, said)
     yield StreamEvent("finish", finish_reason=response.finish_reason)
     yield StreamEvent("usage", usage=response.usage)
     yield StreamEvent("end", response=response)
 
 
-async def _until_next_piece(patience: Patience, ns: int, said: list[str]) -> None:
+async def _until_next_piece(wait: LimitedWait, ns: int, said: list[str]) -> None:
     """Wait inside a stream, where a limit that is passed is a stall that leaves the caller with half an answer."""
     try:
-        await patience.until_next_piece(ns)
+        await wait.until_piece(ns)
     except ProviderTimeoutError as late:
         error = StreamInterruptedError(str(late), status=200)
         error.kind = "stalled"
