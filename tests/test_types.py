@@ -1,5 +1,9 @@
 """The vocabulary: what messages, requests, answers and usage say of themselves."""
 
+import inspect
+from dataclasses import FrozenInstanceError, replace
+from decimal import Decimal
+
 import pytest
 
 from llmtest.errors import ConfigurationError, InvalidResponseError
@@ -8,10 +12,15 @@ from llmtest.types import (
     ChatMessage,
     CompletionRequest,
     CompletionResponse,
+    EmbeddingRequest,
     ImagePart,
+    ModelCard,
     RefusalPart,
+    ResponseFormat,
     TextPart,
+    ThinkingPart,
     ToolCall,
+    ToolDefinition,
     Usage,
 )
 
@@ -58,7 +67,7 @@ def test_the_text_of_a_message(content, text):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"max_tokens": 0}, "max_tokens must be 1 or more, got 0"),
+        ({"max_tokens": -1}, "max_tokens must be 0 or more, got -1"),
         ({"temperature": 2.5}, "temperature must be from 0.0 to 2.0, got 2.5"),
         ({"temperature": float("nan")}, "temperature must be from 0.0 to 2.0, got nan"),
         ({"top_p": -0.1}, "top_p must be from 0.0 to 1.0, got -0.1"),
@@ -111,3 +120,142 @@ def test_how_long_an_attempt_took():
     """An attempt lasts from its start to its end."""
     attempt = Attempt(provider="openai", model="m", start_ns=500_000_000, end_ns=2_000_000_000, outcome="200")
     assert attempt.duration == 1.5
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"n": 0}, "n must be 1 or more, got 0"),
+        ({"top_k": -1}, "top_k must be 0 or more, got -1"),
+        ({"top_logprobs": 21}, "top_logprobs must be from 0 to 20, got 21"),
+    ],
+    ids=["n", "top-k", "top-logprobs"],
+)
+def test_an_option_out_of_range_is_refused(settings, message):
+    """The numbers that only some providers know have ranges as well."""
+    with pytest.raises(ConfigurationError) as caught:
+        CompletionRequest([ChatMessage.user("Hi")], **settings)
+    assert str(caught.value) == message
+
+
+def _advice(error):
+    """Return the lines of code that an error gives."""
+    return [line.strip() for line in str(error.value).partition("To fix:")[2].splitlines() if line.strip()]
+
+
+def test_e32_extra_without_a_dialect_is_refused_and_the_form_shown():
+    """Fields that do not say whose they are could be sent to anybody; the advice is code that works."""
+    with pytest.raises(ConfigurationError) as caught:
+        CompletionRequest([ChatMessage.user("Hi")], extra={"seed": 3, "user": "u-1", "logit_bias": {"5": 1}})
+    assert str(caught.value) == (
+        "CompletionRequest: `extra` is kept by dialect, {dialect: {field: value}}, so that no field of one API is sent "
+        "to another; `seed` is a field, not a dialect: 3\n\n"
+        "To fix:\n"
+        "  CompletionRequest(..., seed=3)\n"
+        "  CompletionRequest(..., extra={\"openai\": {'user': 'u-1', 'logit_bias': {'5': 1}}})   "
+        "# or the dialect whose fields they are"
+    )
+    own, extra = (eval(line.replace("...", "[ChatMessage.user('Hi')]")) for line in _advice(caught))
+    assert own.seed == 3
+    assert extra.extra_for("openai") == {"user": "u-1", "logit_bias": {"5": 1}}
+    assert extra.extra_for("anthropic") == {}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda extra: CompletionRequest([ChatMessage.user("Hi")], extra=extra),
+        lambda extra: CompletionResponse(extra=extra),
+        lambda extra: ToolDefinition("weather", extra=extra),
+        lambda extra: EmbeddingRequest(("Hi",), extra=extra),
+        lambda extra: ModelCard("m", extra=extra),
+    ],
+    ids=["request", "response", "tool", "embedding", "model"],
+)
+@pytest.mark.parametrize("field", [{"user": "u"}, {"response_format": {"type": "json_object"}}], ids=["text", "object"])
+def test_e32_every_extra_is_kept_by_dialect(make, field):
+    """Whatever has an `extra` has it by dialect; a field that holds an object is no dialect either."""
+    with pytest.raises(ConfigurationError, match="is a field, not a dialect"):
+        make(field)
+    assert make({"openai": field}).extra_for("openai") == field
+
+
+@pytest.mark.parametrize(
+    ("messages", "advice"),
+    [
+        ("Hi", "CompletionRequest.ask('Hi')"),
+        ([{"role": "user", "content": "Hi"}], "ChatMessage.user('Hi')"),
+        (ChatMessage.user("Hi"), "CompletionRequest([ChatMessage.system(...), ChatMessage.user(...)])"),
+        (7, "CompletionRequest([ChatMessage.system(...), ChatMessage.user(...)])"),
+    ],
+    ids=["text", "mapping", "message", "number"],
+)
+def test_p12_what_is_no_list_of_messages_is_told_the_form(messages, advice):
+    """Messages may be given by position; what is none is refused with the form that works."""
+    with pytest.raises(ConfigurationError) as caught:
+        CompletionRequest(messages)
+    assert f"To fix: {advice}" in str(caught.value)
+
+
+def test_p12_a_result_with_the_name_second_is_told_the_form():
+    """Other libraries have the name of the tool second; here it goes by name, and the advice works."""
+    with pytest.raises(ConfigurationError) as caught:
+        ChatMessage.tool_result("call_1", "weather", "sun")
+    advice = str(caught.value).partition("To fix: ")[2]
+    assert eval(advice) == ChatMessage.tool_result("call_1", "sun", name="weather")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ResponseFormat("json"), "unknown type 'json'"),
+        (lambda: ResponseFormat("json_schema"), "`json_schema` with schema None"),
+        (lambda: ResponseFormat("text", {"type": "object"}), "`text` with schema {'type': 'object'}"),
+        (lambda: ResponseFormat.json_schema("object"), "`json_schema` with schema 'object'"),
+    ],
+    ids=["type", "no-schema", "schema-of-text", "no-mapping"],
+)
+def test_a_format_that_says_nothing_is_refused(make, message):
+    """A schema belongs to `json_schema` and to nothing else."""
+    with pytest.raises(ConfigurationError, match="To fix") as caught:
+        make()
+    assert message in str(caught.value)
+
+
+def test_usage_adds_up_in_every_detail():
+    """Sound, cache writes of an hour and server tools are added; a stated cost is only the sum where both state one."""
+    one = Usage(9, 5, cache_write_tokens=4, cache_write_1h_tokens=3, input_audio_tokens=2, output_audio_tokens=1)
+    one = replace(one, server_tools=(("web_search", 2),), cost_usd=Decimal("0.01"))
+    other = replace(one, server_tools=(("code", 1), ("web_search", 1)), cost_usd=Decimal("0.02"))
+    total = one + other
+    assert (total.cache_write_1h_tokens, total.input_audio_tokens, total.output_audio_tokens) == (6, 4, 2)
+    assert total.server_tools == (("code", 1), ("web_search", 3))
+    assert (total.cost_usd, (one + Usage(1, 1)).cost_usd) == (Decimal("0.03"), None)
+    assert (one + Usage()) == (Usage() + one) == one
+
+
+def test_an_answer_s_server_tools_wait_for_nobody():
+    """A tool that the provider ran itself is a part of the answer, and no call to be answered."""
+    ran, waits = ToolCall("s", "web_search", server=True), ToolCall("t", "weather")
+    answer = CompletionResponse(parts=(ran, TextPart("Sunny"), waits))
+    assert (answer.tool_calls, answer.parts[0]) == ((waits,), ran)
+
+
+def test_the_thinking_of_an_answer_may_be_a_summary():
+    """Where a provider keeps its thoughts to itself, what it tells of them is the thinking."""
+    parts = (ThinkingPart("", id="rs_1", summary=("First.", "Then."), encrypted="gAAA"),)
+    assert CompletionResponse(parts=parts).thinking == "First.\n\nThen."
+
+
+def test_records_of_the_hot_path_are_dataclasses_like_any_other():
+    """They take the same arguments, are frozen, copied with changes, and share no default with each other."""
+    one, other = CompletionRequest([ChatMessage.user("Hi")]), CompletionRequest([ChatMessage.user("Hi")])
+    assert one == other
+    assert one.metadata is not other.metadata
+    assert replace(one, n=2).n == 2
+    assert repr(Usage(1, output_tokens=2)).startswith("Usage(input_tokens=1, output_tokens=2, ")
+    assert list(inspect.signature(CompletionRequest).parameters)[:2] == ["messages", "model"]
+    with pytest.raises(FrozenInstanceError):
+        one.n = 3
+    with pytest.raises(TypeError, match="unexpected keyword argument 'temprature'"):
+        CompletionRequest([ChatMessage.user("Hi")], temprature=1)

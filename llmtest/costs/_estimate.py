@@ -65,8 +65,11 @@ def estimate_of(
     """
     prompt = estimate_request_tokens(request)
     answer = request.max_tokens or most
-    if request.extra:
-        answer = _number(request.extra.get("max_completion_tokens"), answer) * _number(request.extra.get("n"), 1)
+    choices = request.n or 1
+    for fields in request.extra.values():
+        answer = _number(fields.get("max_completion_tokens"), answer)
+        choices = _number(fields.get("n"), choices)
+    answer *= choices
     return Estimate(prompt + answer, prices.upper_bound(provider, model, prompt, answer, at), provider, model)
 
 

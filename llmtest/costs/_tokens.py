@@ -11,7 +11,16 @@ from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 from llmtest.errors import ConfigurationError
-from llmtest.types import ChatMessage, ImagePart, OpaquePart, RefusalPart, TextPart, ThinkingPart
+from llmtest.types import (
+    ChatMessage,
+    FilePart,
+    ImagePart,
+    OpaquePart,
+    RefusalPart,
+    TextPart,
+    ThinkingPart,
+    ToolCall,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +34,7 @@ FRAMING_TOKENS = 3
 MESSAGE_TOKENS = ROLE_TOKENS + FRAMING_TOKENS
 IMAGE_TOKENS = 85
 AUDIO_TOKENS = 200
+FILE_TOKENS = 3000
 VIDEO_TOKENS = 300
 ENCODINGS = ("cl100k_base", "llama3", "o200k_base", "o200k_harmony", "qwen3")
 """Vocabularies that the tokenizer brings with it."""
@@ -110,8 +120,12 @@ def _message_tokens(message: ChatMessage) -> int:
     elif content is not None:
         total += sum(map(_part_tokens, content))
     for call in message.tool_calls:
-        total += FRAMING_TOKENS + count_tokens(call.name) + count_tokens(_arguments(call.arguments))
+        total += _call_tokens(call)
     return total
+
+
+def _call_tokens(call: ToolCall) -> int:
+    return FRAMING_TOKENS + count_tokens(call.name) + count_tokens(_arguments(call.arguments))
 
 
 def _arguments(text: str) -> str:
@@ -125,9 +139,17 @@ def _arguments(text: str) -> str:
 def _part_tokens(part: ContentPart) -> int:
     if isinstance(part, TextPart | ThinkingPart | RefusalPart):
         return count_tokens(part.text)
-    if isinstance(part, ImagePart):
-        return IMAGE_TOKENS
-    assert isinstance(part, OpaquePart)
+    if isinstance(part, ToolCall):
+        return _call_tokens(part)
+    if isinstance(part, FilePart):
+        said = part.data if part.text is None else part.text
+        return FILE_TOKENS if said is None else count_tokens(said)
+    if isinstance(part, OpaquePart):
+        return _opaque_tokens(part)
+    return IMAGE_TOKENS if isinstance(part, ImagePart) else AUDIO_TOKENS
+
+
+def _opaque_tokens(part: OpaquePart) -> int:
     kind = str(part.data.get("type", ""))
     if "image" in kind:
         return IMAGE_TOKENS

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from llmtest.errors import ConfigurationError
 from llmtest.types._parts import ContentPart, TextPart, ToolCall
 
 __all__ = ["ChatMessage", "Role"]
@@ -51,9 +52,26 @@ class ChatMessage:
 
     @classmethod
     def tool_result(
-        cls, tool_call_id: str, content: str, *, name: str | None = None, is_error: bool = False
+        cls, tool_call_id: str, content: str, *others: str, name: str | None = None, is_error: bool = False
     ) -> ChatMessage:
-        """Make the result of one tool call."""
+        """Make the result of one tool call.
+
+        Args:
+            tool_call_id: Id of the call that it answers.
+            content: What the tool returned.
+            others: Nothing; a third value by position is refused, since other libraries have the name second.
+            name: Name of the tool.
+            is_error: Whether the tool failed.
+
+        Raises:
+            ConfigurationError: There are more than two values by position.
+        """
+        if others:
+            raise ConfigurationError(
+                f"ChatMessage.tool_result takes the id and the content by position, and the tool's name by name; got "
+                f"{len(others) + 2} values.\n\n"
+                f"To fix: ChatMessage.tool_result({tool_call_id!r}, {others[0]!r}, name={content!r})"
+            )
         return cls("tool", content, tool_call_id=tool_call_id, name=name, is_error=is_error)
 
     @property

@@ -6,12 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from llmtest.types._extra import ExtraByDialect
+
 __all__ = ["ModelCard"]
 
 
 @dataclass(frozen=True, slots=True)
-class ModelCard:
-    """One model of a provider's list."""
+class ModelCard(ExtraByDialect):
+    """One model of a provider's list; `extra` holds further fields by dialect.
+
+    Raises:
+        ConfigurationError: `extra` does not say whose its fields are.
+    """
 
     id: str
     created_s: int = 0
@@ -19,4 +25,4 @@ class ModelCard:
     display_name: str | None = None
     max_input_tokens: int | None = None
     max_tokens: int | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

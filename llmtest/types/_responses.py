@@ -8,7 +8,9 @@ from enum import StrEnum
 from typing import Any
 
 from llmtest.types._attempts import Attempt
+from llmtest.types._extra import ExtraByDialect
 from llmtest.types._parts import RefusalPart, ResponsePart, TextPart, ThinkingPart, ToolCall
+from llmtest.types._quick_init import quick_init
 from llmtest.types._usage import UNKNOWN_USAGE, Usage
 
 __all__ = ["CompletionResponse", "FinishReason"]
@@ -25,8 +27,9 @@ class FinishReason(StrEnum):
     UNKNOWN = "unknown"
 
 
+@quick_init
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CompletionResponse:
+class CompletionResponse(ExtraByDialect):
     """What a model answered.
 
     `parts` keeps what the provider sent in its order; `content`, `thinking` and `tool_calls` read it.
@@ -42,7 +45,11 @@ class CompletionResponse:
         request_id: The provider's id of the request, from its headers.
         alternatives: Further answers, where more than one was asked for (`n`).
         attempts: Every attempt of the logical call, the answered one last.
-        extra: Further fields of the dialect's body, verbatim.
+        extra: Further fields of the body by dialect, verbatim: `{"openai": {"system_fingerprint": "fp_1"}}`.
+        service_tier: The tier that answered, which may set the price; None where the provider did not say.
+
+    Raises:
+        ConfigurationError: `extra` does not say whose its fields are.
     """
 
     parts: tuple[ResponsePart, ...] = ()
@@ -55,7 +62,8 @@ class CompletionResponse:
     request_id: str | None = None
     alternatives: tuple[CompletionResponse, ...] = ()
     attempts: tuple[Attempt, ...] = ()
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    service_tier: str | None = None
 
     @property
     def content(self) -> str | None:
@@ -67,8 +75,8 @@ class CompletionResponse:
 
     @property
     def thinking(self) -> str | None:
-        """All thinking, joined; None where there is none."""
-        texts = [part.text for part in self.parts if isinstance(part, ThinkingPart)]
+        """All thinking, joined, its summary where that is all that was told; None where there is none."""
+        texts = [part.text or "\n\n".join(part.summary) for part in self.parts if isinstance(part, ThinkingPart)]
         return "".join(texts) if texts else None
 
     @property
@@ -79,8 +87,8 @@ class CompletionResponse:
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
-        """The tool calls, in order."""
-        return tuple(part for part in self.parts if isinstance(part, ToolCall))
+        """The tool calls that wait for a result, in order; those that the provider ran itself are in `parts` alone."""
+        return tuple(part for part in self.parts if isinstance(part, ToolCall) and not part.server)
 
     @property
     def input_tokens(self) -> int:

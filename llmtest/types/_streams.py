@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from llmtest.types._quick_init import quick_init
 from llmtest.types._responses import CompletionResponse, FinishReason
 from llmtest.types._usage import Usage
 
@@ -27,6 +28,7 @@ StreamEventKind = Literal[
 ]
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class StreamEvent:
     """One piece of a streamed answer.

@@ -5,10 +5,11 @@ requests and decodes answers. A simulated provider uses the *server half*: it de
 functions are pure: bytes and types in, bytes and types out. No I/O, no clock (a time that matters is passed in), no
 randomness (ids are built from numbers passed in).
 
-**Nothing is lost.** What the types do not model stays verbatim: fields of the body in `extra` under their own name,
-content blocks in `OpaquePart`. Where a modelled field (`messages`, `choices`, `content`, `usage`, ...) holds more than
-its type can say, `extra` keeps the JSON of that whole field beside the typed form, and encoding writes that JSON again
-as long as the typed form still says the same. So `decode(encode(x)) == x`, and what was recorded is said again in full.
+**Nothing is lost.** What the types do not model stays verbatim: fields of the body in `extra`, by dialect and under
+their own name, content blocks in `OpaquePart`. What is of one dialect is never written in another. Where a modelled
+field (`messages`, `choices`, `content`, `usage`, ...) holds more than its type can say, `extra` keeps the JSON of that
+whole field beside the typed form, and encoding writes that JSON again as long as the typed form still says the same. So
+`decode(encode(x)) == x`, and what was recorded is said again in full.
 
 **Paths** that `encode_request` gives are relative to `default_base_url` (OpenAI's ends in `/v1`, Anthropic's does not).
 `decode_call` looks at the end of the path only, so any prefix of a base URL is accepted.

@@ -64,8 +64,12 @@ def test_the_upper_bound_counts_every_answer_that_is_asked_for(clock, prices):
     budget = Budget(prices=prices, clock=clock, default_max_tokens=100)
     messages = CompletionRequest.ask("abcd").messages
     assert budget.estimate(CompletionRequest(messages=messages), "openai", "big").tokens == 105
-    assert budget.estimate(CompletionRequest(messages=messages, extra={"n": 3}), "openai", "big").tokens == 305
-    thinking = CompletionRequest(messages=messages, model="big", extra={"max_completion_tokens": 7, "n": True})
+    assert budget.estimate(CompletionRequest(messages=messages, n=3), "openai", "big").tokens == 305
+    more = {"openai": {"n": 3}}
+    assert budget.estimate(CompletionRequest(messages=messages, extra=more), "openai", "big").tokens == 305
+    thinking = CompletionRequest(
+        messages=messages, model="big", extra={"openai": {"max_completion_tokens": 7, "n": True}}
+    )
     assert budget.estimate(thinking, "openai") == Estimate(12, Decimal("0.000019"), "openai", "big")
     assert budget.estimate(thinking, "openai", "gpt-9").usd is None
 

@@ -7,6 +7,7 @@ import pytest
 from llmtest.types import (
     ChatMessage,
     CompletionRequest,
+    FilePart,
     ImagePart,
     OpaquePart,
     RefusalPart,
@@ -120,7 +121,7 @@ def test_what_openai_is_not_told():
         TextPart("a"),
         RefusalPart("no"),
         ImagePart(data="AAAA", media_type="image/png", detail="low"),
-        OpaquePart({"type": "file", "file": {"file_id": "f"}}),
+        FilePart(file_id="f"),
     )
 
 
@@ -149,7 +150,7 @@ def test_what_anthropic_is_told():
         TextPart("no"),
         ImagePart(url="https://example.org/x.png"),
         ImagePart(data="AAAA", media_type="image/png"),
-        OpaquePart({"type": "document", "source": {}}),
+        OpaquePart({"type": "document", "source": {}}, "anthropic"),
     )
 
 

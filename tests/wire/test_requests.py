@@ -268,7 +268,7 @@ def test_embeddings_take_texts_and_tokens(sent, inputs):
     """Every form of `input` is read."""
     body = {"model": "e", "input": sent, "dimensions": 8, "user": "u"}
     call = OPENAI.decode_call("POST", "/v1/embeddings", "", {}, json.dumps(body).encode())
-    assert call.request == EmbeddingRequest(inputs, "e", "float", 8, {"user": "u"})
+    assert call.request == EmbeddingRequest(inputs, "e", "float", 8, {"openai": {"user": "u"}})
     again = OPENAI.encode_embeddings_request(call.request)
     assert OPENAI.decode_call("POST", "/v1/embeddings", "", {}, again.body).request == call.request
 
@@ -446,7 +446,7 @@ def test_the_switches_of_a_stream_are_read():
     body = {**CHAT, "stream": True, "stream_options": {"include_usage": True, "include_obfuscation": False}}
     call = OPENAI.decode_call("POST", "/v1/chat/completions", "", {}, json.dumps(body).encode())
     assert (call.stream, call.include_usage, call.include_obfuscation) == (True, True, False)
-    assert "stream_options" not in call.request.extra
+    assert "stream_options" not in call.request.extra_for("openai")
     call = OPENAI.decode_call("POST", "/v1/chat/completions", "", {}, json.dumps({**CHAT, "stream": True}).encode())
     assert (call.stream, call.include_usage, call.include_obfuscation) == (True, False, True)
 

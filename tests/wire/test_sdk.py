@@ -342,8 +342,8 @@ def test_openai_s_request_is_understood():
     assert request.messages[1].content[1].data == "AA=="
     assert request.messages[2].tool_calls == (ToolCall("c", "f", "{"),)
     assert (request.max_tokens, request.stop_sequences, request.tool_choice) == (9, ("END",), "f")
-    assert request.tools[0].extra == {"strict": True}
-    assert (request.extra["n"], request.extra["functions"][0]["name"]) == (2, "old")
+    assert request.tools[0].strict is True
+    assert (request.extra_for("openai")["n"], request.extra_for("openai")["functions"][0]["name"]) == (2, "old")
     written = json.loads(OPENAI.encode_request(request, stream=False).body)
     assert written["messages"][0]["role"] == "developer"
 
@@ -375,6 +375,6 @@ def test_anthropic_s_request_is_understood():
     assert request.messages[2].tool_calls == (ToolCall("t", "f", '{"a":1}'),)
     assert request.messages[3].is_error
     assert (request.max_tokens, request.tool_choice) == (9, "required")
-    assert request.extra["thinking"] == {"type": "enabled", "budget_tokens": 1024}
+    assert request.extra_for("anthropic")["thinking"] == {"type": "enabled", "budget_tokens": 1024}
     written = json.loads(ANTHROPIC.encode_request(request, stream=False).body)
     assert written["system"][0]["cache_control"] == {"type": "ephemeral"}

@@ -85,7 +85,7 @@ def _openai_answers(draw):
     if refused:
         parts.append(RefusalPart(draw(texts)))
     custom = st.builds(
-        lambda id_, text: OpaquePart({"id": id_, "type": "custom", "custom": {"name": "sql", "input": text}}),
+        lambda id_, text: OpaquePart({"id": id_, "type": "custom", "custom": {"name": "sql", "input": text}}, "openai"),
         names,
         texts,
     )
@@ -116,7 +116,7 @@ def openai_responses(draw):
             CompletionResponse(parts=parts, finish_reason=finish, raw_finish_reason=raw, **identity)
             for parts, finish, raw in others
         ),
-        extra=extra,
+        extra={"openai": extra},
         **identity,
     )
 
@@ -129,7 +129,7 @@ def anthropic_responses(draw):
         st.builds(ThinkingPart, texts, st.none() | names),
         st.builds(ThinkingPart, st.just(""), names, st.just(value=True)),
         tool_calls,
-        json_objects.map(lambda data: OpaquePart({**data, "type": "brand_new"})),
+        json_objects.map(lambda data: OpaquePart({**data, "type": "brand_new"}, "anthropic")),
     )
     raw = draw(st.sampled_from([*sorted(_ANTHROPIC_FINISH), "refusal"]))
     extra = draw(st.fixed_dictionaries({}, optional={"container": json_objects, "x_new": texts}))
@@ -144,7 +144,7 @@ def anthropic_responses(draw):
         usage=draw(usages()),
         id=draw(names),
         model=draw(names),
-        extra=extra,
+        extra={"anthropic": extra} if extra else {},
     )
 
 
@@ -156,7 +156,7 @@ tools = st.builds(
     name=names,
     description=st.none() | texts,
     parameters=json_objects.map(lambda extra: {"type": "object", "properties": {}, **extra}),
-    extra=st.fixed_dictionaries({}, optional={"strict": st.booleans()}),
+    strict=st.none() | st.booleans(),
 )
 
 
@@ -180,7 +180,7 @@ def openai_requests(draw):
         model=draw(names | st.just("gpt-5.2") | st.just("gpt-oss-20b")),
         seed=draw(st.none() | counts),
         temperature=draw(st.none() | st.floats(0, 2)),
-        extra=draw(st.fixed_dictionaries({}, optional={"n": st.integers(1, 3), "user": texts, "x_new": json_objects})),
+        extra=draw(_own("openai", {"n": st.integers(1, 3), "user": texts, "x_new": json_objects})),
         **draw(_options()),
     )
 
@@ -202,12 +202,17 @@ def anthropic_requests(draw):
         messages=(*system, *draw(st.lists(st.one_of(user, assistant, result), min_size=1, max_size=5))),
         model=draw(names),
         temperature=draw(st.none() | st.floats(0, 1)),
-        extra=draw(st.fixed_dictionaries({}, optional={"top_k": counts, "thinking": json_objects})),
+        extra=draw(_own("anthropic", {"top_k": counts, "thinking": json_objects})),
         **{
             "max_tokens": draw(st.integers(1, 10**6)),
             **{k: v for k, v in draw(_options()).items() if k != "max_tokens"},
         },
     )
+
+
+def _own(dialect, fields):
+    """Return fields of one dialect, under its name."""
+    return st.fixed_dictionaries({}, optional=fields).map(lambda found: {dialect: found} if found else {})
 
 
 def _options():

@@ -220,6 +220,7 @@ class Call:
             alternatives=response.alternatives,
             attempts=tuple(self.attempts),
             extra=response.extra,
+            service_tier=response.service_tier,
         )
 
     def note_failure(

@@ -22,9 +22,12 @@ from llmtest.simulation.plan._answer import Answer
 from llmtest.simulation.script._reply import pieces_of
 from llmtest.types import (
     NO_TIMEOUTS,
+    AudioPart,
     Capabilities,
     CompletionRequest,
     CompletionResponse,
+    FilePart,
+    ImagePart,
     OpaquePart,
     RefusalPart,
     StreamEvent,
@@ -210,7 +213,7 @@ def _pieces(answer: Answer, step: int) -> list[tuple[StreamEvent, int]]:
             found.append((StreamEvent("tool_call", index=index, id=part.id, name=part.name), 1))
             kind: StreamEventKind = "tool_arguments"
             text = part.arguments
-        elif isinstance(part, OpaquePart):
+        elif isinstance(part, OpaquePart | ImagePart | FilePart | AudioPart):
             continue
         else:
             kind = kinds.get(type(part), "thinking")

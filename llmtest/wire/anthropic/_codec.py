@@ -229,7 +229,7 @@ def _encode_card(card: ModelCard, meta: ResponseMeta) -> dict[str, Any]:
         found["max_input_tokens"] = card.max_input_tokens
     if card.max_tokens is not None:
         found["max_tokens"] = card.max_tokens
-    found.update(card.extra)
+    found.update(card.extra_for(AnthropicCodec.dialect))
     return found
 
 
@@ -239,6 +239,7 @@ def _decode_card(card: Mapping[str, Any]) -> ModelCard:
     except ValueError:
         created = 0
     known = {"type", "id", "display_name", "created_at", "max_input_tokens", "max_tokens"}
+    extra = {name: value for name, value in card.items() if name not in known}
     return ModelCard(
         str(card.get("id")),
         created,
@@ -246,5 +247,5 @@ def _decode_card(card: Mapping[str, Any]) -> ModelCard:
         card.get("display_name"),
         card.get("max_input_tokens"),
         card.get("max_tokens"),
-        {name: value for name, value in card.items() if name not in known},
+        {AnthropicCodec.dialect: extra} if extra else {},
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -98,7 +98,7 @@ class OpenAICodec:
                 str(card.get("id")),
                 count(card.get("created")),
                 card.get("owned_by"),
-                extra={name: value for name, value in card.items() if name not in known},
+                extra=_own_fields(card, known),
             )
             for card in found or ()
             if isinstance(card, dict)
@@ -111,7 +111,7 @@ class OpenAICodec:
             "model": request.model,
             "encoding_format": request.encoding_format,
             **({} if request.dimensions is None else {"dimensions": request.dimensions}),
-            **request.extra,
+            **request.extra_for(self.dialect),
         }
         return WireRequest("POST", "/embeddings", _JSON_HEADERS, dumps(body))
 
@@ -219,7 +219,7 @@ class OpenAICodec:
                 "object": "model",
                 "created": card.created_s or meta.created_s,
                 "owned_by": card.owned_by or "system",
-                **card.extra,
+                **card.extra_for(self.dialect),
             }
             for card in models
         ]
@@ -240,6 +240,12 @@ class OpenAICodec:
     def tool_call_id(self, value: int) -> str:
         """Build a tool call's id."""
         return "call_" + _ids.letters(value, 24)
+
+
+def _own_fields(body: Mapping[str, Any], known: Container[str]) -> dict[str, dict[str, Any]]:
+    """Return what no member of a type says, under this dialect's name."""
+    extra = {name: value for name, value in body.items() if name not in known}
+    return {OpenAICodec.dialect: extra} if extra else {}
 
 
 def _route(method: str, path: str) -> tuple[Operation, str | None]:
@@ -305,5 +311,4 @@ def _decode_embedding_request(body: Mapping[str, Any]) -> EmbeddingRequest:
         inputs = tuple(item if isinstance(item, str) else tuple(item) for item in value)
     encoding: Literal["float", "base64"] = "base64" if body.get("encoding_format") == "base64" else "float"
     known = {"model", "input", "encoding_format", "dimensions"}
-    extra = {name: item for name, item in body.items() if name not in known}
-    return EmbeddingRequest(inputs, body["model"], encoding, body.get("dimensions"), extra)
+    return EmbeddingRequest(inputs, body["model"], encoding, body.get("dimensions"), _own_fields(body, known))

@@ -10,18 +10,17 @@ from llmtest.types import (
     ChatMessage,
     CompletionRequest,
     ContentPart,
-    ImagePart,
     OpaquePart,
-    RefusalPart,
+    Role,
     TextPart,
     ThinkingPart,
     ToolCall,
     ToolDefinition,
 )
-from llmtest.wire._json import dumps_text
+from llmtest.wire._foreign import can_say
 from llmtest.wire._records import Unread
 from llmtest.wire.anthropic._checks import check
-from llmtest.wire.anthropic.messages._response import tool_input
+from llmtest.wire.anthropic.messages._parts import DIALECT, cache_control, cache_ttl, decode_part, encode_part
 
 DEFAULT_MAX_TOKENS = 4096
 """Anthropic requires a limit; this one is sent where the request has none."""
@@ -30,6 +29,7 @@ _MODELLED = frozenset(
     {"messages", "system", "model", "stream", "max_tokens", "temperature", "top_p", "stop_sequences", "tools"}
     | {"tool_choice"}
 )
+_TOOL_FIELDS = frozenset({"name", "description", "input_schema"})
 _CHOICES = {"auto": "auto", "required": "any", "none": "none"}
 _CHOICE_WORDS = {"auto": "auto", "any": "required", "none": "none"}
 
@@ -43,7 +43,7 @@ def encode_system(messages: Sequence[ChatMessage]) -> Any:
         return found[0].content
     blocks: list[Mapping[str, Any]] = []
     for message in found:
-        blocks += _encode_content(message.content)
+        blocks += _encode_content(message.content, "system")
     return blocks
 
 
@@ -63,46 +63,34 @@ def encode_messages(messages: Sequence[ChatMessage]) -> list[dict[str, Any]]:
         results = None
         content: Any = message.content
         if message.tool_calls or not isinstance(content, str):
-            content = [*_encode_content(content), *map(_encode_call, message.tool_calls)]
+            content = [*_encode_content(content, message.role), *map(encode_part, message.tool_calls)]
         found.append({"role": message.role, "content": content})
     return found
-
-
-def _encode_call(call: ToolCall) -> dict[str, Any]:
-    return {"type": "tool_use", "id": call.id, "name": call.name, "input": tool_input(call.arguments)}
 
 
 def _encode_result(message: ChatMessage) -> dict[str, Any]:
     content: Any = message.content
     if not isinstance(content, str):
-        content = _encode_content(content)
+        content = _encode_content(content, "tool")
     block = {"type": "tool_result", "tool_use_id": message.tool_call_id, "content": content}
     if message.is_error:
         block["is_error"] = True
     return block
 
 
-def _encode_content(content: str | tuple[ContentPart, ...] | None) -> list[Mapping[str, Any]]:
+def _encode_content(content: str | tuple[ContentPart, ...] | None, role: Role) -> list[Mapping[str, Any]]:
     if content is None:
         return []
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
-    return [_encode_part(part) for part in content]
+    return [encode_part(part) for part in content if _is_said(part, role)]
 
 
-def _encode_part(part: ContentPart) -> Mapping[str, Any]:
-    if isinstance(part, TextPart | RefusalPart):
-        return {"type": "text", "text": part.text}
+def _is_said(part: ContentPart, role: Role) -> bool:
+    """Whether a part can be said to Anthropic: thoughts need its proof that they are its own."""
     if isinstance(part, ThinkingPart):
-        if part.redacted:
-            return {"type": "redacted_thinking", "data": part.signature or ""}
-        return {"type": "thinking", "thinking": part.text, "signature": part.signature or ""}
-    if isinstance(part, ImagePart):
-        if part.data is None:
-            return {"type": "image", "source": {"type": "url", "url": part.url}}
-        media = part.media_type or "image/png"
-        return {"type": "image", "source": {"type": "base64", "media_type": media, "data": part.data}}
-    return part.data
+        return part.signature is not None
+    return not isinstance(part, OpaquePart) or can_say(part, DIALECT, role)
 
 
 def encode_tools(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
@@ -113,7 +101,10 @@ def encode_tools(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
         if tool.description is not None:
             encoded["description"] = tool.description
         encoded["input_schema"] = tool.parameters
-        encoded.update(tool.extra)
+        if tool.strict is not None:
+            encoded["strict"] = tool.strict
+        encoded.update(cache_control(tool.cache_ttl))
+        encoded.update(tool.extra_for(DIALECT))
         found.append(encoded)
     return found
 
@@ -124,7 +115,7 @@ def _encode_tool_choice(choice: str) -> dict[str, Any]:
 
 def encode_body(request: CompletionRequest, *, stream: bool) -> dict[str, Any]:
     """Write the body of a request."""
-    extra = dict(request.extra)
+    extra = dict(request.extra_for(DIALECT))
     limit = DEFAULT_MAX_TOKENS if request.max_tokens is None else request.max_tokens
     body: dict[str, Any] = {"model": request.model, "max_tokens": limit}
     raw, raw_system = extra.pop("messages", None), extra.pop("system", None)
@@ -164,7 +155,7 @@ def decode_messages(system: object, raw: Sequence[Mapping[str, Any]]) -> tuple[C
     if isinstance(system, str):
         found.append(ChatMessage("system", system))
     elif isinstance(system, list):
-        found += (ChatMessage("system", block.get("text", "")) for block in system)
+        found += map(_decode_system, system)
     for message in raw:
         content = message["content"]
         if isinstance(content, str):
@@ -172,61 +163,44 @@ def decode_messages(system: object, raw: Sequence[Mapping[str, Any]]) -> tuple[C
         elif message["role"] == "assistant":
             found.append(_decode_assistant(content))
         elif message["role"] == "system":
-            found.append(ChatMessage("system", tuple(map(_decode_part, content))))
+            found.append(ChatMessage("system", tuple(map(decode_part, content))))
         else:
             found += _decode_user(content)
     return tuple(found)
 
 
+def _decode_system(block: Mapping[str, Any]) -> ChatMessage:
+    part = decode_part(block)
+    return ChatMessage("system", (part,) if part != TextPart(block["text"]) else block["text"])
+
+
 def _decode_assistant(content: Sequence[Mapping[str, Any]]) -> ChatMessage:
-    calls = tuple(_decode_call(block) for block in content if block.get("type") == "tool_use")
-    parts = tuple(_decode_part(block) for block in content if block.get("type") != "tool_use")
+    found = tuple(map(decode_part, content))
+    calls = tuple(part for part in found if isinstance(part, ToolCall) and not part.server)
+    parts = tuple(part for part in found if not isinstance(part, ToolCall) or part.server)
     if calls and not parts:
         return ChatMessage("assistant", None, calls)
-    if calls and len(parts) == 1 and isinstance(parts[0], TextPart):
+    if calls and len(parts) == 1 and isinstance(parts[0], TextPart) and parts[0] == TextPart(parts[0].text):
         return ChatMessage("assistant", parts[0].text, calls)
     return ChatMessage("assistant", parts, calls)
 
 
 def _decode_user(content: Sequence[Mapping[str, Any]]) -> list[ChatMessage]:
     found = [_decode_result(block) for block in content if block.get("type") == "tool_result"]
-    rest = tuple(_decode_part(block) for block in content if block.get("type") != "tool_result")
+    rest = tuple(decode_part(block) for block in content if block.get("type") != "tool_result")
     if rest or not found:
         found.append(ChatMessage("user", rest))
     return found
-
-
-def _decode_call(block: Mapping[str, Any]) -> ToolCall:
-    value = block.get("input")
-    text = value if isinstance(value, str) else dumps_text({} if value is None else value)
-    return ToolCall(block.get("id") or "", block.get("name") or "", text)
 
 
 def _decode_result(block: Mapping[str, Any]) -> ChatMessage:
     content = block.get("content")
     return ChatMessage(
         "tool",
-        tuple(map(_decode_part, content)) if isinstance(content, list) else content or "",
+        tuple(map(decode_part, content)) if isinstance(content, list) else content or "",
         tool_call_id=block.get("tool_use_id"),
         is_error=block.get("is_error") is True,
     )
-
-
-def _decode_part(block: Mapping[str, Any]) -> ContentPart:
-    kind = block.get("type")
-    if kind == "text" and isinstance(block.get("text"), str):
-        return TextPart(block["text"])
-    if kind == "thinking" and isinstance(block.get("thinking"), str):
-        return ThinkingPart(block["thinking"], block.get("signature") or None)
-    if kind == "redacted_thinking":
-        return ThinkingPart("", block.get("data"), redacted=True)
-    source = block.get("source")
-    if kind == "image" and isinstance(source, dict):
-        if source.get("type") == "url":
-            return ImagePart(url=source.get("url"))
-        if source.get("type") == "base64":
-            return ImagePart(data=source.get("data"), media_type=source.get("media_type"))
-    return OpaquePart(block)
 
 
 def decode_tools(raw: Sequence[Any]) -> tuple[ToolDefinition, ...]:
@@ -235,8 +209,21 @@ def decode_tools(raw: Sequence[Any]) -> tuple[ToolDefinition, ...]:
     for tool in raw:
         if not isinstance(tool, dict) or not isinstance(tool.get("input_schema"), dict):
             continue
-        extra = {key: value for key, value in tool.items() if key not in {"name", "description", "input_schema"}}
-        found.append(ToolDefinition(tool.get("name") or "", tool.get("description"), tool["input_schema"], extra))
+        extra = {key: value for key, value in tool.items() if key not in _TOOL_FIELDS}
+        strict = extra.pop("strict") if isinstance(tool.get("strict"), bool) else None
+        ttl = cache_ttl(tool)
+        if cache_control(ttl).get("cache_control") == tool.get("cache_control"):
+            extra.pop("cache_control", None)
+        found.append(
+            ToolDefinition(
+                tool.get("name") or "",
+                tool.get("description"),
+                tool["input_schema"],
+                {DIALECT: extra} if extra else {},
+                strict=strict,
+                cache_ttl=ttl,
+            )
+        )
     return tuple(found)
 
 
@@ -309,5 +296,5 @@ def _decode_body(body: Mapping[str, Any], *, is_plain: bool = True) -> Completio
         tools=tools,
         tool_choice=choice,
         stream=body.get("stream") is True,
-        extra=extra,
+        extra={DIALECT: extra} if extra else {},
     )

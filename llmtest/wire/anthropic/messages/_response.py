@@ -12,15 +12,13 @@ from llmtest.types import (
     CompletionResponse,
     FinishReason,
     OpaquePart,
-    RefusalPart,
     ResponsePart,
-    TextPart,
-    ThinkingPart,
     ToolCall,
     Usage,
 )
-from llmtest.wire._json import count, dump_text, dumps, dumps_text, is_counted, loads
+from llmtest.wire._json import count, dump_text, dumps, is_counted
 from llmtest.wire._records import ResponseMeta
+from llmtest.wire.anthropic.messages._parts import DIALECT, decode_part, encode_part, tool_input
 
 FINISH = {
     "end_turn": FinishReason.STOP,
@@ -78,58 +76,18 @@ def decode_usage(raw: object) -> Usage:
 
 def usage_body(response: CompletionResponse) -> dict[str, Any]:
     """Return the usage to write: the one that was read, where it still says the same. The SDK cannot do without."""
-    raw = response.extra.get("usage") if response.extra else None
+    raw = response.extra_for(DIALECT).get("usage") if response.extra else None
     if isinstance(raw, dict) and decode_usage(raw) == response.usage:
         return raw
     return encode_usage(response.usage)
 
 
-def tool_input(arguments: str) -> Any:
-    """Return a tool call's input: an object, or the text itself where the model wrote no object."""
-    try:
-        value = loads(arguments or "{}")
-    except ValueError:
-        return arguments
-    return value if isinstance(value, dict) else arguments
-
-
-def decode_block(block: object) -> ResponsePart:
-    """Read one content block; an unknown kind stays opaque."""
-    if not isinstance(block, dict):
-        return OpaquePart({"type": "unknown", "value": block})
-    kind = block.get("type")
-    if kind == "text" and isinstance(block.get("text"), str):
-        return TextPart(block["text"])
-    if kind == "thinking" and isinstance(block.get("thinking"), str):
-        return ThinkingPart(block["thinking"], block.get("signature") or None)
-    if kind == "redacted_thinking":
-        return ThinkingPart("", block.get("data"), redacted=True)
-    if kind == "tool_use":
-        arguments = block.get("input")
-        text = arguments if isinstance(arguments, str) else dumps_text({} if arguments is None else arguments)
-        return ToolCall(block.get("id") or "", block.get("name") or "", text)
-    return OpaquePart(block)
-
-
-def encode_block(part: ResponsePart) -> Mapping[str, Any]:
-    """Write one content block; a refusal's words are text on this wire."""
-    if isinstance(part, TextPart | RefusalPart):
-        return {"type": "text", "text": part.text}
-    if isinstance(part, ThinkingPart):
-        if part.redacted:
-            return {"type": "redacted_thinking", "data": part.signature or ""}
-        return {"type": "thinking", "thinking": part.text, "signature": part.signature or ""}
-    if isinstance(part, ToolCall):
-        return {"type": "tool_use", "id": part.id, "name": part.name, "input": tool_input(part.arguments)}
-    return part.data
-
-
 def content_body(response: CompletionResponse) -> Sequence[Mapping[str, Any]]:
     """Return the blocks to write: those that were read, where they still say the same."""
-    raw = response.extra.get("content") if response.extra else None
-    if isinstance(raw, list) and _alike(tuple(map(decode_block, raw)), response.parts):
+    raw = response.extra_for(DIALECT).get("content") if response.extra else None
+    if isinstance(raw, list) and _alike(tuple(map(decode_part, raw)), response.parts):
         return raw
-    return [encode_block(part) for part in response.parts]
+    return [encode_part(part, answer=True) for part in response.parts]
 
 
 def _alike(read: Sequence[ResponsePart], parts: Sequence[ResponsePart]) -> bool:
@@ -171,7 +129,8 @@ def encode_body(response: CompletionResponse, meta: ResponseMeta) -> dict[str, A
         "usage": usage_body(response),
     }
     if response.extra:
-        body.update((name, value) for name, value in response.extra.items() if name not in {"content", "usage"})
+        extra = response.extra_for(DIALECT)
+        body.update((name, value) for name, value in extra.items() if name not in {"content", "usage"})
     return body
 
 
@@ -207,7 +166,7 @@ def decode_body(body: Mapping[str, Any], request_id: str | None) -> CompletionRe
     content = body.get("content")
     if not isinstance(content, list):
         raise InvalidResponseError("the answer has no `content` list", status=200, request_id=request_id)
-    parts = tuple(map(decode_block, content))
+    parts = tuple(map(decode_part, content))
     raw = body.get("stop_reason")
     raw = raw if isinstance(raw, str) else None
     usage = decode_usage(body.get("usage"))
@@ -216,7 +175,7 @@ def decode_body(body: Mapping[str, Any], request_id: str | None) -> CompletionRe
         for name, value in body.items()
         if name not in _MODELLED and not (value is None and name in _NULLABLE)
     }
-    if [encode_block(part) for part in parts] != content:
+    if [encode_part(part, answer=True) for part in parts] != content:
         extra["content"] = content
     if isinstance(body.get("usage"), dict) and encode_usage(usage) != body["usage"]:
         extra["usage"] = body["usage"]
@@ -228,5 +187,5 @@ def decode_body(body: Mapping[str, Any], request_id: str | None) -> CompletionRe
         model=body.get("model"),
         id=body.get("id"),
         request_id=request_id,
-        extra=extra,
+        extra={DIALECT: extra} if extra else {},
     )

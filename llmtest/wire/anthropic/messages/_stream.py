@@ -11,6 +11,7 @@ from llmtest.types import CompletionResponse, FinishReason, StreamEvent, ToolCal
 from llmtest.wire._json import count, dump_string, dump_text, loads
 from llmtest.wire._records import ResponseMeta
 from llmtest.wire.anthropic.messages import _response as answers
+from llmtest.wire.anthropic.messages._parts import decode_part, tool_input
 from llmtest.wire.framing._event_decoder import EventDecoder
 from llmtest.wire.framing._sse import ServerSentEvent, frame
 from llmtest.wire.framing._words import words
@@ -96,6 +97,7 @@ def _start_of(block: Mapping[str, Any]) -> dict[str, Any]:
         "text": {"text": ""},
         "thinking": {"thinking": "", "signature": ""},
         "tool_use": {"input": {}},
+        "server_tool_use": {"input": {}},
     }
     started = {**block, **empty.get(str(block.get("type")), {})}
     if started.get("citations"):
@@ -183,7 +185,7 @@ class AnthropicStreamDecoder(EventDecoder):
         if kind == "tool_use":
             out.append(StreamEvent("tool_call", index=index, id=block.get("id"), name=block.get("name")))
             if block.get("input"):
-                whole: str = answers.decode_block(block).arguments  # type: ignore[union-attr]  # a tool call
+                whole: str = decode_part(block).arguments  # type: ignore[union-attr]  # a tool call
                 self._inputs[index] = [whole]
                 out.append(StreamEvent("tool_arguments", whole, index))
         elif kind == "text" and isinstance(block.get("text"), str) and block["text"]:
@@ -231,7 +233,7 @@ class AnthropicStreamDecoder(EventDecoder):
         blocks = {index: _grown(block, self._texts.get(index, {})) for index, block in self._blocks.items()}
         inputs = {index: text for index, pieces in self._inputs.items() if (text := "".join(pieces))}
         for index, text in inputs.items():
-            blocks[index]["input"] = answers.tool_input(text)
+            blocks[index]["input"] = tool_input(text)
         body = {**self._message, "content": [blocks[index] for index in indexes]}
         response = answers.decode_body(body, self.request_id)
         if not inputs:

@@ -8,23 +8,28 @@ from functools import partial
 from typing import Any
 
 from llmtest.types import (
+    AudioPart,
     ChatMessage,
     CompletionRequest,
     ContentPart,
-    ImagePart,
     OpaquePart,
-    RefusalPart,
-    TextPart,
-    ThinkingPart,
     ToolCall,
     ToolDefinition,
 )
 from llmtest.wire._records import Unread
 from llmtest.wire.openai._checks import RENAMED_ROLES, ROLES, check
-from llmtest.wire.openai.chat._response import argument_text, decode_tool_call, encode_tool_call
+from llmtest.wire.openai.chat._parts import (
+    DIALECT,
+    argument_text,
+    decode_part,
+    decode_tool_call,
+    encode_parts,
+    encode_tool_call,
+    is_call,
+)
 
+_FUNCTION_FIELDS = frozenset({"name", "description", "parameters"})
 _NEW_LIMIT = re.compile(r"(?:openai/)?(?:o\d|chatgpt-|codex-|gpt-(?!oss))")
-_DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,(.*)", re.DOTALL)
 _MODELLED = frozenset(
     {"messages", "model", "stream", "max_tokens", "max_completion_tokens", "temperature", "top_p", "stop", "tools"}
     | {"tool_choice", "seed"}
@@ -40,32 +45,25 @@ def _encode_message(message: ChatMessage) -> dict[str, Any]:
     content = message.content
     encoded: dict[str, Any] = {
         "role": message.role,
-        "content": content if content is None or isinstance(content, str) else _encode_parts(content),
+        "content": content if content is None or isinstance(content, str) else encode_parts(content, message.role),
     }
     if message.name is not None:
         encoded["name"] = message.name
-    if message.tool_calls:
-        encoded["tool_calls"] = [encode_tool_call(call) for call in message.tool_calls]
+    calls: list[ToolCall | OpaquePart] = list(message.tool_calls)
+    if type(content) is tuple:
+        encoded.update(_said_earlier(content))
+        calls[:0] = [part for part in content if is_call(part)]  # type: ignore[misc]  # is_call saw to it
+    if calls:
+        encoded["tool_calls"] = [encode_tool_call(call) for call in calls]
     if message.tool_call_id is not None:
         encoded["tool_call_id"] = message.tool_call_id
     return encoded
 
 
-def _encode_parts(parts: Sequence[ContentPart]) -> list[Mapping[str, Any]]:
-    return [_encode_part(part) for part in parts if not isinstance(part, ThinkingPart)]
-
-
-def _encode_part(part: ContentPart) -> Mapping[str, Any]:
-    if isinstance(part, TextPart):
-        return {"type": "text", "text": part.text}
-    if isinstance(part, ImagePart):
-        url = part.url if part.data is None else f"data:{part.media_type or 'image/png'};base64,{part.data}"
-        image = {"url": url} if part.detail is None else {"url": url, "detail": part.detail}
-        return {"type": "image_url", "image_url": image}
-    if isinstance(part, RefusalPart):
-        return {"type": "refusal", "refusal": part.text}
-    assert isinstance(part, OpaquePart)
-    return part.data
+def _said_earlier(content: Sequence[ContentPart]) -> dict[str, Any]:
+    """Return the field by which a prompt names a sound that the model made."""
+    sounds = [part.id for part in content if isinstance(part, AudioPart) and part.id is not None]
+    return {"audio": {"id": sounds[0]}} if sounds else {}
 
 
 def encode_tools(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
@@ -76,7 +74,9 @@ def encode_tools(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
         if tool.description is not None:
             function["description"] = tool.description
         function["parameters"] = tool.parameters
-        function.update(tool.extra)
+        if tool.strict is not None:
+            function["strict"] = tool.strict
+        function.update(tool.extra_for(DIALECT))
         found.append({"type": "function", "function": function})
     return found
 
@@ -91,7 +91,7 @@ def encode_body(request: CompletionRequest, *, stream: bool) -> dict[str, Any]:
     The limit goes by its new name, `max_completion_tokens`, to models that are OpenAI's by their name, because its
     reasoning models refuse the old one, and by `max_tokens` to all others, because some servers know only that.
     """
-    extra = dict(request.extra)
+    extra = dict(request.extra_for(DIALECT))
     raw = extra.pop("messages", None)
     same = isinstance(raw, list) and decode_messages(raw) == request.messages
     body: dict[str, Any] = {"messages": raw if same else encode_messages(request.messages)}
@@ -140,28 +140,13 @@ def decode_messages(raw: Sequence[Mapping[str, Any]]) -> tuple[ChatMessage, ...]
         found.append(
             ChatMessage(
                 RENAMED_ROLES.get(role, role),
-                tuple(map(_decode_part, content)) if isinstance(content, list) else content,
+                tuple(map(decode_part, content)) if isinstance(content, list) else content,
                 tuple(calls),
                 message.get("tool_call_id"),
                 message.get("name"),
             )
         )
     return tuple(found)
-
-
-def _decode_part(part: Mapping[str, Any]) -> ContentPart:
-    kind = part.get("type")
-    if kind == "text" and isinstance(part.get("text"), str):
-        return TextPart(part["text"])
-    if kind == "refusal" and isinstance(part.get("refusal"), str):
-        return RefusalPart(part["refusal"])
-    image = part.get("image_url")
-    if kind == "image_url" and isinstance(image, dict) and isinstance(image.get("url"), str):
-        match = _DATA_URL.fullmatch(image["url"])
-        if match:
-            return ImagePart(data=match[2], media_type=match[1], detail=image.get("detail"))
-        return ImagePart(url=image["url"], detail=image.get("detail"))
-    return OpaquePart(part)
 
 
 def decode_tools(raw: Sequence[Any]) -> tuple[ToolDefinition, ...]:
@@ -171,11 +156,13 @@ def decode_tools(raw: Sequence[Any]) -> tuple[ToolDefinition, ...]:
         function = tool.get("function") if isinstance(tool, dict) else None
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
             continue
-        extra = {key: value for key, value in function.items() if key not in {"name", "description", "parameters"}}
+        extra = {key: value for key, value in function.items() if key not in _FUNCTION_FIELDS}
+        strict = extra.pop("strict") if isinstance(function.get("strict"), bool) else None
         parameters = function.get("parameters")
         if not isinstance(parameters, dict):
             parameters = {"type": "object", "properties": {}}
-        found.append(ToolDefinition(function["name"], function.get("description"), parameters, extra))
+        more = {DIALECT: extra} if extra else {}
+        found.append(ToolDefinition(function["name"], function.get("description"), parameters, more, strict=strict))
     return tuple(found)
 
 
@@ -233,5 +220,5 @@ def _decode_body(body: Mapping[str, Any], *, is_plain: bool = True) -> Completio
         tool_choice=choice,
         seed=body.get("seed"),
         stream=body.get("stream") is True,
-        extra=extra,
+        extra={DIALECT: extra} if extra else {},
     )

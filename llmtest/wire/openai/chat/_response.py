@@ -10,7 +10,9 @@ from llmtest.errors import EmptyResponseError, InvalidResponseError
 from llmtest.types import (
     UNKNOWN_USAGE,
     CompletionResponse,
+    FilePart,
     FinishReason,
+    ImagePart,
     OpaquePart,
     RefusalPart,
     ResponsePart,
@@ -19,8 +21,17 @@ from llmtest.types import (
     ToolCall,
     Usage,
 )
-from llmtest.wire._json import count, dump_text, dumps, dumps_text, is_counted
+from llmtest.wire._json import count, dump_text, dumps, is_counted
 from llmtest.wire._records import ResponseMeta
+from llmtest.wire.openai.chat._parts import (
+    DIALECT,
+    argument_text,
+    decode_part,
+    decode_tool_call,
+    encode_part,
+    encode_tool_call,
+    is_call,
+)
 
 FINISH = {
     "stop": FinishReason.STOP,
@@ -41,6 +52,9 @@ RAW_FINISH = {
 SYSTEM_FINGERPRINT = "fp_llmtest"
 REASONING_FIELDS = ("reasoning_content", "reasoning")
 _MODELLED = frozenset({"id", "object", "model", "choices", "usage"})
+_KEPT = frozenset({"choices", "usage"})
+
+_BLOCKS = (OpaquePart, ImagePart, FilePart)
 
 Choice = tuple[tuple[ResponsePart, ...], FinishReason | None, str | None]
 
@@ -83,25 +97,10 @@ def decode_usage(raw: object) -> Usage:
 
 def usage_body(response: CompletionResponse) -> dict[str, Any] | None:
     """Return the usage to write: the one that was read, where it still says the same."""
-    raw = response.extra.get("usage")
+    raw = response.extra_for(DIALECT).get("usage") if response.extra else None
     if isinstance(raw, dict) and decode_usage(raw) == response.usage:
         return raw
     return None if response.usage.source == "unknown" else encode_usage(response.usage)
-
-
-def argument_text(arguments: object) -> str:
-    """Return a call's arguments as text; some servers send the object itself."""
-    return arguments if isinstance(arguments, str) else "" if arguments is None else dumps_text(arguments)
-
-
-def decode_tool_call(call: object) -> ToolCall | OpaquePart:
-    """Read one entry of `tool_calls`; one that is no function call stays opaque."""
-    if isinstance(call, dict):
-        function = call.get("function")
-        if isinstance(function, dict):
-            return ToolCall(call.get("id") or "", function.get("name") or "", argument_text(function.get("arguments")))
-        return OpaquePart(call)
-    return OpaquePart({"type": "unknown", "value": call})
 
 
 def decode_choice(choice: Mapping[str, Any]) -> Choice:
@@ -118,7 +117,7 @@ def decode_choice(choice: Mapping[str, Any]) -> Choice:
     if isinstance(content, str):
         parts.append(TextPart(content))
     elif isinstance(content, list):
-        parts += (_decode_block(block) for block in content)
+        parts += map(decode_part, content)
     refusal = message.get("refusal")
     if isinstance(refusal, str) and refusal:
         parts.append(RefusalPart(refusal))
@@ -136,28 +135,6 @@ def decode_choice(choice: Mapping[str, Any]) -> Choice:
     return tuple(parts), finish, raw
 
 
-def _decode_block(block: object) -> ResponsePart:
-    if isinstance(block, dict):
-        if block.get("type") == "text" and isinstance(block.get("text"), str):
-            return TextPart(block["text"])
-        if block.get("type") == "refusal" and isinstance(block.get("refusal"), str):
-            return RefusalPart(block["refusal"])
-        return OpaquePart(block)
-    return OpaquePart({"type": "unknown", "value": block})
-
-
-def is_call(part: ResponsePart) -> bool:
-    """Whether a part belongs into `tool_calls`."""
-    return isinstance(part, ToolCall) or (isinstance(part, OpaquePart) and part.data.get("type") == "custom")
-
-
-def encode_tool_call(part: ToolCall | OpaquePart) -> Mapping[str, Any]:
-    """Write one entry of `tool_calls`."""
-    if isinstance(part, OpaquePart):
-        return part.data
-    return {"id": part.id, "type": "function", "function": {"name": part.name, "arguments": part.arguments}}
-
-
 def encode_message(parts: Sequence[ResponsePart], raw_finish: str | None) -> dict[str, Any]:
     """Write the message of a choice."""
     if len(parts) == 1 and type(parts[0]) is TextPart:
@@ -165,15 +142,11 @@ def encode_message(parts: Sequence[ResponsePart], raw_finish: str | None) -> dic
     texts = [part.text for part in parts if isinstance(part, TextPart)]
     refusals = [part.text for part in parts if isinstance(part, RefusalPart)]
     thoughts = [part.text for part in parts if isinstance(part, ThinkingPart) and not part.redacted]
-    blocks = [part for part in parts if isinstance(part, OpaquePart) and not is_call(part)]
+    blocks = [part for part in parts if isinstance(part, _BLOCKS) and not is_call(part)]
     calls = [part for part in parts if is_call(part)]
     content: Any = "".join(texts) if texts else None
     if blocks:
-        content = [
-            {"type": "text", "text": part.text} if isinstance(part, TextPart) else part.data
-            for part in parts
-            if isinstance(part, TextPart) or part in blocks
-        ]
+        content = [encode_part(part) for part in parts if isinstance(part, TextPart) or part in blocks]
     message: dict[str, Any] = {
         "role": "assistant",
         "content": content,
@@ -203,7 +176,7 @@ def raw_finish_of(response: CompletionResponse) -> str | None:
 
 def choice_body(response: CompletionResponse, index: int) -> dict[str, Any]:
     """Return the choice to write: the one that was read, where it still says the same."""
-    raw = response.extra.get("choices") if response.extra else None
+    raw = response.extra_for(DIALECT).get("choices") if response.extra else None
     if isinstance(raw, dict) and decode_choice(raw) == (
         response.parts,
         response.finish_reason,
@@ -221,7 +194,7 @@ def choice_body(response: CompletionResponse, index: int) -> dict[str, Any]:
 
 def head_fields(response: CompletionResponse, meta: ResponseMeta) -> dict[str, Any]:
     """Return the body's fields beside choices and usage, as the answer was read or as OpenAI would have it."""
-    extra = {name: value for name, value in response.extra.items() if name not in {"choices", "usage"}}
+    extra = {name: value for name, value in response.extra_for(DIALECT).items() if name not in _KEPT}
     if "created" not in extra:
         extra = {
             "created": meta.created_s,
@@ -305,12 +278,16 @@ def decode_body(body: Mapping[str, Any], request_id: str | None) -> CompletionRe
         raw_finish_reason=raw,
         usage=usage,
         alternatives=tuple(
-            CompletionResponse(parts=parts, finish_reason=finish, raw_finish_reason=raw, extra=more, **identity)
+            CompletionResponse(parts=parts, finish_reason=finish, raw_finish_reason=raw, extra=_own(more), **identity)
             for parts, finish, raw, more in answers[1:]
         ),
-        extra={**extra, **more},
+        extra=_own({**extra, **more}),
         **identity,
     )
+
+
+def _own(extra: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {DIALECT: extra} if extra else {}
 
 
 def _decode_answer(choice: dict[str, Any], index: int) -> tuple[Any, Any, Any, dict[str, Any]]:
