@@ -3,24 +3,50 @@
 | file | what it is |
 |---|---|
 | `_fault` | what every fault is: a value with a stage and a name |
-| `_values` | the faults, by what goes wrong |
+| `_refusals` | faults that are answered by an error: a status, a body, headers |
+| `_retry_after` | the forms of `Retry-After` in them |
+| `_connections` | faults in which no answer comes |
+| `_broken_answers` | faults of an answer that begins well: late, broken, cut off, an error inside a stream |
+| `_headers` | which headers can be sent |
 | `_rules` | rules of a scenario: when x where x what |
+| `_language` | a fault as scenario files and scripts write it |
 
-A script step (`handle.fails(fault)`) plays a fault once; a rule lets it strike by time, place and chance.
+A fault says *what* happens; a script step (`handle.fails(fault)`) or a rule of a scenario says when. Each is rendered
+in the dialect of the provider it hits: the same `RateLimited(retry_after=30)` is OpenAI's 429 at OpenAI and Anthropic's
+at Anthropic, wording, headers and all.
+
+Faults belong to one stage of an answer, and the stages come in a fixed order, whatever the order of declaration:
+
+| stage | faults |
+|---|---|
+| abort | everything that is answered by an error, and every failure of the connection |
+| latency | `SlowFirstToken` |
+| body | `MalformedBody`, `WrongContentType`, `EmptyResponse` |
+| stream | `StreamDropped`, `StreamTruncated`, `StreamStalled`, `StreamError`, `StreamMalformed` |
+
+Faults are plain values: equal, hashable, printed as they are written, and pytest uses their text as the id of a
+parametrised case.
 """
 
-from llmtest.faults._fault import FAULTS, FailureKind, Fault
-from llmtest.faults._rules import FaultRule, StruckCall, Target
-from llmtest.faults._values import (
+from llmtest.faults._broken_answers import (
+    EmptyResponse,
+    MalformedBody,
+    SlowFirstToken,
+    StreamDropped,
+    StreamError,
+    StreamMalformed,
+    StreamStalled,
+    StreamTruncated,
+    WrongContentType,
+)
+from llmtest.faults._connections import ConnectionClosed, ConnectionRefused, ConnectionReset, Timeout
+from llmtest.faults._fault import FAULTS, FailureKind, Fault, HeaderChanges
+from llmtest.faults._language import fault_from, fault_schema
+from llmtest.faults._refusals import (
     AuthenticationFailed,
-    ConnectionClosed,
-    ConnectionRefused,
-    ConnectionReset,
     ContentFiltered,
     ContextLengthExceeded,
-    EmptyResponse,
     InvalidRequest,
-    MalformedBody,
     ModelNotFound,
     Overloaded,
     PermissionDenied,
@@ -28,15 +54,8 @@ from llmtest.faults._values import (
     RateLimited,
     RequestTooLarge,
     ServerError,
-    SlowFirstToken,
-    StreamDropped,
-    StreamError,
-    StreamMalformed,
-    StreamStalled,
-    StreamTruncated,
-    Timeout,
-    WrongContentType,
 )
+from llmtest.faults._rules import FaultRule, StruckCall, Target
 
 __all__ = [
     "FAULTS",
@@ -50,6 +69,7 @@ __all__ = [
     "FailureKind",
     "Fault",
     "FaultRule",
+    "HeaderChanges",
     "InvalidRequest",
     "MalformedBody",
     "ModelNotFound",
@@ -69,4 +89,6 @@ __all__ = [
     "Target",
     "Timeout",
     "WrongContentType",
+    "fault_from",
+    "fault_schema",
 ]

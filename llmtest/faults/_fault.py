@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import re
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from datetime import datetime
 from typing import ClassVar, Literal
 
 from llmtest import errors
+from llmtest.faults._headers import check_header
 from llmtest.types import is_number, is_whole
 
-__all__ = ["FAULTS", "FailureKind", "Fault", "Stage", "check_count", "check_phase", "check_seconds", "check_status"]
+__all__ = [
+    "FAULTS",
+    "FailureKind",
+    "Fault",
+    "HeaderChanges",
+    "Stage",
+    "check_count",
+    "check_phase",
+    "check_seconds",
+    "check_status",
+]
 
 Stage = Literal["abort", "latency", "body", "stream"]
+HeaderChanges = tuple[tuple[str, str | None], ...]
+"""Headers by lower-case name that replace the provider's own; None takes one away."""
 FailureKind = Literal[
     "connect_refused",
     "connect_timeout",
@@ -34,11 +49,40 @@ FAULTS: dict[str, type[Fault]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that goes wrong with one answer; use its subclasses."""
+    """Something that goes wrong with one answer; use its subclasses.
+
+    Args:
+        headers: Headers of the answer that it is, or breaks, on top of the provider's own; a value of None takes one
+            of the provider's away. A connection that fails before any answer carries none.
+
+    Raises:
+        ConfigurationError: A header cannot be sent, or says how the body travels.
+    """
 
     stage: ClassVar[Stage] = "abort"
     name: ClassVar[str] = "fault"
     """The class in snake case, as scenario files and traces write it."""
+
+    headers: Mapping[str, str | None] | None = field(default=None, kw_only=True, repr=False, hash=False)
+
+    def __post_init__(self) -> None:
+        if self.headers is not None:
+            self._check_headers()
+        self._check()
+
+    def _check_headers(self) -> None:
+        kind = type(self).__qualname__
+        example = f'{kind}(..., headers={{"x-note": "..."}})'
+        if not isinstance(self.headers, Mapping):
+            raise errors.ConfigurationError(
+                f"{kind}: headers must be a mapping of names to texts, got {self.headers!r}.\n\nTo fix: {example}"
+            )
+        for name, value in self.headers.items():
+            check_header(kind, example, name, "" if value is None else value)
+        object.__setattr__(self, "headers", dict(self.headers))
+
+    def _check(self) -> None:
+        """Refuse arguments that make no sense."""
 
     def __init_subclass__(cls) -> None:
         # A dataclass with slots is made twice; the second class is the one that stays.
@@ -51,20 +95,34 @@ class Fault:
         return str(self)
 
     def __str__(self) -> str:
+        # What the fault is about comes before what every fault has.
+        own = sorted(fields(self), key=lambda each: bool(each.kw_only))
         given = [
-            f"{field.name}={getattr(self, field.name)!r}"
-            for field in fields(self)
-            if field.default is MISSING or getattr(self, field.name) != field.default
+            f"{each.name}={getattr(self, each.name)!r}"
+            for each in own
+            if each.default is MISSING or getattr(self, each.name) != each.default
         ]
         return f"{self.name}({', '.join(given)})" if given else self.name
 
-    def error(self, model: str | None) -> errors.ProviderError | None:  # noqa: ARG002 - subclasses name it
+    def refusal(self, model: str | None) -> errors.ProviderError | None:  # noqa: ARG002 - subclasses name it
         """Return what the provider answers instead; None where this fault answers nothing."""
         return None
 
     def failure(self) -> FailureKind | None:
         """Return how the connection fails before any answer; None where it does not."""
         return None
+
+    def wait(self, now: datetime) -> float | None:  # noqa: ARG002 - faults with a `Retry-After` that is a date need it
+        """Return how many seconds the client is asked to wait; None where it is not, or cannot read it."""
+        return None
+
+    def header_changes(self, now: datetime) -> HeaderChanges:  # noqa: ARG002 - as in `wait`
+        """Return what the fault says about the headers of the answer."""
+        return _lowered(self.headers)
+
+
+def _lowered(headers: Mapping[str, str | None] | None) -> HeaderChanges:
+    return () if headers is None else tuple((name.lower(), value) for name, value in headers.items())
 
 
 def check_seconds(fault: Fault, name: str, value: float | None, *, example: str) -> None:

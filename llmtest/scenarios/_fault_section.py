@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
@@ -14,69 +13,21 @@ from llmtest.config import (
     Section,
     Share,
     Text,
-    did_you_mean,
-    known,
-    one_of,
     parse_count,
     parse_seconds,
 )
-from llmtest.errors import ConfigurationError
-from llmtest.faults import FAULTS, Fault
+from llmtest.faults import Fault, fault_from, fault_schema
 
 __all__ = ["FaultSection"]
 
-SECONDS = ("retry_after", "seconds")
 NS = 1_000_000_000
 
 
 def _fault(value: Any) -> Fault:
-    """Make the fault that `rate_limited`, `{rate_limited: {retry_after: 20s}}` or the like stand for."""
-    if isinstance(value, str):
-        value = {value: {}}
-    if not isinstance(value, dict) or len(value) != 1:
-        raise ValueError("must be one fault, such as `{server_error: {status: 503}}`")
-    ((name, given),) = value.items()
-    if name not in FAULTS:
-        raise ValueError(one_of("fault", name, list(FAULTS)))
-    kind = FAULTS[name]
-    fields = [field.name for field in dataclasses.fields(kind)]
-    given = {} if given is None else given
-    if not isinstance(given, dict):
-        raise ValueError(f"the arguments of `{name}` must be a mapping, such as `{{{name}: {{...}}}}`")  # noqa: TRY004 - pydantic collects ValueErrors
-    arguments = {}
-    for key, argument in given.items():
-        if key not in fields:
-            listed = known("keys", fields) if fields else f"\n`{name}` takes no arguments."
-            raise ValueError(f"unknown key `{key}` in `{name}`.{did_you_mean(key, fields)}{listed}")
-        arguments[key] = _argument(kind, key, argument)
-    try:
-        return kind(**arguments)
-    except TypeError:
-        missing = [field.name for field in dataclasses.fields(kind) if field.default is dataclasses.MISSING]
-        raise ValueError(f"`{name}` needs `{'`, `'.join(missing)}`") from None
-    except ConfigurationError as error:
-        raise ValueError(str(error).partition("\n")[0]) from None
+    return fault_from(value, seconds=parse_seconds, count=parse_count)
 
 
-def _argument(kind: type[Fault], key: str, value: Any) -> Any:
-    if value is None:
-        return None
-    if key in SECONDS:
-        return parse_seconds(value)
-    hint = str(next(field.type for field in dataclasses.fields(kind) if field.name == key))
-    return parse_count(value) if hint.startswith("int") else value
-
-
-def _what_schema() -> dict[str, Any]:
-    forms: list[dict[str, Any]] = [{"enum": sorted(FAULTS)}]
-    for name in sorted(FAULTS):
-        keys: dict[str, Any] = {field.name: {} for field in dataclasses.fields(FAULTS[name])}
-        inner = {"type": ["object", "null"], "properties": keys, "additionalProperties": False}
-        forms.append({"type": "object", "properties": {name: inner}, "required": [name], "additionalProperties": False})
-    return {"anyOf": forms}
-
-
-What = Annotated[Any, BeforeValidator(_fault), WithJsonSchema(_what_schema())]
+What = Annotated[Any, BeforeValidator(_fault), WithJsonSchema(fault_schema())]
 
 
 def _names(value: Any) -> str | list[str]:

@@ -11,6 +11,7 @@ openai:
   - {calls_tool: {name: weather, arguments: {city: Paris}}}
   - {calls_tools: [{name: weather}, {name: news, arguments: '{"q": '}]}      # text goes out as it is
   - {fails: {rate_limited: {retry_after: 20s}}, times: 2}                    # faults as scenario files name them
+  - {fails: {server_error: {status: 503}}, for: 60s}                         # every request for a minute, then back
   - {fails: overloaded, when: {prompt_contains: weather}}
   - {replies: Bye, times: forever}
 anthropic:
@@ -106,7 +107,7 @@ class ServedScript:
         for handle in world.handles:
             _, steps = self._providers.get(handle.name, (None, []))
             before = handle.engine.script.base.steps
-            if not before or before[-1].left is not None:
+            if not before or not before[-1].lasts_for_ever:
                 continue
             for place, step in steps:
                 if step.when is None and not step.is_behaviour:
@@ -169,7 +170,7 @@ def _play(target: RuleHandle, step: StepSection) -> None:
             target.calls_tools(*(section.call() for section in sections), times=times)
         case "fails":
             assert step.fails is not None
-            target.fails(step.fails, times=times)
+            target.fails(step.fails, times=times, for_=step.for_)
         case "echoes":
             target.echoes()
         case _:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from llmtest.config import Positive, Section, Text, did_you_mean, known, one_of
+from llmtest.config import Duration, Positive, Section, Text, did_you_mean, known, one_of
 from llmtest.errors import ConfigurationError
 from llmtest.scenarios._fault_section import What
 from llmtest.scenarios._file import LatencySection, LimitsSection, Time
@@ -98,6 +98,8 @@ class ReplySection(Section):
     """Headers on top of the provider's own."""
     latency: Time | None = None
     """How long it takes."""
+    fault: What | None = None
+    """What goes wrong with it, where a fault lets it begin: `{stream_dropped: {after_chunks: 2}}`."""
 
     def reply(self) -> Reply:
         """Return the reply."""
@@ -110,6 +112,7 @@ class ReplySection(Section):
             usage=usage,
             headers=self.headers,
             latency=self.latency,
+            fault=self.fault,
         )
 
 
@@ -224,6 +227,8 @@ class StepSection(Section):
     """Answers with generated text, where no step is left."""
     times: Annotated[int | None, BeforeValidator(_times)] = 1
     """How often the step is played; `forever`."""
+    for_: Duration | None = Field(None, alias="for")
+    """How long `fails` lasts instead, however many requests come meanwhile."""
     when: WhenSection | None = None
     """Only for these requests."""
 
@@ -245,6 +250,8 @@ class StepSection(Section):
             raise ValueError(f"a step needs exactly one of `{'`, `'.join(ACTIONS)}`; {found}")
         if given[0] in BEHAVIOURS and "times" in self.model_fields_set:
             raise ValueError(f"`{given[0]}` answers whenever no step is left, and has no `times`")
+        if self.for_ is not None and (given[0] != "fails" or "times" in self.model_fields_set):
+            raise ValueError("`for` goes with `fails`, and without `times`")
         if self.calls_tools == []:
             raise ValueError("`calls_tools` needs at least one call")
         return self

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from llmtest import errors, events
 from llmtest.costs import estimate_prompt_tokens, estimate_request_tokens
-from llmtest.faults import Fault, FaultRule, SlowFirstToken, Target, Timeout
+from llmtest.faults import Fault, FaultRule, Target
+from llmtest.simulation._fault_effects import lay_on
 from llmtest.simulation._latency import LatencyModel
 from llmtest.simulation._quota import Quota, Refusal
 from llmtest.simulation._script_texts import broken_callable, unscripted
@@ -24,7 +25,7 @@ from llmtest.simulation.plan._billing import bill_of
 from llmtest.simulation.plan._plan import Exchange
 from llmtest.simulation.plan._request_log import RecentRequests
 from llmtest.simulation.script._generated_text import filler
-from llmtest.simulation.script._reply import Prepared, Reply, prepare
+from llmtest.simulation.script._reply import Prepared, Reply, lets_answer_begin, prepare
 from llmtest.simulation.script._script import Rule, Script
 from llmtest.types import UNKNOWN_USAGE, CompletionRequest, CompletionResponse, Usage
 from llmtest.wire import WireCall
@@ -128,8 +129,10 @@ class Engine:
             is_limited = self.rules or self.quota is not None or self.window is not None
             if (is_limited and self._is_aborted(call, exchange, answer, key)) or answer.operation != "chat":
                 return answer
+            if self.script.has_windows:
+                self.script.pass_time(answer.start_ns)
             rule = self._select(call)
-            step = None if rule is None else rule.take(answer.number)
+            step = None if rule is None else rule.take(answer.number, answer.start_ns)
         if rule is None:
             raise self._unscripted(call, exchange, answer)
         content: Any = rule.default if step is None else step.content
@@ -138,7 +141,7 @@ class Engine:
             return answer
         prepared, fault = self._resolve(content, rule, _completion(call), answer)
         if fault is not None:
-            self._apply(fault, answer)
+            lay_on(fault, answer, self)
         if answer.error is None and answer.failure is None:
             assert prepared is not None
             self._say(prepared, call, answer, key, is_direct=exchange is None)
@@ -198,27 +201,7 @@ class Engine:
         for rule in [aborting] if aborting is not None else struck.values():
             rule.fired += 1
             self.world.trace.append(events.FaultFired(now, answer.call, rule.name, self.name, answer.exchange))
-            self._apply(rule.fault, answer)
-
-    def _apply(self, fault: Fault, answer: Answer) -> None:
-        stage = fault.stage
-        if stage in {"body", "stream"}:
-            if answer.body_fault is not None or answer.stream_fault is not None:
-                return
-            if stage == "body":
-                answer.body_fault = fault
-            else:
-                answer.stream_fault = fault
-        elif isinstance(fault, SlowFirstToken):
-            if answer.slow_ns:
-                return
-            answer.slow_ns = round(fault.seconds * 1e9)
-        elif isinstance(fault, Timeout) and fault.phase == "first_token" and answer.stream:
-            answer.silent = True
-        else:
-            answer.error = fault.error(answer.model)
-            answer.failure = fault.failure()
-        answer.fault = fault.name if answer.fault is None else answer.fault
+            lay_on(rule.fault, answer, self)
 
     def _select(self, call: WireCall) -> Rule | None:
         script = self.script
@@ -237,7 +220,7 @@ class Engine:
             content = self._called(content, request, answer)
         if not isinstance(content, Fault):
             return prepare(content), None
-        if content.stage == "abort" and not (isinstance(content, Timeout) and content.phase == "first_token"):
+        if not lets_answer_begin(content):
             return None, content
         default: Callable[[CompletionRequest], str] | None = rule.default or self.script.base.default
         if default is not None:
@@ -262,6 +245,8 @@ class Engine:
         self, prepared: Prepared, call: WireCall, answer: Answer, key: tuple[object, ...], *, is_direct: bool
     ) -> None:
         """Fill in the response, what it bills and when it comes."""
+        if prepared.fault is not None:
+            lay_on(prepared.fault, answer, self)
         usage = prepared.usage
         choices = call.choices
         if usage is None:

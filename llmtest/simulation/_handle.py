@@ -19,6 +19,7 @@ from llmtest.simulation.script._criteria import criteria
 from llmtest.simulation.script._generated_text import echo, generator
 from llmtest.simulation.script._reply import Answerable, Reply, as_arguments, prepare
 from llmtest.simulation.script._script import Content, Rule, UnusedStep
+from llmtest.simulation.script._windows import Window, window_ns
 from llmtest.types import CompletionRequest, ToolCall
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ class RuleHandle:
         if not replies:
             raise ConfigurationError('replies() needs at least one reply.\n\nTo fix: replies("Paris")')
         steps: list[tuple[Content, str]] = []
-        for reply in replies:
+        for each in replies:
+            reply: Any = each
             if isinstance(reply, str | Reply):
                 steps.append((prepare(reply), _label(reply)))
                 continue
@@ -131,19 +133,33 @@ class RuleHandle:
         reply = Reply(text, tool_calls=calls)
         return self._add([(prepare(reply), _label(reply))], times=times, optional=optional)
 
-    def fails(self, fault: Fault, times: int | None = 1, *, optional: bool = False) -> Self:
+    def fails(
+        self,
+        fault: Fault,
+        times: int | None = 1,
+        *,
+        for_: Window | None = None,
+        optional: bool = False,
+    ) -> Self:
         """Let the next requests fail.
 
         A fault that lets an answer begin (`SlowFirstToken`, the stream faults, `MalformedBody`) breaks the default of
-        the handle (`echoes`, `generates`), else filler text.
+        the handle (`echoes`, `generates`), else filler text; a text of yours it breaks as
+        `replies(Reply("text", fault=...))`.
 
         Args:
             fault: What happens, from `llmtest.faults`.
             times: How often; 1 or more, None: for ever.
+            for_: How long instead, above 0: `"60s"`, `"1m30s"`, seconds, or a `timedelta`. Every request meanwhile
+                fails; then the next step is played. It begins now, or when the step before it is used up.
             optional: Whether the test may end without this step.
 
         Raises:
-            ConfigurationError: Not a fault, `times` below 1, or a step that is never reached.
+            ConfigurationError: Not a fault, `times` below 1, no duration, both of these, or a step that is never
+                reached.
+
+        Example:
+            >>> sim.openai.fails(ServerError(503), for_="60s").replies("back again")  # doctest: +SKIP
         """
         if not isinstance(fault, Fault):
             name = fault.__name__ if isinstance(fault, type) else repr(fault)
@@ -151,12 +167,25 @@ class RuleHandle:
             raise ConfigurationError(
                 f"fails() takes a fault of llmtest.faults, got {name}.\n\nTo fix: fails(faults.{hint})"
             )
-        return self._add([(fault, str(fault))], times=times, optional=optional)
+        for_ns = None if for_ is None else window_ns(for_, times)
+        label = str(fault) if for_ is None else f"{fault} for {(for_ns or 0) / 1e9:g} s"
+        return self._add([(fault, label)], times=times, optional=optional, for_ns=for_ns)
 
-    def _add(self, steps: list[tuple[Content, str]], *, times: int | None, optional: bool) -> Self:
+    def _add(
+        self, steps: list[tuple[Content, str]], *, times: int | None, optional: bool, for_ns: int | None = None
+    ) -> Self:
         engine = self._engine
-        with engine.world.lock:
-            engine.script.add_steps(self._rule, steps, times=times, optional=optional, site=declaration_site())
+        world = engine.world
+        with world.lock:
+            engine.script.add_steps(
+                self._rule,
+                steps,
+                times=times,
+                optional=optional,
+                site=declaration_site(),
+                now_ns=world.clock.now_ns(),
+                for_ns=for_ns,
+            )
         return self
 
     def when(

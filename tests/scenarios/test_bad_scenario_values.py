@@ -32,13 +32,13 @@ CASES = [
     pytest.param(
         [(WHAT, "what: {rate_limited: {retryafter: 20s}}")],
         "12: `faults[0].what`: unknown key `retryafter` in `rate_limited`. Did you mean "
-        "`retry_after`?\nKnown keys: retry_after.",
+        "`retry_after`?\nKnown keys: retry_after, seconds, headers.",
         id="fault-key",
     ),
     pytest.param(
         [(WHAT, "what: {permission_denied: {seconds: 1}}")],
-        "12: `faults[0].what`: unknown key `seconds` in `permission_denied`.\n`permission_denied` takes no arguments.",
-        id="fault-no-arguments",
+        "12: `faults[0].what`: unknown key `seconds` in `permission_denied`.\nKnown keys: headers.",
+        id="fault-foreign-argument",
     ),
     pytest.param(
         [(WHAT, "what: stream_dropped")],

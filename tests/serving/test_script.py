@@ -40,6 +40,28 @@ def answers(world, number, path="/v1/chat/completions", **changes):
     ]
 
 
+def test_a_fault_may_last_for_a_time_and_lie_on_a_reply(follow, world):
+    """`for` is a window, `fault` breaks the text of its reply, and errors inside streams are faults too."""
+    follow(
+        """
+        openai:
+          - fails: {rate_limited: {retry_after: date, seconds: 20s, headers: {x-note: a}}}
+          - fails: {stream_error: {after_chunks: 1, error: {rate_limited: {retry_after: 20s}}}}
+          - replies: {text: Paris, fault: malformed_body}
+          - {fails: {server_error: {status: 503}}, for: 30ms}
+          - {replies: back, times: forever}
+        """
+    )
+    body = json.dumps(CHAT).encode()
+    found = [ask("POST", "/v1/chat/completions", body, world=world) for _ in range(4)]
+    assert [each.status for each in found] == [429, 429, 200, 503]
+    assert found[0].headers["x-note"] == "a"
+    assert found[0].headers["retry-after"].endswith("GMT")
+    assert found[1].headers["retry-after"] == "20"
+    world.clock.sleep(0.05)
+    assert answers(world, 1) == [(200, "back")]
+
+
 def test_steps_are_played_in_order(follow, world):
     """Texts, rows, repetitions and faults follow one another as they are written."""
     follow(
@@ -167,7 +189,7 @@ WRONG = {
         "openai:\n  - replies: a\n  - fials: overloaded\n",
         (
             "script.yaml:3: unknown key `fials` in `openai[1]`. Did you mean `fails`?\n"
-            "Known keys: replies, calls_tool, calls_tools, fails, echoes, generates, times, when."
+            "Known keys: replies, calls_tool, calls_tools, fails, echoes, generates, times, for, when."
         ),
     ),
     "a-misspelt-fault": (

@@ -27,6 +27,8 @@ def end_word(error: ProviderError, planned: str = "") -> str:
         return "timeout"
     if isinstance(error, StreamInterruptedError) and error.kind == "stalled":
         return "stalled"
+    if planned == "200" and isinstance(error, StreamInterruptedError) and error.kind == "malformed":
+        return "abandoned"  # The stream would have gone on.
     return planned
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from llmtest.errors import ProviderError
-    from llmtest.faults import FailureKind, Fault
+    from llmtest.faults import FailureKind, Fault, HeaderChanges
     from llmtest.simulation.plan._plan import Exchange
     from llmtest.types import CompletionRequest, CompletionResponse, StreamEvent, Usage
     from llmtest.wire import RateLimits, WireCall
@@ -125,7 +125,9 @@ class Answer:
         stream_fault: How the stream breaks.
         silent: Whether the stream opens and never says anything.
         fault: The fault that decided it.
+        told_error: The error that a stream tells as an event.
         headers: Headers on top of the provider's own.
+        fault_headers: What a fault says about the headers; None takes one away.
         limits: Quotas to tell of in the headers.
         prompt_tokens: Estimate of the prompt, which is billed where the answer was not handed over whole.
         max_tokens: Most tokens that the request allows the answer to have; None: no limit.
@@ -145,7 +147,9 @@ class Answer:
     stream_fault: Fault | None = None
     silent: bool = False
     fault: str | None = None
+    told_error: ProviderError | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    fault_headers: HeaderChanges = ()
     limits: RateLimits | None = None
     prompt_tokens: int = 0
     max_tokens: int | None = None

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from llmtest.faults import EmptyResponse, Fault, StreamDropped, StreamError, StreamStalled, WrongContentType
+from llmtest.faults import (
+    EmptyResponse,
+    Fault,
+    StreamDropped,
+    StreamError,
+    StreamMalformed,
+    StreamStalled,
+    WrongContentType,
+)
 from llmtest.simulation.plan._answer import Answer
 from llmtest.simulation.plan._plan import Chunk, CountedSteps, Failure, Head, ReadySteps, Step, Wait
 from llmtest.simulation.script._reply import pieces_of
@@ -45,7 +53,7 @@ def outcome_of(answer: Answer, status: int) -> str:
     if answer.body_fault is not None:
         return "malformed" if answer.body_fault.name == "malformed_body" else "200"
     cut = answer.stream_fault
-    if cut is None or (isinstance(cut, StreamStalled) and cut.seconds is not None):
+    if cut is None or (isinstance(cut, StreamStalled) and cut.seconds is not None) or (answer.stream and _goes_on(cut)):
         return "200"
     return STREAM_OUTCOMES[cut.name]
 
@@ -55,10 +63,10 @@ def render(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> 
     if answer.failure is not None:
         return (Failure(answer.failure),), outcome_of(answer, 0)
     if isinstance(answer.stream_fault, StreamError) and not answer.stream and answer.error is None:
-        answer.error = answer.stream_fault.error(answer.model)
+        answer.error = answer.told_error
     if answer.error is not None:
         status, headers, body = codec.encode_error(answer.error, meta)
-        head = Head(status, headers)
+        head = Head(status, _changed(headers, answer.fault_headers))
         steps: tuple[Step, ...] = (head, Chunk(body))
         return (Wait(answer.head_ns), *steps) if answer.head_ns else steps, str(status)
     outcome = outcome_of(answer, 200)
@@ -73,10 +81,18 @@ def render(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> 
 
 def _headers(answer: Answer, codec: Codec, meta: ResponseMeta, *, stream: bool) -> Headers:
     headers = codec.response_headers(meta, stream=stream)
-    if not answer.headers:
+    if not (answer.headers or answer.fault_headers):
         return headers
-    replaced = {name for name, _ in answer.headers}
-    return (*(pair for pair in headers if pair[0].lower() not in replaced), *answer.headers)
+    return _changed(_changed(headers, answer.headers), answer.fault_headers)
+
+
+def _changed(headers: Headers, changes: Sequence[tuple[str, str | None]]) -> Headers:
+    """Return headers with others on top; of two changes of one name the last counts, and None takes it away."""
+    if not changes:
+        return headers
+    last = dict(changes)
+    kept = [pair for pair in headers if pair[0].lower() not in last]
+    return (*kept, *((name, value) for name, value in last.items() if value is not None))
 
 
 def _page_headers(headers: Headers) -> Headers:
@@ -171,8 +187,10 @@ def _timed(answer: Answer, pieces: Sequence[bytes], codec: Codec, meta: Response
             ending = _break(fault, piece, answer, codec, meta)
             if ending is not None:
                 return steps + ending
-            assert isinstance(cut, StreamStalled)
-            silence += round((cut.seconds or 0) * 1e9)
+            if isinstance(fault, StreamStalled):
+                silence += round((fault.seconds or 0) * 1e9)
+            else:
+                piece = _cut_event(piece)  # noqa: PLW2901 - it takes the place of the event
             broken = False
         due = spent
         if visible:
@@ -190,8 +208,15 @@ def _timed(answer: Answer, pieces: Sequence[bytes], codec: Codec, meta: Response
     return steps
 
 
+def _goes_on(fault: Fault) -> bool:
+    """Tell whether a malformed event is not the last one."""
+    return isinstance(fault, StreamMalformed) and fault.continues
+
+
 def _break(fault: Fault, piece: bytes, answer: Answer, codec: Codec, meta: ResponseMeta) -> list[Step] | None:
-    """Return how the stream ends here; None where it only pauses."""
+    """Return how the stream ends here; None where it goes on afterwards."""
+    if _goes_on(fault):
+        return None
     if isinstance(fault, StreamStalled):
         return None if fault.seconds is not None else [Failure("read_timeout")]
     if isinstance(fault, StreamDropped):
@@ -199,8 +224,8 @@ def _break(fault: Fault, piece: bytes, answer: Answer, codec: Codec, meta: Respo
     if fault.name == "stream_truncated":
         return []
     if isinstance(fault, StreamError):
-        error = fault.error(answer.model)
-        return [Chunk(codec.encode_stream_error(error, meta))]
+        assert answer.told_error is not None
+        return [Chunk(codec.encode_stream_error(answer.told_error, meta))]
     return [Chunk(_cut_event(piece))]
 
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from llmtest.costs import count_tokens
 from llmtest.errors import ConfigurationError
+from llmtest.faults import Fault, Timeout
+from llmtest.faults._headers import check_header
 from llmtest.simulation._latency import LatencyModel, Seconds, as_latency
 from llmtest.types import (
     CompletionRequest,
@@ -22,16 +24,12 @@ from llmtest.types import (
     Usage,
 )
 
-__all__ = ["Answerable", "Prepared", "Reply", "as_arguments", "pieces_of", "prepare"]
+__all__ = ["Answerable", "Prepared", "Reply", "as_arguments", "lets_answer_begin", "pieces_of", "prepare"]
 
 TOOL_CALL_TOKENS = 3
 """Framing of a tool call, on top of its name and arguments."""
 
-FRAMING = ("content-length", "transfer-encoding")
-"""Headers that say how a body travels: whoever carries an answer writes them."""
-
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_HEADER_VALUE = re.compile(r"[\t -~]*")
+HEADERS = 'Reply(text, headers={"x-note": "..."})'
 
 _PIECE = re.compile(r"\s*\S+(?:\s+$)?|\s+$")
 
@@ -50,10 +48,12 @@ class Reply:
             text; with it their concatenation must equal it.
         headers: Headers of this answer, on top of the provider's own.
         latency: Seconds until this answer, or a distribution, instead of the handle's latency.
+        fault: What goes wrong with this very answer: a fault that lets it begin, such as `StreamDropped(2)`,
+            `MalformedBody()` or `SlowFirstToken(20)`.
 
     Raises:
         ConfigurationError: `chunks` do not add up to `text`, the finish reason is unknown, a header cannot be sent or
-            says how the body travels, or a latency is negative.
+            says how the body travels, a latency is negative, or a fault leaves nothing of the answer.
 
     Example:
         >>> Reply("Paris", finish_reason="length", usage=Usage(12, 1))  # doctest: +ELLIPSIS
@@ -69,6 +69,7 @@ class Reply:
     chunks: Sequence[str] | None = None
     headers: Mapping[str, str] | None = None
     latency: Seconds | LatencyModel | None = None
+    fault: Fault | None = None
     prepared: Prepared | None = field(default=None, init=False, repr=False, compare=False)
     """What `prepare` made of it, which is the same every time it is given."""
 
@@ -89,25 +90,28 @@ class Reply:
                 'To fix: Reply(text, finish_reason="length")'
             )
         for name, value in (self.headers or {}).items():
-            _check_header(name, value)
+            check_header("Reply", HEADERS, name, value)
+        if self.fault is not None:
+            _check_fault(self.fault)
 
 
-def _check_header(name: Any, value: Any) -> None:
-    """Refuse a header that no answer can carry (RFC 9110 section 5)."""
-    if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
+def _check_fault(fault: Any) -> None:
+    """Refuse what is no fault, or leaves nothing of an answer."""
+    if not isinstance(fault, Fault):
+        shown = fault.__name__ if isinstance(fault, type) else repr(fault)
         raise ConfigurationError(
-            f"Reply: {name!r} is no name of a header.\n\n"
-            'To fix: letters, digits and hyphens: Reply(text, headers={"x-note": "..."})'
+            f"Reply: fault must be a fault of llmtest.faults, got {shown}.\n\n"
+            "To fix: Reply(text, fault=faults.StreamDropped(after_chunks=2))"
         )
-    if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
+    if not lets_answer_begin(fault):
         raise ConfigurationError(
-            f"Reply: the header `{name}` cannot be {value!r}.\n\nTo fix: a text of ASCII characters, on one line"
+            f"Reply: after {fault!r} nothing of the answer would come.\n\nTo fix: fails(faults.{fault!r})"
         )
-    if name.lower() in FRAMING:
-        raise ConfigurationError(
-            f"Reply: the header `{name}` says how the body travels, and is written by whoever carries it.\n\n"
-            "To fix: leave it out; for a body that stays incomplete, faults.StreamDropped(after_chunks=0)"
-        )
+
+
+def lets_answer_begin(fault: Fault) -> bool:
+    """Tell whether a fault breaks an answer, rather than coming instead of one."""
+    return fault.stage != "abort" or (isinstance(fault, Timeout) and fault.phase == "first_token")
 
 
 Answerable = str | Reply | Callable[[CompletionRequest], Any]
@@ -127,6 +131,7 @@ class Prepared:
     headers: tuple[tuple[str, str], ...]
     latency: LatencyModel | None
     needs_ids: bool
+    fault: Fault | None = None
     said: CompletionResponse | None = None
     """The last response made of it, without an id: equal requests get the same one."""
 
@@ -171,6 +176,7 @@ def _work_out(reply: Reply) -> Prepared:
         headers=tuple((name.lower(), value) for name, value in reply.headers.items()) if reply.headers else (),
         latency=None if reply.latency is None else as_latency(reply.latency),
         needs_ids=bool(reply.tool_calls) and not all(call.id for call in reply.tool_calls),
+        fault=reply.fault,
     )
 
 

@@ -32,6 +32,8 @@ class Step:
         number: Its position among all steps of the provider, from 1.
         site: `file:line` where it was written.
         used_by: Numbers of the requests it answered, the first few.
+        for_ns: It is played for so long, however often that is; None: as often as `left` says.
+        until_ns: When that ends; None: it has not begun.
     """
 
     content: Content
@@ -41,6 +43,13 @@ class Step:
     number: int
     site: str
     used_by: list[int] = field(default_factory=list)
+    for_ns: int | None = None
+    until_ns: int | None = None
+
+    @property
+    def lasts_for_ever(self) -> bool:
+        """Whether no step after it is ever reached."""
+        return self.left is None and self.for_ns is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +78,7 @@ class Rule:
         """Whether this rule can answer."""
         return self.position < len(self.steps) or self.default is not None
 
-    def take(self, request_number: int) -> Step | None:
+    def take(self, request_number: int, now_ns: int) -> Step | None:
         """Play the next step; None where only the default is left."""
         if self.position >= len(self.steps):
             return None
@@ -80,13 +89,31 @@ class Rule:
             step.left -= 1
             if step.left == 0:
                 self.position += 1
+                self.begin(now_ns)
         return step
+
+    def begin(self, now_ns: int) -> None:
+        """Start the time of the step that is to be played from now on, where it is one that has a time."""
+        if self.position < len(self.steps):
+            step = self.steps[self.position]
+            if step.for_ns is not None and step.until_ns is None:
+                step.until_ns = now_ns + step.for_ns
+
+    def pass_time(self, now_ns: int) -> None:
+        """Leave the steps behind whose time is over; the one after begins where it ended."""
+        while self.position < len(self.steps):
+            until = self.steps[self.position].until_ns
+            if until is None or now_ns < until:
+                return
+            self.steps[self.position].left = 0
+            self.position += 1
+            self.begin(until)
 
 
 class Script:
     """The rules of one provider; the first is for every request."""
 
-    __slots__ = ("_ordered", "base", "rules", "total")
+    __slots__ = ("_ordered", "base", "has_windows", "rules", "total")
 
     def __init__(self) -> None:
         self.clear()
@@ -97,6 +124,13 @@ class Script:
         self.rules: list[Rule] = [self.base]
         self._ordered: list[Rule] = [self.base]
         self.total = 0
+        self.has_windows = False
+        """Whether any step is played for a time instead of a number of times."""
+
+    def pass_time(self, now_ns: int) -> None:
+        """Leave the steps behind whose time is over."""
+        for rule in self.rules:
+            rule.pass_time(now_ns)
 
     def add_rule(self, criteria: Criteria) -> Rule:
         """Add a rule; of two equally specific ones the earlier answers first."""
@@ -113,8 +147,19 @@ class Script:
         times: int | None,
         optional: bool,
         site: str,
+        now_ns: int = 0,
+        for_ns: int | None = None,
     ) -> None:
         """Append steps `times` times over; with None the last of them repeats for ever.
+
+        Args:
+            rule: Where.
+            steps: What is answered, and how error texts show it.
+            times: How often.
+            optional: Whether the test may end without them.
+            site: Where they were written.
+            now_ns: The time of the clock, at which a step that is the next one begins.
+            for_ns: They are played for so long instead, in nanoseconds.
 
         Raises:
             ConfigurationError: `times` is below 1, or the step before repeats for ever.
@@ -123,7 +168,7 @@ class Script:
             raise ConfigurationError(
                 f"times must be a whole number, 1 or more, or None for ever, got {times!r}.\n\nTo fix: times=2"
             )
-        if rule.steps and rule.steps[-1].left is None:
+        if rule.steps and rule.steps[-1].lasts_for_ever:
             raise ConfigurationError(
                 f"this step is never reached: step {rule.steps[-1].number} before it, {rule.steps[-1].label}, repeats "
                 f"for ever.\n\n  step {rule.steps[-1].number}: {rule.steps[-1].site}\n\n"
@@ -135,8 +180,13 @@ class Script:
             for content, label in each:
                 self.total += 1
                 rule.steps.append(Step(content, label, count, optional, self.total, site))
-        if times is None:
+        if times is None or for_ns is not None:
             rule.steps[-1].left = None
+        if for_ns is not None:
+            self.has_windows = True
+            rule.steps[-1].for_ns = for_ns
+            if rule.position == len(rule.steps) - 1:
+                rule.begin(now_ns)
 
     def select(self, request: CompletionRequest, model: str | None, api_key: str | None) -> Rule | None:
         """Return the most specific matching rule that has something left."""
@@ -153,7 +203,7 @@ class Script:
     def unused(self, provider: str) -> list[UnusedStep]:
         """Return the steps that had to be played and were not."""
         return [
-            UnusedStep(provider, step.number, step.label, step.left, step.site)
+            UnusedStep(provider, step.number, step.label, step.left or 1, step.site)
             for step in self.steps
-            if step.left is not None and step.left > 0 and not step.optional
+            if not step.optional and (not step.used_by if step.for_ns is not None else (step.left or 0) > 0)
         ]
