@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
-from typing import TYPE_CHECKING
 
 from llmtest.clock import draw_bits
 from llmtest.errors import ConfigurationError
+from llmtest.simulation.script._generated_words import Words
 from llmtest.types import CompletionRequest
-
-if TYPE_CHECKING:
-    from faker import Faker
 
 __all__ = ["echo", "filler", "generator", "last_user_text"]
 
@@ -36,13 +32,6 @@ def filler(pieces: int) -> str:
     return " ".join(FILLER[index % len(FILLER)] for index in range(max(pieces, len(FILLER))))
 
 
-@cache
-def _faker() -> Faker:
-    from faker import Faker
-
-    return Faker("en_US", use_weighting=False)
-
-
 def generator(seed: int, words: int) -> Callable[[CompletionRequest], str]:
     """Make a function that answers a prompt with generated text: the same prompt, the same text.
 
@@ -57,9 +46,7 @@ def generator(seed: int, words: int) -> Callable[[CompletionRequest], str]:
         raise ConfigurationError(f"generates: words must be 1 or more, got {words}.\n\nTo fix: generates(words=40)")
 
     def generate(request: CompletionRequest) -> str:
-        fake = _faker()
-        fake.seed_instance(draw_bits(seed, last_user_text(request), len(request.messages)))
-        found = fake.words(words)
+        found = Words(draw_bits(seed, last_user_text(request), len(request.messages))).words(words)
         found[0] = found[0].capitalize()
         return " ".join(found) + "."
 
