@@ -7,7 +7,7 @@ passes a limit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
@@ -16,18 +16,19 @@ from llmtest.clock import active_clock
 from llmtest.costs._alarm import Moment, refuse, refuse_unpriced, tell_passed, tell_unpriced, warn, warnings_of
 from llmtest.costs._buckets import Buckets, current_task
 from llmtest.costs._estimate import Estimate, estimate_of
+from llmtest.costs._ledger import NO_METADATA, CostLedger
 from llmtest.costs._limits import BudgetConfig, CostManagementPolicy, Limit
 from llmtest.costs._money import ZERO, money
 from llmtest.costs._prices import DAY_NS, Prices, default_prices
 from llmtest.costs._reservation import Charge, Reservation
 from llmtest.costs._store import Balance, BudgetStore, Check, Hold, MemoryBudgetStore, Spent
+from llmtest.costs._tiers import plain_tier
 from llmtest.errors import ConfigurationError, UnknownPriceError
 from llmtest.events import current_call
 from llmtest.types import UNKNOWN_USAGE, CompletionRequest, Usage
 
 if TYPE_CHECKING:
     from llmtest.clock import Clock
-    from llmtest.costs._ledger import CostLedger
     from llmtest.costs._limits import Scope
 
 __all__ = ["Budget"]
@@ -187,7 +188,7 @@ class Budget:
                 tell_passed(overrun, self._moment())
             elif overrun.limit.halt:
                 raise refuse(overrun, self._moment(), now)
-        return Reservation(self, hold, estimate.provider, estimate.model, purpose, 0 if call is None else call.id)
+        return Reservation(self, hold, estimate, purpose, 0 if call is None else call.id)
 
     def charge(
         self,
@@ -198,6 +199,8 @@ class Budget:
         cost_usd: Decimal | None = None,
         task: str | None = None,
         purpose: str = "call",
+        service_tier: str | None = None,
+        metadata: Mapping[str, str] = NO_METADATA,
     ) -> Charge:
         """Charge what was spent without a reservation, such as an attempt that failed and was billed all the same.
 
@@ -210,15 +213,17 @@ class Budget:
             cost_usd: The price; default: looked up.
             task: Task the call belongs to; default: the one of the enclosing `Budget.task`.
             purpose: `call`, or `summary`, `health`, `hedge`, `cascade`.
+            service_tier: The tier that served them; default: the standard one.
+            metadata: The caller's own labels of the request, for the ledger.
         """
-        usd = self._price(provider, model, usage, cost_usd)
+        usd = self._price(provider, model, usage, cost_usd, service_tier)
         if usd is None and self._limits_money:
-            tell_unpriced(self._unpriced(provider, model, usage), self._moment())
+            tell_unpriced(self._unpriced(provider, model, usage, tier=service_tier), self._moment())
         charge = Charge(usage.total_tokens, ZERO if usd is None else usd, "unknown" if usd is None else usage.source)
         plan = self._buckets.plan((self._clock or active_clock()).time_ns() // DAY_NS, task)
         call = current_call.get()
         number = 0 if call is None else call.id
-        self._enter(provider, model, usage, usd, purpose, number)
+        self._enter(provider, model, usage, usd, purpose, number, service_tier, metadata)
         self._warn(plan.checks, self._store.charge(plan.buckets, charge.tokens, charge.usd), charge, number)
         return charge
 
@@ -237,14 +242,16 @@ class Budget:
 
     def _check_price(self, estimate: Estimate) -> None:
         """Refuse a call without a price, or tell the trace that it passes uncounted."""
-        error = self._unpriced(estimate.provider, estimate.model)
+        error = self._unpriced(estimate.provider, estimate.model, tier=estimate.service_tier)
         if not self._lenient:
             raise refuse_unpriced(error, self._moment())
         tell_unpriced(error, self._moment())
 
-    def _unpriced(self, provider: str | None, model: str | None, usage: Usage | None = None) -> UnknownPriceError:
+    def _unpriced(
+        self, provider: str | None, model: str | None, usage: Usage | None = None, *, tier: str | None = None
+    ) -> UnknownPriceError:
         at = None if self._clock is None else self._clock.now()
-        return self.prices.unknown(provider or "?", model, usage, at)
+        return self.prices.unknown(provider or "?", model, usage, at, tier=tier)
 
     def _settle(
         self,
@@ -255,10 +262,12 @@ class Budget:
         model: str | None,
         purpose: str,
         call: int,
+        service_tier: str | None,
+        metadata: Mapping[str, str],
     ) -> Charge:
         """Charge a reservation; what is not known of its usage or price is charged as it was reserved."""
         usage = UNKNOWN_USAGE if usage is None else usage
-        usd = self._price(provider, model, usage, usd)
+        usd = self._price(provider, model, usage, usd, service_tier)
         source = usage.source
         if source == "estimated" and self._cautious:
             charge = Charge(hold.tokens, hold.usd, source)
@@ -269,19 +278,21 @@ class Budget:
                 "unknown" if usd is None else source,
             )
         spent = self._store.settle(hold, charge.tokens, charge.usd)
-        self._enter(provider, model, usage, usd, purpose, call)
+        self._enter(provider, model, usage, usd, purpose, call, service_tier, metadata)
         self._warn(hold.checks, spent, charge, call)
         return charge
 
     def _release(self, hold: Hold) -> bool:
         return self._store.release(hold)
 
-    def _price(self, provider: str | None, model: str | None, usage: Usage, usd: Decimal | None) -> Decimal | None:
+    def _price(
+        self, provider: str | None, model: str | None, usage: Usage, usd: Decimal | None, tier: str | None
+    ) -> Decimal | None:
         if usd is not None:
             return money(usd, "cost_usd")
         if provider is None:
             return None
-        return self.prices.cost(provider, model, usage, None if self._clock is None else self._clock.now())
+        return self.prices.cost(provider, model, usage, None if self._clock is None else self._clock.now(), tier=tier)
 
     def _enter(
         self,
@@ -291,10 +302,22 @@ class Budget:
         usd: Decimal | None,
         purpose: str,
         call: int,
+        tier: str | None,
+        metadata: Mapping[str, str],
     ) -> None:
         if self.ledger is not None:
             at_ns = (self._clock or active_clock()).now_ns()
-            self.ledger.record(provider or "?", model, usage, usd, purpose=purpose, at_ns=at_ns, call=call)
+            self.ledger.record(
+                provider or "?",
+                model,
+                usage,
+                usd,
+                purpose=purpose,
+                at_ns=at_ns,
+                call=call,
+                service_tier=plain_tier(tier),
+                metadata=metadata,
+            )
 
     def _warn(self, checks: tuple[Check, ...], spent: tuple[Spent, ...], charge: Charge, call: int) -> None:
         # Where the store will do it later, it does not know yet what its buckets will have spent.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -30,6 +31,8 @@ class Estimate:
         usd: Price, 0 or more; None where it is unknown, which is not zero.
         provider: Who is going to be asked.
         model: The model that is going to be asked.
+        service_tier: Service tier that is asked for; None: the standard one.
+        metadata: The caller's own labels of the request, for the ledger.
 
     Raises:
         ConfigurationError: An amount is negative, infinite or no number.
@@ -39,6 +42,8 @@ class Estimate:
     usd: Decimal | None
     provider: str | None = None
     model: str | None = None
+    service_tier: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         tokens, usd = self.tokens, self.usd
@@ -70,7 +75,29 @@ def estimate_of(
         answer = _number(fields.get("max_completion_tokens"), answer)
         choices = _number(fields.get("n"), choices)
     answer *= choices
-    return Estimate(prompt + answer, prices.upper_bound(provider, model, prompt, answer, at), provider, model)
+    for_an_hour = asks_for_an_hour(request)
+    tier = request.service_tier
+    if tier is not None and not prices.has_tier(provider, tier):
+        tier = None
+    usd = prices.upper_bound(provider, model, prompt, answer, at, for_an_hour=for_an_hour)
+    if usd is not None and tier is not None:
+        # A provider may serve a call in a lesser tier than the one that was asked for, at that one's price.
+        asked = prices.upper_bound(provider, model, prompt, answer, at, tier=tier, for_an_hour=for_an_hour)
+        usd = None if asked is None else max(usd, asked)
+    return Estimate(prompt + answer, usd, provider, model, tier, request.metadata)
+
+
+def asks_for_an_hour(request: CompletionRequest) -> bool:
+    """Tell whether a request asks the provider's cache to keep something for an hour."""
+    for message in request.messages:
+        content = message.content
+        if content.__class__ is tuple and any(getattr(part, "cache_ttl", None) == "1h" for part in content):
+            return True
+    for fields in request.extra.values():
+        control = fields.get("cache_control")
+        if isinstance(control, dict) and control.get("ttl") == "1h":
+            return True
+    return any(tool.cache_ttl == "1h" for tool in request.tools)
 
 
 def _number(value: object, default: int) -> int:

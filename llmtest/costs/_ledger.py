@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 
 from llmtest.clock import Turn
 from llmtest.costs._money import EXACT, ZERO
+from llmtest.costs._unknown import to_add
 from llmtest.errors import UnknownPriceError
 from llmtest.types import Usage
 
@@ -27,6 +28,8 @@ class CostEntry:
         purpose: `call`, or `summary`, `health`, `hedge`, `cascade`.
         at_ns: When it ended, in nanoseconds of the clock.
         call: Number of the logical call it belongs to; 0 = none.
+        service_tier: The tier that served it, where it is not the standard one (`flex`, `priority`, `batch`).
+        metadata: The caller's own labels of the request, as it sent them.
     """
 
     provider: str
@@ -36,10 +39,15 @@ class CostEntry:
     purpose: str = "call"
     at_ns: int = 0
     call: int = 0
+    service_tier: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
-Row = tuple[str, str | None, Usage, Decimal | None, str, int, int]
+Row = tuple[str, str | None, Usage, Decimal | None, str, int, int, str | None, Mapping[str, str]]
 """The fields of a `CostEntry`; one is made of it when somebody looks."""
+
+
+NO_METADATA: Mapping[str, str] = {}
 
 
 @dataclass(slots=True)
@@ -108,6 +116,8 @@ class CostLedger:
         self._rows: list[Row] = []
         self._spend: dict[tuple[str, str | None, str], Spend] = {}
         self._turn = Turn()
+        self._first_unknown: tuple[Usage, str | None] | None = None
+        """Tokens and tier of the first entry without a price, which say what has to be added."""
         self._summed = 0
         """How many of the rows are in the sums: those that are kept are summed when somebody looks."""
 
@@ -121,6 +131,8 @@ class CostLedger:
         purpose: str = "call",
         at_ns: int = 0,
         call: int = 0,
+        service_tier: str | None = None,
+        metadata: Mapping[str, str] = NO_METADATA,
     ) -> None:
         """Enter one billed attempt.
 
@@ -132,8 +144,10 @@ class CostLedger:
             purpose: `call`, or `summary`, `health`, `hedge`, `cascade`.
             at_ns: When it ended, in nanoseconds of the clock.
             call: Number of its logical call; 0 = none.
+            service_tier: The tier that served it.
+            metadata: The caller's own labels of the request.
         """
-        row = (provider, model, usage, cost_usd, purpose, at_ns, call)
+        row = (provider, model, usage, cost_usd, purpose, at_ns, call, service_tier, metadata)
         if self._keep:
             self._rows.append(row)
             return
@@ -144,7 +158,9 @@ class CostLedger:
                 self._turn.later(partial(self._enter, row))
 
     def _enter(self, row: Row) -> None:
-        provider, model, usage, cost_usd, purpose, _, _ = row
+        provider, model, usage, cost_usd, purpose, _, _, service_tier, _ = row
+        if cost_usd is None and self._first_unknown is None:
+            self._first_unknown = (usage, service_tier)
         key = (provider, model, purpose)
         spend = self._spend.get(key)
         if spend is None:
@@ -205,6 +221,18 @@ class CostLedger:
         """Return USD by purpose (`call`, `summary`, `health` ...); None where the price of any part is unknown."""
         return self._by(2)
 
+    def by_metadata(self, name: str) -> dict[str, Decimal | None]:
+        """Return USD by the value of a label, of the entries that are kept; None where any part is unknown.
+
+        Args:
+            name: Name of the label, as requests carry it in their `metadata`; entries without it are under "".
+        """
+        groups: dict[str, Spend] = {}
+        for entry in self.entries:
+            group = groups.setdefault(entry.metadata.get(name, ""), Spend())
+            group._add(entry.usage, entry.cost_usd)  # noqa: SLF001 - one file, one account
+        return {value: spend.usd for value, spend in groups.items()}
+
     def _by(self, column: int) -> dict[str, Decimal | None]:
         groups: dict[str, Spend] = {}
         for key, spend in self.spends().items():
@@ -224,6 +252,7 @@ class CostLedger:
         with self._turn:
             self._rows.clear()
             self._spend.clear()
+            self._first_unknown = None
             self._summed = 0
 
     def _unknown_price(self, total: Spend) -> UnknownPriceError:
@@ -239,7 +268,7 @@ class CostLedger:
             f"the total is unknown: {total.unknown} of {total.calls} calls have no known price.\n\n"
             + "\n".join(lines)
             + f"\n\nThe other calls cost ${total.known_usd:f} (`known_usd`). An unknown price is not zero.\n"
-            f'To fix: add it: `prices.add("{reference}", input_usd_per_mtok="1.25", output_usd_per_mtok="10")`.',
+            f"To fix: add it: `{to_add(reference, *(self._first_unknown or ()))}`.",
             provider=provider,
             model=model,
         )

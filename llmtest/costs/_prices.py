@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from difflib import get_close_matches
 from functools import cache
 
 from llmtest.clock import active_clock
 from llmtest.costs import _snapshot
 from llmtest.costs._money import ZERO, Amount, money, optional_money
 from llmtest.costs._rates import FREE, Rates, Tariff
+from llmtest.costs._tiers import is_tier_of, plain_tier, tier_tariff
+from llmtest.costs._unknown import model_names, unknown_price
 from llmtest.errors import ConfigurationError, UnknownPriceError
 from llmtest.types import Usage
 
@@ -35,9 +36,6 @@ HOMES = {
 }
 """Names of providers that the price list knows under another name."""
 
-DATED = re.compile(r"[-@](?:\d{4}-\d{2}-\d{2}|\d{8}|latest)$")
-"""The end of a model's name that names a snapshot of it."""
-
 DAY_NS = 86_400_000_000_000
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
@@ -56,8 +54,9 @@ class Prices:
 
     Prices come from the list that ships with the package genai-prices: dated prices, prices of the time of day, steps
     for long prompts and cached tokens included, without any network. What you `add` comes first. A model in neither
-    is unknown, and its cost is None, never zero. Web searches, audio and images that a provider bills apart from tokens
-    are not part of `Usage`, and not counted.
+    is unknown, and its cost is None, never zero; so is that of a call in a service tier for which no prices are
+    published, and of a kind of usage that has none. Images that a provider bills apart from tokens are not part of
+    `Usage`, and not counted.
 
     Providers whose name is `ollama`, `vllm`, `llamacpp`, `lmstudio`, `sglang` or `tgi` run on your own machine and are
     free. A provider under a name of your own is told with `alias`.
@@ -70,21 +69,28 @@ class Prices:
     """
 
     def __init__(self) -> None:
-        self._added: dict[tuple[str, str], _Added] = {}
+        self._added: dict[tuple[str, str, str | None], _Added] = {}
         self._aliases: dict[str, str] = {}
         self._local: set[str] = set(LOCAL)
-        self._tariffs: dict[tuple[str, str | None, int], Tariff | None] = {}
+        self._tariffs: dict[tuple[str, str | None, int, str | None], Tariff | None] = {}
 
-    def cost(self, provider: str, model: str | None, usage: Usage, at: datetime | None = None) -> Decimal | None:
+    def cost(
+        self, provider: str, model: str | None, usage: Usage, at: datetime | None = None, *, tier: str | None = None
+    ) -> Decimal | None:
         """Return what an attempt costs in USD; None where its price or its usage is unknown.
+
+        Where the provider itself says what it costs (`Usage.cost_usd`), that is what it costs.
 
         Args:
             provider: Name of the provider.
             model: The model that served it; a dated snapshot (`gpt-4o-2024-08-06`) is found by its own name first.
             usage: Its tokens, cached and reasoning tokens included in the totals.
             at: When; default: now, on the active clock. A time without a zone is UTC.
+            tier: Service tier that served it (`flex`, `priority`, `batch`); default: the standard one.
         """
-        tariff = self._tariff(provider, model, at)
+        if usage.cost_usd is not None:
+            return usage.cost_usd
+        tariff = self._tariff(provider, model, at, tier)
         if tariff is None:
             return None
         if tariff.free:
@@ -94,7 +100,15 @@ class Prices:
         return tariff.cost(usage)
 
     def upper_bound(
-        self, provider: str, model: str | None, input_tokens: int, output_tokens: int, at: datetime | None = None
+        self,
+        provider: str,
+        model: str | None,
+        input_tokens: int,
+        output_tokens: int,
+        at: datetime | None = None,
+        *,
+        tier: str | None = None,
+        for_an_hour: bool = False,
     ) -> Decimal | None:
         """Return the most that a call of this size can cost in USD; None where its price is unknown.
 
@@ -106,26 +120,47 @@ class Prices:
             input_tokens: Prompt tokens.
             output_tokens: Most tokens of the answer.
             at: When; default: now, on the active clock.
+            tier: Service tier that is asked for; default: the standard one.
+            for_an_hour: Whether the call asks the provider's cache to keep something for an hour.
         """
-        tariff = self._tariff(provider, model, at)
-        return None if tariff is None else tariff.upper_bound(input_tokens, output_tokens)
+        tariff = self._tariff(provider, model, at, tier)
+        return None if tariff is None else tariff.upper_bound(input_tokens, output_tokens, for_an_hour=for_an_hour)
 
-    def rates(self, provider: str, model: str | None, at: datetime | None = None) -> Rates | None:
+    def rates(
+        self, provider: str, model: str | None, at: datetime | None = None, *, tier: str | None = None
+    ) -> Rates | None:
         """Return the prices per million tokens (of a short prompt, where there are steps); None = unknown."""
-        tariff = self._tariff(provider, model, at)
+        tariff = self._tariff(provider, model, at, tier)
         return None if tariff is None else tariff.rates
 
-    def is_known(self, provider: str, model: str | None, at: datetime | None = None) -> bool:
+    def is_known(
+        self, provider: str, model: str | None, at: datetime | None = None, *, tier: str | None = None
+    ) -> bool:
         """Whether the price of a model is known; a free model's is."""
-        return self._tariff(provider, model, at) is not None
+        return self._tariff(provider, model, at, tier) is not None
 
     def is_free(self, provider: str, model: str | None, at: datetime | None = None) -> bool:
         """Whether a model is known to cost nothing."""
-        tariff = self._tariff(provider, model, at)
+        tariff = self._tariff(provider, model, at, None)
         return tariff is not None and tariff.free
 
+    def has_tier(self, provider: str, tier: str) -> bool:
+        """Whether a provider has a service tier of this name, beside the standard one, whatever it costs.
+
+        A request to a provider without it is asked without it.
+        """
+        name, home = plain_tier(tier), self._home(provider)
+        added = any(each == name and self._home(who) == home for who, _, each in self._added)
+        return name is not None and (added or is_tier_of(home, name))
+
     def require(
-        self, provider: str, model: str | None, usage: Usage | None = None, at: datetime | None = None
+        self,
+        provider: str,
+        model: str | None,
+        usage: Usage | None = None,
+        at: datetime | None = None,
+        *,
+        tier: str | None = None,
     ) -> Decimal:
         """Return what an attempt costs in USD, and raise where that is unknown.
 
@@ -134,46 +169,29 @@ class Prices:
             model: The model that served it.
             usage: Its tokens; default: none, which only asks whether the price is known.
             at: When; default: now, on the active clock.
+            tier: Service tier that served it; default: the standard one.
 
         Raises:
             UnknownPriceError: No price is known, or the usage is not.
         """
-        cost = self.cost(provider, model, Usage() if usage is None else usage, at)
+        cost = self.cost(provider, model, Usage() if usage is None else usage, at, tier=tier)
         if cost is None:
-            raise self.unknown(provider, model, usage, at)
+            raise self.unknown(provider, model, usage, at, tier=tier)
         return cost
 
     def unknown(
-        self, provider: str, model: str | None, usage: Usage | None = None, at: datetime | None = None
+        self,
+        provider: str,
+        model: str | None,
+        usage: Usage | None = None,
+        at: datetime | None = None,
+        *,
+        tier: str | None = None,
     ) -> UnknownPriceError:
         """Return the error that says that a price is unknown, and how to add it."""
-        reference = f"{provider}:{model or '?'}"
-        home = self._home(provider)
-        day = _moment(at).date()
-        models = _snapshot.known_models(home)
-        known = f"{_snapshot.list_version()} has prices of {len(models)} models of `{provider}`"
-        lines = [f"no price for `{reference}` on {day} ({known})."]
-        if usage is not None and usage.source == "unknown" and self.is_known(provider, model, at):
-            return UnknownPriceError(
-                f"nobody counted the tokens of a call to `{reference}`, so its cost is unknown, not zero.\n"
-                'To fix: let the provider report usage (OpenAI streams: `stream_options={"include_usage": True}`), or '
-                'count an estimate: `Usage(..., source="estimated")`.',
-                provider=provider,
-                model=model,
-            )
-        if model and (near := get_close_matches(model, models, n=3, cutoff=0.7)):
-            lines.append(f"Nearest: {', '.join(f'`{name}`' for name in near)}.")
-        if usage is not None and usage.source != "unknown":
-            lines.append(
-                f"The call used {usage.input_tokens:,} input and {usage.output_tokens:,} output tokens; "
-                "its cost is unknown, not zero."
-            )
-        lines.append(
-            f'To fix: add it: `prices.add("{reference}", input_usd_per_mtok="1.25", output_usd_per_mtok="10")`.'
-        )
-        return UnknownPriceError("\n".join(lines), provider=provider, model=model)
+        return unknown_price(self, provider, model, usage, _moment(at), tier, self._home(provider))
 
-    def add(
+    def add(  # noqa: PLR0913 - one argument for each kind of price
         self,
         model: str,
         *,
@@ -182,9 +200,14 @@ class Prices:
         cache_read_usd_per_mtok: Amount | None = None,
         cache_write_usd_per_mtok: Amount | None = None,
         reasoning_usd_per_mtok: Amount | None = None,
+        cache_write_1h_usd_per_mtok: Amount | None = None,
+        input_audio_usd_per_mtok: Amount | None = None,
+        output_audio_usd_per_mtok: Amount | None = None,
+        usd_per_tool_use: Mapping[str, Amount] | None = None,
         usd_per_request: Amount = 0,
         since: date | None = None,
         context_window: int | None = None,
+        tier: str | None = None,
     ) -> None:
         """Add a price, or replace one.
 
@@ -195,9 +218,17 @@ class Prices:
             cache_read_usd_per_mtok: Of prompt tokens read from the provider's cache; default: as other input.
             cache_write_usd_per_mtok: Of prompt tokens written to it; default: as other input.
             reasoning_usd_per_mtok: Of reasoning tokens; default: as other output.
+            cache_write_1h_usd_per_mtok: Of prompt tokens written to its cache for an hour; default: unknown where
+                `cache_write_usd_per_mtok` is set, else as other input.
+            input_audio_usd_per_mtok: Of prompt tokens that are sound; default: unknown.
+            output_audio_usd_per_mtok: Of tokens of the answer that are sound; default: unknown.
+            usd_per_tool_use: For each use of a tool that runs at the provider, by its name: `{"web_search": "0.01"}`;
+                default: unknown.
             usd_per_request: For each request.
             since: First UTC day it holds; default: always. Before the first day of all, the list's price holds.
             context_window: Tokens that prompt and answer may hold together.
+            tier: Service tier the prices are for (`flex`, `priority`); default: the standard one. A model with a
+                price of yours has no other tiers than those you add.
 
         Raises:
             ConfigurationError: A malformed reference, or an amount that is negative or not finite.
@@ -212,9 +243,13 @@ class Prices:
             optional_money(cache_write_usd_per_mtok, "cache_write_usd_per_mtok"),
             optional_money(reasoning_usd_per_mtok, "reasoning_usd_per_mtok"),
             money(usd_per_request, "usd_per_request"),
+            optional_money(cache_write_1h_usd_per_mtok, "cache_write_1h_usd_per_mtok"),
+            optional_money(input_audio_usd_per_mtok, "input_audio_usd_per_mtok"),
+            optional_money(output_audio_usd_per_mtok, "output_audio_usd_per_mtok"),
+            tuple((tool, money(each, "usd_per_tool_use")) for tool, each in (usd_per_tool_use or {}).items()),
         )
         tariff = Tariff((-1, rates))
-        added = self._added.setdefault((provider.lower(), name.lower()), _Added())
+        added = self._added.setdefault((provider.lower(), name.lower(), plain_tier(tier)), _Added())
         day = 0 if since is None else since.toordinal()
         place = bisect_right(added.days, day)
         if place and added.days[place - 1] == day:
@@ -239,8 +274,8 @@ class Prices:
         """Return how many tokens prompt and answer may hold together; None = unknown."""
         if model is None:
             return None
-        for name in _names(model):
-            added = self._find_added(provider, name)
+        for name in model_names(model):
+            added = self._find_added(provider, name, None)
             if added is not None and added.window is not None:
                 return added.window
             window = _snapshot.listed_window(self._home(provider), name)
@@ -253,11 +288,12 @@ class Prices:
         name = self._aliases.get(name, name)
         return HOMES.get(name, name)
 
-    def _find_added(self, provider: str, model: str) -> _Added | None:
+    def _find_added(self, provider: str, model: str, tier: str | None) -> _Added | None:
         name = provider.lower()
-        return self._added.get((name, model)) or self._added.get((self._aliases.get(name, name), model))
+        added = self._added
+        return added.get((name, model, tier)) or added.get((self._aliases.get(name, name), model, tier))
 
-    def _tariff(self, provider: str, model: str | None, at: datetime | None) -> Tariff | None:
+    def _tariff(self, provider: str, model: str | None, at: datetime | None, tier: str | None) -> Tariff | None:
         if at is None:
             day = active_clock().time_ns() // DAY_NS + EPOCH_ORDINAL
         elif at.tzinfo is UTC or at.tzinfo is None:
@@ -265,40 +301,43 @@ class Prices:
         else:
             day = at.astimezone(UTC).toordinal()
         try:
-            return self._tariffs[provider, model, day]
+            return self._tariffs[provider, model, day, tier]
         except KeyError:
-            return self._resolve(provider, model, day, at)
+            return self._resolve(provider, model, day, at, tier)
 
-    def _resolve(self, provider: str, model: str | None, day: int, at: datetime | None) -> Tariff | None:
+    def _resolve(
+        self, provider: str, model: str | None, day: int, at: datetime | None, tier: str | None
+    ) -> Tariff | None:
         """Find a tariff, and remember it for the day unless it changes within the day."""
-        tariff, whole_day = self._search(provider, model, day, at)
+        tariff, whole_day = self._search(provider, model, day, at, plain_tier(tier))
         if whole_day:
-            self._tariffs[provider, model, day] = tariff
+            self._tariffs[provider, model, day, tier] = tariff
         return tariff
 
-    def _search(self, provider: str, model: str | None, day: int, at: datetime | None) -> tuple[Tariff | None, bool]:
-        for name in _names(model or ""):
-            added = self._find_added(provider, name)
+    def _search(
+        self, provider: str, model: str | None, day: int, at: datetime | None, tier: str | None
+    ) -> tuple[Tariff | None, bool]:
+        is_own = False
+        for name in model_names(model or ""):
+            added = self._find_added(provider, name, tier)
             if added is not None and (place := bisect_right(added.days, day)):
                 return added.tariffs[place - 1], True
+            is_own = is_own or self._find_added(provider, name, None) is not None
         name = provider.lower()
         if name in self._local or self._aliases.get(name) in self._local:
             return FREE, True
         moment = _moment(at)
         whole_day = True
-        for name in _names(model or ""):
+        for name in model_names(model or ""):
             tariff, steady = _snapshot.listed_tariff(self._home(provider), name, moment)
             whole_day = whole_day and steady
-            if tariff is not None:
+            if tariff is None:
+                continue
+            if tier is None:
                 return tariff, whole_day
+            if not is_own and (found := tier_tariff(self._home(provider), name, tier, tariff)) is not None:
+                return found, whole_day
         return None, whole_day
-
-
-def _names(model: str) -> list[str]:
-    """Return the names under which a model may be priced: its own, and without the date of its snapshot."""
-    name = model.lower()
-    undated = DATED.sub("", name)
-    return [name] if undated == name else [name, undated]
 
 
 def _now_ns() -> int:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
+from typing import Any
 
 from llmtest.costs._money import EXACT, ZERO
 from llmtest.types import Usage
@@ -20,7 +21,9 @@ price per request in that unit, and the unit in USD."""
 class Rates:
     """Prices in USD per million tokens; None where the price list has no price of that kind.
 
-    Cached tokens without a price of their own cost as much as other input, reasoning as much as other output.
+    Cached tokens without a price of their own cost as much as other input, reasoning as much as other output. Where a
+    write to the cache has a price of its own and a write for an hour has none, the latter is unknown: it is dearer.
+    Sound and searches without a price are unknown too.
 
     Args:
         input: Prompt tokens that come from no cache.
@@ -29,6 +32,10 @@ class Rates:
         cache_write: Prompt tokens written to it (the price of the short-lived kind, where there are two).
         reasoning: Tokens of the answer that were thought only.
         per_request: USD for each request, whatever its size.
+        cache_write_1h: Prompt tokens written to the cache for an hour.
+        input_audio: Prompt tokens of sound.
+        output_audio: Tokens of the answer that are sound.
+        tool_uses: USD for each use of a tool that runs at the provider, by its name.
     """
 
     input: Decimal
@@ -37,6 +44,22 @@ class Rates:
     cache_write: Decimal | None = None
     reasoning: Decimal | None = None
     per_request: Decimal = ZERO
+    cache_write_1h: Decimal | None = None
+    input_audio: Decimal | None = None
+    output_audio: Decimal | None = None
+    tool_uses: tuple[tuple[str, Decimal], ...] = ()
+
+    def times(self, factor: Decimal) -> Rates:
+        """Return the same prices with every rate of tokens multiplied; requests and searches cost what they cost."""
+        rates: dict[str, Any] = {name: getattr(self, name) for name in PER_TOKEN}
+        multiplied: dict[str, Any] = {
+            name: EXACT.multiply(rate, factor) for name, rate in rates.items() if rate is not None
+        }
+        return replace(self, **multiplied)
+
+
+PER_TOKEN = tuple(each.name for each in fields(Rates) if each.name not in {"per_request", "tool_uses"})
+"""The fields of `Rates` that are prices of tokens."""
 
 
 class Tariff:
@@ -46,12 +69,14 @@ class Tariff:
 
     Args:
         steps: `(start, rates)`: rates of prompts longer than `start` tokens; the first start is -1.
+        longest: Prompt tokens up to which the prices are known; None: whatever the prompt.
     """
 
-    __slots__ = ("_higher", "_last", "_lowest", "free", "rates", "steps")
+    __slots__ = ("_higher", "_last", "_lowest", "free", "longest", "rates", "steps")
 
-    def __init__(self, *steps: tuple[int, Rates]) -> None:
+    def __init__(self, *steps: tuple[int, Rates], longest: int | None = None) -> None:
         self.steps = steps
+        self.longest = longest
         self.rates = steps[0][1]
         self._lowest = _coefficients(self.rates)
         self._higher = [(start, _coefficients(rates)) for start, rates in reversed(steps[1:])]
@@ -60,19 +85,36 @@ class Tariff:
         """The usage that was counted last, and its cost: provider, client and budget ask for the same one in turn."""
         self.free = all(values[1] is not None and not any(values[:6]) for values in coefficients)
 
-    def upper_bound(self, input_tokens: int, output_tokens: int) -> Decimal | None:
+    @property
+    def first_step(self) -> int | None:
+        """The prompt tokens above which other rates hold; None where there is no such step."""
+        return self.steps[1][0] if len(self.steps) > 1 else None
+
+    def upper_bound(self, input_tokens: int, output_tokens: int, *, for_an_hour: bool = False) -> Decimal | None:
         """Return the most that a call of this size can cost in USD; None where a price is unknown.
 
         Nobody knows before the call which prompt tokens the provider will write to its cache, and a write can cost
         more than a plain token; so each token counts at the dearest price of its side.
+
+        Args:
+            input_tokens: Prompt tokens.
+            output_tokens: Most tokens of the answer.
+            for_an_hour: Whether the call asks the cache to keep something for an hour.
         """
+        if self.longest is not None and input_tokens > self.longest:
+            return None
         input_rate, output_rate, read_rate, write_rate, reasoning_rate, total, scale = self._values(input_tokens)
-        total += input_tokens * max(input_rate, read_rate, write_rate)
+        prompt = input_tokens * max(input_rate, read_rate, write_rate)
         if output_tokens:
             if output_rate is None or reasoning_rate is None:
                 return None
             total += output_tokens * max(output_rate, reasoning_rate)
-        return EXACT.multiply(Decimal(total), scale)
+        if not for_an_hour:
+            return EXACT.multiply(Decimal(total + prompt), scale)
+        hour = self._rare(Usage(input_tokens, cache_write_1h_tokens=input_tokens))
+        if hour is None:
+            return None
+        return EXACT.add(EXACT.multiply(Decimal(total), scale), max(hour, EXACT.multiply(Decimal(prompt), scale)))
 
     def _values(self, prompt: int) -> Coefficients:
         for start, values in self._higher:
@@ -93,9 +135,20 @@ class Tariff:
         return cost
 
     def _cost(self, usage: Usage) -> Decimal | None:
-        input_rate, output_rate, read_rate, write_rate, reasoning_rate, total, scale = self._values(usage.input_tokens)
-        read, write, reasoning = usage.cache_read_tokens, usage.cache_write_tokens, usage.reasoning_tokens
         fresh, answer = usage.input_tokens, usage.output_tokens
+        if self.longest is not None and fresh > self.longest:
+            return None
+        input_rate, output_rate, read_rate, write_rate, reasoning_rate, total, scale = self._values(fresh)
+        read, write, reasoning = usage.cache_read_tokens, usage.cache_write_tokens, usage.reasoning_tokens
+        rare = ZERO
+        if usage.cache_write_1h_tokens or usage.input_audio_tokens or usage.output_audio_tokens or usage.server_tools:
+            priced = self._rare(usage)
+            if priced is None:
+                return None
+            rare = priced
+            write = max(write - usage.cache_write_1h_tokens, 0)
+            fresh = max(fresh - usage.cache_write_1h_tokens - usage.input_audio_tokens, 0)
+            answer = max(answer - usage.output_audio_tokens, 0)
         if read or write:
             fresh = max(fresh - read - write, 0)
             total += read * read_rate + write * write_rate
@@ -107,7 +160,32 @@ class Tariff:
             if output_rate is None:
                 return None
             total += answer * output_rate
-        return EXACT.multiply(Decimal(total), scale)
+        cost = EXACT.multiply(Decimal(total), scale)
+        return EXACT.add(cost, rare) if rare else cost
+
+    def _rare(self, usage: Usage) -> Decimal | None:
+        """Return what the rarer kinds of a usage cost: hours of cache, sound, searches; None where one has no price."""
+        rates = next(rates for start, rates in reversed(self.steps) if usage.input_tokens > start)
+        hour = rates.cache_write_1h
+        if hour is None and rates.cache_write is None:
+            # A provider that asks more for a write asks more again for a longer one; another has one rate for all.
+            hour = rates.input
+        counted: list[tuple[int, Decimal | None]] = [
+            (usage.cache_write_1h_tokens, hour),
+            (usage.input_audio_tokens, rates.input_audio),
+            (usage.output_audio_tokens, rates.output_audio),
+        ]
+        total = ZERO
+        for count, rate in counted:
+            if count and rate is None:
+                return None
+            total = EXACT.add(total, EXACT.multiply(EXACT.multiply(Decimal(count), rate or ZERO), PER_MTOK))
+        for name, count in usage.server_tools:
+            each = dict(rates.tool_uses).get(name)
+            if each is None:
+                return None
+            total = EXACT.add(total, EXACT.multiply(Decimal(count), each))
+        return total
 
 
 def _coefficients(rates: Rates) -> Coefficients:

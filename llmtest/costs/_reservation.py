@@ -12,6 +12,7 @@ from llmtest.types import Usage, UsageSource
 
 if TYPE_CHECKING:
     from llmtest.costs._budget import Budget
+    from llmtest.costs._estimate import Estimate
 
 __all__ = ["Charge", "Reservation"]
 
@@ -36,15 +37,15 @@ class Reservation:
     leaves anything reserved. Releasing twice, or after settling, does nothing; settling twice is an error.
     """
 
-    __slots__ = ("_budget", "_call", "_hold", "model", "provider", "purpose")
+    __slots__ = ("_budget", "_call", "_hold", "metadata", "model", "provider", "purpose", "service_tier")
 
-    def __init__(
-        self, budget: Budget, hold: Hold, provider: str | None, model: str | None, purpose: str, call: int
-    ) -> None:
+    def __init__(self, budget: Budget, hold: Hold, estimate: Estimate, purpose: str, call: int) -> None:
         self._budget = budget
         self._hold = hold
-        self.provider = provider
-        self.model = model
+        self.provider = estimate.provider
+        self.model = estimate.model
+        self.service_tier = estimate.service_tier
+        self.metadata = estimate.metadata
         self.purpose = purpose
         self._call = call
 
@@ -70,6 +71,7 @@ class Reservation:
         cost_usd: Decimal | None = None,
         provider: str | None = None,
         model: str | None = None,
+        service_tier: str | None = None,
     ) -> Charge:
         """Charge what the call really used, and give the rest back.
 
@@ -81,13 +83,22 @@ class Reservation:
             cost_usd: The price; default: looked up for the model that served.
             provider: Who served it; default: who was reserved for.
             model: The model that served it; default: the one that was reserved for.
+            service_tier: The tier that served it (`default` is the standard one); default: the one that was asked for.
 
         Raises:
             RuntimeError: It was settled or released before; nothing is charged.
         """
         budget = self._budget
         return budget._settle(  # noqa: SLF001 - a reservation is a budget's other half
-            self._hold, usage, cost_usd, provider or self.provider, model or self.model, self.purpose, self._call
+            self._hold,
+            usage,
+            cost_usd,
+            provider or self.provider,
+            model or self.model,
+            self.purpose,
+            self._call,
+            service_tier or self.service_tier,
+            self.metadata,
         )
 
     def release(self) -> bool:

@@ -88,15 +88,25 @@ def _tariff(model: ModelInfo, price: ModelPrice) -> Tariff | None:
 
 def _rates(price: ModelPrice, start: int) -> Rates:
     """Return the rates of prompts just longer than `start` tokens."""
-    per_thousand = _at_step(price.requests_kcount, start)
+    search = _each(price.web_searches_kcount, start)
     return Rates(
         input=_at_step(price.input_mtok, start) or ZERO,
         output=_at_step(price.output_mtok, start),
         cache_read=_at_step(price.cache_read_mtok, start),
         cache_write=_at_step(price.cache_write_mtok, start),
         reasoning=_at_step(price.output_reasoning_mtok, start),
-        per_request=ZERO if per_thousand is None else EXACT.multiply(per_thousand, PER_THOUSAND),
+        per_request=_each(price.requests_kcount, start) or ZERO,
+        cache_write_1h=_at_step(price.cache_write_1h_mtok, start),
+        input_audio=_at_step(price.input_audio_mtok, start),
+        output_audio=_at_step(price.output_audio_mtok, start),
+        tool_uses=() if search is None else (("web_search", search),),
     )
+
+
+def _each(price: Decimal | TieredPrices | None, start: int) -> Decimal | None:
+    """Return the price of one, where the list has that of a thousand."""
+    per_thousand = _at_step(price, start)
+    return None if per_thousand is None else EXACT.multiply(per_thousand, PER_THOUSAND)
 
 
 def _at_step(price: Decimal | TieredPrices | None, start: int) -> Decimal | None:

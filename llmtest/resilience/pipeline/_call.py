@@ -54,6 +54,7 @@ class Hold(Protocol):
         cost_usd: Decimal | None = None,
         provider: str | None = None,
         model: str | None = None,
+        service_tier: str | None = None,
     ) -> Any:
         """Charge what it cost; usage that nobody knows is charged as it was set aside."""
         ...
@@ -190,7 +191,8 @@ class Call:
         else:
             served = place.name
             usage = response.usage
-            cost = self.prices.cost(served, response.model or model, usage)
+            tier = response.service_tier or self._asked_tier(place)
+            cost = self.prices.cost(served, response.model or model, usage, tier=tier)
             self._append(
                 Attempt(
                     served,
@@ -207,7 +209,8 @@ class Call:
                 )
             )
             if hold is not None:
-                self._close(place, partial(hold.settle, usage, provider=served, model=response.model or model))
+                settle = partial(hold.settle, usage, provider=served, model=response.model or model)
+                self._close(place, settle if tier is None else partial(settle, service_tier=tier))
         return CompletionResponse(
             parts=response.parts,
             finish_reason=response.finish_reason,
@@ -254,7 +257,7 @@ class Call:
             self.attempts.extend(error.attempts if isinstance(error, LLMTestError) else ())
             return
         usage = bill_of(self.request, error, events)
-        cost = None if usage is None else self.prices.cost(place.name, model, usage)
+        cost = None if usage is None else self.prices.cost(place.name, model, usage, tier=self._asked_tier(place))
         retry_after = error.retry_after if isinstance(error, ProviderError | AllProvidersFailedError) else None
         self._append(
             Attempt(
@@ -280,6 +283,11 @@ class Call:
                 trouble = self._close(place, partial(hold.settle, usage, provider=place.name, model=model))
             if trouble is not None:
                 error.add_note(str(trouble))
+
+    def _asked_tier(self, place: RunningSlot) -> str | None:
+        """Return the tier that a place was asked for: none, where it has no word for it."""
+        tier = self.request.service_tier
+        return tier if tier is not None and self.prices.has_tier(place.name, tier) else None
 
     def _close(self, place: RunningSlot, close: Callable[[], object]) -> ConfigurationError | None:
         """Settle an attempt, or give back what was set aside for it; return why that is not possible now.
