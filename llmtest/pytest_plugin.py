@@ -30,6 +30,7 @@ MARKERS = ("llm_budget", "llm_scenario")
 SETTINGS = (
     "llmtest_seed",
     "llmtest_time",
+    "llmtest_fragmentation",
     "llmtest_record",
     "llmtest_vcr_marker",
     "llmtest_block_network",
@@ -60,8 +61,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="MODE",
         help="cassettes: `none` (default) plays; `once`, `new_episodes`, `all`, `rewrite` record what they call",
     )
+    group.addoption(
+        "--llmtest-fragmentation",
+        metavar="MODE",
+        help="how streams are cut into network pieces: `events` (default), `whole`, `random`, or a number of bytes",
+    )
     group.addoption("--llmtest-costs", type=int, metavar="N", help="list the N dearest tests at the end")
     parser.addini("llmtest_seed", "seed of every simulated world", default=None)
+    parser.addini("llmtest_fragmentation", "`events`, `whole`, `random`, or a number of bytes", default=None)
     parser.addini("llmtest_time", "`virtual` or `real`", default=None)
     parser.addini("llmtest_record", "mode of every cassette", default=None)
     parser.addini("llmtest_vcr_marker", "honour `@pytest.mark.vcr` of pytest-recording", type="bool", default=False)

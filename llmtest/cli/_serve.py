@@ -28,6 +28,15 @@ def serve(
     seed: Annotated[
         int | None, typer.Option(help="Seed of every random choice; the scenario's by default.", show_default=False)
     ] = None,
+    fragmentation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODE",
+            help="How streams are cut into network pieces: `events`, `whole`, `random`, or a number of bytes; the "
+            "scenario's by default, else `events`.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Serve simulated OpenAI, Anthropic and other providers on one port, in real time.
 
@@ -37,7 +46,7 @@ def serve(
     """
     from llmtest.serving import Server, served_world
 
-    world, furnish = served_world(seed=seed, scenario=scenario, script=script)
+    world, furnish = served_world(seed=seed, scenario=scenario, script=script, fragmentation=fragmentation)
     server = Server(world, host, port, on_reset=furnish)
     if not server.is_loopback:
         typer.echo(

@@ -165,7 +165,7 @@ def uninstall_names() -> None:
 def _modules_with_aliases() -> list[tuple[ModuleType, tuple[tuple[str, Any], ...]]]:
     """Find the modules that imported a clock by name; each module is looked at once in its life."""
     found = []
-    for name, module in list(sys.modules.items()):
+    for name, module in sys.modules.copy().items():  # a copy is made in one go, whoever imports meanwhile
         known = _scanned.get(name)
         if known is None or known[0] != id(module):
             aliases = (

@@ -25,9 +25,9 @@ from llmtest.config import (
 from llmtest.errors import ConfigurationError
 from llmtest.scenarios._fault_section import FaultSection
 from llmtest.scenarios._profiles import PROFILES
-from llmtest.simulation import Gamma, Lognormal, Uniform
+from llmtest.simulation import Fragmentation, Gamma, Lognormal, Uniform, as_fragmentation
 
-__all__ = ["LoadSection", "ProviderSection", "ScenarioFile"]
+__all__ = ["LoadSection", "Pieces", "ProviderSection", "ScenarioFile"]
 
 DIALECTS = ["openai", "anthropic"]
 ARRIVALS = ["constant", "poisson", "gamma"]
@@ -54,6 +54,21 @@ ProfileName = Annotated[
 ]
 Dialect = Annotated[str, BeforeValidator(_one_of("dialect", DIALECTS)), WithJsonSchema({"enum": DIALECTS})]
 Arrivals = Annotated[str, BeforeValidator(_one_of("arrival", ARRIVALS)), WithJsonSchema({"enum": ARRIVALS})]
+
+
+def _fragmentation(value: Any) -> Fragmentation:
+    try:
+        return as_fragmentation(value)
+    except ConfigurationError as error:
+        raise ValueError(str(error).partition("\n")[0].rstrip(".").removeprefix("fragmentation ")) from None
+
+
+Pieces = Annotated[
+    Any,
+    BeforeValidator(_fragmentation),
+    WithJsonSchema({"anyOf": [{"enum": ["events", "whole", "random"]}, {"type": "integer", "minimum": 1}]}),
+]
+"""How streams are cut into network pieces."""
 
 
 class LognormalSection(Section):
@@ -297,6 +312,8 @@ class ScenarioFile(Section):
     """Limits on tokens and money for the chain."""
     load: LoadSection
     """The traffic."""
+    fragmentation: Pieces | None = None
+    """How streams are cut into network pieces: `events` (the default), `whole`, `random`, a number of bytes."""
     faults: list[FaultSection] = Field(default_factory=list)
     """What goes wrong, when and where."""
     expect: dict[str, Any] = Field(default_factory=dict)

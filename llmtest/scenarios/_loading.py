@@ -43,6 +43,7 @@ def load_scenario(path: str | Path, *, environment: Mapping[str, str] | None = N
         budget=file.budget,
         target=file.target,
         load=_load(document, file.load, Path(path).parent),
+        fragmentation=file.fragmentation,
         faults=rules,
         expect=tuple(_expectations(document, file, rules)),
     )

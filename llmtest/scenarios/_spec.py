@@ -10,7 +10,7 @@ from typing import Any, Literal
 from llmtest.config import BudgetSection, ChainSection
 from llmtest.faults import FaultRule
 from llmtest.scenarios._expectations import Expectation
-from llmtest.simulation import LatencyModel
+from llmtest.simulation import Fragmentation, LatencyModel
 
 __all__ = ["FaultSpec", "Load", "ProviderSpec", "Scenario", "Stage"]
 
@@ -123,6 +123,7 @@ class Scenario:
         budget: Limits on tokens and money for the chain.
         target: `module:callable`; None where there is a chain.
         load: The traffic.
+        fragmentation: How streamed answers are cut into network pieces; None: as the world does it.
         faults: What goes wrong.
         expect: What must hold at the end.
     """
@@ -135,5 +136,6 @@ class Scenario:
     budget: BudgetSection | None = None
     target: str | None = None
     load: Load = field(default_factory=Load)
+    fragmentation: Fragmentation | None = None
     faults: tuple[FaultSpec, ...] = ()
     expect: tuple[Expectation, ...] = ()

@@ -26,7 +26,7 @@ def prices_of(scenario: Scenario) -> Prices:
 
 
 def furnish(world: World, scenario: Scenario) -> list[FaultRule]:
-    """Give a world the scenario's providers, quotas, latencies and faults; return the fault rules.
+    """Give a world the scenario's providers, quotas, latencies, fragmentation and faults; return the fault rules.
 
     Scripts and default answers are left to the caller.
 
@@ -36,6 +36,8 @@ def furnish(world: World, scenario: Scenario) -> list[FaultRule]:
     """
     for spec in scenario.providers:
         _furnish_provider(world, spec)
+    if scenario.fragmentation is not None:
+        world.fragmentation = scenario.fragmentation
     rules = [fault.rule() for fault in scenario.faults]
     started_ns = world.clock.now_ns()
     for rule in rules:

@@ -20,6 +20,7 @@ my-model:                                              # a name of your own says
   dialect: openai
   limits: {rpm: 60}
   latency: {ttft: 200ms, tokens_per_second: 80}
+  fragmentation: random                                # events (the default), whole, random, or a number of bytes
   steps: [{generates: {words: 12}}]                    # where no step is left: generated text, which is the default
 ```
 
@@ -135,6 +136,8 @@ class ServedScript:
             if section.latency is not None:
                 latency = section.latency
                 handle.latency(latency.total, ttft=latency.ttft, tokens_per_second=latency.tokens_per_second)
+            if section.fragmentation is not None:
+                handle.fragmentation(section.fragmentation)
         except ConfigurationError as error:
             raise self._wrong((name,), error) from None
 

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from llmtest.config import Duration, Positive, Section, Text, did_you_mean, known, one_of
 from llmtest.errors import ConfigurationError
 from llmtest.scenarios._fault_section import What
-from llmtest.scenarios._file import LatencySection, LimitsSection, Time
+from llmtest.scenarios._file import LatencySection, LimitsSection, Pieces, Time
 from llmtest.simulation import Reply
 from llmtest.types import FinishReason, ToolCall, Usage
 from llmtest.wire import DIALECTS
@@ -100,6 +100,8 @@ class ReplySection(Section):
     """How long it takes."""
     fault: What | None = None
     """What goes wrong with it, where a fault lets it begin: `{stream_dropped: {after_chunks: 2}}`."""
+    fragmentation: Pieces | None = None
+    """How it is cut into network pieces, where it is streamed: `events`, `whole`, `random`, a number of bytes."""
 
     def reply(self) -> Reply:
         """Return the reply."""
@@ -113,6 +115,7 @@ class ReplySection(Section):
             headers=self.headers,
             latency=self.latency,
             fault=self.fault,
+            fragmentation=self.fragmentation,
         )
 
 
@@ -266,5 +269,7 @@ class ProviderSection(Section):
     """Its quotas."""
     latency: LatencySection | None = None
     """How long its answers take."""
+    fragmentation: Pieces | None = None
+    """How its streamed answers are cut into network pieces."""
     steps: list[Any] = Field(default_factory=list)
     """Its steps."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from llmtest.clock import SystemClock
 from llmtest.events import Trace
-from llmtest.simulation import BUILTIN, World
+from llmtest.simulation import BUILTIN, Fragmentation, World, as_fragmentation
 
 if TYPE_CHECKING:
     from llmtest.costs import Prices
@@ -24,7 +24,11 @@ EVENTS_PER_REQUEST = 3
 
 
 def served_world(
-    *, seed: int | None = None, scenario: str | Path | None = None, script: str | Path | None = None
+    *,
+    seed: int | None = None,
+    scenario: str | Path | None = None,
+    script: str | Path | None = None,
+    fragmentation: Fragmentation | None = None,
 ) -> tuple[World, Callable[[], None]]:
     """Make a world to serve, in real time, and the function that gives it its providers again after a reset.
 
@@ -35,8 +39,10 @@ def served_world(
         seed: Decides every random choice; None takes the scenario's, else 0.
         scenario: A scenario file, for quotas, latencies, faults and prices.
         script: A script file; see `llmtest.serving._script`.
+        fragmentation: How streamed answers are cut into network pieces; None takes the scenario's, else `events`.
 
     Raises:
+        ConfigurationError: There is no such fragmentation.
         ScenarioError: A file is wrong; the text has file and line.
     """
     experiment: Scenario | None = None
@@ -51,6 +57,7 @@ def served_world(
         steps = load_script(script)
     if seed is None:
         seed = 0 if experiment is None else experiment.seed
+    pieces = None if fragmentation is None else as_fragmentation(fragmentation)
     world = World(
         SystemClock(),
         Trace(most=MOST_KEPT * EVENTS_PER_REQUEST),
@@ -71,6 +78,8 @@ def served_world(
             _furnish(world, experiment)
             for spec in experiment.providers:
                 world.provider(spec.name).generates()
+        if pieces is not None:
+            world.fragmentation = pieces
         if steps is not None:
             steps.apply(world)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from llmtest.simulation.direct._provider import DirectProvider
     from llmtest.simulation.http._gate import block_network, intercept
     from llmtest.simulation.plan._answer import RequestRecord
+    from llmtest.simulation.plan._fragmentation import Fragmentation, as_fragmentation
     from llmtest.simulation.plan._performance import Performance, TransportFault
     from llmtest.simulation.plan._plan import Chunk, Exchange, Failure, Head, Plan
     from llmtest.simulation.script._reply import Reply
@@ -30,6 +31,7 @@ __all__ = [
     "DirectProvider",
     "Exchange",
     "Failure",
+    "Fragmentation",
     "Gamma",
     "Head",
     "LatencyModel",
@@ -44,6 +46,7 @@ __all__ = [
     "Uniform",
     "UnusedStep",
     "World",
+    "as_fragmentation",
     "as_latency",
     "block_network",
     "compatible_path",
@@ -61,6 +64,7 @@ _HOMES = {
     "DirectProvider": "direct._provider",
     "Exchange": "plan._plan",
     "Failure": "plan._plan",
+    "Fragmentation": "plan._fragmentation",
     "Gamma": "_latency",
     "Head": "plan._plan",
     "LatencyModel": "_latency",
@@ -75,6 +79,7 @@ _HOMES = {
     "Uniform": "_latency",
     "UnusedStep": "script._script",
     "World": "_world",
+    "as_fragmentation": "plan._fragmentation",
     "as_latency": "_latency",
     "block_network": "http._gate",
     "compatible_path": "_unserved_text",

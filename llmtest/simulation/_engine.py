@@ -22,6 +22,7 @@ from llmtest.simulation._quota import Quota, Refusal
 from llmtest.simulation._script_texts import broken_callable, unscripted
 from llmtest.simulation.plan._answer import Answer, RequestRecord
 from llmtest.simulation.plan._billing import bill_of
+from llmtest.simulation.plan._fragmentation import Cutter, Fragmentation
 from llmtest.simulation.plan._plan import Exchange
 from llmtest.simulation.plan._request_log import RecentRequests
 from llmtest.simulation.script._generated_text import filler
@@ -83,6 +84,7 @@ class Engine:
         self.quota: Quota | None = None
         self.latency: LatencyModel | None = None
         self.window: int | None = None
+        self.fragmentation: Fragmentation | None = None
         self.rules: list[FaultRule] = []
         most = self.world.most_requests
         self.records: list[RequestRecord] | RecentRequests = [] if most is None else RecentRequests(most)
@@ -262,6 +264,10 @@ class Engine:
         answer.response = said
         answer.chunks = prepared.chunks
         answer.headers = prepared.headers
+        if answer.stream:
+            mode = prepared.fragmentation or self.fragmentation or self.world.fragmentation
+            if mode != "events":
+                answer.cutter = Cutter(mode, self.world.seed, self.name, answer.number)
         latency = self.latency if prepared.latency is None else prepared.latency
         if latency is not None:
             if not key:

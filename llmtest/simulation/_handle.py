@@ -14,6 +14,7 @@ from llmtest.simulation._quota import Quota
 from llmtest.simulation._receive import receive, refuse, respond
 from llmtest.simulation.direct._provider import DirectProvider
 from llmtest.simulation.plan._answer import Answer, RequestRecord
+from llmtest.simulation.plan._fragmentation import Fragmentation, as_fragmentation
 from llmtest.simulation.plan._plan import Exchange, Plan
 from llmtest.simulation.script._criteria import criteria
 from llmtest.simulation.script._generated_text import echo, generator
@@ -293,6 +294,19 @@ class ProviderHandle(RuleHandle):
             >>> sim.openai.latency(ttft=Lognormal(median=0.4, p99=2.0), tokens_per_second=80)  # doctest: +SKIP
         """
         self._engine.latency = as_latency(total, ttft=ttft, tokens_per_second=tokens_per_second)
+        return self
+
+    def fragmentation(self, mode: Fragmentation) -> Self:
+        """Set how streamed answers are cut into network pieces, as a network does that knows no events.
+
+        Args:
+            mode: `events` (the default): one piece for each. `whole`: all in one, at the end. `random`: seeded, inside
+                lines and characters, several events in one. A number: so many bytes a piece, 1 or more.
+
+        Raises:
+            ConfigurationError: None of these.
+        """
+        self._engine.fragmentation = as_fragmentation(mode)
         return self
 
     def context_window(self, tokens: int) -> Self:

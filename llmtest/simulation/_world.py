@@ -15,6 +15,7 @@ from llmtest.faults import FaultRule
 from llmtest.simulation._addresses import BUILTIN, Place, environment_places, parse_host, parse_place
 from llmtest.simulation._handle import ProviderHandle
 from llmtest.simulation._script_texts import unused_steps
+from llmtest.simulation.plan._fragmentation import Fragmentation, as_fragmentation
 from llmtest.wire import DIALECTS, Codec, codec_for
 
 __all__ = ["World"]
@@ -35,6 +36,11 @@ class World:
         keep_requests: Whether handles keep what they saw. A run of a million calls sets this to False.
         most_requests: How many of them each handle keeps, with bodies of 16 MiB at most; older ones are dropped. None:
             all of them.
+        fragmentation: How streamed answers are cut into network pieces, where a handle and a reply do not say:
+            `events`, `whole`, `random`, or a number of bytes.
+
+    Raises:
+        ConfigurationError: There is no such fragmentation.
 
     Example:
         >>> from llmtest.clock import VirtualClock
@@ -52,6 +58,7 @@ class World:
         *,
         keep_requests: bool = True,
         most_requests: int | None = None,
+        fragmentation: Fragmentation = "events",
     ) -> None:
         self.clock = clock
         self.trace = trace
@@ -61,6 +68,7 @@ class World:
         """How a test writes this world, for texts that show code."""
         self.keep_requests = keep_requests
         self.most_requests = most_requests
+        self.fragmentation = as_fragmentation(fragmentation)
         self.prices = default_prices() if prices is None else prices
         self.costs = CostLedger(keep=keep_requests and most_requests is None)
         self.lock = threading.RLock()

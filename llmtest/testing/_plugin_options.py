@@ -1,27 +1,36 @@
-"""The plugin's settings, and who wins where several speak: flag, then marker, then ini, then the default."""
+"""The plugin's settings, and who wins where several speak: flag, marker, environment, ini file, default."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
 from llmtest.errors import ConfigurationError
 from llmtest.testing._failure import did_you_mean
 
-__all__ = ["marker_slip", "seed_of", "setting", "time_of", "unknown_setting"]
+if TYPE_CHECKING:
+    from llmtest.simulation import Fragmentation
+
+__all__ = ["fragmentation_of", "marker_slip", "seed_of", "setting", "time_of", "unknown_setting"]
 
 TIMES = ("virtual", "real")
 
 
 def setting(config: pytest.Config, name: str, *, marker: Any = None, default: Any = None) -> Any:
-    """Return a setting: the flag beats the marker, which beats the ini file, which beats the default."""
+    """Return a setting: the flag beats the marker, that the environment, that the ini file, and that the default.
+
+    The variable of the environment has the ini setting's name in capitals: `LLMTEST_SEED`.
+    """
     flag = config.getoption(f"llmtest_{name}", None)
     if flag is not None:
         return flag
     if marker is not None:
         return marker
+    if value := os.environ.get(f"LLMTEST_{name.upper()}"):
+        return value
     try:
         ini = config.getini(f"llmtest_{name}")
     except (KeyError, ValueError):
@@ -67,6 +76,28 @@ def time_of(item: pytest.Item | None, config: pytest.Config) -> Literal["virtual
             "To fix: llmtest_time = virtual, or real."
         )
     return "real" if value == "real" else "virtual"
+
+
+def fragmentation_of(config: pytest.Config, marker: Fragmentation | None = None) -> Fragmentation:
+    """Return how the simulated worlds of a run cut their streams into network pieces.
+
+    Args:
+        config: The run.
+        marker: What the scenario says that a test's marker names.
+
+    Raises:
+        ConfigurationError: There is no such fragmentation.
+    """
+    from llmtest.simulation import as_fragmentation
+
+    value = setting(config, "fragmentation", marker=marker, default="events")
+    try:
+        return as_fragmentation(value)
+    except ConfigurationError as error:
+        text = str(error).partition("\n")[0]
+        raise ConfigurationError(
+            f"llmtest_fragmentation = {value}: {text}\nTo fix: llmtest_fragmentation = random"
+        ) from None
 
 
 def unknown_setting(name: str, known: Sequence[str]) -> pytest.UsageError:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from llmtest.errors import ConfigurationError
-from llmtest.testing._plugin_options import setting
+from llmtest.testing._plugin_options import fragmentation_of, seed_of, setting
 from llmtest.testing._scenario_failure import expectations_failed
 
 __all__ = ["collect_scenario"]
@@ -60,7 +61,10 @@ class ScenarioItem(pytest.Item):
         from llmtest.scenarios import load_scenario, run_scenario
 
         shown = self.path.relative_to(Path.cwd()) if self.path.is_relative_to(Path.cwd()) else self.path
-        result = run_scenario(load_scenario(shown), seed=setting(self.config, "seed"))
+        scenario = load_scenario(shown)
+        scenario = replace(scenario, fragmentation=fragmentation_of(self.config, scenario.fragmentation))
+        seed = None if setting(self.config, "seed") is None else seed_of(self.config)
+        result = run_scenario(scenario, seed=seed)
         if not result.ok:
             again = f"llmtest simulate {result.path} --seed {result.seed}"
             raise ExpectationFailedError(expectations_failed(result, reproduce=again))

@@ -14,6 +14,7 @@ from llmtest.testing._simulation import Simulation
 
 if TYPE_CHECKING:
     from llmtest.serving import Server
+    from llmtest.simulation import Fragmentation
 
 __all__ = ["ServedSimulation"]
 
@@ -29,14 +30,22 @@ class ServedSimulation(Simulation):
         seed: Decides every random choice in the world; any integer.
         strict: Whether steps that were never played fail the simulation at its end.
         prices: Prices to charge by; the published ones by default.
+        fragmentation: How streamed answers are cut into network pieces: `events`, `whole`, `random`, or a number of
+            bytes.
         name: What errors call it.
     """
 
     def __init__(
-        self, seed: int = 0, strict: bool = True, *, prices: Prices | None = None, name: str = "llm_server"
+        self,
+        seed: int = 0,
+        strict: bool = True,
+        *,
+        prices: Prices | None = None,
+        fragmentation: Fragmentation = "events",
+        name: str = "llm_server",
     ) -> None:
         self._server: Server | None = None
-        super().__init__(seed, strict, time="real", prices=prices, name=name)
+        super().__init__(seed, strict, time="real", prices=prices, fragmentation=fragmentation, name=name)
         self.world.fixture = "llm_server"
         self._marked: list[events.LogicalCall] = []
 

@@ -13,13 +13,14 @@ from llmtest.errors import ConfigurationError, HarnessError, SimulationStateErro
 from llmtest.testing import _totals
 from llmtest.testing._plugin_cassette import CassetteShelf
 from llmtest.testing._plugin_loops import refuse_wider_loops
-from llmtest.testing._plugin_options import marker_slip, seed_of, time_of
+from llmtest.testing._plugin_options import fragmentation_of, marker_slip, seed_of, time_of
 from llmtest.testing._plugin_summary import Summary
 from llmtest.testing._totals import Totals
 from llmtest.testing._verdict import combined, harness_error_in, is_reported
 
 if TYPE_CHECKING:
     from llmtest.cassettes import Cassette
+    from llmtest.simulation import Fragmentation
     from llmtest.testing._plugin_scenario_marker import ScenarioMark
     from llmtest.testing._simulation import Simulation
 
@@ -108,7 +109,9 @@ class PluginSession:
         item.stash[WORLD] = self._start(item, fixture, time, None if scenario is None else scenario.seed)
         if scenario is not None:
             item.stash[SCENARIO] = scenario
-            scenario.furnish(item.stash[WORLD])
+            world = item.stash[WORLD]
+            scenario.furnish(world)
+            world.world.fragmentation = fragmentation_of(self._config, scenario.scenario.fragmentation)
 
     def _scenario_of(self, item: pytest.Item) -> ScenarioMark | None:
         if not item.get_closest_marker("llm_scenario"):
@@ -137,7 +140,7 @@ class PluginSession:
         node = item.getparent(node_type) if node_type is not None else None
         if node is not None and WORLD in node.stash:
             return node.stash[WORLD]
-        simulation = _made(fixture, seed_of(self._config, seed), time)
+        simulation = _made(fixture, seed_of(self._config, seed), time, fragmentation_of(self._config))
         for host in self._config.getini("llmtest_allowed_hosts"):
             simulation.allow(host)
         simulation.start()
@@ -325,15 +328,15 @@ class PluginSession:
         return self._summary.totals
 
 
-def _made(fixture: str, seed: int, time: Literal["virtual", "real"]) -> Simulation:
+def _made(fixture: str, seed: int, time: Literal["virtual", "real"], fragmentation: Fragmentation) -> Simulation:
     """Make the world of a fixture."""
     if fixture == "llm_server":
         from llmtest.testing._plugin_server import ServedSimulation
 
-        return ServedSimulation(seed=seed, name=fixture)
+        return ServedSimulation(seed=seed, fragmentation=fragmentation, name=fixture)
     from llmtest.testing._simulation import Simulation
 
-    return Simulation(seed=seed, time=time, name=fixture)
+    return Simulation(seed=seed, time=time, fragmentation=fragmentation, name=fixture)
 
 
 def _shown(error: BaseException) -> str:

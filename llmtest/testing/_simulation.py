@@ -13,7 +13,7 @@ from llmtest import events
 from llmtest.clock import SystemClock, VirtualClock, active_clock, is_virtual_loop, run_virtual, virtual_time
 from llmtest.costs import CostLedger, Prices
 from llmtest.errors import ConfigurationError, HarnessError, SimulationStateError
-from llmtest.simulation import ProviderHandle, World, intercept
+from llmtest.simulation import Fragmentation, ProviderHandle, World, intercept
 from llmtest.testing import _totals
 from llmtest.testing._assertions import Assertions
 from llmtest.testing._environment import dummy_keys
@@ -43,6 +43,8 @@ class Simulation(Assertions):
         strict: Whether steps that were never played fail the simulation at its end.
         time: `virtual`, or `real` to let waits take their time.
         prices: Prices to charge by; the published ones by default.
+        fragmentation: How streamed answers are cut into network pieces, where a handle and a reply do not say:
+            `events`, `whole`, `random`, or a number of bytes, 1 or more.
         name: What errors call it.
 
     Example:
@@ -57,6 +59,7 @@ class Simulation(Assertions):
         *,
         time: Literal["virtual", "real"] = "virtual",
         prices: Prices | None = None,
+        fragmentation: Fragmentation = "events",
         name: str = "Simulation",
     ) -> None:
         if time not in {"virtual", "real"}:
@@ -71,7 +74,8 @@ class Simulation(Assertions):
         self._stack: ExitStack | None = None
         self._counted = False
         self.trace = events.Trace()
-        self._world = World(world_clock, self.trace, seed, prices, strict)
+        self._world = World(world_clock, self.trace, seed, prices, strict, fragmentation=fragmentation)
+        self._fragmentation = self._world.fragmentation
         self._prices = self._world.prices
         self._started_ns = self._clock.now_ns()
 
@@ -247,6 +251,7 @@ class Simulation(Assertions):
         self._count()
         self._world.reset()
         self._world.prices = self._prices  # A scenario may have brought its own.
+        self._world.fragmentation = self._fragmentation
         self.trace = self._world.trace = events.Trace()
         self._started_ns = self._clock.now_ns()
 

@@ -172,3 +172,20 @@ def test_other_machines_are_let_in_knowingly():
         process.terminate()
         _, err = process.communicate(timeout=10)
     assert err.startswith(f"warning: {url} can be reached from other machines; ")
+
+
+@pytest.mark.slow
+def test_streams_are_cut_as_the_option_says():
+    """Each piece is a chunk of its own on the wire; a mode that does not exist is one line, and exit status 2."""
+    body = json.dumps({**CHAT, "stream": True}).encode()
+    with serving("--fragmentation", "16") as (_, url):
+        host, _, port = url.removeprefix("http://").partition(":")
+        with socket.create_connection((host, int(port)), timeout=10) as line:
+            head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n"
+            line.sendall(head.encode() + b"connection: close\r\n\r\n" + body)
+            received = b"".join(iter(lambda: line.recv(65536), b""))
+    chunks = received.partition(b"\r\n\r\n")[2].split(b"\r\n")[:-4:2]
+    assert set(chunks[:-1]) == {b"10"}
+    stderr = failing("--fragmentation", "randm")
+    assert "Did you mean `random`?" in stderr
+    assert "Traceback" not in stderr

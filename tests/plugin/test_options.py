@@ -44,6 +44,75 @@ def test_the_kind_of_time(run_tests, arguments, marker, ini, clock):
     result.stdout.fnmatch_lines([f"*TIME {clock}*"])
 
 
+PIECES = """
+import pytest
+
+{marker}
+def test_it(llm_sim):
+    print("PIECES", repr(llm_sim.world.fragmentation))
+"""
+
+IN_WHOLE = """\
+version: 1
+name: in one piece
+fragmentation: whole
+providers: {openai: {model: gpt-4o}}
+target: app:ask
+load: {rate: 1/s, duration: 1s}
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "marker", "ini", "mode"),
+    [
+        pytest.param((), None, "", "", "events", id="default"),
+        pytest.param((), None, "", "llmtest_fragmentation = random", "random", id="ini"),
+        pytest.param((), "7", "", "llmtest_fragmentation = random", 7, id="environment-over-ini"),
+        pytest.param((), "7", "llm_scenario", "", "whole", id="marker-over-environment"),
+        pytest.param(("--llmtest-fragmentation=bytes=9",), "7", "llm_scenario", "", 9, id="flag-over-marker"),
+    ],
+)
+def test_the_fragmentation(run_tests, pytester, monkeypatch, arguments, environment, marker, ini, mode):
+    """How streams are cut comes from the flag, else from the scenario, the environment, the ini file."""
+    if environment:
+        monkeypatch.setenv("LLMTEST_FRAGMENTATION", environment)
+    (pytester.path / "whole.yaml").write_text(IN_WHOLE)
+    mark = '@pytest.mark.llm_scenario("whole.yaml")' if marker else ""
+    result = run_tests(PIECES.format(marker=mark), "-s", *arguments, ini=ini)
+    result.stdout.fnmatch_lines([f"*PIECES {mode!r}"])
+
+
+def test_one_line_turns_a_whole_suite_on_random_pieces(run_tests):
+    """A reader that takes pieces for events passes without the line, and fails with it."""
+    test = """
+    import json
+    import httpx2
+
+    def test_it(llm_sim):
+        llm_sim.openai.replies("one two three")
+        body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
+        with httpx2.stream("POST", "https://api.openai.com/v1/chat/completions", json=body) as answer:
+            for piece in answer.iter_bytes():
+                for line in piece.decode().splitlines():
+                    if line.startswith("data: {"):
+                        json.loads(line.removeprefix("data: "))
+    """
+    run_tests(test).assert_outcomes(passed=1)
+    run_tests(test, ini="llmtest_fragmentation = random").assert_outcomes(failed=1)
+
+
+def test_a_fragmentation_that_does_not_exist_is_told(run_tests):
+    """The setting, the nearest mode and the line to write."""
+    result = run_tests(PIECES.format(marker=""), ini="llmtest_fragmentation = randm")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E *ConfigurationError: llmtest_fragmentation = randm: fragmentation cannot be 'randm'. Did you mean *",
+            "E *To fix: llmtest_fragmentation = random",
+        ]
+    )
+
+
 def test_a_seed_that_is_no_number_is_told(run_tests):
     """A mistake in the ini file fails the test that meets it, with the line to write."""
     result = run_tests(SEEN.format(marker=""), ini="llmtest_seed = lucky")

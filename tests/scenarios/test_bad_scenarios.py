@@ -43,7 +43,7 @@ CASES = [
     pytest.param(
         ("load: {rate: 5/s, duration: 1m}", "laod: {rate: 5/s, duration: 1m}"),
         "bad.yaml:10: unknown key `laod`. Did you mean `load`?\nKnown keys: version, name, description, seed, "
-        "providers, chain, target, budget, load, faults, expect.",
+        "providers, chain, target, budget, load, fragmentation, faults, expect.",
         id="unknown-key",
     ),
     pytest.param(

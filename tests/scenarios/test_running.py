@@ -282,3 +282,25 @@ def test_a_target_that_cannot_be_called(tmp_path, monkeypatch, code, problem):
     with pytest.raises(ScenarioError) as caught:
         run(tmp_path, TARGET_SCENARIO)
     assert str(caught.value) == f"{tmp_path / 'scenario.yaml'}: `target`: {problem}"
+
+
+def test_a_scenario_says_how_its_streams_are_cut(tmp_path):
+    """The key reaches the world, and a mode that does not exist is named with its line."""
+    from llmtest.clock import VirtualClock
+    from llmtest.events import Trace
+    from llmtest.scenarios import furnish
+    from llmtest.simulation import World
+
+    path = tmp_path / "scenario.yaml"
+    for value, mode in (("random", "random"), ("bytes=7", 7), ("7", 7)):
+        path.write_text(SMALL.replace("seed: 3", f"seed: 3\nfragmentation: {value}"))
+        world = World(VirtualClock(), Trace())
+        furnish(world, load_scenario(path))
+        assert world.fragmentation == mode
+    path.write_text(SMALL.replace("seed: 3", "fragmentation: randm"))
+    with pytest.raises(ScenarioError) as caught:
+        load_scenario(path)
+    assert str(caught.value).endswith(
+        "scenario.yaml:3: `fragmentation`: cannot be 'randm'. Did you mean `random`? It is events, whole, random or a "
+        "number of bytes, 1 or more."
+    )

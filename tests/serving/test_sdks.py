@@ -24,6 +24,36 @@ def test_an_answer_arrives(llm_server, provider, ask):
     llm_server.assert_sequence(f"{provider}:200")
 
 
+EMOJI = "Grüße aus 東京 🗼 — 👩‍👩‍👧 and naïve crêpes."
+
+
+@pytest.mark.parametrize("mode", ["whole", "random", 3])
+@pytest.mark.parametrize(("provider", "ask"), STREAMED.values(), ids=STREAMED)
+def test_e06_a_stream_arrives_in_any_pieces(llm_server, provider, ask, mode):
+    """The SDKs read the same from a socket whose pieces are no events."""
+    llm_server.provider(provider).fragmentation(mode).replies(EMOJI)
+    assert ask(llm_server.base_url) == EMOJI
+
+
+@pytest.mark.parametrize("mode", ["events", "random"])
+def test_e06_a_reader_that_takes_pieces_for_events_fails_on_the_port_too(llm_server, mode):
+    """By default its bug stays hidden; under random pieces it does not."""
+    llm_server.openai.fragmentation(mode).replies(EMOJI)
+    body = {"model": "gpt-4o", "messages": MESSAGES, "stream": True}
+    found, problem = [], None
+    with httpx2.stream("POST", f"{llm_server.base_url}/v1/chat/completions", json=body, timeout=5) as answer:
+        try:
+            for piece in answer.iter_raw():
+                for line in piece.decode().split("\n\n"):
+                    if line.startswith("data: {"):
+                        choices = json.loads(line.removeprefix("data: "))["choices"]
+                        found += [choice["delta"].get("content") or "" for choice in choices]
+        except ValueError as error:
+            problem = error
+    assert (problem is None) == (mode == "events")
+    assert ("".join(found) == EMOJI) == (mode == "events")
+
+
 STATUS_FAULTS = [
     (faults.InvalidRequest(), "BadRequestError", "BadRequestError"),
     (faults.ContextLengthExceeded(), "BadRequestError", "BadRequestError"),

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from llmtest.errors import ProviderError
     from llmtest.faults import FailureKind, Fault, HeaderChanges
+    from llmtest.simulation.plan._fragmentation import Cutter
     from llmtest.simulation.plan._plan import Exchange
     from llmtest.types import CompletionRequest, CompletionResponse, StreamEvent, Usage
     from llmtest.wire import RateLimits, WireCall
@@ -126,6 +127,7 @@ class Answer:
         silent: Whether the stream opens and never says anything.
         fault: The fault that decided it.
         told_error: The error that a stream tells as an event.
+        cutter: Cuts the stream into network pieces; None: one for each event.
         headers: Headers on top of the provider's own.
         fault_headers: What a fault says about the headers; None takes one away.
         limits: Quotas to tell of in the headers.
@@ -148,6 +150,7 @@ class Answer:
     silent: bool = False
     fault: str | None = None
     told_error: ProviderError | None = None
+    cutter: Cutter | None = None
     headers: tuple[tuple[str, str], ...] = ()
     fault_headers: HeaderChanges = ()
     limits: RateLimits | None = None

@@ -73,6 +73,8 @@ def render(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> 
     if not answer.stream:
         return _whole(answer, call, codec, meta), outcome
     answer.taken = []
+    if answer.cutter is not None:
+        return CountedSteps(answer.cutter.steps(_streamed(answer, call, codec, meta)), answer.taken), outcome
     if answer.is_plain and not (answer.head_ns or answer.slow_ns or answer.body_ns):
         head = Head(200, _headers(answer, codec, meta, stream=True))
         return ReadySteps(head, _pieces(answer, call, codec, meta), answer.taken), outcome

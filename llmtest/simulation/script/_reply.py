@@ -13,6 +13,7 @@ from llmtest.errors import ConfigurationError
 from llmtest.faults import Fault, Timeout
 from llmtest.faults._headers import check_header
 from llmtest.simulation._latency import LatencyModel, Seconds, as_latency
+from llmtest.simulation.plan._fragmentation import Fragmentation, as_fragmentation
 from llmtest.types import (
     CompletionRequest,
     CompletionResponse,
@@ -50,6 +51,8 @@ class Reply:
         latency: Seconds until this answer, or a distribution, instead of the handle's latency.
         fault: What goes wrong with this very answer: a fault that lets it begin, such as `StreamDropped(2)`,
             `MalformedBody()` or `SlowFirstToken(20)`.
+        fragmentation: How this answer is cut into network pieces, where it is streamed, instead of the handle's way:
+            `events`, `whole`, `random`, or a number of bytes.
 
     Raises:
         ConfigurationError: `chunks` do not add up to `text`, the finish reason is unknown, a header cannot be sent or
@@ -70,6 +73,7 @@ class Reply:
     headers: Mapping[str, str] | None = None
     latency: Seconds | LatencyModel | None = None
     fault: Fault | None = None
+    fragmentation: Fragmentation | None = None
     prepared: Prepared | None = field(default=None, init=False, repr=False, compare=False)
     """What `prepare` made of it, which is the same every time it is given."""
 
@@ -93,6 +97,8 @@ class Reply:
             check_header("Reply", HEADERS, name, value)
         if self.fault is not None:
             _check_fault(self.fault)
+        if self.fragmentation is not None:
+            object.__setattr__(self, "fragmentation", as_fragmentation(self.fragmentation))
 
 
 def _check_fault(fault: Any) -> None:
@@ -132,6 +138,7 @@ class Prepared:
     latency: LatencyModel | None
     needs_ids: bool
     fault: Fault | None = None
+    fragmentation: Fragmentation | None = None
     said: CompletionResponse | None = None
     """The last response made of it, without an id: equal requests get the same one."""
 
@@ -177,6 +184,7 @@ def _work_out(reply: Reply) -> Prepared:
         latency=None if reply.latency is None else as_latency(reply.latency),
         needs_ids=bool(reply.tool_calls) and not all(call.id for call in reply.tool_calls),
         fault=reply.fault,
+        fragmentation=reply.fragmentation,
     )
 
 
