@@ -1,10 +1,11 @@
-"""What a recorded exchange says: its dialect, the question, the answer; read with the codecs of live traffic."""
+"""What a recorded exchange says: its dialect, the question, the answer; read by the endpoints of live traffic."""
 
 from __future__ import annotations
 
 import base64
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -21,21 +22,12 @@ from llmtest.types import (
     TextPart,
     ToolCall,
 )
-from llmtest.wire import Codec, WireCall, WireFormatError, codec_for
-
-OPERATIONS = (
-    ("/chat/completions", "openai", "chat"),
-    ("/embeddings", "openai", "embeddings"),
-    ("/v1/messages", "anthropic", "messages"),
-    ("/v1/messages/count_tokens", "anthropic", "count_tokens"),
-    ("/v1/models", "openai", "models"),
-)
-"""Whom a request speaks to, by the end of its path."""
+from llmtest.wire import FRAMINGS, Endpoint, Match, WireCall, WireFormatError, dialects, marked_by
 
 ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 """When an error is read; its text does not depend on it."""
 
-STREAM_STARTS = (b"data:", b"event:", b": ", b"id:", b"retry:")
+STREAM_STARTS = tuple(start for framing in FRAMINGS for start in framing.starts)
 BROKEN_STREAM = {
     "truncated": "the stream ends without its terminator",
     "malformed": "an event of the stream cannot be read",
@@ -48,8 +40,8 @@ class Reading:
     """What one exchange says.
 
     Args:
-        dialect: `openai`, `anthropic`, or `other` where no codec of ours reads it.
-        operation: `chat`, `embeddings`, `messages`, `count_tokens`, `models`; empty where it is unknown.
+        dialect: The API, `other` where none of ours reads it.
+        operation: What was asked for: `chat`, `embeddings`, `count_tokens`, `models`, ...; empty where it is unknown.
         model: The model that was asked for.
         prompt: The last message of the user, or what there is instead.
         answer: What came back, in one text; None where there is nothing to show.
@@ -86,14 +78,15 @@ def one_line(text: str) -> str:
     return "".join(letter if letter.isprintable() else "�" for letter in " ".join(text.split()))
 
 
-def spoken_to(request: RecordedRequest) -> tuple[str, str]:
-    """Return the dialect and the operation of a request."""
-    path = urlsplit(request.uri).path.rstrip("/")
-    for end, dialect, operation in OPERATIONS:
-        if path.endswith(end):
-            anthropic = operation == "models" and any(name.lower() == "anthropic-version" for name in request.headers)
-            return ("anthropic" if anthropic else dialect), operation
-    return "other", ""
+def spoken_to(request: RecordedRequest) -> Match | None:
+    """Return whom a request speaks to, and what it asks for; None where nobody here reads it."""
+    path = urlsplit(request.uri).path
+    headers = _flat(request.headers)
+    for dialect in (marked_by(headers), *dialects().values()):
+        found = dialect.match(request.method.upper(), path, anywhere=True) if dialect.endpoints else None
+        if found is not None and found.endpoint is not None:
+            return found
+    return None
 
 
 def read(interaction: Interaction) -> Reading:
@@ -102,19 +95,20 @@ def read(interaction: Interaction) -> Reading:
     Texts of the reading come out of the bodies: redact them first.
     """
     request, response = interaction.request, interaction.response
-    dialect, operation = spoken_to(request)
+    match = spoken_to(request)
     sent = _json(request.body)
-    if dialect == "other":
+    if match is None or match.endpoint is None:
         return _read_other(request, response, sent)
-    codec = codec_for(dialect)
-    call = _call(codec, request)
+    endpoint = match.endpoint
+    dialect, operation = endpoint.dialect.name, endpoint.operation
+    call = _call(endpoint, match.parameters, request)
     model = call.model if call is not None else _model(sent)
     prompt = _prompt(call.request) if call is not None else text_of(request.body)
     if response.status >= 400:
-        failure = codec.decode_error(response.status, _flat(response.headers), response.body, now=ANY_TIME)
+        failure = endpoint.decode_error(response.status, _flat(response.headers), response.body, now=ANY_TIME)
         return Reading(dialect, operation, model, prompt, failure.message)
-    if operation in {"chat", "messages"}:
-        answer, problem = _answer(codec, response)
+    if endpoint.gives == "completion":
+        answer, problem = _answer(endpoint, response)
         if answer is None:
             return Reading(dialect, operation, model, prompt, problem=problem)
         usage = answer.usage
@@ -122,7 +116,7 @@ def read(interaction: Interaction) -> Reading:
         return Reading(dialect, operation, model or answer.model, prompt, _said(answer), tokens, problem)
     came = _json(response.body)
     problem = "" if isinstance(came, dict) else "the answer is no JSON object"
-    answer_text = _vectors(came) if operation == "embeddings" else text_of(response.body)
+    answer_text = _vectors(came) if endpoint.gives == "embeddings" else text_of(response.body)
     return Reading(dialect, operation, model, prompt, answer_text, _tokens(came), problem)
 
 
@@ -139,21 +133,20 @@ def _read_other(request: RecordedRequest, response: RecordedResponse, sent: Any)
     )
 
 
-def _call(codec: Codec, request: RecordedRequest) -> WireCall | None:
-    url = urlsplit(request.uri)
+def _call(endpoint: Endpoint, parameters: Mapping[str, str], request: RecordedRequest) -> WireCall | None:
     try:
-        return codec.decode_call(request.method.upper(), url.path, url.query, _flat(request.headers), request.body)
+        return endpoint.read(_flat(request.headers), request.body, parameters)
     except (WireFormatError, LLMTestError):
         return None  # somebody recorded how a provider refuses it
 
 
-def _answer(codec: Codec, response: RecordedResponse) -> tuple[CompletionResponse | None, str]:
+def _answer(endpoint: Endpoint, response: RecordedResponse) -> tuple[CompletionResponse | None, str]:
     """Return the answer of a chat, and what is wrong with it; an answer that broke off is what had come of it."""
     headers = _flat(response.headers)
     try:
         if not is_stream(response):
-            return codec.decode_response(response.body, headers), ""
-        decoder = codec.stream_decoder(headers)
+            return endpoint.decode_answer(response.body, headers), ""
+        decoder = endpoint.stream_decoder(headers)
         decoder.feed(response.body)
         return decoder.close()[-1].response, ""
     except StreamInterruptedError as error:
@@ -226,3 +219,19 @@ def _json(body: bytes) -> Any:
 
 def _flat(headers: Headers) -> dict[str, str]:
     return {name.lower(): values[0] for name, values in headers.items() if values}
+
+
+def is_last_heard(request: RecordedRequest, body: bytes) -> bool:
+    """Tell whether a streamed body holds the event after which its client stops listening."""
+    match = spoken_to(request)
+    if match is None or match.endpoint is None or not match.endpoint.streams:
+        return False
+    decoder = match.endpoint.stream_decoder()
+    try:
+        decoder.feed(body)
+        decoder.feed(b"")
+    except StreamInterruptedError as error:
+        return error.kind == "error"
+    except ProviderError:
+        return False
+    return decoder.done

@@ -7,10 +7,8 @@ from typing import Any
 
 from llmtest.cassettes._compression import decompressed
 from llmtest.cassettes._interactions import Headers, Interaction, RecordedRequest, RecordedResponse
+from llmtest.cassettes._reading import is_last_heard
 from llmtest.clock import active_clock
-
-LAST_EVENTS = (b"data: [DONE]", b"event: message_stop", b"event: error")
-"""How the event begins after which a client stops listening: OpenAI's, Anthropic's, and either's failure."""
 
 Done = Callable[[Interaction], object]
 
@@ -86,8 +84,7 @@ class Recording:
     def _is_whole(self, length: int, body: bytes) -> bool:
         if self._headers.get("content-length") == [str(length)]:
             return True
-        last_event = body.rstrip().replace(b"\r\n", b"\n").rpartition(b"\n\n")[2]
-        return last_event.startswith(LAST_EVENTS)
+        return is_last_heard(self._request, body)
 
 
 def headers_of(message: Any) -> Headers:

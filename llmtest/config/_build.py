@@ -179,10 +179,11 @@ def _provider(document: Document, at: Location, slot: SlotSection, providers: Ma
     found = providers.get(f"{name}/{slot.model}") or providers.get(name)
     if found is not None:
         return found
-    from llmtest.config._providers import PROVIDERS, make_provider
+    from llmtest.config._providers import make_provider, provider_names
 
-    if name not in PROVIDERS:
-        choices = [*providers, *PROVIDERS]
+    known_names = provider_names()
+    if name not in known_names:
+        choices = [*providers, *known_names]
         raise document.error(
             (*at, "provider"),
             f"`{show_location((*at, 'provider'))}`: no provider `{name}`.{did_you_mean(name, choices)}"

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, WithJsonSchema, model_validator
 from llmtest.config._fields import Count, Flag, Money, Percent, Positive, Real, Seconds, Share, Text
 from llmtest.config._validation import Section, one_of
 from llmtest.resilience import CircuitBreakerConfig, FallbackCondition, FallbackTrigger
+from llmtest.wire import default_dialect
 
 __all__ = [
     "BudgetSection",
@@ -270,5 +271,5 @@ class ChainSection(Section):
     @model_validator(mode="after")
     def _answer_somehow(self) -> ChainSection:
         if not self.providers:
-            raise ValueError("`providers` needs at least one provider, such as `- provider: openai`")
+            raise ValueError(f"`providers` needs at least one provider, such as `- provider: {default_dialect().name}`")
         return self

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from llmtest.providers import (
-    AnthropicProvider,
-    OllamaProvider,
-    OpenAICompatibleProvider,
-    OpenAIProvider,
-    OpenRouterProvider,
-    VLLMProvider,
-)
+from llmtest.providers import provider_class
 from llmtest.types import Provider
+from llmtest.wire import dialect, dialects
 
-__all__ = ["PROVIDERS", "make_provider"]
+__all__ = ["make_provider", "provider_names"]
 
-PROVIDERS: dict[str, Any] = {
-    "openai": OpenAIProvider,
-    "anthropic": AnthropicProvider,
-    "ollama": OllamaProvider,
-    "openai_compatible": OpenAICompatibleProvider,
-    "openrouter": OpenRouterProvider,
-    "vllm": VLLMProvider,
-}
+
+def provider_names() -> list[str]:
+    """Return the names of the providers that can be made: every dialect with an address, and those who speak alike."""
+    return [name for name, each in dialects().items() if each.base_url is not None or not each.is_provider]
 
 
 def make_provider(name: str, *, model: str | None, api_key: str | None, base_url: str | None) -> Provider:
     """Make a provider; what is None is read from the environment.
 
     Args:
-        name: One of `PROVIDERS`.
+        name: One of `provider_names()`.
         model: Model to ask for.
         api_key: Its key.
         base_url: Where it is.
@@ -40,5 +28,5 @@ def make_provider(name: str, *, model: str | None, api_key: str | None, base_url
     """
     given = {"model": model, "api_key": api_key, "base_url": base_url}
     settings = {key: value for key, value in given.items() if value is not None}
-    provider: Provider = PROVIDERS[name].from_env(**settings)
+    provider: Provider = provider_class(dialect(name)).from_env(**settings)
     return provider

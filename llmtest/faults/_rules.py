@@ -27,10 +27,14 @@ REPEATED = "for_ns=1_000_000_000, every_ns=60_000_000_000"
 class StruckCall(Protocol):
     """A request as far as a rule looks at it."""
 
-    operation: str
     model: str | None
     stream: bool
     api_key: str | None
+
+    @property
+    def operation(self) -> str:
+        """What is asked for."""
+        ...
 
     @property
     def request(self) -> object:

@@ -8,6 +8,7 @@ from llmtest.providers._presets import (
     OpenAIProvider,
     OpenRouterProvider,
     VLLMProvider,
+    provider_class,
 )
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "OpenAIProvider",
     "OpenRouterProvider",
     "VLLMProvider",
+    "provider_class",
 ]

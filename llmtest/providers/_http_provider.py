@@ -1,4 +1,4 @@
-"""A provider behind HTTP: a codec, an address and a key, once for blocking code and event loops alike."""
+"""A provider behind HTTP: a dialect, an address and a key, once for blocking code and event loops alike."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from typing import Any
 
 from llmtest.clock import TimeLimits, active_clock, iterate_blocking, run_blocking, unique_key
 from llmtest.costs import context_window
-from llmtest.errors import ConfigurationError, ProviderError, ProviderTimeoutError, StreamInterruptedError
+from llmtest.errors import (
+    ConfigurationError,
+    NotSupportedError,
+    ProviderError,
+    ProviderTimeoutError,
+    StreamInterruptedError,
+)
 from llmtest.providers._failures import translate
 from llmtest.providers._http_clients import AsyncDoor, BlockingDoor, Door
 from llmtest.types import (
@@ -22,7 +28,7 @@ from llmtest.types import (
     StreamEvent,
     Timeouts,
 )
-from llmtest.wire import StreamDecoder, WireRequest, codec_for
+from llmtest.wire import Dialect, Endpoint, StreamDecoder, WireRequest
 
 __all__ = ["HttpProvider"]
 
@@ -52,7 +58,7 @@ class HttpProvider:
         self,
         *,
         name: str,
-        dialect: str,
+        dialect: Dialect,
         base_url: str | None,
         api_key: str | None,
         model: str | None,
@@ -65,11 +71,17 @@ class HttpProvider:
         self.name = name
         self.model = model
         self.credential = credential or _label(name, api_key)
-        self._codec = codec_for(dialect)
-        self.base_url = (base_url or self._codec.default_base_url).rstrip("/")
+        self._dialect = dialect
+        self._chat = dialect.chat
+        self.base_url = (base_url or dialect.base_url or "").rstrip("/")
+        if not self.base_url:
+            raise ConfigurationError(
+                f"`{name}` was not told where it is: the dialect `{dialect.name}` has no address of its own.\n"
+                "To fix: pass `base_url`"
+            )
         self._timeouts = timeouts
         self.idempotency_header = idempotency_header
-        self._headers = (*self._codec.auth_headers(api_key), *(headers or {}).items())
+        self._headers = (*dialect.auth(api_key), *(headers or {}).items())
         is_async = hasattr(http_client, "aclose")
         self._blocking = BlockingDoor(None if is_async else http_client)
         self._async = AsyncDoor(http_client if is_async else None)
@@ -135,10 +147,10 @@ class HttpProvider:
     async def _complete(self, request: CompletionRequest, timeouts: Timeouts, door: Door) -> CompletionResponse:
         request = self._addressed(request)
         limits = self._limits(timeouts, streaming=False)
-        wire = self._named_once(self._codec.encode_request(request, stream=False), request)
+        wire = self._named_once(self._chat.encode_call(request, stream=False), request)
         try:
             headers, body = await self._fetch(wire, limits, door)
-            response = self._codec.decode_response(body, headers)
+            response: CompletionResponse = self._chat.decode_answer(body, headers)
         except ProviderError as error:
             if isinstance(error, ProviderTimeoutError) and error.body is not None:
                 error.late = self._told_by(error.body)
@@ -148,18 +160,25 @@ class HttpProvider:
     def _told_by(self, body: bytes) -> tuple[StreamEvent, ...]:
         """Return the usage in an answer that came too late, if all of it came."""
         try:
-            usage = self._codec.decode_response(body, {}).usage
+            usage = self._chat.decode_answer(body, {}).usage
         except ProviderError:
             return ()
         return StreamEvent("finish"), StreamEvent("usage", usage=usage)
 
     async def _list_models(self, door: Door) -> list[str]:
+        models = self._asked_for("models")
         limits = self._limits(NO_TIMEOUTS, streaming=False)
         try:
-            _, body = await self._fetch(self._codec.encode_models_request(), limits, door)
-            return [card.id for card in self._codec.decode_models(body)]
+            _, body = await self._fetch(models.encode_call(None), limits, door)
+            return [card.id for card in models.decode_answer(body, {})]
         except ProviderError as error:
             raise self._named(error, None) from error.__cause__
+
+    def _asked_for(self, operation: str) -> Endpoint:
+        endpoint = self._dialect.endpoint(operation)
+        if endpoint is None:
+            raise NotSupportedError(f"`{self.name}` has no list of models", provider=self.name)
+        return endpoint
 
     def _limits(self, timeouts: Timeouts, *, streaming: bool) -> TimeLimits:
         kept = self._timeouts if timeouts == NO_TIMEOUTS else timeouts
@@ -210,7 +229,7 @@ class HttpProvider:
             raise
         finally:
             await door.close(response)
-        raise self._codec.decode_error(response.status_code, response.headers, body, now=active_clock().now())
+        raise self._chat.decode_error(response.status_code, response.headers, body, now=active_clock().now())
 
     async def _read(self, response: Any, limits: TimeLimits, door: Door) -> bytes:
         pieces = []
@@ -245,10 +264,10 @@ class HttpProvider:
         request = self._addressed(request)
         limits = self._limits(timeouts, streaming=True)
         try:
-            wire = self._named_once(self._codec.encode_request(request, stream=True), request)
+            wire = self._named_once(self._chat.encode_call(request, stream=True), request)
             response = await self._send(wire, limits, door)
             try:
-                decoder = self._codec.stream_decoder(response.headers)
+                decoder = self._chat.stream_decoder(response.headers)
                 async with aclosing(self._events(response, decoder, limits, door)) as events:
                     async for event in events:
                         yield event

@@ -9,6 +9,12 @@ from typing import Any, ClassVar, Self
 from llmtest.errors import ConfigurationError
 from llmtest.providers._http_provider import DEFAULT_TIMEOUTS, HttpProvider
 from llmtest.types import Timeouts
+from llmtest.wire import Dialect
+from llmtest.wire.anthropic import ANTHROPIC
+from llmtest.wire.ollama import OLLAMA
+from llmtest.wire.openai import COMPATIBLE, OPENAI
+from llmtest.wire.openrouter import OPENROUTER
+from llmtest.wire.vllm import VLLM
 
 __all__ = [
     "AnthropicProvider",
@@ -17,20 +23,15 @@ __all__ = [
     "OpenAIProvider",
     "OpenRouterProvider",
     "VLLMProvider",
+    "provider_class",
 ]
 
 
 class _Keyed(HttpProvider):
     """A provider with a name, a default model and variables of its own."""
 
-    NAME: ClassVar[str]
-    DIALECT: ClassVar[str] = "openai"
-    MODEL: ClassVar[str | None] = None
-    BASE_URL: ClassVar[str | None] = None
-    KEY_VARIABLE: ClassVar[str]
-    MODEL_VARIABLE: ClassVar[str]
-    URL_VARIABLE: ClassVar[str]
-    NEEDS_KEY: ClassVar[bool] = True
+    dialect: ClassVar[Dialect]
+    """What is known about it: its name, address, default model and variables."""
 
     def __init__(
         self,
@@ -46,11 +47,11 @@ class _Keyed(HttpProvider):
         idempotency_header: str | None = None,
     ) -> None:
         super().__init__(
-            name=name or self.NAME,
-            dialect=self.DIALECT,
-            base_url=base_url or self.BASE_URL,
+            name=name or self.dialect.name,
+            dialect=self.dialect,
+            base_url=base_url,
             api_key=api_key,
-            model=model or self.MODEL,
+            model=model or self.dialect.default_model,
             http_client=http_client,
             timeouts=timeouts,
             headers=headers,
@@ -68,21 +69,24 @@ class _Keyed(HttpProvider):
         Raises:
             ConfigurationError: The variable of the key is not set.
         """
+        variables = cls.dialect.variables
+        key_variable = variables.keys[0] if variables.keys else ""
+        url = next((os.environ[name] for name in variables.base_urls[:1] if os.environ.get(name)), None)
         environment = {
-            "api_key": os.environ.get(cls.KEY_VARIABLE) or None,
-            "model": os.environ.get(cls.MODEL_VARIABLE) or None,
-            "base_url": cls._url(os.environ.get(cls.URL_VARIABLE) or None),
+            "api_key": os.environ.get(key_variable) or None,
+            "model": os.environ.get(variables.model or "") or None,
+            "base_url": None if url is None else cls._url(url),
         }
         known = {**environment, **{name: value for name, value in settings.items() if value is not None}}
-        if cls.NEEDS_KEY and not known["api_key"]:
+        if cls.dialect.needs_key and not known["api_key"]:
             raise ConfigurationError(
-                f"`{cls.NAME}` needs an API key, and `{cls.KEY_VARIABLE}` is not set.\n"
-                f"To fix: export {cls.KEY_VARIABLE}=..., or pass `api_key`"
+                f"`{cls.dialect.name}` needs an API key, and `{key_variable}` is not set.\n"
+                f"To fix: export {key_variable}=..., or pass `api_key`"
             )
         return cls(**known)
 
     @classmethod
-    def _url(cls, text: str | None) -> str | None:
+    def _url(cls, text: str) -> str:
         return text
 
 
@@ -103,11 +107,7 @@ class OpenAIProvider(_Keyed):
         idempotency_header: Header that names a call, the same in all its retries; default: none is sent.
     """
 
-    NAME = "openai"
-    MODEL = "gpt-4o"
-    KEY_VARIABLE = "OPENAI_API_KEY"
-    MODEL_VARIABLE = "OPENAI_MODEL"
-    URL_VARIABLE = "OPENAI_BASE_URL"
+    dialect = OPENAI
 
 
 class AnthropicProvider(_Keyed):
@@ -116,12 +116,7 @@ class AnthropicProvider(_Keyed):
     `from_env` reads `ANTHROPIC_API_KEY`, `ANTHROPIC_MODEL` and `ANTHROPIC_BASE_URL`.
     """
 
-    NAME = "anthropic"
-    DIALECT = "anthropic"
-    MODEL = "claude-sonnet-4-5"
-    KEY_VARIABLE = "ANTHROPIC_API_KEY"
-    MODEL_VARIABLE = "ANTHROPIC_MODEL"
-    URL_VARIABLE = "ANTHROPIC_BASE_URL"
+    dialect = ANTHROPIC
 
 
 class OpenRouterProvider(_Keyed):
@@ -130,11 +125,7 @@ class OpenRouterProvider(_Keyed):
     `from_env` reads `OPENROUTER_API_KEY`, `OPENROUTER_MODEL` and `OPENROUTER_BASE_URL`.
     """
 
-    NAME = "openrouter"
-    BASE_URL = "https://openrouter.ai/api/v1"
-    KEY_VARIABLE = "OPENROUTER_API_KEY"
-    MODEL_VARIABLE = "OPENROUTER_MODEL"
-    URL_VARIABLE = "OPENROUTER_BASE_URL"
+    dialect = OPENROUTER
 
 
 class OllamaProvider(_Keyed):
@@ -143,18 +134,10 @@ class OllamaProvider(_Keyed):
     `from_env` reads `OLLAMA_HOST` (`host:port` or a URL), `OLLAMA_MODEL` and `OLLAMA_API_KEY`.
     """
 
-    NAME = "ollama"
-    MODEL = "llama3.2"
-    BASE_URL = "http://localhost:11434/v1"
-    KEY_VARIABLE = "OLLAMA_API_KEY"
-    MODEL_VARIABLE = "OLLAMA_MODEL"
-    URL_VARIABLE = "OLLAMA_HOST"
-    NEEDS_KEY = False
+    dialect = OLLAMA
 
     @classmethod
-    def _url(cls, text: str | None) -> str | None:
-        if text is None:
-            return None
+    def _url(cls, text: str) -> str:
         url = text if "://" in text else f"http://{text}"
         return url.rstrip("/").removesuffix("/v1") + "/v1"
 
@@ -165,12 +148,7 @@ class VLLMProvider(_Keyed):
     `from_env` reads `VLLM_BASE_URL`, `VLLM_MODEL` and `VLLM_API_KEY`.
     """
 
-    NAME = "vllm"
-    BASE_URL = "http://localhost:8000/v1"
-    KEY_VARIABLE = "VLLM_API_KEY"
-    MODEL_VARIABLE = "VLLM_MODEL"
-    URL_VARIABLE = "VLLM_BASE_URL"
-    NEEDS_KEY = False
+    dialect = VLLM
 
 
 class OpenAICompatibleProvider(HttpProvider):
@@ -188,6 +166,8 @@ class OpenAICompatibleProvider(HttpProvider):
         idempotency_header: Header that names a call, the same in all its retries; default: none is sent.
     """
 
+    dialect: ClassVar[Dialect] = COMPATIBLE
+
     def __init__(
         self,
         name: str,
@@ -203,7 +183,7 @@ class OpenAICompatibleProvider(HttpProvider):
     ) -> None:
         super().__init__(
             name=name,
-            dialect="openai",
+            dialect=self.dialect,
             base_url=base_url,
             api_key=api_key,
             model=model,
@@ -215,7 +195,7 @@ class OpenAICompatibleProvider(HttpProvider):
         )
 
     @classmethod
-    def from_env(cls, name: str = "openai_compatible", prefix: str = "OPENAI", **settings: Any) -> Self:
+    def from_env(cls, name: str = COMPATIBLE.name, prefix: str = OPENAI.name.upper(), **settings: Any) -> Self:
         """Make the provider from `{prefix}_BASE_URL`, `{prefix}_API_KEY` and `{prefix}_MODEL`.
 
         Args:
@@ -237,3 +217,13 @@ class OpenAICompatibleProvider(HttpProvider):
             "model": os.environ.get(f"{prefix}_MODEL") or None,
         }
         return cls(name, base_url=url, **{**known, **settings})
+
+
+def provider_class(dialect: Dialect) -> Any:
+    """Return the class of a dialect's provider: the one written for it, else one made of its record."""
+    for known in (OpenAIProvider, AnthropicProvider, OpenRouterProvider, OllamaProvider, VLLMProvider):
+        if known.dialect is dialect:
+            return known
+    if dialect is COMPATIBLE:
+        return OpenAICompatibleProvider
+    return type(f"{dialect.title.title().replace(' ', '')}Provider", (_Keyed,), {"dialect": dialect})

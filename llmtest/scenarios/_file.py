@@ -26,10 +26,10 @@ from llmtest.errors import ConfigurationError
 from llmtest.scenarios._fault_section import FaultSection
 from llmtest.scenarios._profiles import PROFILES
 from llmtest.simulation import Fragmentation, Gamma, Lognormal, Uniform, as_fragmentation
+from llmtest.wire import dialects
 
 __all__ = ["LoadSection", "Pieces", "ProviderSection", "ScenarioFile"]
 
-DIALECTS = ["openai", "anthropic"]
 ARRIVALS = ["constant", "poisson", "gamma"]
 
 
@@ -52,7 +52,19 @@ Version = Annotated[int, BeforeValidator(_version), WithJsonSchema({"const": 1})
 ProfileName = Annotated[
     str, BeforeValidator(_one_of("profile", list(PROFILES))), WithJsonSchema({"enum": list(PROFILES)})
 ]
-Dialect = Annotated[str, BeforeValidator(_one_of("dialect", DIALECTS)), WithJsonSchema({"enum": DIALECTS})]
+
+
+def _dialect(value: Any) -> Any:
+    if value not in dialects():
+        raise ValueError(one_of("dialect", value, list(dialects())))
+    return value
+
+
+Dialect = Annotated[
+    str,
+    BeforeValidator(_dialect),
+    WithJsonSchema({"anyOf": [{"enum": list(dialects())}, {"type": "string"}]}),
+]
 Arrivals = Annotated[str, BeforeValidator(_one_of("arrival", ARRIVALS)), WithJsonSchema({"enum": ARRIVALS})]
 
 

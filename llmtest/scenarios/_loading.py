@@ -14,6 +14,7 @@ from llmtest.scenarios._fault_section import FaultSection
 from llmtest.scenarios._file import LatencySection, LoadSection, ProviderSection, ScenarioFile
 from llmtest.scenarios._spec import FaultSpec, Load, ProviderSpec, Scenario, Stage
 from llmtest.simulation import LatencyModel, as_latency
+from llmtest.wire import default_dialect
 
 __all__ = ["load_scenario"]
 
@@ -51,7 +52,9 @@ def load_scenario(path: str | Path, *, environment: Mapping[str, str] | None = N
 
 def _check_callers(document: Document, file: ScenarioFile) -> None:
     if not file.providers:
-        raise document.error(("providers",), "`providers`: needs at least one provider, such as `openai: {}`.")
+        raise document.error(
+            ("providers",), f"`providers`: needs at least one provider, such as `{default_dialect().name}: {{}}`."
+        )
     if (file.chain is None) == (file.target is None):
         found = "both are given" if file.chain else "neither is given"
         raise document.error(

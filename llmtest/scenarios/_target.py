@@ -13,18 +13,17 @@ from typing import Any
 
 from llmtest.config import did_you_mean
 from llmtest.errors import ScenarioError
+from llmtest.simulation import DUMMY_KEY, missing_keys
 
 __all__ = ["dummy_keys", "import_target", "is_async"]
-
-KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
 
 
 @contextmanager
 def dummy_keys() -> Iterator[None]:
     """Set the API keys that are missing, so that clients can be made; nothing leaves the process anyway."""
-    missing = [key for key in KEYS if not os.environ.get(key)]
+    missing = missing_keys()
     before = {key: os.environ.get(key) for key in missing}
-    os.environ.update(dict.fromkeys(missing, "llmtest-dummy-key"))
+    os.environ.update(dict.fromkeys(missing, DUMMY_KEY))
     try:
         yield
     finally:

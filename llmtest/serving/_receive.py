@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from llmtest.errors import HarnessError, ProviderError, RequestTooLargeError, ServerError
 from llmtest.events import LogicalCall, current_call
 from llmtest.serving._cors import is_preflight, permission, readable
-from llmtest.serving._routing import Route, UnknownPathError, not_found, route_of
+from llmtest.serving._routing import Route, UnknownPathError, route_of
 from llmtest.simulation import Chunk, Exchange, Head, Plan, World
-from llmtest.wire import Codec, ResponseMeta, WireFormatError
+from llmtest.wire import Dialect, ResponseMeta, WireFormatError
 
 if TYPE_CHECKING:
     from llmtest.serving._request_heads import RequestHead
@@ -60,7 +60,7 @@ class Reception:
             try:
                 route = route_of(self._world, exchange.method, exchange.path, exchange.headers)
             except UnknownPathError as unknown:
-                return self._refusal(unknown.codec, unknown.error)
+                return self._refusal(unknown.dialect, unknown.error)
             if head is not None:
                 head.route = route
         marked = None if self.call is None else current_call.set(self.call)
@@ -68,45 +68,40 @@ class Reception:
             return self._answer(route, exchange, head)
         except HarnessError as error:
             failure = ServerError(f"{type(error).__name__}: {error}", status=500, code="llmtest_harness_error")
-            return self._refusal(route.codec, failure, NO_RETRY)
+            return self._refusal(route.endpoint.dialect, failure, NO_RETRY)
         except Exception as error:
             logger.exception("%s %s could not be answered", exchange.method, exchange.path)
             failure = ServerError(f"llmtest failed: {type(error).__name__}: {error}", status=500)
-            return self._refusal(route.codec, failure, NO_RETRY)
+            return self._refusal(route.endpoint.dialect, failure, NO_RETRY)
         finally:
             if marked is not None:
                 current_call.reset(marked)
 
     def _answer(self, route: Route, exchange: Exchange, head: RequestHead | None) -> Plan:
-        codec = route.codec
         known = None if head is None else head.calls.get(exchange.body)
         if known is not None:
-            return route.handle.respond(exchange, known, codec)
+            return route.handle.respond(exchange, known)
         try:
-            call = codec.decode_call(exchange.method, route.path, exchange.query, exchange.headers, exchange.body)
+            call = route.endpoint.read(exchange.headers, exchange.body, route.parameters)
         except WireFormatError as refused:
-            if refused.error.status == 404:
-                return self._refusal(codec, not_found(codec, exchange.method, exchange.path))
-            if refused.error.status == 405:
-                return self._refusal(codec, refused.error)
-            return route.handle.refuse(exchange, refused.error, codec)
+            return route.handle.refuse(exchange, refused.error, route.endpoint)
         if head is not None:
             head.remember(exchange.body, call)
-        return route.handle.respond(exchange, call, codec)
+        return route.handle.respond(exchange, call)
 
     def too_large(self, exchange: Exchange) -> Plan:
         """Return the 413 for a body over the limit."""
         try:
-            codec = route_of(self._world, exchange.method, exchange.path, exchange.headers).codec
+            dialect = route_of(self._world, exchange.method, exchange.path, exchange.headers).endpoint.dialect
         except UnknownPathError as unknown:
-            codec = unknown.codec
-        refusal = self._refusal(codec, RequestTooLargeError("", status=413))
+            dialect = unknown.dialect
+        refusal = self._refusal(dialect, RequestTooLargeError("", status=413))
         return readable(refusal) if "origin" in exchange.headers else refusal
 
-    def _refusal(self, codec: Codec, error: ProviderError, *more: tuple[str, str]) -> Plan:
+    def _refusal(self, dialect: Dialect, error: ProviderError, *more: tuple[str, str]) -> Plan:
         now = self._world.clock.now()
         meta = ResponseMeta(created_s=int(now.timestamp()), now=now, api_key="")
-        status, headers, body = codec.encode_error(error, meta)
+        status, headers, body = dialect.encode_error(error, meta)
         return Plan((Head(status, (*headers, *more)), Chunk(body)), str(status), _nothing)
 
 

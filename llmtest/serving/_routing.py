@@ -7,26 +7,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from llmtest.errors import InvalidRequestError
-from llmtest.simulation import (
-    BUILTIN,
-    ENDPOINTS,
-    ProviderHandle,
-    World,
-    compatible_path,
-    dialect_of,
-    way_around,
-)
-from llmtest.wire import Codec, codec_for
+from llmtest.simulation import ProviderHandle, World, served
+from llmtest.wire import Dialect, Endpoint, Match, dialects, marked_by, match_bare
 
-__all__ = ["Route", "UnknownPathError", "codec_of_headers", "route_of"]
-
-BARE = {
-    "/v1/chat/completions": "openai",
-    "/v1/embeddings": "openai",
-    "/v1/messages": "anthropic",
-    "/v1/messages/count_tokens": "anthropic",
-}
-"""Paths that tell the dialect, and so the provider, by themselves."""
+__all__ = ["Route", "UnknownPathError", "route_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,86 +19,82 @@ class Route:
 
     Args:
         handle: The provider.
-        codec: The format it is written in.
-        path: The path below the provider's name.
+        endpoint: What is asked of it.
+        parameters: What the path says.
     """
 
     handle: ProviderHandle
-    codec: Codec
-    path: str
+    endpoint: Endpoint
+    parameters: Mapping[str, str]
 
 
 class UnknownPathError(Exception):
     """Nothing is simulated at a path.
 
     Args:
-        codec: The format to say so in.
+        dialect: The format to say so in.
         error: What the provider would answer, with the paths that exist.
     """
 
-    def __init__(self, codec: Codec, error: InvalidRequestError) -> None:
+    def __init__(self, dialect: Dialect, error: InvalidRequestError) -> None:
         super().__init__(error.message)
-        self.codec = codec
+        self.dialect = dialect
         self.error = error
-
-
-def codec_of_headers(headers: Mapping[str, str]) -> Codec:
-    """Return the codec of whoever sends such headers; Anthropic's clients name a version, or send `x-api-key`."""
-    return codec_for("anthropic" if "anthropic-version" in headers or "x-api-key" in headers else "openai")
 
 
 def route_of(world: World, method: str, path: str, headers: Mapping[str, str]) -> Route:
     """Find who answers.
 
-    A bare path belongs to the provider whose dialect it is; `/{provider}/...` to the provider of that name.
+    A bare path belongs to the provider whose dialect has it; `/{provider}/...` to the provider of that name.
 
     Raises:
-        UnknownPathError: Nobody does; the error is the dialect's own 404.
+        UnknownPathError: Nobody does; the error is the dialect's own 404 or 405.
     """
-    name = BARE.get(path.rstrip("/"))
-    if name is None and (path.rstrip("/") == "/v1/models" or path.startswith("/v1/models/")):
-        name = "anthropic" if "anthropic-version" in headers else "openai"
-    if name is not None:
-        return Route(world.provider(name), codec_for(name), path)
+    owner, match = match_bare(method, path, headers)
+    if match.endpoint is not None:
+        return Route(world.provider(owner.name), match.endpoint, match.parameters)
     first, _, rest = path[1:].partition("/")
-    known = {handle.name for handle in world.handles} | BUILTIN.keys()
+    known = {handle.name for handle in world.handles} | {each.name for each in dialects().values() if each.is_provider}
     if not path.startswith("/") or first not in known:
-        raise _nobody(method, path, headers, known)
+        raise _nobody(method, path, headers, match, known)
     handle = world.provider(first)
-    dialect = dialect_of(handle.dialect, f"/{rest}")
-    if dialect is None:
-        raise _no_dialect(handle, method, path)
-    return Route(handle, codec_for(dialect), f"/{rest}")
+    match = handle.spoken.match(method, f"/{rest}", below=True)
+    if match.endpoint is None:
+        raise _unserved(handle, match, method, path)
+    return Route(handle, match.endpoint, match.parameters)
 
 
-def _nobody(method: str, path: str, headers: Mapping[str, str], known: set[str]) -> UnknownPathError:
-    codec = codec_of_headers(headers)
+def _nobody(method: str, path: str, headers: Mapping[str, str], match: Match, known: set[str]) -> UnknownPathError:
+    if match.allowed:
+        return UnknownPathError(match.dialect, match.dialect.errors.not_allowed(method, path))
+    dialect = match.dialect if match.unserved is not None else marked_by(headers)
     first = path[1:].partition("/")[0]
     near = get_close_matches(first, sorted(known), n=1)
     hint = f" Did you mean the provider `{near[0]}`?" if near else ""
-    return UnknownPathError(codec, not_found(codec, method, path, hint))
+    return UnknownPathError(dialect, _not_found(match, method, path, hint))
 
 
-def not_found(codec: Codec, method: str, path: str, hint: str = "") -> InvalidRequestError:
+def _not_found(match: Match, method: str, path: str, hint: str = "") -> InvalidRequestError:
     """Make a dialect's 404 for a path, with the paths that exist."""
-    paths = ", ".join(ENDPOINTS[codec.dialect])
-    served = f"llmtest serves {paths} for this API, and the same below /{{provider}}."
-    way = way_around(path)
-    if way:
-        served += f" To fix: {way}."
-    if codec.dialect == "anthropic":
-        return InvalidRequestError(f"Not Found: {method} {path}.{hint} {served}", status=404, code="not_found_error")
-    return InvalidRequestError(
-        f"Invalid URL ({method} {path}).{hint} {served}", status=404, code="invalid_request_error"
-    )
+    error = match.dialect.errors.not_found(method, path)
+    says_where = path in error.message
+    told = f"{error.message}." if says_where else f"{error.message}: {method} {path}."
+    more = f"llmtest serves {served(match.dialect)} for this API, and the same below /{{provider}}."
+    if match.unserved is not None and match.unserved.instead:
+        more += f" To fix: {match.unserved.instead}."
+    return InvalidRequestError(f"{told}{hint} {more}", status=404, code=error.code)
 
 
-def _no_dialect(handle: ProviderHandle, method: str, path: str) -> UnknownPathError:
-    codec = codec_for("openai")
-    error = InvalidRequestError(
-        f"Invalid URL ({method} {path}). The native API of `{handle.name}` is not simulated; llmtest serves its "
-        f"OpenAI-compatible one below /{handle.name}{compatible_path(handle.dialect)}.",
-        status=404,
-        code="invalid_request_error",
-    )
-    return UnknownPathError(codec, error)
+def _unserved(handle: ProviderHandle, match: Match, method: str, path: str) -> UnknownPathError:
+    dialect = match.dialect
+    if match.is_native:
+        root = next(iter(handle.spoken.mounts), "")
+        error = dialect.errors.not_found(method, path)
+        error.message = (
+            f"{error.message}. The native API of `{handle.name}` is not simulated; llmtest serves its "
+            f"{dialect.title} one below /{handle.name}{root}."
+        )
+        return UnknownPathError(dialect, error)
+    if match.allowed:
+        return UnknownPathError(dialect, dialect.errors.not_allowed(method, path))
+    return UnknownPathError(dialect, _not_found(match, method, path))

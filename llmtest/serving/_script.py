@@ -40,11 +40,14 @@ from llmtest.errors import ConfigurationError, ScenarioError
 from llmtest.events import Trace
 from llmtest.serving._application import CONTROL
 from llmtest.serving._script_sections import ProviderSection, StepSection
-from llmtest.simulation import BUILTIN, ProviderHandle, RuleHandle, World
+from llmtest.simulation import ProviderHandle, RuleHandle, World
+from llmtest.wire import default_dialect, dialects
 
 __all__ = ["ServedScript", "load_script", "parse_script"]
 
-EXAMPLE = '{"openai": [{"replies": "Paris"}]}'
+
+def _example() -> str:
+    return f'{{"{default_dialect().name}": [{{"replies": "Paris"}}]}}'
 
 
 class ServedScript:
@@ -120,12 +123,14 @@ class ServedScript:
                     )
 
     def _furnish(self, world: World, name: str, section: ProviderSection, names: list[str]) -> None:
-        if name not in names and name not in BUILTIN and section.dialect is None:
-            choices = sorted({*names, *BUILTIN})
+        known_names = {each.name for each in dialects().values() if each.is_provider}
+        if name not in names and name not in known_names and section.dialect is None:
+            choices = sorted({*names, *known_names})
             raise self._document.error(
                 (name,),
                 f"unknown provider `{name}`.{did_you_mean(name, choices)}{known('providers', choices)}\n"
-                f"To fix: a provider of your own says what it speaks: `{name}: {{dialect: openai, steps: [...]}}`.",
+                "To fix: a provider of your own says what it speaks: "
+                f"`{name}: {{dialect: {default_dialect().name}, steps: [...]}}`.",
             )
         try:
             handle = world.provider(name, dialect=section.dialect)
@@ -187,7 +192,7 @@ def load_script(path: str | Path) -> ServedScript:
     Raises:
         ScenarioError: Anything is wrong with it; the text has file and line.
     """
-    return ServedScript(read_document(path, least="`openai: [{replies: Paris}]`"))
+    return ServedScript(read_document(path, least=f"`{default_dialect().name}: [{{replies: Paris}}]`"))
 
 
 def parse_script(body: bytes) -> ServedScript:
@@ -217,5 +222,5 @@ def _document_of(text: str) -> Document:
                 raise ScenarioError(f"not valid JSON: {not_json}.") from None
             raise
     if not isinstance(document.data, dict) or not document.data:
-        raise ScenarioError(f"a script is a mapping of providers to steps.\nTo fix: {EXAMPLE}")
+        raise ScenarioError(f"a script is a mapping of providers to steps.\nTo fix: {_example()}")
     return document

@@ -12,7 +12,7 @@ from llmtest.scenarios._fault_section import What
 from llmtest.scenarios._file import LatencySection, LimitsSection, Pieces, Time
 from llmtest.simulation import Reply
 from llmtest.types import FinishReason, ToolCall, Usage
-from llmtest.wire import DIALECTS
+from llmtest.wire import dialects
 
 __all__ = ["ProviderSection", "StepSection", "WhenSection"]
 
@@ -22,8 +22,8 @@ BEHAVIOURS = ("echoes", "generates")
 
 
 def _dialect(value: Any) -> Any:
-    if value not in DIALECTS:
-        raise ValueError(one_of("dialect", value, list(DIALECTS)))
+    if value not in dialects():
+        raise ValueError(one_of("dialect", value, list(dialects())))
     return value
 
 

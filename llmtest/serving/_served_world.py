@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from llmtest.clock import SystemClock
 from llmtest.events import Trace
-from llmtest.simulation import BUILTIN, Fragmentation, World, as_fragmentation
+from llmtest.simulation import Fragmentation, World, as_fragmentation
+from llmtest.wire import dialects
 
 if TYPE_CHECKING:
     from llmtest.costs import Prices
@@ -70,8 +71,9 @@ def served_world(
     def set_up() -> None:
         world.clock = SystemClock()
         world.trace = Trace(most=MOST_KEPT * EVENTS_PER_REQUEST)
-        for name in BUILTIN:
-            world.provider(name)
+        for name, dialect in dialects().items():
+            if dialect.is_provider:
+                world.provider(name)
         for handle in world.handles:
             handle.generates()
         if experiment is not None:

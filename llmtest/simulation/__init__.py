@@ -8,11 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from llmtest.simulation._addresses import BUILTIN, dialect_of
     from llmtest.simulation._call_site import user_traceback
+    from llmtest.simulation._dummy_keys import DUMMY_KEY, missing_keys
     from llmtest.simulation._handle import ProviderHandle, RuleHandle
     from llmtest.simulation._latency import Constant, Gamma, LatencyModel, Lognormal, Uniform, as_latency
-    from llmtest.simulation._unserved_text import ENDPOINTS, compatible_path, way_around
+    from llmtest.simulation._unserved_text import served
     from llmtest.simulation._world import World
     from llmtest.simulation.direct._provider import DirectProvider
     from llmtest.simulation.http._gate import block_network, intercept
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from llmtest.simulation.script._script import UnusedStep
 
 __all__ = [
-    "BUILTIN",
-    "ENDPOINTS",
+    "DUMMY_KEY",
     "Chunk",
     "Constant",
     "DirectProvider",
@@ -49,18 +48,17 @@ __all__ = [
     "as_fragmentation",
     "as_latency",
     "block_network",
-    "compatible_path",
-    "dialect_of",
     "intercept",
+    "missing_keys",
+    "served",
     "user_traceback",
-    "way_around",
 ]
 
 _HOMES = {
-    "BUILTIN": "_addresses",
+    "DUMMY_KEY": "_dummy_keys",
+    "missing_keys": "_dummy_keys",
     "Chunk": "plan._plan",
     "Constant": "_latency",
-    "ENDPOINTS": "_unserved_text",
     "DirectProvider": "direct._provider",
     "Exchange": "plan._plan",
     "Failure": "plan._plan",
@@ -82,11 +80,9 @@ _HOMES = {
     "as_fragmentation": "plan._fragmentation",
     "as_latency": "_latency",
     "block_network": "http._gate",
-    "compatible_path": "_unserved_text",
-    "dialect_of": "_addresses",
     "intercept": "http._gate",
+    "served": "_unserved_text",
     "user_traceback": "_call_site",
-    "way_around": "_unserved_text",
 }
 
 

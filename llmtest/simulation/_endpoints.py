@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from llmtest.clock import stream
 from llmtest.costs import count_tokens, estimate_request_tokens
@@ -16,7 +16,7 @@ from llmtest.types import (
     ModelCard,
     Usage,
 )
-from llmtest.wire import Codec, ResponseMeta, WireCall
+from llmtest.wire import ResponseMeta, WireCall, dialects
 
 if TYPE_CHECKING:
     from llmtest.simulation._engine import Engine
@@ -26,29 +26,37 @@ __all__ = ["embedding", "serve"]
 
 DIMENSIONS = {"text-embedding-3-large": 3072}
 DEFAULT_DIMENSIONS = 1536
-MODELS = {
-    "openai": ("gpt-4o", "gpt-4o-mini", "text-embedding-3-small"),
-    "anthropic": ("claude-sonnet-4-5", "claude-haiku-4-5"),
-    "ollama": ("llama3.2",),
-}
 
 
-def serve(engine: Engine, answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> bytes:
-    """Write the answer to anything but chat, and note what it bills."""
+def serve(engine: Engine, answer: Answer, call: WireCall, meta: ResponseMeta) -> bytes:
+    """Write the answer to anything but a conversation, and note what it bills."""
+    endpoint = call.endpoint
+    return endpoint.encode_answer(_said(engine, answer, call, meta), call, meta)
+
+
+def _said(engine: Engine, answer: Answer, call: WireCall, meta: ResponseMeta) -> Any:
     request = call.request
-    if call.operation == "embeddings":
-        assert isinstance(request, EmbeddingRequest)
-        return codec.encode_embeddings(_embed(answer, request), call, meta)
-    if call.operation == "count_tokens":
-        assert isinstance(request, CompletionRequest)
-        return codec.encode_token_count(estimate_request_tokens(request))
-    return codec.encode_models(_models(engine, call), call, meta)
+    match call.endpoint.gives:
+        case "embeddings":
+            assert isinstance(request, EmbeddingRequest)
+            return _embed(answer, request)
+        case "token_count":
+            assert isinstance(request, CompletionRequest)
+            return estimate_request_tokens(request)
+        case "models":
+            return _models(engine, call)
+        case _:
+            default = call.endpoint.default
+            return {} if default is None else default(call, meta)
 
 
 def _models(engine: Engine, call: WireCall) -> list[ModelCard]:
-    names = [call.model] if call.operation == "model" and call.model else list(MODELS.get(engine.name, ()))
-    asked = sorted({record.model for record in engine.records if record.operation == "chat" and record.model})
-    if call.operation == "models":
+    if call.model:
+        names = [call.model]
+    else:
+        known = dialects().get(engine.name)
+        names = [] if known is None else list(known.models)
+        asked = sorted({record.model for record in engine.records if record.operation == "chat" and record.model})
         names += [name for name in asked if name not in names]
     created = int(engine.world.clock.now().timestamp())
     return [ModelCard(name, created, engine.name, max_input_tokens=engine.window) for name in names]

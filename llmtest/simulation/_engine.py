@@ -181,13 +181,8 @@ class Engine:
 
     def _rate_limited(self, refusal: Refusal, model: str | None) -> errors.ProviderError:
         """Make the error of a reached quota; its `retry_after` is the true wait."""
-        if refusal.wait_ns is None and self.world.codec(self.name).dialect == "openai":
-            # OpenAI has words of its own for a request that no wait would help.
-            return errors.RequestTooLargeError("", model=model, status=429)
         wait = None if refusal.wait_ns is None else refusal.wait_ns / 1e9
-        error = errors.RateLimitedError("", model=model, status=429, retry_after=wait)
-        error.limit_kind = refusal.kind
-        return error
+        return self.world.dialect(self.name).over_quota(model, refusal.kind, wait)
 
     def _strike(self, call: WireCall, answer: Answer, key: tuple[object, ...]) -> None:
         """Let fault rules strike, the first of each stage; an abort leaves nothing for the others to strike at."""
@@ -291,7 +286,7 @@ class Engine:
         number = answer.exchange
         parts = prepared.parts
         if prepared.needs_ids:
-            make_id, base = self.world.codec(self.name).tool_call_id, self.world.number(number) << 16
+            make_id, base = self.world.dialect(self.name).tool_call_id, self.world.number(number) << 16
             parts = prepared.with_ids(lambda index: make_id(base + index))
         response = CompletionResponse(
             parts=parts,

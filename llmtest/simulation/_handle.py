@@ -26,7 +26,7 @@ from llmtest.types import CompletionRequest, ToolCall
 if TYPE_CHECKING:
     from llmtest.errors import ProviderError
     from llmtest.simulation._world import World
-    from llmtest.wire import Codec, WireCall
+    from llmtest.wire import Dialect, Endpoint, WireCall
 
 __all__ = ["ProviderHandle", "RuleHandle"]
 
@@ -247,11 +247,12 @@ class ProviderHandle(RuleHandle):
     Made by a world; `llm_sim.openai` is one.
     """
 
-    def __init__(self, world: World, name: str, dialect: str) -> None:
+    def __init__(self, world: World, name: str, dialect: Dialect) -> None:
         engine = Engine(world, name)
         super().__init__(engine, engine.script.base)
         self.name = name
-        self.dialect = dialect
+        self.dialect = dialect.name
+        self.spoken = dialect
         self._world = world
 
     def __repr__(self) -> str:
@@ -354,7 +355,7 @@ class ProviderHandle(RuleHandle):
             tokens_per_event: How much of a stream comes in one event, in tokens; 1 or more. The first event always
                 carries one piece, so that the time to the first token is exact.
         """
-        return DirectProvider(self._engine, self._world.codec(self.name), model, tokens_per_event)
+        return DirectProvider(self._engine, self._world.dialect(self.name).chat, model, tokens_per_event)
 
     def receive(self, exchange: Exchange) -> Plan:
         """Decide what to do with a request in the wire format of this provider.
@@ -362,19 +363,19 @@ class ProviderHandle(RuleHandle):
         Raises:
             HarnessError: The script has no answer, or nobody speaks the format; recorded already.
         """
-        return receive(self._engine, self.dialect, exchange)
+        return receive(self._engine, self, exchange)
 
-    def respond(self, exchange: Exchange, call: WireCall, codec: Codec) -> Plan:
-        """Decide what to do with a request that `codec` has read already.
+    def respond(self, exchange: Exchange, call: WireCall) -> Plan:
+        """Decide what to do with a request that has been read already.
 
         Raises:
             HarnessError: The script has no answer; recorded already.
         """
-        return respond(self._engine, codec, exchange, call)
+        return respond(self._engine, exchange, call)
 
-    def refuse(self, exchange: Exchange, error: ProviderError, codec: Codec) -> Plan:
+    def refuse(self, exchange: Exchange, error: ProviderError, endpoint: Endpoint) -> Plan:
         """Turn a request down with an error of the provider; no step is played."""
-        return refuse(self._engine, codec, exchange, error)
+        return refuse(self._engine, endpoint, exchange, error)
 
     def decide(self, call: WireCall) -> Answer:
         """Decide about a request that came by another way than HTTP; `finish` must follow."""

@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import TYPE_CHECKING
 
-from llmtest.simulation._addresses import dialect_of
 from llmtest.simulation._endpoints import serve
 from llmtest.simulation._engine import Engine
-from llmtest.simulation._unserved_text import unavailable_dialect, unknown_endpoint
+from llmtest.simulation._unserved_text import unserved
 from llmtest.simulation.plan._answer import Answer
 from llmtest.simulation.plan._billing import events_in
 from llmtest.simulation.plan._plan import Chunk, Exchange, Head, Plan, Step
 from llmtest.simulation.plan._render import plain, render
-from llmtest.wire import EPOCH, Codec, ResponseMeta, WireCall, WireFormatError, codec_for
+from llmtest.wire import EPOCH, Endpoint, ResponseMeta, WireCall, WireFormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from llmtest.errors import ProviderError
+    from llmtest.simulation._handle import ProviderHandle
 
 __all__ = ["plan_of", "receive", "refuse", "respond"]
 
 
-def receive(engine: Engine, dialect: str, exchange: Exchange) -> Plan:
+def receive(engine: Engine, handle: ProviderHandle, exchange: Exchange) -> Plan:
     """Decide what to do with a request.
 
     Raises:
@@ -31,24 +32,18 @@ def receive(engine: Engine, dialect: str, exchange: Exchange) -> Plan:
     """
     world = engine.world
     method, path = exchange.method, exchange.path
-    spoken = dialect_of(dialect, path)
-    if spoken is None:
-        port = "" if exchange.port in {80, 443} else f":{exchange.port}"
-        host = f"{exchange.host}{port}"
-        error = unavailable_dialect(engine.name, dialect, exchange.scheme, host, method, path)
-        raise world.record_harness_error(error)
-    codec = codec_for(spoken)
+    match = world.match(handle, method, exchange.host, exchange.port, path)
+    endpoint = match.endpoint
+    if endpoint is None:
+        raise world.record_harness_error(unserved(handle, match, exchange))
     try:
-        call = codec.decode_call(method, path, exchange.query, exchange.headers, exchange.body)
+        call = endpoint.read(exchange.headers, exchange.body, match.parameters)
     except WireFormatError as refused:
-        if refused.error.status in {404, 405}:
-            error = unknown_endpoint(engine.name, exchange.host, method, path, spoken)
-            raise world.record_harness_error(error) from None
-        return refuse(engine, codec, exchange, refused.error)
-    return respond(engine, codec, exchange, call)
+        return refuse(engine, endpoint, exchange, refused.error)
+    return respond(engine, exchange, call)
 
 
-def respond(engine: Engine, codec: Codec, exchange: Exchange, call: WireCall) -> Plan:
+def respond(engine: Engine, exchange: Exchange, call: WireCall) -> Plan:
     """Decide what to do with a request that has been read already.
 
     Raises:
@@ -57,51 +52,65 @@ def respond(engine: Engine, codec: Codec, exchange: Exchange, call: WireCall) ->
     answer = engine.decide(call, exchange)
     # Over HTTP a key that is missing is a fact, which a 401 tells; on the direct path there are no keys.
     call.api_key = call.api_key or ""
-    return plan_of(engine, answer, call, codec)
+    return plan_of(engine, answer, call)
 
 
-def refuse(engine: Engine, codec: Codec, exchange: Exchange, error: ProviderError) -> Plan:
+def refuse(engine: Engine, endpoint: Endpoint, exchange: Exchange, error: ProviderError) -> Plan:
     """Turn down a request that the provider cannot read, or will not; no step is played."""
-    call = WireCall("chat", api_key="")
+    call = WireCall(endpoint, model=_model_in(exchange.body), api_key="")
     answer = engine.open(call, exchange)
     answer.error = error
-    return plan_of(engine, answer, call, codec)
+    return plan_of(engine, answer, call)
 
 
-def plan_of(engine: Engine, answer: Answer, call: WireCall, codec: Codec) -> Plan:
+def _model_in(body: bytes) -> str | None:
+    """Return the model that a refused request names, as far as that can be told."""
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    model = parsed.get("model") if isinstance(parsed, dict) else None
+    return model if isinstance(model, str) and model else None
+
+
+def plan_of(engine: Engine, answer: Answer, call: WireCall) -> Plan:
     """Render an answer as a plan, whose end is noted by the engine."""
-    meta = meta_of(engine, answer, call, codec)
-    if answer.is_plain and not answer.stream and call.operation == "chat":
-        return Plan(plain(answer, call, codec, meta), "200", partial(engine.finish, answer))
+    endpoint = call.endpoint
+    meta = meta_of(engine, answer, call)
+    is_completion = endpoint.gives == "completion"
+    if answer.is_plain and not answer.stream and is_completion:
+        return Plan(plain(answer, call, endpoint, meta), "200", partial(engine.finish, answer))
     steps: Iterable[Step]
-    if call.operation == "chat" or answer.error is not None or answer.failure is not None:
-        steps, outcome = render(answer, call, codec, meta)
+    if is_completion or answer.error is not None or answer.failure is not None:
+        steps, outcome = render(answer, call, endpoint, meta)
     else:
-        body = serve(engine, answer, call, codec, meta)
-        steps, outcome = (Head(200, codec.response_headers(meta)), Chunk(body)), "200"
+        body = serve(engine, answer, call, meta)
+        steps, outcome = (Head(200, endpoint.response_headers(meta)), Chunk(body)), "200"
 
     def on_end(ended: str) -> None:
         # Whatever limit ends a silence, and wherever it was held: it is this provider's silence, as it was planned.
         own = outcome == "timeout" or (outcome == "stalled" and ended == "timeout")
         if answer.taken and answer.told is None and ended != "200":
-            answer.told = events_in(answer.taken, codec)
+            answer.told = events_in(answer.taken, endpoint)
         engine.finish(answer, outcome if own else ended)
 
     return Plan(steps, outcome, on_end)
 
 
-def meta_of(engine: Engine, answer: Answer, call: WireCall, codec: Codec) -> ResponseMeta:
+def meta_of(engine: Engine, answer: Answer, call: WireCall) -> ResponseMeta:
     """Return what surrounds an answer: ids from the world's seed, the world's time, the quotas."""
     world = engine.world
+    dialect = call.endpoint.dialect
     number = world.number(answer.exchange)
     return ResponseMeta(
-        id=codec.response_id(number),
+        id=dialect.response_id(number),
         created_s=world.clock.time_ns() // 1_000_000_000,
-        request_id=codec.request_id(number),
+        request_id=dialect.request_id(number),
         model=answer.model,
         limits=answer.limits,
         # Only limits are told by the time of day, and telling it costs as much as all the rest.
         now=EPOCH if answer.limits is None else world.clock.now(),
         processing_ms=(answer.head_ns + answer.slow_ns) // 1_000_000,
         api_key=call.api_key,
+        number=number,
     )

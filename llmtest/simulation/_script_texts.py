@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from llmtest.errors import SimulationStateError, UnscriptedRequestError, UnusedStepsError
 from llmtest.simulation._call_site import call_site
 from llmtest.simulation.script._script import Script, Step, UnusedStep
+from llmtest.wire import dialects
 
 __all__ = [
     "broken_callable",
@@ -18,7 +19,6 @@ __all__ = [
 ]
 
 _ORDINALS = ("zeroth", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
-BUILTIN = {"openai", "anthropic", "azure", "gemini", "ollama", "vllm", "openrouter"}
 SHOWN_STEPS = 10
 
 
@@ -32,7 +32,10 @@ def spelled(number: int) -> str:
 
 def handle_text(provider: str, fixture: str = "llm_sim") -> str:
     """Return how a test writes the handle of a provider."""
-    return f"{fixture}.{provider}" if provider in BUILTIN else f"{fixture}.provider({json.dumps(provider)})"
+    known = dialects().get(provider)
+    if known is not None and known.is_provider:
+        return f"{fixture}.{provider}"
+    return f"{fixture}.provider({json.dumps(provider)})"
 
 
 def _plural(number: int, noun: str) -> str:

@@ -2,65 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from llmtest.errors import HarnessError, SimulationStateError
 from llmtest.simulation._call_site import call_site
 from llmtest.simulation._script_texts import handle_text
 
-__all__ = ["ENDPOINTS", "compatible_path", "unavailable_dialect", "unknown_endpoint", "way_around"]
+if TYPE_CHECKING:
+    from llmtest.simulation._handle import ProviderHandle
+    from llmtest.simulation.plan._plan import Exchange
+    from llmtest.wire import Dialect, Match
 
-ENDPOINTS: Mapping[str, tuple[str, ...]] = {
-    "openai": ("POST /v1/chat/completions", "POST /v1/embeddings", "GET /v1/models", "GET /v1/models/{model}"),
-    "anthropic": ("POST /v1/messages", "POST /v1/messages/count_tokens", "GET /v1/models", "GET /v1/models/{model}"),
-}
-"""What each dialect answers."""
-
-_WAYS_AROUND: Mapping[str, str] = {
-    "/v1/responses/": (
-        'have the code call Chat Completions: OpenAI Agents `set_default_openai_api("chat_completions")`, '
-        "Pydantic AI `openai-chat:MODEL`, LangChain `use_responses_api=False`"
-    ),
-    "/v1/completions/": "have the code call Chat Completions: POST /v1/chat/completions",
-    "/v1/complete/": "have the code call the Messages API: POST /v1/messages",
-}
-"""In a path: what does the same at an endpoint that is simulated."""
+__all__ = ["served", "unserved"]
 
 
-def way_around(path: str) -> str | None:
-    """Return what the code under test may do instead of calling a path; None where nothing does the same."""
-    return next((way for part, way in _WAYS_AROUND.items() if part in f"{path}/"), None)
-
-
-def compatible_path(dialect: str) -> str:
-    """Return the path below which a provider with a native API of its own speaks OpenAI's too."""
-    return {"azure": "/openai/v1", "gemini": "/v1beta/openai"}.get(dialect, "/v1")
-
-
-def unavailable_dialect(provider: str, dialect: str, scheme: str, host: str, method: str, path: str) -> HarnessError:
-    """Make the error of a request in a provider's native format, which nobody here speaks."""
-    base_url = f"{scheme}://{host}{compatible_path(dialect)}"
-    return SimulationStateError(
-        f"`{provider}` received a request to its native API, which is not simulated.\n\n"
-        f"{_facts(method, path)}\n"
-        f"  simulated: its OpenAI-compatible API, below {compatible_path(dialect)}\n\n"
-        + _fixes(
-            f'have the code use that one: base_url="{base_url}" with an OpenAI client',
-            _RECORD,
-            _pass(provider, host),
+def unserved(handle: ProviderHandle, match: Match, exchange: Exchange) -> HarnessError:
+    """Make the error of a request that nobody here answers: an endpoint that is not simulated, or a whole API."""
+    provider = handle.name
+    method, path = exchange.method, exchange.path
+    if match.is_native:
+        port = "" if exchange.port in {80, 443} else f":{exchange.port}"
+        host = f"{exchange.host}{port}"
+        root = next(iter(handle.spoken.mounts), "")
+        way = f'have the code use that one: base_url="{exchange.scheme}://{host}{root}" with an OpenAI client'
+        return SimulationStateError(
+            f"`{provider}` received a request to its native API, which is not simulated.\n\n"
+            f"{_facts(method, path)}\n"
+            f"  simulated: its {match.dialect.title} API, below {root}\n\n"
+            + _fixes(way, _RECORD, _pass(provider, host))
         )
-    )
-
-
-def unknown_endpoint(provider: str, host: str, method: str, path: str, dialect: str) -> HarnessError:
-    """Make the error of an endpoint that is not simulated."""
-    way = way_around(path)
+    way = "" if match.unserved is None else match.unserved.instead
     return SimulationStateError(
         f"`{provider}` received a request to an endpoint that is not simulated.\n\n"
         f"{_facts(method, path)}\n"
-        f"  simulated: {', '.join(ENDPOINTS[dialect])}\n\n"
-        + _fixes(*([way] if way else ()), _RECORD, _pass(provider, host))
+        f"  simulated: {served(match.dialect)}\n\n"
+        + _fixes(*([way] if way else ()), _RECORD, _pass(provider, exchange.host))
     )
+
+
+def served(dialect: Dialect) -> str:
+    """Return what of a dialect is simulated, as a sentence lists it."""
+    return ", ".join(endpoint.label for endpoint in dialect.endpoints)
 
 
 _RECORD = "replay a recorded session, which can hold any endpoint: @pytest.mark.llm_cassette"

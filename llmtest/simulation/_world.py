@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
@@ -12,11 +11,12 @@ from llmtest.costs import CostLedger, Prices, default_prices
 from llmtest.errors import ConfigurationError, HarnessError, UnusedStepsError
 from llmtest.events import HarnessErrorRecorded, LogicalCall, Trace, current_call
 from llmtest.faults import FaultRule
-from llmtest.simulation._addresses import BUILTIN, Place, environment_places, parse_host, parse_place
+from llmtest.simulation._addresses import Place, environment_places, first_places, parse_host, parse_place
 from llmtest.simulation._handle import ProviderHandle
 from llmtest.simulation._script_texts import unused_steps
 from llmtest.simulation.plan._fragmentation import Fragmentation, as_fragmentation
-from llmtest.wire import DIALECTS, Codec, codec_for
+from llmtest.wire import Dialect, Match, common_dialect, dialects
+from llmtest.wire import dialect as named
 
 __all__ = ["World"]
 
@@ -79,19 +79,17 @@ class World:
         self._places: list[tuple[Place, str]] = []
         self._routes: dict[tuple[str, int, str], ProviderHandle] = {}
         """Who answered at a URL before, as long as the places stay as they are."""
+        self._matches: dict[tuple[str, str, int, str, str], Match] = {}
+        """What it was that was asked there."""
         self._base = (seed & (1 << 64) - 1) << 64
-        for name, (_, urls) in BUILTIN.items():
-            for url in urls:
-                place = parse_place(url)
-                self._places.append((Place(place.host, place.port if name == "ollama" else None), name))
-        for name, place in environment_places():
-            self._places.append((place, name))
+        self._places += ((place, name) for name, place in (*first_places(), *environment_places()))
         self._sort_places()
 
     def _sort_places(self) -> None:
         # The longest prefix knows best, and of equal ones the place that was named last.
         self._places = sorted(self._places, key=lambda entry: len(entry[0].prefix), reverse=True)
         self._routes.clear()
+        self._matches.clear()
 
     def provider(self, name: str, dialect: str | None = None, base_url: str | None = None) -> ProviderHandle:
         """Return the handle of a simulated provider, made on first use.
@@ -107,14 +105,7 @@ class World:
         with self.lock:
             handle = self._handles.get(name)
             if handle is None:
-                known = BUILTIN.get(name)
-                spoken = dialect or (known[0] if known else "openai")
-                if spoken not in DIALECTS and spoken not in BUILTIN:
-                    near = get_close_matches(spoken, (*DIALECTS, *BUILTIN), n=1)
-                    hint = f" Did you mean `{near[0]}`?" if near else ""
-                    raise ConfigurationError(
-                        f"provider `{name}`: unknown dialect `{spoken}`.{hint}\nKnown dialects: {', '.join(DIALECTS)}."
-                    )
+                spoken = self._dialect_of(name, dialect)
                 handle = self._handles[name] = ProviderHandle(self, name, spoken)
                 for rule in self.fault_rules:
                     if rule.concerns(name):
@@ -127,6 +118,16 @@ class World:
         if base_url is not None:
             self.register(handle, base_url)
         return handle
+
+    @staticmethod
+    def _dialect_of(name: str, dialect: str | None) -> Dialect:
+        if dialect is None:
+            known = dialects().get(name)
+            return common_dialect() if known is None else known
+        try:
+            return named(dialect)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"provider `{name}`: {error}") from None
 
     @property
     def handles(self) -> tuple[ProviderHandle, ...]:
@@ -232,10 +233,23 @@ class World:
                 found.append(unused_steps(handle.name, unused, total=total, requests=handle.received, has_url=has_url))
         return found
 
-    def codec(self, name: str) -> Codec:
-        """Return the codec that writes for a provider."""
-        handle = self._handles[name]
-        return codec_for(handle.dialect if handle.dialect in DIALECTS else "openai")
+    def match(self, handle: ProviderHandle, method: str, host: str, port: int, path: str) -> Match:
+        """Find what is asked of a provider at a URL: at its own address by the exact path, else by the end of it."""
+        key = (handle.name, method, port, host, path)
+        found = self._matches.get(key)
+        if found is None:
+            plain = host.lower().strip("[]")
+            with self.lock:
+                places = [place for place, name in self._places if name == handle.name]
+            own = any(place.is_own and place.covers(plain, port, path) for place in places)
+            found = handle.spoken.match(method, path, anywhere=not own)
+            if len(self._matches) < MOST_ROUTES:
+                self._matches[key] = found
+        return found
+
+    def dialect(self, name: str) -> Dialect:
+        """Return the dialect that a provider's ids and errors are in, where no path tells."""
+        return self._handles[name].spoken.spoken
 
     def number(self, exchange: int) -> int:
         """Return the number from which the ids of an exchange are made."""

@@ -6,24 +6,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["DUMMY_KEY", "dummy_keys", "missing_keys", "set_dummy_keys"]
+from llmtest.simulation import DUMMY_KEY, missing_keys
 
-DUMMY_KEY = "llmtest-dummy-key"
-"""Says in any log where it came from; no provider accepts it."""
-
-KEY_VARIABLES: tuple[tuple[str, ...], ...] = (
-    ("OPENAI_API_KEY",),
-    ("ANTHROPIC_API_KEY", "ANTHROPIC_AUTH_TOKEN"),
-    ("AZURE_OPENAI_API_KEY",),
-    ("GEMINI_API_KEY", "GOOGLE_API_KEY"),
-    ("OPENROUTER_API_KEY",),
-)
-"""Variables by provider. One of a group that is set is enough: the first is what a dummy goes into."""
-
-
-def missing_keys() -> list[str]:
-    """Return the variables that need a dummy."""
-    return [group[0] for group in KEY_VARIABLES if not any(os.environ.get(name) for name in group)]
+__all__ = ["dummy_keys", "set_dummy_keys"]
 
 
 def set_dummy_keys() -> list[str]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from llmtest import events
 from llmtest.costs import CostLedger, Prices
 from llmtest.errors import SimulationStateError
-from llmtest.testing._environment import DUMMY_KEY
+from llmtest.simulation import DUMMY_KEY
 from llmtest.testing._simulation import Simulation
+from llmtest.wire import dialects
 
 if TYPE_CHECKING:
     from llmtest.serving import Server
@@ -89,12 +90,13 @@ class ServedSimulation(Simulation):
     def environment(self) -> Mapping[str, str]:
         """Variables that send the official SDKs of any language here: give them to a process that a test starts."""
         url = self.base_url
-        return {
-            "OPENAI_BASE_URL": f"{url}/v1",
-            "OPENAI_API_KEY": DUMMY_KEY,
-            "ANTHROPIC_BASE_URL": url,
-            "ANTHROPIC_API_KEY": DUMMY_KEY,
-        }
+        found: dict[str, str] = {}
+        for dialect in dialects().values():
+            variables = dialect.variables
+            if variables.served:
+                found |= {name: text.format(url=url) for name, text in variables.served.items()}
+                found |= dict.fromkeys(variables.keys[:1], DUMMY_KEY)
+        return found
 
     @contextmanager
     def call(self, label: str) -> Iterator[events.LogicalCall]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from llmtest.errors import ConfigurationError
 from llmtest.testing._failure import did_you_mean
 from llmtest.testing._history import PENDING, Seen, matches_target
+from llmtest.wire import default_dialect
 
 __all__ = ["OUTCOMES", "Step", "Unordered", "parse_steps", "unordered"]
 
@@ -86,9 +87,10 @@ def _parse(text: str) -> Step:
         )
     target, colon, outcome = text.rpartition(":")
     if not colon or not target or not outcome:
+        example = f"{text.strip(':') or default_dialect().name}:200"
         raise ConfigurationError(
             f"the step `{text}` has no outcome.\n"
-            f"To fix: write `provider:outcome` or `provider/model:outcome`, as in `{text.strip(':') or 'openai'}:200`."
+            f"To fix: write `provider:outcome` or `provider/model:outcome`, as in `{example}`."
         )
     if outcome not in OUTCOMES and not (outcome.isdigit() and len(outcome) == 3):
         raise ConfigurationError(

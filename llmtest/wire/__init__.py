@@ -1,42 +1,86 @@
-"""How it is written: one codec per dialect, both directions, pure functions over bytes and types.
+"""How it is written: one record per dialect, both directions, pure functions over bytes and types.
 
-`codec_for("openai")` and `codec_for("anthropic")` give the codecs; the contract, from what is kept verbatim to when a
-stream decoder raises, is the docstring of `llmtest.wire._records`. No I/O, no clock, no randomness here: times and the
-numbers that ids are made of are passed in.
+`dialect("openai")` gives a record; what its endpoints promise, from what is kept verbatim to when a stream decoder
+raises, is the docstring of `llmtest.wire._endpoint`. No I/O, no clock, no randomness here: times and the numbers that
+ids are made of are passed in.
+
+| file | what it is |
+|---|---|
+| `_dialect`, `_endpoint`, `_registry` | the records, and which there are |
+| `_records` | what endpoints take and give |
+| `_vocabulary`, `_classify`, `_json_errors` | from the words of an error to its class, and back |
+| `_headers`, `_json`, `_ids` | the small change of the wire |
+| `framing/` | events cut out of bytes |
+| `openai/`, `anthropic/`, ... | the dialects, a folder each |
 """
 
+from llmtest.wire._dialect import Dialect, Errors, Match, Unserved, Variables
+from llmtest.wire._endpoint import Endpoint, Gives
 from llmtest.wire._headers import format_duration, parse_duration, parse_retry_after
+from llmtest.wire._json_errors import JsonErrors
 from llmtest.wire._records import (
     EPOCH,
-    Codec,
     Headers,
     LimitState,
     RateLimits,
     ResponseMeta,
     StreamDecoder,
+    Unread,
     WireCall,
     WireFormatError,
     WireRequest,
 )
-from llmtest.wire._registry import DIALECTS, codec_for
-from llmtest.wire.framing._sse import ServerSentEvent, SseParser
+from llmtest.wire._registry import (
+    common_dialect,
+    default_dialect,
+    dialect,
+    dialects,
+    marked_by,
+    match_bare,
+    register,
+    registered,
+    unregister,
+)
+from llmtest.wire._vocabulary import Vocabulary
+from llmtest.wire.framing import FRAMINGS, NDJSON, SSE, EventDecoder, Framing, ServerSentEvent, SseParser
 
 __all__ = [
-    "DIALECTS",
     "EPOCH",
-    "Codec",
+    "FRAMINGS",
+    "NDJSON",
+    "SSE",
+    "Dialect",
+    "Endpoint",
+    "Errors",
+    "EventDecoder",
+    "Framing",
+    "Gives",
     "Headers",
+    "JsonErrors",
     "LimitState",
+    "Match",
     "RateLimits",
     "ResponseMeta",
     "ServerSentEvent",
     "SseParser",
     "StreamDecoder",
+    "Unread",
+    "Unserved",
+    "Variables",
+    "Vocabulary",
     "WireCall",
     "WireFormatError",
     "WireRequest",
-    "codec_for",
+    "common_dialect",
+    "default_dialect",
+    "dialect",
+    "dialects",
     "format_duration",
+    "marked_by",
+    "match_bare",
     "parse_duration",
     "parse_retry_after",
+    "register",
+    "registered",
+    "unregister",
 ]

@@ -1,4 +1,4 @@
-"""From status, code and wording to one class of the error tree; shared by the dialects that answer with JSON."""
+"""From status, code and wording to one class of the error tree; the words are the vendors' own (`_vocabulary`)."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from llmtest.errors import (
 )
 from llmtest.wire._headers import parse_retry_after, parse_should_retry
 from llmtest.wire._json import loads
+from llmtest.wire._vocabulary import Vocabulary, everyone
 
 _BY_STATUS: dict[int, type[ProviderError]] = {
     401: AuthenticationError,
@@ -39,52 +40,8 @@ _BY_STATUS: dict[int, type[ProviderError]] = {
     503: OverloadedError,
     529: OverloadedError,
 }
-_BY_CODE: dict[str, type[ProviderError]] = {
-    "insufficient_quota": QuotaExceededError,
-    "billing_error": QuotaExceededError,
-    "billing_hard_limit_reached": QuotaExceededError,
-    "rate_limit_exceeded": RateLimitedError,
-    "rate_limit_error": RateLimitedError,
-    "invalid_api_key": AuthenticationError,
-    "authentication_error": AuthenticationError,
-    "permission_error": PermissionDeniedError,
-    "model_not_found": ModelNotFoundError,
-    "not_found_error": ModelNotFoundError,
-    "DeploymentNotFound": ModelNotFoundError,
-    "context_length_exceeded": ContextLengthExceededError,
-    "content_filter": ContentFilteredError,
-    "content_policy_violation": ContentFilteredError,
-    "request_too_large": RequestTooLargeError,
-    "overloaded_error": OverloadedError,
-    "server_is_overloaded": OverloadedError,
-    "slow_down": OverloadedError,
-    "gateway_timeout_error": ServerError,
-    "timeout_error": ServerError,
-    "server_error": ServerError,
-    "api_error": ServerError,
-    "internal_server_error": ServerError,
-    "invalid_request_error": InvalidRequestError,
-}
 INVALID_WORDS = {409: "The resource was updated by another request.", 422: "The request could not be processed."}
 """What is said to a wrong request whose status says more than that it is wrong."""
-_WINDOW = r"maximum context length is (?P<max>\d+) tokens?"
-_TOO_LONG = (
-    re.compile(_WINDOW + r".*?(?:resulted in|for a total of at least) (?P<asked>\d+)", re.DOTALL),
-    re.compile(_WINDOW + r".*?requested (?:about )?(?P<asked>\d+) tokens", re.DOTALL),
-    re.compile(_WINDOW),
-    re.compile(r"prompt is too long: (?P<asked>\d+) tokens > (?P<max>\d+)"),
-    re.compile(r"exceed context limit: (?P<asked>\d+ \+ \d+|\d+) > (?P<max>\d+)"),
-    re.compile(r"prompt is too long|exceeds the context window|exceeds the available context size"),
-    re.compile(r"exceed context limit|longer than the model's context length"),
-)
-_FILTERED = (
-    "content management policy",
-    "content filtering policy",
-    "violating our usage policy",
-    "rejected as a result of our safety system",
-    "ResponsibleAIPolicyViolation",
-)
-_NO_CREDIT = ("credit balance is too low", "exceeded your current quota, please check your plan and billing")
 _TRY_AGAIN = re.compile(r"(?:try again in|retry after) (?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?) ?(ms|s|second))?")
 
 
@@ -152,9 +109,10 @@ def decode(
 
 def classify(status: int | None, code: str | None, kind: str | None, message: str) -> ProviderError:
     """Choose the class; `status` is None or 200 for an error that came inside a success."""
-    found = _by_words(status, code, kind, message)
+    words = everyone()
+    found = _by_words(status, code, kind, message, words)
     if found is None and (status is None or status < 400):
-        found = _BY_CODE.get(code or "") or _BY_CODE.get(kind or "") or _by_number(code) or ServerError
+        found = words.codes.get(code or "") or words.codes.get(kind or "") or _by_number(code) or ServerError
     if found is None:
         found = _BY_STATUS.get(status or 0) or (ServerError if (status or 0) >= 500 else InvalidRequestError)
         if found is ModelNotFoundError and not _names_model(code, kind, message):
@@ -163,7 +121,7 @@ def classify(status: int | None, code: str | None, kind: str | None, message: st
     if isinstance(error, RateLimitedError):
         error.limit_kind = limit_kind(kind, message)
     if isinstance(error, ContextLengthExceededError):
-        _read_sizes(error)
+        _read_sizes(error, words.too_long)
     return error
 
 
@@ -174,22 +132,25 @@ def _by_number(code: str | None) -> type[ProviderError] | None:
 
 
 def _names_model(code: str | None, kind: str | None, message: str) -> bool:
-    known = {code, kind} & {"model_not_found", "DeploymentNotFound"}
-    return bool(known) or "model" in message.lower()
+    codes = everyone().codes
+    known = any(codes.get(word or "") is ModelNotFoundError and word != "not_found_error" for word in (code, kind))
+    return known or "model" in message.lower()
 
 
-def _by_words(status: int | None, code: str | None, kind: str | None, message: str) -> type[ProviderError] | None:
+def _by_words(
+    status: int | None, code: str | None, kind: str | None, message: str, words: Vocabulary
+) -> type[ProviderError] | None:
     """Look for what the status does not tell: several failures share 400 and 429."""
     if (status or 0) >= 500 or status in {401, 403}:
         return None
     spent = "insufficient_quota" in {code, kind} or (code or "").endswith("spend_limit_reached")
-    if spent or any(words in message for words in _NO_CREDIT):
+    if spent or any(piece in message for piece in words.no_credit):
         return QuotaExceededError
     if status == 429:
         return RequestTooLargeError if message.startswith("Request too large for") else None
-    if code == "context_length_exceeded" or any(pattern.search(message) for pattern in _TOO_LONG):
+    if code == "context_length_exceeded" or any(pattern.search(message) for pattern in words.too_long):
         return ContextLengthExceededError
-    if code in {"content_filter", "content_policy_violation"} or any(words in message for words in _FILTERED):
+    if code in {"content_filter", "content_policy_violation"} or any(piece in message for piece in words.filtered):
         return ContentFilteredError
     return ModelNotFoundError if code == "model_not_found" else None
 
@@ -208,8 +169,8 @@ def limit_kind(kind: str | None, message: str) -> RateLimitKind:
     return "unknown"
 
 
-def _read_sizes(error: ContextLengthExceededError) -> None:
-    for pattern in _TOO_LONG:
+def _read_sizes(error: ContextLengthExceededError, patterns: tuple[re.Pattern[str], ...]) -> None:
+    for pattern in patterns:
         match = pattern.search(error.message)
         if match:
             sizes = match.groupdict()
@@ -237,6 +198,46 @@ def fill(error: ProviderError, *, status: int, code: str | None, message: str, r
         error.message = message
         error.args = (message,)
     return error
+
+
+def status_of(error: ProviderError) -> tuple[int, str]:
+    """Return status and code of an error by its class, as most APIs have them."""
+    if error.status is not None and error.status >= 400:
+        return error.status, _CODES.get(error.status, "invalid_request" if error.status < 500 else "server_error")
+    if isinstance(error, ContextLengthExceededError):
+        return 400, "context_length_exceeded"
+    if isinstance(error, RequestTooLargeError):
+        return 413, "request_too_large"
+    if isinstance(error, QuotaExceededError):
+        return 402, "insufficient_quota"
+    if isinstance(error, InvalidRequestError | ContentFilteredError):
+        return 400, "content_filter" if isinstance(error, ContentFilteredError) else "invalid_request"
+    found = next((status for status, kind in _BY_STATUS.items() if isinstance(error, kind)), 500)
+    return found, _CODES.get(found, "server_error")
+
+
+def words_of(error: ProviderError) -> str:
+    """Return what most APIs would say."""
+    if isinstance(error, ContextLengthExceededError):
+        most = error.max_tokens or 128_000
+        return f"maximum context length is {most} tokens, requested {error.requested_tokens or most + 1} tokens"
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(error).__name__.removesuffix("Error")).lower()
+    return f"{name[0].upper()}{name[1:]}."
+
+
+_CODES = {
+    401: "authentication_failed",
+    402: "insufficient_quota",
+    403: "permission_denied",
+    404: "model_not_found",
+    408: "timeout",
+    413: "request_too_large",
+    429: "rate_limited",
+    501: "not_supported",
+    503: "overloaded",
+    529: "overloaded",
+}
+"""What an API that says nothing else calls a status."""
 
 
 def gateway_page(status: int) -> bytes | None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-
-from llmtest.wire._records import Headers, LimitState, RateLimits
 
 _UNITS_NS = {
     "h": 3_600_000_000_000,
@@ -123,79 +121,7 @@ def parse_duration(text: str | None) -> float | None:
     return _finite(text) if not end else None
 
 
-def _integer(text: str | None) -> int | None:
+def integer(text: str | None) -> int | None:
+    """Read a whole number, 0 or more; None where there is none."""
     value = _finite(text)
     return None if value is None else int(value)
-
-
-def openai_limit_headers(limits: RateLimits) -> Headers:
-    """Write `x-ratelimit-*` headers, resets as Go durations."""
-    found: list[tuple[str, str]] = []
-    kinds = (("requests", limits.requests), ("tokens", limits.tokens))
-    found += [(f"x-ratelimit-limit-{kind}", str(state.limit)) for kind, state in kinds if state]
-    found += [(f"x-ratelimit-remaining-{kind}", str(max(0, state.remaining))) for kind, state in kinds if state]
-    found += [(f"x-ratelimit-reset-{kind}", _reset(state.reset_after)) for kind, state in kinds if state]
-    return tuple(found)
-
-
-def _reset(seconds: float) -> str:
-    """Write when a limit is full again; a header is ASCII, so microseconds are told as the millisecond they are in."""
-    return format_duration(max(seconds, 0.001) if seconds else 0)
-
-
-def parse_openai_limits(headers: Mapping[str, str]) -> RateLimits | None:
-    """Read `x-ratelimit-*` headers."""
-    states = {}
-    for kind in ("requests", "tokens"):
-        limit = _integer(header(headers, f"x-ratelimit-limit-{kind}"))
-        remaining = _integer(header(headers, f"x-ratelimit-remaining-{kind}"))
-        if limit is not None and remaining is not None:
-            reset = parse_duration(header(headers, f"x-ratelimit-reset-{kind}"))
-            states[kind] = LimitState(limit, remaining, reset or 0.0)
-    return RateLimits(**states) if states else None
-
-
-_ANTHROPIC_KINDS = (
-    ("requests", "requests"),
-    ("tokens", "tokens"),
-    ("input-tokens", "input_tokens"),
-    ("output-tokens", "output_tokens"),
-)
-
-
-def anthropic_limit_headers(limits: RateLimits, now: datetime) -> Headers:
-    """Write `anthropic-ratelimit-*` headers, resets as RFC 3339 UTC, whole seconds rounded up."""
-    found: list[tuple[str, str]] = []
-    for kind, attribute in _ANTHROPIC_KINDS:
-        state: LimitState | None = getattr(limits, attribute)
-        if state is None:
-            continue
-        reset = now + timedelta(seconds=state.reset_after)
-        if reset.microsecond:
-            reset = reset.replace(microsecond=0) + timedelta(seconds=1)
-        prefix = f"anthropic-ratelimit-{kind}"
-        found += (
-            (f"{prefix}-limit", str(state.limit)),
-            (f"{prefix}-remaining", str(max(0, state.remaining))),
-            (f"{prefix}-reset", reset.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")),
-        )
-    return tuple(found)
-
-
-def parse_anthropic_limits(headers: Mapping[str, str], now: datetime) -> RateLimits | None:
-    """Read `anthropic-ratelimit-*` headers."""
-    states = {}
-    for kind, attribute in _ANTHROPIC_KINDS:
-        prefix = f"anthropic-ratelimit-{kind}"
-        limit = _integer(header(headers, f"{prefix}-limit"))
-        remaining = _integer(header(headers, f"{prefix}-remaining"))
-        if limit is None or remaining is None:
-            continue
-        reset_after = 0.0
-        try:
-            reset = datetime.fromisoformat(header(headers, f"{prefix}-reset") or "")
-            reset_after = max(0.0, (reset - now).total_seconds())
-        except (ValueError, TypeError):
-            pass
-        states[attribute] = LimitState(limit, remaining, reset_after)
-    return RateLimits(**states) if states else None

@@ -96,7 +96,7 @@ IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aaaa"}
                 {"type": "message", "content": [{"type": "text", "text": "Hello"}], "stop_reason": "end_turn"},
                 uri=MESSAGES,
             ),
-            ("anthropic", "messages", "m", "Hi", "Hello"),
+            ("anthropic", "chat", "m", "Hi", "Hello"),
             id="anthropic",
         ),
         pytest.param(

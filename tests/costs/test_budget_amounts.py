@@ -11,7 +11,7 @@ from llmtest.costs import Balance, Budget, BudgetConfig, CostManagementPolicy, E
 from llmtest.errors import BudgetExceededError, ConfigurationError
 from llmtest.events import BudgetWarned, subscribed
 from llmtest.types import Usage
-from llmtest.wire import codec_for
+from llmtest.wire import dialect as dialect_of
 
 WRONG = [Decimal(-1), Decimal("NaN"), Decimal("Infinity"), "-0.1", "much", float("nan"), True, Decimal("1e309")]
 
@@ -153,7 +153,7 @@ def test_u10_an_unknown_price_that_has_to_be_charged_is_told():
 )
 def test_u05_usage_that_cannot_be_is_unknown_not_zero(dialect, usage):
     """A provider that answers with a negative number of tokens, or with none at all, has not counted."""
-    assert codec_for(dialect).decode_response(answer(dialect, usage), {}).usage.source == "unknown"
+    assert dialect_of(dialect).chat.decode_answer(answer(dialect, usage), {}).usage.source == "unknown"
 
 
 def answer(dialect, usage):

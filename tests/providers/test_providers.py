@@ -27,7 +27,8 @@ from llmtest.providers import (
 )
 from llmtest.resilience import AsyncLLMClient, FallbackChain, LLMClient
 from llmtest.types import CompletionRequest, CompletionResponse, ModelCard, TextPart, Timeouts, Usage
-from llmtest.wire import ResponseMeta, WireCall, codec_for
+from llmtest.wire import ResponseMeta, WireCall
+from llmtest.wire import dialect as dialect_of
 
 REQUEST = CompletionRequest.ask("Capital of France?")
 MODES = ("complete", "complete_async", "stream", "stream_async")
@@ -37,12 +38,12 @@ ANSWER = CompletionResponse(parts=(TextPart("Paris it is"),), usage=Usage(7, 3),
 
 def answer_of(dialect, streaming):
     """Return what a provider of this dialect sends, as bytes."""
-    codec = codec_for(dialect)
-    call = WireCall("chat", REQUEST.with_model("m"), "m", streaming, include_usage=True)
+    codec = dialect_of(dialect).chat
+    call = WireCall(dialect_of("openai").chat, REQUEST.with_model("m"), "m", streaming, include_usage=True)
     meta = ResponseMeta(id="id-1", model="m")
     if streaming:
         return b"".join(codec.encode_stream(ANSWER, call, meta))
-    return codec.encode_response(ANSWER, call, meta)
+    return codec.encode_answer(ANSWER, call, meta)
 
 
 class Network:
@@ -135,13 +136,13 @@ def test_a_refusal_becomes_the_error_of_its_kind(library, dialect, mode):
 
     def refuse(library, request):
         error = RateLimitedError("", retry_after=7)
-        status, headers, body = codec_for(dialect).encode_error(error, ResponseMeta(request_id="req-1"))
+        status, headers, body = dialect_of(dialect).chat.encode_error(error, ResponseMeta(request_id="req-1"))
         return library.Response(status, headers=list(headers), content=body)
 
     with pytest.raises(RateLimitedError) as error:
         ask(Network(library, dialect, refuse).provider(mode), mode)
     assert (error.value.status, error.value.retry_after, error.value.provider) == (429, 7.0, dialect)
-    assert error.value.model == CLASSES[dialect].MODEL
+    assert error.value.model == CLASSES[dialect].dialect.default_model
 
 
 @pytest.mark.parametrize(
@@ -291,9 +292,8 @@ def test_models_are_listed(library, asynchronous):
     """The list of models comes from the provider, through the client too."""
 
     def answer(library, request):
-        body = codec_for("openai").encode_models(
-            [ModelCard("m-1"), ModelCard("m-2")], WireCall("models"), ResponseMeta()
-        )
+        models = dialect_of("openai").endpoint("models")
+        body = models.encode_answer([ModelCard("m-1"), ModelCard("m-2")], WireCall(models), ResponseMeta())
         return library.Response(200, headers={"content-type": "application/json"}, content=body)
 
     network = Network(library, "openai", answer)
@@ -472,12 +472,13 @@ def test_h07_whatever_ends_an_answer_lets_its_connection_go(mode, ending):
 )
 def test_a_provider_is_made_from_the_environment(monkeypatch, cls, key, model, url):
     """Key, model and address come from the provider's variables; arguments go before them."""
-    for variable in (cls.KEY_VARIABLE, cls.MODEL_VARIABLE, cls.URL_VARIABLE):
+    variables = cls.dialect.variables
+    for variable in (variables.keys[0], variables.model, variables.base_urls[0]):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv(key, "sk-1")
     assert (cls.from_env().model, cls.from_env().base_url) == (model, url)
-    monkeypatch.setenv(cls.MODEL_VARIABLE, "from-env")
-    monkeypatch.setenv(cls.URL_VARIABLE, "http://localhost:1/v1")
+    monkeypatch.setenv(variables.model, "from-env")
+    monkeypatch.setenv(variables.base_urls[0], "http://localhost:1/v1")
     provider = cls.from_env()
     assert (provider.model, provider.base_url) == ("from-env", "http://localhost:1/v1")
     assert cls.from_env(model="from-argument").model == "from-argument"
@@ -487,12 +488,12 @@ def test_a_provider_is_made_from_the_environment(monkeypatch, cls, key, model, u
 @pytest.mark.parametrize("cls", [OpenAIProvider, AnthropicProvider, OpenRouterProvider])
 def test_a_missing_key_is_named(monkeypatch, cls):
     """The error names the variable and says how to set it."""
-    monkeypatch.delenv(cls.KEY_VARIABLE, raising=False)
+    monkeypatch.delenv(cls.dialect.variables.keys[0], raising=False)
     with pytest.raises(ConfigurationError) as error:
         cls.from_env()
     assert str(error.value) == (
-        f"`{cls.NAME}` needs an API key, and `{cls.KEY_VARIABLE}` is not set.\n"
-        f"To fix: export {cls.KEY_VARIABLE}=..., or pass `api_key`"
+        f"`{cls.dialect.name}` needs an API key, and `{cls.dialect.variables.keys[0]}` is not set.\n"
+        f"To fix: export {cls.dialect.variables.keys[0]}=..., or pass `api_key`"
     )
 
 
@@ -545,7 +546,7 @@ def test_an_overloaded_provider_is_its_own_class(dialect):
     """503 and 529 are told apart from other server errors."""
 
     def refuse(library, request):
-        status, headers, body = codec_for(dialect).encode_error(OverloadedError(""), ResponseMeta())
+        status, headers, body = dialect_of(dialect).chat.encode_error(OverloadedError(""), ResponseMeta())
         return library.Response(status, headers=list(headers), content=body)
 
     with pytest.raises(OverloadedError):

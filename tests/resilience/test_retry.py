@@ -23,7 +23,7 @@ from llmtest.errors import (
 from llmtest.events import AttemptEnded, RetryScheduled
 from llmtest.resilience import FallbackChain, FallbackSlot, RetryBudget, RetryConfig, TimeoutConfig
 from llmtest.types import Timeouts
-from llmtest.wire import codec_for
+from llmtest.wire import dialect as dialect_of
 from tests.resilience.scripted_provider import (
     MODES,
     REQUEST,
@@ -135,7 +135,7 @@ def test_r02_a_rate_limit_twice_takes_sixty_seconds(world, mode):
 def test_r03_every_form_of_retry_after_is_obeyed_clamped_or_refused(world, header, wait):
     """A wait that is too long is not waited for: the call ends, or falls back, at once."""
     now = datetime(2026, 1, 1, tzinfo=UTC)
-    error = codec_for("openai").decode_error(429, header, b'{"error": {"message": "slow down"}}', now=now)
+    error = dialect_of("openai").chat.decode_error(429, header, b'{"error": {"message": "slow down"}}', now=now)
     provider = ScriptedProvider("a", error, "ok")
     if wait is None:
         assert world.fail(chain_of(provider)) is error

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from llmtest.clock import SystemClock
 from llmtest.events import Trace
 from llmtest.serving import Application, Reception
-from llmtest.simulation import BUILTIN, World
+from llmtest.simulation import World
+from llmtest.wire import dialects
 
 
 @dataclass
@@ -27,7 +28,7 @@ class Answered:
 def world_that_answers():
     """Return a world in which every provider echoes."""
     world = World(SystemClock(), Trace(), strict=False)
-    for name in BUILTIN:
+    for name in (each.name for each in dialects().values() if each.is_provider):
         world.provider(name).echoes()
     return world
 

@@ -287,8 +287,8 @@ WRONG = {
         "script.yaml:1: unknown provider `openia`. Did you mean `openai`?",
     ),
     "a-wrong-dialect": (
-        "mine:\n  dialect: gemini\n  steps: []\n",
-        "script.yaml:2: `mine.dialect`: unknown dialect `gemini`.",
+        "mine:\n  dialect: gemni\n  steps: []\n",
+        "script.yaml:2: `mine.dialect`: unknown dialect `gemni`. Did you mean `gemini`?",
     ),
     "no-list": ("openai: hello\n", "script.yaml:1: `openai`: must be a list of steps, such as `[{replies: Paris}]`."),
     "an-empty-file": (

@@ -7,7 +7,7 @@ from llmtest.errors import ProviderError
 from llmtest.events import Trace
 from llmtest.simulation import Exchange, World
 from llmtest.simulation.plan._plan import Chunk, Failure, Head, Wait
-from llmtest.wire import codec_for
+from llmtest.wire import dialect as dialect_of
 
 HOSTS = {
     "openai": ("api.openai.com", "/v1/chat/completions", {"authorization": "Bearer sk-test"}),
@@ -75,12 +75,12 @@ def post(handle, prompt="hi", **options):
 
 def text_of(answered, dialect="openai"):
     """Return the text of a whole answer."""
-    return codec_for(dialect).decode_response(answered.body, answered.headers).content
+    return dialect_of(dialect).chat.decode_answer(answered.body, answered.headers).content
 
 
 def texts_of(answered, dialect="openai"):
     """Return the visible texts of a stream that may be broken, as far as they came."""
-    decoder = codec_for(dialect).stream_decoder()
+    decoder = dialect_of(dialect).chat.stream_decoder()
     found = []
     for piece in answered.pieces:
         try:

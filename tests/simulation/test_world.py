@@ -26,7 +26,7 @@ from llmtest.events import HarnessErrorRecorded, RequestAnswered, RequestReceive
 from llmtest.faults import FaultRule
 from llmtest.simulation import Exchange, Lognormal, Reply
 from llmtest.types import CompletionRequest, ToolCall, Usage
-from llmtest.wire import codec_for
+from llmtest.wire import dialect as dialect_of
 from tests.simulation.sim_calls import Answered, exchange, make_world, post, text_of
 
 ADDRESSES = [
@@ -115,7 +115,10 @@ def test_hosts_can_be_allowed():
     [
         (
             lambda world: world.provider("x", dialect="antropic"),
-            "provider `x`: unknown dialect `antropic`. Did you mean `anthropic`?\nKnown dialects: anthropic, openai.",
+            (
+                "provider `x`: unknown dialect `antropic`. Did you mean `anthropic`?\n"
+                "Known dialects: openai, anthropic, azure, gemini, ollama, openai_compatible, openrouter, vllm."
+            ),
         ),
         (
             lambda world: world.provider("openai") and world.provider("openai", dialect="anthropic"),
@@ -542,7 +545,7 @@ def test_the_openai_body_is_read_back_by_the_codec():
         .replies(Reply("see", thinking="hmm", tool_calls=[ToolCall("", "f", '{"a": 1}')], usage=Usage(10, 20)))
     )
     answered = post(handle)
-    response = codec_for("anthropic").decode_response(answered.body, answered.headers)
+    response = dialect_of("anthropic").chat.decode_answer(answered.body, answered.headers)
     assert (response.thinking, response.content, response.usage.output_tokens) == ("hmm", "see", 20)
     assert json.loads(response.tool_calls[0].arguments) == {"a": 1}
     assert response.tool_calls[0].id.startswith("toolu_")

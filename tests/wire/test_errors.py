@@ -7,11 +7,12 @@ import pytest
 
 from llmtest import errors
 from llmtest.types import CompletionResponse, TextPart, Usage
-from llmtest.wire import ResponseMeta, WireCall, codec_for
+from llmtest.wire import ResponseMeta, WireCall
+from llmtest.wire import dialect as dialect_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 META = ResponseMeta(id="i", model="m")
-CALL = WireCall("chat", stream=True, include_usage=True)
+CALL = WireCall(dialect_of("openai").chat, stream=True, include_usage=True)
 HELLO = CompletionResponse(parts=(TextPart("Hello big world"),), usage=Usage(3, 4))
 
 
@@ -122,7 +123,7 @@ VLLM += "contains at least 40961 input tokens, for a total of at least 40961 tok
 )
 def test_an_error_is_told_by_status_code_and_words(dialect, status, body, expected, facts):
     """The class, and the facts that only the words have."""
-    error = codec_for(dialect).decode_error(status, {}, body, now=NOW)
+    error = dialect_of(dialect).chat.decode_error(status, {}, body, now=NOW)
     assert type(error) is expected
     assert {name: getattr(error, name) for name in facts} == facts
 
@@ -130,7 +131,7 @@ def test_an_error_is_told_by_status_code_and_words(dialect, status, body, expect
 @pytest.mark.parametrize("dialect", ["openai", "anthropic"])
 def test_a_gateway_answers_in_html(dialect):
     """502 and 504 without words of their own are a gateway's page, not the provider's JSON."""
-    codec = codec_for(dialect)
+    codec = dialect_of(dialect).chat
     status, headers, body = codec.encode_error(errors.ServerError("", status=502), META)
     assert (status, dict(headers)["content-type"]) == (502, "text/html; charset=utf-8")
     assert b"<h1>502 Bad Gateway</h1>" in body
@@ -140,7 +141,7 @@ def test_a_gateway_answers_in_html(dialect):
 @pytest.mark.parametrize("dialect", ["openai", "anthropic"])
 def test_a_stream_without_its_terminator_was_truncated(dialect):
     """A clean end too early is an error that carries what had arrived."""
-    codec = codec_for(dialect)
+    codec = dialect_of(dialect).chat
     pieces = codec.encode_stream(HELLO, CALL, META)
     decoder = codec.stream_decoder({"x-request-id": "r", "request-id": "r"})
     for piece in pieces[:-1]:
@@ -157,7 +158,7 @@ def test_a_stream_without_its_terminator_was_truncated(dialect):
 @pytest.mark.parametrize("at_once", [True, False], ids=["in-one-piece", "piece-by-piece"])
 def test_an_error_event_is_told_after_what_came_before(dialect, at_once):
     """Events before the error are delivered whatever the boundaries; the cause is typed, with status 200."""
-    codec = codec_for(dialect)
+    codec = dialect_of(dialect).chat
     pieces = codec.encode_stream(HELLO, CALL, META)[:4]
     pieces.append(codec.encode_stream_error(errors.OverloadedError("Overloaded", code="overloaded_error"), META))
     decoder = codec.stream_decoder()
@@ -185,7 +186,7 @@ def test_an_error_event_is_told_after_what_came_before(dialect, at_once):
 @pytest.mark.parametrize("data", [b"{broken", b"[1]", b"NaN"])
 def test_an_unreadable_event_is_malformed(dialect, data):
     """Bad JSON inside a stream is an interruption, not an exception of Python."""
-    decoder = codec_for(dialect).stream_decoder()
+    decoder = dialect_of(dialect).chat.stream_decoder()
     with pytest.raises(errors.StreamInterruptedError) as caught:
         decoder.feed(b"event: x\ndata: " + data + b"\n\n")
     assert (caught.value.kind, caught.value.visible) == ("malformed", False)
@@ -194,7 +195,7 @@ def test_an_unreadable_event_is_malformed(dialect, data):
 @pytest.mark.parametrize("dialect", ["openai", "anthropic"])
 def test_a_body_that_is_no_stream_is_invalid(dialect):
     """JSON or a page where a stream should be is told apart from a stream that broke."""
-    decoder = codec_for(dialect).stream_decoder()
+    decoder = dialect_of(dialect).chat.stream_decoder()
     decoder.feed(b'{"id": "whole answer"}')
     with pytest.raises(errors.InvalidResponseError) as caught:
         decoder.close()
@@ -204,7 +205,7 @@ def test_a_body_that_is_no_stream_is_invalid(dialect):
 @pytest.mark.parametrize("dialect", ["openai", "anthropic"])
 def test_what_follows_the_terminator_is_ignored(dialect):
     """After the terminator nothing counts, not even nonsense."""
-    codec = codec_for(dialect)
+    codec = dialect_of(dialect).chat
     decoder = codec.stream_decoder()
     for piece in codec.encode_stream(HELLO, CALL, META):
         decoder.feed(piece)
@@ -231,6 +232,6 @@ def test_what_follows_the_terminator_is_ignored(dialect):
 def test_a_success_that_is_none_is_an_error(dialect, body, expected):
     """A body that cannot be read, holds nothing, or holds an error in spite of status 200."""
     with pytest.raises(errors.ProviderError) as caught:
-        codec_for(dialect).decode_response(body, {})
+        dialect_of(dialect).chat.decode_answer(body, {})
     assert type(caught.value) is expected
     assert caught.value.status == 200

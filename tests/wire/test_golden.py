@@ -1,7 +1,8 @@
 """The exact bytes of each dialect, as recorded from the providers."""
 
 from llmtest.types import CompletionResponse, FinishReason, TextPart, ThinkingPart, ToolCall, Usage
-from llmtest.wire import ResponseMeta, WireCall, codec_for
+from llmtest.wire import ResponseMeta, WireCall
+from llmtest.wire import dialect as dialect_of
 
 META = ResponseMeta(id="chatcmpl-1", created_s=1_754_432_618, model="gpt-4o-2024-08-06")
 PARIS = CompletionResponse(parts=(TextPart("In Paris"),), usage=Usage(364, 40))
@@ -20,8 +21,8 @@ END = '"logprobs":null,"finish_reason":null}]'
 
 def test_openai_s_complete_answer():
     """Every field that OpenAI sends, in its order."""
-    call = WireCall("chat")
-    assert codec_for("openai").encode_response(PARIS, call, META).decode() == (
+    call = WireCall(dialect_of("openai").chat)
+    assert dialect_of("openai").chat.encode_answer(PARIS, call, META).decode() == (
         '{"id":"chatcmpl-1","object":"chat.completion","created":1754432618,"model":"gpt-4o-2024-08-06",'
         '"choices":[{"index":0,"message":{"role":"assistant","content":"In Paris","refusal":null,"annotations":[]},'
         f'"logprobs":null,"finish_reason":"stop"}}],{USAGE},'
@@ -31,8 +32,8 @@ def test_openai_s_complete_answer():
 
 def test_openai_s_stream_with_usage():
     """With `include_usage` every chunk has a null usage, and the last has the usage and no choice."""
-    call = WireCall("chat", stream=True, include_usage=True, include_obfuscation=False)
-    pieces = codec_for("openai").encode_stream(PARIS, call, META)
+    call = WireCall(dialect_of("openai").chat, stream=True, include_usage=True, include_obfuscation=False)
+    pieces = dialect_of("openai").chat.encode_stream(PARIS, call, META)
     first = '{"role":"assistant","content":"","refusal":null}'
     assert [piece.decode() for piece in pieces] == [
         f'{HEAD}"choices":[{{"index":0,"delta":{first},{END},"usage":null}}\n\n',
@@ -46,11 +47,11 @@ def test_openai_s_stream_with_usage():
 
 def test_openai_s_padding_is_there_by_default_and_repeats():
     """Without switches there is no usage, every chunk is padded, and the same answer gives the same bytes."""
-    call = WireCall("chat", stream=True)
-    pieces = codec_for("openai").encode_stream(PARIS, call, META)
+    call = WireCall(dialect_of("openai").chat, stream=True)
+    pieces = dialect_of("openai").chat.encode_stream(PARIS, call, META)
     assert all(b'"obfuscation":"' in piece for piece in pieces[:-1])
     assert not any(b'"usage"' in piece for piece in pieces)
-    assert codec_for("openai").encode_stream(PARIS, call, META) == pieces
+    assert dialect_of("openai").chat.encode_stream(PARIS, call, META) == pieces
 
 
 def test_openai_s_tool_call_begins_with_empty_arguments():
@@ -58,8 +59,8 @@ def test_openai_s_tool_call_begins_with_empty_arguments():
     answer = CompletionResponse(
         parts=(ToolCall("call_1", "f", "{}"),), finish_reason=FinishReason.TOOL_USE, usage=Usage(1, 1)
     )
-    call = WireCall("chat", stream=True, include_obfuscation=False)
-    deltas = [piece.decode() for piece in codec_for("openai").encode_stream(answer, call, META)]
+    call = WireCall(dialect_of("openai").chat, stream=True, include_obfuscation=False)
+    deltas = [piece.decode() for piece in dialect_of("openai").chat.encode_stream(answer, call, META)]
     assert '"delta":{"role":"assistant","content":null,"refusal":null}' in deltas[0]
     start = '{"index":0,"id":"call_1","type":"function","function":{"name":"f","arguments":""}}'
     assert f'"delta":{{"tool_calls":[{start}]}}' in deltas[1]
@@ -71,7 +72,7 @@ def test_anthropic_s_stream():
     """Named events, a ping after the first block's start, padding before the last brace, cumulative usage."""
     answer = CompletionResponse(parts=(ThinkingPart("Hm", "sig"), TextPart("Yes")), usage=Usage(43, 282))
     meta = ResponseMeta(id="msg_1", model="claude")
-    pieces = codec_for("anthropic").encode_stream(answer, WireCall("chat"), meta)
+    pieces = dialect_of("anthropic").chat.encode_stream(answer, WireCall(dialect_of("openai").chat), meta)
     cache = '"cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0}'
     zeros = '"input_tokens":43,"cache_creation_input_tokens":0,"cache_read_input_tokens":0'
     start = '{"type":"message_start","message":{"model":"claude","id":"msg_1","type":"message","role":"assistant",'

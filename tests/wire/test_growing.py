@@ -5,7 +5,7 @@ import json
 import pytest
 
 from llmtest.errors import StreamInterruptedError
-from llmtest.wire import codec_for
+from llmtest.wire import dialect as dialect_of
 
 THOUGHT = {"type": "thinking", "thinking": [{"type": "text", "text": "France: Paris."}]}
 
@@ -18,7 +18,7 @@ def chunk(finish=None, **delta):
 
 def read(*pieces):
     """Return the events of a stream of chunks, and the whole answer."""
-    decoder = codec_for("openai").stream_decoder()
+    decoder = dialect_of("openai").chat.stream_decoder()
     events = [event for piece in pieces for event in decoder.feed(piece)]
     return events, decoder.close()[-1].response
 

@@ -10,14 +10,14 @@ from llmtest.wire import (
     LimitState,
     RateLimits,
     ResponseMeta,
-    codec_for,
     format_duration,
     parse_duration,
     parse_retry_after,
 )
+from llmtest.wire import dialect as dialect_of
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
-OPENAI, ANTHROPIC = codec_for("openai"), codec_for("anthropic")
+OPENAI, ANTHROPIC = dialect_of("openai").chat, dialect_of("anthropic").chat
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_openai_s_limits_survive_their_headers(requests, tokens):
     """What we tell of limits is what a client reads."""
     limits = RateLimits(requests, tokens)
     headers = dict(OPENAI.response_headers(ResponseMeta(limits=limits)))
-    assert OPENAI.decode_limits(headers, now=NOW) == (limits if requests or tokens else None)
+    assert OPENAI.dialect.read_limits(headers, NOW) == (limits if requests or tokens else None)
 
 
 @given(states, states, states, states)
@@ -99,7 +99,7 @@ def test_anthropic_s_limits_survive_their_headers(requests, tokens, input_tokens
     """What we tell of limits is what a client reads."""
     limits = RateLimits(requests, tokens, input_tokens, output_tokens)
     headers = dict(ANTHROPIC.response_headers(ResponseMeta(limits=limits, now=NOW)))
-    assert ANTHROPIC.decode_limits(headers, now=NOW) == (limits if limits != RateLimits() else None)
+    assert ANTHROPIC.dialect.read_limits(headers, NOW) == (limits if limits != RateLimits() else None)
 
 
 def test_limits_are_written_in_each_provider_s_own_format():
@@ -145,28 +145,28 @@ def test_headers_are_ascii_however_soon_a_limit_resets():
 def test_a_limit_without_a_readable_reset_is_still_a_limit():
     """A missing or broken reset counts as now."""
     openai = {"x-ratelimit-limit-requests": "5", "x-ratelimit-remaining-requests": "4"}
-    assert OPENAI.decode_limits(openai, now=NOW) == RateLimits(LimitState(5, 4))
+    assert OPENAI.dialect.read_limits(openai, NOW) == RateLimits(LimitState(5, 4))
     anthropic = {"anthropic-ratelimit-tokens-limit": "5", "anthropic-ratelimit-tokens-remaining": "4"}
     anthropic["anthropic-ratelimit-tokens-reset"] = "tomorrow"
-    assert ANTHROPIC.decode_limits(anthropic, now=NOW) == RateLimits(tokens=LimitState(5, 4))
+    assert ANTHROPIC.dialect.read_limits(anthropic, NOW) == RateLimits(tokens=LimitState(5, 4))
 
 
 def test_a_reset_in_another_zone_is_the_same_moment():
     """RFC 3339 offsets are honoured."""
     headers = {"anthropic-ratelimit-tokens-limit": "5", "anthropic-ratelimit-tokens-remaining": "4"}
     headers["anthropic-ratelimit-tokens-reset"] = (NOW + timedelta(hours=2, seconds=9)).isoformat()[:19] + "+02:00"
-    assert ANTHROPIC.decode_limits(headers, now=NOW).tokens.reset_after == 9.0
+    assert ANTHROPIC.dialect.read_limits(headers, NOW).tokens.reset_after == 9.0
 
 
 @pytest.mark.parametrize(
     ("build", "pattern"),
     [
-        (OPENAI.response_id, r"chatcmpl-[0-9A-Za-z]{29}"),
-        (OPENAI.request_id, r"req_[0-9a-f]{32}"),
-        (OPENAI.tool_call_id, r"call_[0-9A-Za-z]{24}"),
-        (ANTHROPIC.response_id, r"msg_01[1-9A-HJ-NP-Za-km-z]{22}"),
-        (ANTHROPIC.request_id, r"req_011C[1-9A-HJ-NP-Za-km-z]{20}"),
-        (ANTHROPIC.tool_call_id, r"toolu_01[1-9A-HJ-NP-Za-km-z]{22}"),
+        (OPENAI.dialect.response_id, r"chatcmpl-[0-9A-Za-z]{29}"),
+        (OPENAI.dialect.request_id, r"req_[0-9a-f]{32}"),
+        (OPENAI.dialect.tool_call_id, r"call_[0-9A-Za-z]{24}"),
+        (ANTHROPIC.dialect.response_id, r"msg_01[1-9A-HJ-NP-Za-km-z]{22}"),
+        (ANTHROPIC.dialect.request_id, r"req_011C[1-9A-HJ-NP-Za-km-z]{20}"),
+        (ANTHROPIC.dialect.tool_call_id, r"toolu_01[1-9A-HJ-NP-Za-km-z]{22}"),
     ],
 )
 def test_ids_have_each_provider_s_form(build, pattern):

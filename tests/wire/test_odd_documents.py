@@ -8,7 +8,8 @@ import pytest
 from llmtest import Simulation
 from llmtest.errors import InvalidResponseError, ProviderError
 from llmtest.simulation import Exchange
-from llmtest.wire import WireFormatError, codec_for
+from llmtest.wire import WireFormatError
+from llmtest.wire import dialect as dialect_of
 from tests.wire.odd_documents import (
     ANTHROPIC_ANSWER,
     ANTHROPIC_ERROR,
@@ -43,22 +44,22 @@ def read_stream(codec, body):
 
 
 ANSWERS = [
-    pytest.param("openai", OPENAI_ANSWER, lambda codec, body: codec.decode_response(body, {}), id="openai"),
-    pytest.param("anthropic", ANTHROPIC_ANSWER, lambda codec, body: codec.decode_response(body, {}), id="anthropic"),
-    pytest.param("openai", EMBEDDING_ANSWER, lambda codec, body: codec.decode_embeddings(body), id="embeddings"),
-    pytest.param("openai", OPENAI_MODELS, lambda codec, body: codec.decode_models(body), id="openai-models"),
-    pytest.param("anthropic", ANTHROPIC_MODELS, lambda codec, body: codec.decode_models(body), id="anthropic-models"),
-    pytest.param("anthropic", {"input_tokens": 5}, lambda codec, body: codec.decode_token_count(body), id="count"),
+    pytest.param("openai", OPENAI_ANSWER, "chat", id="openai"),
+    pytest.param("anthropic", ANTHROPIC_ANSWER, "chat", id="anthropic"),
+    pytest.param("openai", EMBEDDING_ANSWER, "embeddings", id="embeddings"),
+    pytest.param("openai", OPENAI_MODELS, "models", id="openai-models"),
+    pytest.param("anthropic", ANTHROPIC_MODELS, "models", id="anthropic-models"),
+    pytest.param("anthropic", {"input_tokens": 5}, "count_tokens", id="count"),
 ]
 
 
-@pytest.mark.parametrize(("dialect", "document", "read"), ANSWERS)
-def test_an_odd_answer_is_read_or_refused(dialect, document, read):
+@pytest.mark.parametrize(("dialect", "document", "operation"), ANSWERS)
+def test_an_odd_answer_is_read_or_refused(dialect, document, operation):
     """No provider can make the decoder stumble: it reads what is there, or says that it cannot be read."""
-    codec = codec_for(dialect)
+    endpoint = dialect_of(dialect).endpoint(operation)
     for path, odd, version in odd_versions(document):
         try:
-            read(codec, json.dumps(version).encode())
+            endpoint.decode_answer(json.dumps(version).encode(), {})
         except InvalidResponseError:
             pass
         except Exception as error:  # noqa: BLE001 - the place belongs into the failure
@@ -72,7 +73,7 @@ def test_an_odd_answer_is_read_or_refused(dialect, document, read):
 )
 def test_an_odd_stream_is_read_or_breaks(dialect, events):
     """An odd event is read, or breaks the stream with an error that carries what had come."""
-    codec = codec_for(dialect)
+    codec = dialect_of(dialect).chat
     for path, odd, version in odd_versions(events):
         if isinstance(version, list):
             try:
@@ -90,7 +91,7 @@ def test_an_odd_stream_is_read_or_breaks(dialect, events):
 @pytest.mark.parametrize("status", [400, 401, 404, 429, 500])
 def test_an_odd_error_is_still_that_error(dialect, document, status):
     """Whatever a provider's error says, it is an error with its status and some text."""
-    codec = codec_for(dialect)
+    codec = dialect_of(dialect).chat
     for path, odd, version in odd_versions(document):
         error = codec.decode_error(status, {}, json.dumps(version).encode(), now=NOW)
         assert isinstance(error, ProviderError), (path, odd)
@@ -189,13 +190,13 @@ def test_a_refusal_names_the_place(dialect, path, change, message):
     """The refusal of a wrong value deep in a request says where it is, in the dialect's own way."""
     document = OPENAI_REQUEST if dialect == "openai" else ANTHROPIC_REQUEST
     with pytest.raises(WireFormatError) as caught:
-        codec_for(dialect).decode_call("POST", path, "", HEADERS[dialect], json.dumps({**document, **change}).encode())
+        dialect_of(dialect).read("POST", path, "", HEADERS[dialect], json.dumps({**document, **change}).encode())
     assert caught.value.error.message == message
 
 
 def test_embeddings_are_read_in_both_encodings_and_in_their_order():
     """Rows are sorted by their index; numbers and base64 give the same vectors."""
     shuffled = {**EMBEDDING_ANSWER, "data": EMBEDDING_ANSWER["data"][::-1]}
-    found = codec_for("openai").decode_embeddings(json.dumps(shuffled).encode())
+    found = dialect_of("openai").endpoint("embeddings").decode_answer(json.dumps(shuffled).encode(), {})
     assert found.vectors == ((0.5, 1.0), (0.5,))
     assert (found.model, found.usage.input_tokens) == ("e", 1)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from llmtest import errors
 from llmtest.types import TextPart
-from llmtest.wire import ResponseMeta, SseParser, WireCall, codec_for
+from llmtest.wire import ResponseMeta, SseParser, WireCall
+from llmtest.wire import dialect as dialect_of
 from tests.wire.wire_strategies import (
     anthropic_requests,
     anthropic_responses,
@@ -22,7 +23,7 @@ from tests.wire.wire_strategies import (
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 META = ResponseMeta(id="unused", created_s=1, model="unused", request_id="req_1")
-CALL = WireCall("chat", stream=True, include_usage=True)
+CALL = WireCall(dialect_of("openai").chat, stream=True, include_usage=True)
 RESPONSES = {"openai": openai_responses(), "anthropic": anthropic_responses()}
 REQUESTS = {"openai": openai_requests(), "anthropic": anthropic_requests()}
 both = pytest.mark.parametrize("dialect", ["openai", "anthropic"])
@@ -48,8 +49,8 @@ def cut(body, places):
 def test_a_response_survives_its_encoding(dialect, data):
     """decode(encode(response)) is the response."""
     response = data.draw(RESPONSES[dialect])
-    codec = codec_for(dialect)
-    assert codec.decode_response(codec.encode_response(response, CALL, META), {}) == response
+    codec = dialect_of(dialect).chat
+    assert codec.decode_answer(codec.encode_answer(response, CALL, META), {}) == response
 
 
 @both
@@ -57,7 +58,7 @@ def test_a_response_survives_its_encoding(dialect, data):
 def test_a_stream_survives_its_encoding_at_any_chunk_boundary(dialect, data, places):
     """The stream of a response ends in the same response, and any cuts of its bytes give the same events."""
     response = data.draw(RESPONSES[dialect])
-    codec = codec_for(dialect)
+    codec = dialect_of(dialect).chat
     pieces = codec.encode_stream(response, CALL, META)
     events = decoded(codec, pieces)
     assert events[-1].kind == "end"
@@ -70,14 +71,14 @@ def test_a_stream_survives_its_encoding_at_any_chunk_boundary(dialect, data, pla
 def test_text_arrives_in_the_pieces_asked_for(dialect, data):
     """`chunks` are the pieces of the text events, one each."""
     chunks = data.draw(st.lists(texts, min_size=1, max_size=5))
-    response = codec_for(dialect).decode_response(
-        codec_for(dialect).encode_response(data.draw(RESPONSES[dialect]), CALL, META), {}
+    response = dialect_of(dialect).chat.decode_answer(
+        dialect_of(dialect).chat.encode_answer(data.draw(RESPONSES[dialect]), CALL, META), {}
     )
     from dataclasses import replace
 
     response = replace(response, parts=(TextPart("".join(chunks)),), alternatives=())
-    pieces = codec_for(dialect).encode_stream(response, CALL, META, chunks)
-    events = decoded(codec_for(dialect), pieces)
+    pieces = dialect_of(dialect).chat.encode_stream(response, CALL, META, chunks)
+    events = decoded(dialect_of(dialect).chat, pieces)
     assert [event.text for event in events if event.kind == "text"] == chunks
 
 
@@ -86,10 +87,10 @@ def test_text_arrives_in_the_pieces_asked_for(dialect, data):
 def test_a_request_survives_its_encoding(dialect, data):
     """decode(encode(request)) is the request."""
     request = data.draw(REQUESTS[dialect])
-    codec = codec_for(dialect)
-    sent = codec.encode_request(request, stream=request.stream)
-    headers = dict((*sent.headers, *codec.auth_headers("sk-1")))
-    call = codec.decode_call(sent.method, sent.path, "", headers, sent.body)
+    codec = dialect_of(dialect).chat
+    sent = codec.encode_call(request, stream=request.stream)
+    headers = dict((*sent.headers, *codec.dialect.auth("sk-1")))
+    call = codec.dialect.read(sent.method, sent.path, "", headers, sent.body)
     assert call.request == request
     assert (call.operation, call.api_key, call.stream, call.model) == ("chat", "sk-1", request.stream, request.model)
 
@@ -121,7 +122,7 @@ PLAIN = (
 @settings(max_examples=20)
 def test_an_error_in_genuine_words_survives_its_encoding(dialect, kind, model, wait, should_retry):
     """An error without words of its own gets the provider's, and comes back as the same error."""
-    codec = codec_for(dialect)
+    codec = dialect_of(dialect).chat
     error = kind("", model=model, retry_after=wait)
     error.should_retry = should_retry
     status, headers, body = codec.encode_error(error, META)
@@ -143,7 +144,7 @@ def test_an_error_keeps_words_of_its_own(dialect, kind, words):
     words = words.strip() or "x"
     if kind is errors.ModelNotFoundError:
         words += " model"
-    codec = codec_for(dialect)
+    codec = dialect_of(dialect).chat
     status, headers, body = codec.encode_error(kind(words), META)
     again = codec.decode_error(status, dict(headers), body, now=NOW)
     assert (type(again), again.message) == (kind, words)
@@ -171,8 +172,8 @@ def test_events_are_found_at_any_chunk_boundary(events, ending, bom, places):
 def test_half_a_surrogate_pair_survives():
     """Text that UTF-8 cannot hold is escaped, not lost and not an exception."""
     for dialect in ("openai", "anthropic"):
-        codec = codec_for(dialect)
-        response = codec.decode_response(codec.encode_response(_answer("half \ud83d, whole 😀"), CALL, META), {})
+        codec = dialect_of(dialect).chat
+        response = codec.decode_answer(codec.encode_answer(_answer("half \ud83d, whole 😀"), CALL, META), {})
         assert response.content == "half \ud83d, whole 😀"
         events = decoded(codec, codec.encode_stream(response, CALL, META))
         assert events[-1].response == response
@@ -188,7 +189,7 @@ def _answer(text):
 @given(body=st.binary(max_size=60) | st.text(max_size=40).map(str.encode), status=st.integers(400, 599))
 def test_no_body_is_beyond_an_error(dialect, body, status):
     """Whatever an error's body is, there is an error of the tree for it, with some words."""
-    error = codec_for(dialect).decode_error(status, {}, body, now=NOW)
+    error = dialect_of(dialect).chat.decode_error(status, {}, body, now=NOW)
     assert isinstance(error, errors.ProviderError)
     assert error.status == status
     assert error.message

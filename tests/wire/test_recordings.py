@@ -11,7 +11,8 @@ import pytest
 
 from llmtest import errors
 from llmtest.types import CompletionResponse, FinishReason
-from llmtest.wire import ResponseMeta, codec_for
+from llmtest.wire import ResponseMeta
+from llmtest.wire import dialect as dialect_of
 from tests.wire import wire_sdk
 from tests.wire.wire_recordings import body_of, interactions, needs_recordings, unpacked
 
@@ -48,7 +49,7 @@ def cases(kind):
 
 def call_of(one, *, include_usage=True):
     """Return the call that was recorded, read by the server half."""
-    call = codec_for(one.dialect).decode_call(
+    call = dialect_of(one.dialect).read(
         "POST", one.path, "", {"authorization": "Bearer k"}, json.dumps(one.request).encode()
     )
     call.include_usage = include_usage
@@ -119,9 +120,9 @@ def test_every_recorded_interaction_is_covered():
 @pytest.mark.parametrize("one", cases("answer"))
 def test_an_answer_says_what_the_sdk_reads_and_says_it_again(one):
     """A complete answer decodes to what the official SDK reads, and encoded again is the same to it in every field."""
-    codec = codec_for(one.dialect)
+    codec = dialect_of(one.dialect).chat
     read = READ[one.dialect](one.status, one.headers.items(), one.wire, stream=False)
-    response = codec.decode_response(one.body, one.headers)
+    response = codec.decode_answer(one.body, one.headers)
     if one.dialect == "anthropic":
         assert_anthropic_says(response, read)
     else:
@@ -136,17 +137,17 @@ def test_an_answer_says_what_the_sdk_reads_and_says_it_again(one):
                 "finish_reason": theirs["finish_reason"],
             }
         assert_openai_usage(response, read["usage"])
-    again = codec.encode_response(response, call_of(one), META)
+    again = codec.encode_answer(response, call_of(one), META)
     headers = codec.response_headers(META)
     assert READ[one.dialect](200, headers, again, stream=False) == read
-    assert codec.decode_response(again, one.headers) == response
+    assert codec.decode_answer(again, one.headers) == response
 
 
 @needs_recordings
 @pytest.mark.parametrize("one", cases("stream"))
 def test_a_stream_says_what_the_sdk_reads_and_says_it_again(one):
     """A stream decodes to what the official SDK reads at any chunk boundary, and encoded again is the same to it."""
-    codec = codec_for(one.dialect)
+    codec = dialect_of(one.dialect).chat
     read = READ[one.dialect](one.status, one.headers.items(), one.wire, stream=True)
     events = decode_stream(codec, one.body, len(one.body))
     assert decode_stream(codec, one.body, 7) == events
@@ -171,7 +172,7 @@ def test_a_stream_says_what_the_sdk_reads_and_says_it_again(one):
 @pytest.mark.parametrize("one", cases("error"))
 def test_an_error_says_what_the_sdk_reads_and_says_it_again(one):
     """An error has the class, status, code and words that the official SDK reads, also when encoded from its facts."""
-    codec = codec_for(one.dialect)
+    codec = dialect_of(one.dialect).chat
     read = READ[one.dialect](one.status, one.headers.items(), one.wire, stream=False)
     error = codec.decode_error(one.status, one.headers, one.body, now=NOW)
     assert type(error) is ERROR_CLASSES[read["class"]]
@@ -196,12 +197,12 @@ def test_an_error_says_what_the_sdk_reads_and_says_it_again(one):
 @pytest.mark.parametrize("one", [pytest.param(one, id=str(one)) for one in interactions()])
 def test_a_recorded_request_is_understood_and_written_again(one):
     """What clients really sent decodes, and is written again with the same meaning and every unknown field."""
-    codec = codec_for(one.dialect)
+    codec = dialect_of(one.dialect).chat
     call = call_of(one)
     assert call.model == one.request["model"]
     assert call.stream is bool(one.request.get("stream"))
-    written = codec.encode_request(call.request, stream=call.stream)
-    again = codec.decode_call("POST", written.path, "", {}, written.body)
+    written = codec.encode_call(call.request, stream=call.stream)
+    again = codec.dialect.read("POST", written.path, "", {}, written.body)
     assert again.request == call.request
     sent = {
         name: value for name, value in one.request.items() if value is not None and (name, value) != ("stream", False)

@@ -16,7 +16,7 @@ from llmtest.types import (
     ToolCall,
     ToolDefinition,
 )
-from llmtest.wire import codec_for
+from llmtest.wire import dialect as dialect_of
 
 HEADERS = {
     "openai": {"authorization": "Bearer sk-test"},
@@ -29,20 +29,20 @@ CALL = ToolCall("t1", "weather", '{"city":"Paris"}')
 
 def read_back(dialect, request):
     """Return the request as a simulated provider reads it."""
-    codec = codec_for(dialect)
-    wire = codec.encode_request(request, stream=False)
-    return codec.decode_call("POST", PATHS[dialect], "", HEADERS[dialect], wire.body).request
+    codec = dialect_of(dialect).chat
+    wire = codec.encode_call(request, stream=False)
+    return codec.dialect.read("POST", PATHS[dialect], "", HEADERS[dialect], wire.body).request
 
 
 def sent(dialect, request):
     """Return the body our client writes, parsed."""
-    return json.loads(codec_for(dialect).encode_request(request, stream=False).body)
+    return json.loads(dialect_of(dialect).chat.encode_call(request, stream=False).body)
 
 
 def received(dialect, body):
     """Return a foreign body as a simulated provider reads it."""
-    codec = codec_for(dialect)
-    return codec.decode_call("POST", PATHS[dialect], "", HEADERS[dialect], json.dumps(body).encode()).request
+    codec = dialect_of(dialect).chat
+    return codec.dialect.read("POST", PATHS[dialect], "", HEADERS[dialect], json.dumps(body).encode()).request
 
 
 @pytest.mark.parametrize(

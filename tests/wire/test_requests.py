@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from llmtest.errors import ConfigurationError, InvalidRequestError
 from llmtest.types import EmbeddingRequest
-from llmtest.wire import ResponseMeta, WireFormatError, codec_for
+from llmtest.wire import ResponseMeta, WireFormatError
+from llmtest.wire import dialect as dialect_of
 
-OPENAI, ANTHROPIC = codec_for("openai"), codec_for("anthropic")
+OPENAI, ANTHROPIC = dialect_of("openai").chat, dialect_of("anthropic").chat
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 USER = {"role": "user", "content": "hi"}
 CHAT = {"model": "m", "messages": [USER]}
@@ -22,7 +23,7 @@ def refused(codec, path, body, method="POST"):
     """Return status, and the `error` object of the body that a refused request is answered with."""
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     with pytest.raises(WireFormatError) as caught:
-        codec.decode_call(method, path, "", {}, raw)
+        codec.dialect.read(method, path, "", {}, raw)
     status, headers, sent = codec.encode_error(caught.value.error, ResponseMeta(request_id="req_1"))
     assert dict(headers)["content-type"] == "application/json"
     again = codec.decode_error(status, dict(headers), sent, now=NOW)
@@ -267,10 +268,10 @@ def test_openai_refuses_a_bad_embedding_request(body, message):
 def test_embeddings_take_texts_and_tokens(sent, inputs):
     """Every form of `input` is read."""
     body = {"model": "e", "input": sent, "dimensions": 8, "user": "u"}
-    call = OPENAI.decode_call("POST", "/v1/embeddings", "", {}, json.dumps(body).encode())
+    call = OPENAI.dialect.read("POST", "/v1/embeddings", "", {}, json.dumps(body).encode())
     assert call.request == EmbeddingRequest(inputs, "e", "float", 8, {"openai": {"user": "u"}})
-    again = OPENAI.encode_embeddings_request(call.request)
-    assert OPENAI.decode_call("POST", "/v1/embeddings", "", {}, again.body).request == call.request
+    again = call.endpoint.encode_call(call.request)
+    assert OPENAI.dialect.read("POST", "/v1/embeddings", "", {}, again.body).request == call.request
 
 
 @pytest.mark.parametrize(
@@ -346,7 +347,7 @@ def test_newer_claudes_take_a_system_message_in_mid_conversation(model, content)
     """It stays where it was, in the types and on the way back to the wire."""
     sent = [USER, {"role": "assistant", "content": "ho"}, USER, {"role": "system", "content": content}]
     body = {"model": model, "max_tokens": 5, "system": "Be short.", "messages": sent}
-    request = ANTHROPIC.decode_call("POST", "/v1/messages", "", {}, json.dumps(body).encode()).request
+    request = ANTHROPIC.dialect.read("POST", "/v1/messages", "", {}, json.dumps(body).encode()).request
     assert [(message.role, message.text) for message in request.messages] == [
         ("system", "Be short."),
         ("user", "hi"),
@@ -354,7 +355,7 @@ def test_newer_claudes_take_a_system_message_in_mid_conversation(model, content)
         ("user", "hi"),
         ("system", "Answer in French."),
     ]
-    assert json.loads(ANTHROPIC.encode_request(request, stream=False).body) == body
+    assert json.loads(ANTHROPIC.encode_call(request, stream=False).body) == body
 
 
 @pytest.mark.parametrize(
@@ -379,9 +380,9 @@ def test_a_function_s_result_may_be_null():
     """The message of the legacy role `function` has content, or null."""
     call = {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{}"}}
     body = {**CHAT, "messages": [USER, call, {"role": "function", "name": "f", "content": None}]}
-    request = OPENAI.decode_call("POST", "/v1/chat/completions", "", {}, json.dumps(body).encode()).request
+    request = OPENAI.dialect.read("POST", "/v1/chat/completions", "", {}, json.dumps(body).encode()).request
     assert [message.role for message in request.messages] == ["user", "assistant", "tool"]
-    assert json.loads(OPENAI.encode_request(request, stream=False).body)["messages"] == body["messages"]
+    assert json.loads(OPENAI.encode_call(request, stream=False).body)["messages"] == body["messages"]
 
 
 def test_anthropic_refuses_what_is_not_json():
@@ -395,12 +396,12 @@ def test_unknown_paths_and_methods_get_the_provider_s_own_answer():
     """404 and 405, in each provider's form."""
     status, sent = refused(OPENAI, "/v1/chat/complete", CHAT)
     assert (status, sent["error"]["message"]) == (404, "Invalid URL (POST /v1/chat/complete)")
-    status, sent = refused(OPENAI, "/v1/chat/completions", b"", "GET")
+    status, sent = refused(OPENAI, "/v1/embeddings", b"", "GET")
     assert (status, sent["error"]["message"]) == (
         405,
-        "Not allowed to GET on /v1/chat/completions. (HINT: Perhaps you meant to use a different HTTP method?)",
+        "Not allowed to GET on /v1/embeddings. (HINT: Perhaps you meant to use a different HTTP method?)",
     )
-    assert refused(OPENAI, "/v1/models/m", b"", "DELETE")[0] == 405
+    assert refused(OPENAI, "/v1/models/m", b"", "PUT")[0] == 405
     status, sent = refused(ANTHROPIC, "/v1/message", MESSAGE)
     assert (status, sent["error"]) == (404, {"type": "not_found_error", "message": "Not Found"})
     status, sent = refused(ANTHROPIC, "/v1/messages", b"", "GET")
@@ -420,7 +421,7 @@ def test_unknown_paths_and_methods_get_the_provider_s_own_answer():
 def test_any_prefix_of_a_base_url_is_accepted(path, operation, model):
     """Only the end of the path says what is asked for."""
     method = "POST" if operation == "chat" else "GET"
-    call = OPENAI.decode_call(method, path, "", {"api-key": "k"}, json.dumps(CHAT).encode())
+    call = OPENAI.dialect.read(method, path, "", {"api-key": "k"}, json.dumps(CHAT).encode())
     assert (call.operation, call.model, call.api_key) == (operation, model, "k")
 
 
@@ -437,17 +438,17 @@ def test_any_prefix_of_a_base_url_is_accepted(path, operation, model):
 )
 def test_anthropic_s_key_comes_in_either_header(headers, key):
     """The SDK sends a bearer token, older clients `x-api-key`."""
-    call = ANTHROPIC.decode_call("POST", "/v1/messages", "beta=true", headers, json.dumps(MESSAGE).encode())
+    call = ANTHROPIC.dialect.read("POST", "/v1/messages", "beta=true", headers, json.dumps(MESSAGE).encode())
     assert call.api_key == key
 
 
 def test_the_switches_of_a_stream_are_read():
     """`stream_options` are flags of the call, not fields of the request."""
     body = {**CHAT, "stream": True, "stream_options": {"include_usage": True, "include_obfuscation": False}}
-    call = OPENAI.decode_call("POST", "/v1/chat/completions", "", {}, json.dumps(body).encode())
+    call = OPENAI.dialect.read("POST", "/v1/chat/completions", "", {}, json.dumps(body).encode())
     assert (call.stream, call.include_usage, call.include_obfuscation) == (True, True, False)
     assert "stream_options" not in call.request.extra_for("openai")
-    call = OPENAI.decode_call("POST", "/v1/chat/completions", "", {}, json.dumps({**CHAT, "stream": True}).encode())
+    call = OPENAI.dialect.read("POST", "/v1/chat/completions", "", {}, json.dumps({**CHAT, "stream": True}).encode())
     assert (call.stream, call.include_usage, call.include_obfuscation) == (True, False, True)
 
 
@@ -461,15 +462,15 @@ def test_the_limit_goes_by_the_name_that_the_model_knows():
 
 def _limit_name(model):
     body = json.dumps({**CHAT, "model": model, "max_tokens": 9}).encode()
-    request = OPENAI.decode_call("POST", "/v1/chat/completions", "", {}, body).request
-    written = json.loads(OPENAI.encode_request(request, stream=False).body)
+    request = OPENAI.dialect.read("POST", "/v1/chat/completions", "", {}, body).request
+    written = json.loads(OPENAI.encode_call(request, stream=False).body)
     return next(name for name in ("max_tokens", "max_completion_tokens") if written.get(name) == 9)
 
 
 def test_anthropic_gets_a_limit_where_the_request_has_none():
     """`max_tokens` is required there, so one is sent."""
-    request = OPENAI.decode_call("POST", "/v1/chat/completions", "", {}, json.dumps(CHAT).encode()).request
-    assert json.loads(ANTHROPIC.encode_request(request, stream=False).body)["max_tokens"] == 4096
+    request = OPENAI.dialect.read("POST", "/v1/chat/completions", "", {}, json.dumps(CHAT).encode()).request
+    assert json.loads(ANTHROPIC.encode_call(request, stream=False).body)["max_tokens"] == 4096
 
 
 json_values = st.recursive(
@@ -526,14 +527,14 @@ def test_no_request_raises_an_exception_of_python(dialect, body, usual):
     """Whatever JSON comes, it is understood or refused in the provider's words."""
     if usual:
         body = {**body, "model": "m", "max_tokens": 5}
-    codec = codec_for(dialect)
+    codec = dialect_of(dialect).chat
     path = "/v1/chat/completions" if dialect == "openai" else "/v1/messages"
     try:
-        call = codec.decode_call("POST", path, "", {}, json.dumps(body).encode())
+        call = codec.dialect.read("POST", path, "", {}, json.dumps(body).encode())
     except WireFormatError as error:
         refusal = error.error
     else:
-        codec.encode_request(call.request, stream=False)
+        codec.encode_call(call.request, stream=False)
         return
     assert codec.encode_error(refusal, ResponseMeta())[0] == 400
 
@@ -541,7 +542,8 @@ def test_no_request_raises_an_exception_of_python(dialect, body, usual):
 def test_an_unknown_dialect_is_named_with_its_nearest():
     """The message has the nearest dialect and all that exist."""
     with pytest.raises(ConfigurationError) as caught:
-        codec_for("open-ai")
+        dialect_of("open-ai")
     assert str(caught.value) == (
-        "unknown dialect `open-ai`. Did you mean `openai`?\nKnown dialects: anthropic, openai."
+        "unknown dialect `open-ai`. Did you mean `openai`?\n"
+        "Known dialects: openai, anthropic, azure, gemini, ollama, openai_compatible, openrouter, vllm."
     )

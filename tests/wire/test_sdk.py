@@ -22,12 +22,13 @@ from llmtest.types import (
     ToolCall,
     Usage,
 )
-from llmtest.wire import ResponseMeta, WireCall, codec_for
+from llmtest.wire import ResponseMeta, WireCall
+from llmtest.wire import dialect as dialect_of
 from tests.wire import wire_sdk
 
-OPENAI, ANTHROPIC = codec_for("openai"), codec_for("anthropic")
+OPENAI, ANTHROPIC = dialect_of("openai").chat, dialect_of("anthropic").chat
 META = ResponseMeta(id="id-1", created_s=1_767_225_600, model="m-1", request_id="req_1")
-CHAT = WireCall("chat", model="m-1", include_usage=True)
+CHAT = WireCall(dialect_of("openai").chat, model="m-1", include_usage=True)
 TOOLS = (ToolCall("call_1", "weather", '{"city":"Paris"}'), ToolCall("call_2", "time", "{}"))
 FULL = CompletionResponse(
     parts=(ThinkingPart("Let me see.", "sig-1"), TextPart("Both at once."), *TOOLS),
@@ -49,7 +50,7 @@ def anthropic_read(body, *, stream=False):
 
 def test_openai_reads_a_full_answer():
     """Text, reasoning, parallel tool calls and every detail of the usage arrive."""
-    read = openai_read(OPENAI.encode_response(FULL, CHAT, META))
+    read = openai_read(OPENAI.encode_answer(FULL, CHAT, META))
     message = read["choices"][0]["message"]
     assert (read["id"], read["model"], read["created"]) == ("id-1", "m-1", 1_767_225_600)
     assert (message["content"], message["reasoning_content"]) == ("Both at once.", "Let me see.")
@@ -94,7 +95,7 @@ def test_openai_s_own_stream_helper_accepts_our_chunks():
 
 def test_openai_reads_a_refusal():
     """A refusal is in its own field, with null content, whole or streamed."""
-    message = openai_read(OPENAI.encode_response(REFUSED, CHAT, META))["choices"][0]["message"]
+    message = openai_read(OPENAI.encode_answer(REFUSED, CHAT, META))["choices"][0]["message"]
     assert (message["content"], message["refusal"]) == (None, "I cannot help with that.")
     read = openai_read(b"".join(OPENAI.encode_stream(REFUSED, CHAT, META)), stream=True)
     assert (read["choices"][0]["refusal"], read["choices"][0]["finish_reason"]) == ("I cannot help with that.", "stop")
@@ -105,7 +106,7 @@ def test_openai_reads_alternatives():
     two = CompletionResponse(
         parts=(TextPart("heads"),), alternatives=(CompletionResponse(parts=(TextPart("tails"),)),), usage=Usage(1, 2)
     )
-    read = openai_read(OPENAI.encode_response(two, CHAT, META))
+    read = openai_read(OPENAI.encode_answer(two, CHAT, META))
     assert [(one["index"], one["message"]["content"]) for one in read["choices"]] == [(0, "heads"), (1, "tails")]
     read = openai_read(b"".join(OPENAI.encode_stream(two, CHAT, META)), stream=True)
     assert {index: one["content"] for index, one in read["choices"].items()} == {0: "heads", 1: "tails"}
@@ -114,10 +115,10 @@ def test_openai_reads_alternatives():
 def test_malformed_arguments_reach_the_application_as_they_are():
     """Arguments that are no JSON are passed on as text by both SDKs' complete answers."""
     broken = CompletionResponse(parts=(ToolCall("c", "f", '{"a": '),), finish_reason=FinishReason.TOOL_USE)
-    call = openai_read(OPENAI.encode_response(broken, CHAT, META))["choices"][0]["message"]["tool_calls"][0]
+    call = openai_read(OPENAI.encode_answer(broken, CHAT, META))["choices"][0]["message"]["tool_calls"][0]
     assert call["function"]["arguments"] == '{"a": '
     client = wire_sdk.anthropic_client(
-        200, ANTHROPIC.response_headers(META), ANTHROPIC.encode_response(broken, CHAT, META)
+        200, ANTHROPIC.response_headers(META), ANTHROPIC.encode_answer(broken, CHAT, META)
     )
     message = client.messages.create(model="m", max_tokens=5, messages=[{"role": "user", "content": "hi"}])
     assert message.content[0].input == '{"a": '
@@ -134,7 +135,7 @@ def test_anthropic_reads_a_full_answer(streamed):
     if streamed:
         read = anthropic_read(b"".join(ANTHROPIC.encode_stream(full, CHAT, META)), stream=True)
     else:
-        read = anthropic_read(ANTHROPIC.encode_response(full, CHAT, META))
+        read = anthropic_read(ANTHROPIC.encode_answer(full, CHAT, META))
     kinds = [block["type"] for block in read["content"]]
     assert kinds == ["thinking", "redacted_thinking", "text", "tool_use", "tool_use"]
     assert read["content"][0]["signature"] == "sig-1"
@@ -158,7 +159,7 @@ def test_anthropic_reads_a_refusal(streamed):
     if streamed:
         read = anthropic_read(b"".join(ANTHROPIC.encode_stream(REFUSED, CHAT, META)), stream=True)
     else:
-        read = anthropic_read(ANTHROPIC.encode_response(REFUSED, CHAT, META))
+        read = anthropic_read(ANTHROPIC.encode_answer(REFUSED, CHAT, META))
     assert read["stop_reason"] == "refusal"
     assert read["stop_details"]["type"] == "refusal"
     assert read["content"][0]["text"] == "I cannot help with that."
@@ -248,7 +249,7 @@ class _Desk:
         self.codec, self.answer, self.calls = codec, answer, []
 
     def __call__(self, request):
-        call = self.codec.decode_call(
+        call = self.codec.dialect.read(
             request.method, request.url.path, request.url.query.decode(), request.headers, request.read()
         )
         self.calls.append(call)
@@ -264,7 +265,8 @@ class _Desk:
 def test_openai_embeddings_come_back_in_either_encoding(encoding):
     """The SDK asks for base64 unless told otherwise; both give the same numbers."""
     desk = _Desk(
-        OPENAI, lambda call: OPENAI.encode_embeddings(EmbeddingResponse(((1.0, 2.0),), usage=Usage(3)), call, META)
+        OPENAI,
+        lambda call: call.endpoint.encode_answer(EmbeddingResponse(((1.0, 2.0),), usage=Usage(3)), call, META),
     )
     client = openai.OpenAI(api_key="k", http_client=desk.client())
     chosen = {} if encoding == "base64" else {"encoding_format": "float"}
@@ -277,7 +279,7 @@ def test_openai_embeddings_come_back_in_either_encoding(encoding):
 def test_openai_lists_models():
     """The list and a single card arrive."""
     cards = (ModelCard("m-1", 5, "llmtest"), ModelCard("m-2"))
-    desk = _Desk(OPENAI, lambda call: OPENAI.encode_models(cards, call, META))
+    desk = _Desk(OPENAI, lambda call: call.endpoint.encode_answer(cards, call, META))
     client = openai.OpenAI(api_key="k", http_client=desk.client())
     assert [(card.id, card.owned_by) for card in client.models.list()] == [("m-1", "llmtest"), ("m-2", "system")]
     assert client.models.retrieve("m-1").created == 5
@@ -289,11 +291,7 @@ def test_anthropic_counts_tokens_and_lists_models():
     cards = (ModelCard("m-1", 1_767_225_600, display_name="M 1", max_input_tokens=200_000),)
     desk = _Desk(
         ANTHROPIC,
-        lambda call: (
-            ANTHROPIC.encode_token_count(17)
-            if call.operation == "count_tokens"
-            else ANTHROPIC.encode_models(cards, call, META)
-        ),
+        lambda call: call.endpoint.encode_answer(17 if call.operation == "count_tokens" else cards, call, META),
     )
     client = anthropic.Anthropic(api_key="k", http_client=desk.client())
     counted = client.messages.count_tokens(model="m-1", messages=[{"role": "user", "content": "hi"}], system="s")
@@ -308,7 +306,7 @@ def test_anthropic_counts_tokens_and_lists_models():
 
 def test_openai_s_request_is_understood():
     """Tools, limits, streaming switches and the key of a real SDK call are read."""
-    desk = _Desk(OPENAI, lambda call: OPENAI.encode_response(FULL, call, META))
+    desk = _Desk(OPENAI, lambda call: OPENAI.encode_answer(FULL, call, META))
     client = openai.OpenAI(api_key="sk-1", http_client=desk.client())
     tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}, "strict": True}}
     client.chat.completions.create(
@@ -344,13 +342,13 @@ def test_openai_s_request_is_understood():
     assert (request.max_tokens, request.stop_sequences, request.tool_choice) == (9, ("END",), "f")
     assert request.tools[0].strict is True
     assert (request.extra_for("openai")["n"], request.extra_for("openai")["functions"][0]["name"]) == (2, "old")
-    written = json.loads(OPENAI.encode_request(request, stream=False).body)
+    written = json.loads(OPENAI.encode_call(request, stream=False).body)
     assert written["messages"][0]["role"] == "developer"
 
 
 def test_anthropic_s_request_is_understood():
     """Blocks, results, cache marks and the key of a real SDK call are read, and unknown fields kept."""
-    desk = _Desk(ANTHROPIC, lambda call: ANTHROPIC.encode_response(FULL, call, META))
+    desk = _Desk(ANTHROPIC, lambda call: ANTHROPIC.encode_answer(FULL, call, META))
     client = anthropic.Anthropic(api_key="sk-1", http_client=desk.client())
     client.messages.create(
         model="m-1",
@@ -376,5 +374,5 @@ def test_anthropic_s_request_is_understood():
     assert request.messages[3].is_error
     assert (request.max_tokens, request.tool_choice) == (9, "required")
     assert request.extra_for("anthropic")["thinking"] == {"type": "enabled", "budget_tokens": 1024}
-    written = json.loads(ANTHROPIC.encode_request(request, stream=False).body)
+    written = json.loads(ANTHROPIC.encode_call(request, stream=False).body)
     assert written["system"][0]["cache_control"] == {"type": "ephemeral"}

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from llmtest.costs import estimate_prompt_tokens, estimate_request_tokens
 from llmtest.types import ChatMessage, CompletionRequest
-from llmtest.wire import WireCall, codec_for
+from llmtest.wire import WireCall
+from llmtest.wire import dialect as dialect_of
 
 PATHS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}
 MESSAGES = st.lists(
@@ -22,7 +23,7 @@ MESSAGES = st.lists(
 def read(dialect: str, **body: Any) -> WireCall:
     """Let a server read a request."""
     full = {"model": "m-1", "max_tokens": 50, "messages": [{"role": "user", "content": "Hi"}], **body}
-    return codec_for(dialect).decode_call("POST", PATHS[dialect], "", {}, json.dumps(full).encode())
+    return dialect_of(dialect).read("POST", PATHS[dialect], "", {}, json.dumps(full).encode())
 
 
 @pytest.mark.parametrize("dialect", PATHS)

@@ -1,4 +1,4 @@
-"""A `Plan` performed without a network and read by the client half of the codec."""
+"""A `Plan` performed without a network and read by the client half of the endpoint."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from llmtest.errors import ProviderConnectionError, ProviderError, ProviderTimeoutError, StreamInterruptedError
 from llmtest.simulation.plan._plan import Chunk, Failure, Head, Plan, Wait
 from llmtest.types import CompletionResponse, StreamEvent
-from llmtest.wire import Codec, StreamDecoder
+from llmtest.wire import Endpoint, StreamDecoder
 
 if TYPE_CHECKING:
     from llmtest.simulation.direct._limited_wait import LimitedWait
@@ -49,7 +49,7 @@ async def _until_failure(failure: Failure, wait: LimitedWait, *, begun: bool) ->
     return _broken(failure.kind)
 
 
-async def read_body(plan: Plan, codec: Codec, wait: LimitedWait) -> CompletionResponse:
+async def read_body(plan: Plan, endpoint: Endpoint, wait: LimitedWait) -> CompletionResponse:
     """Read a whole answer.
 
     Raises:
@@ -69,11 +69,12 @@ async def read_body(plan: Plan, codec: Codec, wait: LimitedWait) -> CompletionRe
     assert head is not None
     headers = dict(head.headers)
     if head.status >= 400:
-        raise codec.decode_error(head.status, headers, body, now=wait.now())
-    return codec.decode_response(body, headers)
+        raise endpoint.decode_error(head.status, headers, body, now=wait.now())
+    response: CompletionResponse = endpoint.decode_answer(body, headers)
+    return response
 
 
-async def read_stream(plan: Plan, codec: Codec, wait: LimitedWait) -> AsyncGenerator[StreamEvent, None]:
+async def read_stream(plan: Plan, endpoint: Endpoint, wait: LimitedWait) -> AsyncGenerator[StreamEvent, None]:
     """Read a streamed answer.
 
     Raises:
@@ -86,7 +87,7 @@ async def read_stream(plan: Plan, codec: Codec, wait: LimitedWait) -> AsyncGener
         if isinstance(step, Head):
             head = step
             if head.status < 400:
-                decoder = codec.stream_decoder(dict(head.headers))
+                decoder = endpoint.stream_decoder(dict(head.headers))
         elif isinstance(step, Chunk):
             if decoder is None:
                 body += step.data
@@ -98,7 +99,7 @@ async def read_stream(plan: Plan, codec: Codec, wait: LimitedWait) -> AsyncGener
             await _between(step, decoder, wait)
     assert head is not None
     if decoder is None:
-        raise codec.decode_error(head.status, dict(head.headers), body, now=wait.now())
+        raise endpoint.decode_error(head.status, dict(head.headers), body, now=wait.now())
     for event in decoder.close():
         yield event
 

@@ -36,7 +36,7 @@ from llmtest.types import (
     Timeouts,
     ToolCall,
 )
-from llmtest.wire import Codec, WireCall
+from llmtest.wire import Endpoint, WireCall
 
 if TYPE_CHECKING:
     from llmtest.simulation.plan._plan import Plan
@@ -49,7 +49,7 @@ class DirectProvider:
 
     Args:
         engine: The simulated provider.
-        codec: The dialect its errors are worded in.
+        endpoint: What is asked of it; its errors are in the words of that dialect.
         model: Model to ask for where a request names none.
         tokens_per_event: How much of a stream comes in one event, in tokens; 1 or more.
 
@@ -57,7 +57,7 @@ class DirectProvider:
         ConfigurationError: `tokens_per_event` is below 1.
     """
 
-    def __init__(self, engine: Engine, codec: Codec, model: str | None, tokens_per_event: int) -> None:
+    def __init__(self, engine: Engine, endpoint: Endpoint, model: str | None, tokens_per_event: int) -> None:
         if tokens_per_event < 1:
             raise ConfigurationError(
                 f"as_provider: tokens_per_event must be 1 or more, got {tokens_per_event}.\n\n"
@@ -66,7 +66,7 @@ class DirectProvider:
         self.name = engine.name
         self.model = model
         self._engine = engine
-        self._codec = codec
+        self._endpoint = endpoint
         self._step = tokens_per_event
         self._blocking = BlockingWaiter(engine.world.clock)
         self._async = AsyncWaiter(engine.world.clock)
@@ -113,7 +113,7 @@ class DirectProvider:
     async def _complete(self, request: CompletionRequest, timeouts: Timeouts, waiter: Waiter) -> CompletionResponse:
         engine = self._engine
         model = request.model or self.model
-        answer = engine.decide(WireCall("chat", request, model))
+        answer = engine.decide(WireCall(self._endpoint, request, model))
         response = answer.response
         if response is None or not answer.is_plain:
             return await self._read_whole(answer, request, timeouts, waiter)
@@ -136,8 +136,8 @@ class DirectProvider:
         return LimitedWait(self._engine, answer, timeouts, waiter)
 
     def _plan(self, answer: Answer, request: CompletionRequest) -> Plan:
-        call = WireCall("chat", request, answer.model, answer.stream, include_usage=True)
-        return plan_of(self._engine, answer, call, self._codec)
+        call = WireCall(self._endpoint, request, answer.model, answer.stream, include_usage=True)
+        return plan_of(self._engine, answer, call)
 
     async def _read_whole(
         self, answer: Answer, request: CompletionRequest, timeouts: Timeouts, waiter: Waiter
@@ -145,7 +145,7 @@ class DirectProvider:
         plan = self._plan(answer, request)
         ended = "abandoned"
         try:
-            response = await read_body(plan, self._codec, self._limited(answer, timeouts, waiter))
+            response = await read_body(plan, self._endpoint, self._limited(answer, timeouts, waiter))
             ended = plan.outcome
         except ProviderError as error:
             ended = end_word(error, plan.outcome)
@@ -164,10 +164,10 @@ class DirectProvider:
     async def _stream(
         self, request: CompletionRequest, timeouts: Timeouts, waiter: Waiter
     ) -> AsyncGenerator[StreamEvent, None]:
-        answer = self._engine.decide(WireCall("chat", request, request.model or self.model, True))
+        answer = self._engine.decide(WireCall(self._endpoint, request, request.model or self.model, True))
         wait = self._limited(answer, timeouts, waiter)
         plan = None if answer.is_plain else self._plan(answer, request)
-        events = _tell(answer, wait, self._step) if plan is None else read_stream(plan, self._codec, wait)
+        events = _tell(answer, wait, self._step) if plan is None else read_stream(plan, self._endpoint, wait)
         outcome = "200" if plan is None else plan.outcome
         told: list[StreamEvent] = []
         answer.told = told

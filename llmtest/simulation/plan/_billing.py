@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from llmtest.simulation.plan._answer import Answer
     from llmtest.types import StreamEvent, Usage
-    from llmtest.wire import Codec
+    from llmtest.wire import Endpoint
 
 __all__ = ["bill_of", "events_in", "note_unsent"]
 
@@ -56,9 +56,9 @@ def note_unsent(error: BaseException) -> None:
     error.accepted = False  # type: ignore[attr-defined]  # any exception can carry it, errors of providers have it
 
 
-def events_in(pieces: Iterable[bytes], codec: Codec) -> list[StreamEvent]:
+def events_in(pieces: Iterable[bytes], endpoint: Endpoint) -> list[StreamEvent]:
     """Return what a client reads from the pieces of a stream, as far as they can be read."""
-    decoder = codec.stream_decoder()
+    decoder = endpoint.stream_decoder()
     found: list[StreamEvent] = []
     for piece in pieces:
         try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from llmtest.errors import ContextLengthExceededError, ProviderError, QuotaExceededError, RateLimitedError
+from llmtest.errors import ContextLengthExceededError, ProviderError, RateLimitedError
 from llmtest.faults import Fault, RateLimited
-from llmtest.wire import LimitState, RateLimits
+from llmtest.wire import Dialect, LimitState, RateLimits, ResponseMeta
 
 if TYPE_CHECKING:
     from llmtest.simulation.plan._answer import Answer
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["limits_of", "refusal_of"]
 
 A_MINUTE = 60
-OPENAI = {"requests": 500, "tokens": 200_000}
-ANTHROPIC = {"requests": 50, "tokens": 48_000, "input_tokens": 40_000, "output_tokens": 8_000}
-"""Limits a minute that the wording of a 429 names, where a handle has none of its own: those of a small account."""
 
 
 def refusal_of(
@@ -44,24 +42,22 @@ def refusal_of(
     return error
 
 
-def limits_of(fault: Fault, error: ProviderError, answer: Answer, now: datetime, dialect: str) -> RateLimits | None:
+def limits_of(fault: Fault, error: ProviderError, answer: Answer, now: datetime, dialect: Dialect) -> RateLimits | None:
     """Return the limits that the headers of a 429 tell of; None for any other error.
 
     Used up is the limit that was reached, until the time of which the answer speaks; of the others the request has
     taken its part. An exhausted account has not reached a limit.
     """
     is_reached = isinstance(error, RateLimitedError)
-    is_spent = isinstance(error, QuotaExceededError) and error.status is None and dialect != "anthropic"
-    if not (error.status == 429 or is_reached or is_spent):
+    if dialect.errors.worded(copy(error), ResponseMeta()).status != 429:
         return None
     reset = fault.limit_reset(now) if isinstance(fault, RateLimited) else 0.0
-    table = ANTHROPIC if dialect == "anthropic" else OPENAI
     found: dict[str, LimitState] = {}
-    for kind, limit in table.items():
+    for kind, limit in dialect.usual_limits.items():
         if kind == "requests":
             used = limit if is_reached else 1
         else:
             used = 0 if kind == "output_tokens" else min(limit, answer.prompt_tokens)
         back = used / limit * A_MINUTE
         found[kind] = LimitState(limit, limit - used, reset if kind == "requests" and is_reached else back)
-    return RateLimits(**found)
+    return RateLimits(**found) if found else None

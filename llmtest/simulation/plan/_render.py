@@ -17,7 +17,7 @@ from llmtest.simulation.plan._answer import Answer
 from llmtest.simulation.plan._plan import Chunk, CountedSteps, Failure, Head, ReadySteps, Step, Wait
 from llmtest.simulation.script._reply import pieces_of
 from llmtest.types import TextPart
-from llmtest.wire import Codec, Headers, ResponseMeta, WireCall
+from llmtest.wire import Endpoint, Headers, ResponseMeta, WireCall
 
 __all__ = ["outcome_of", "plain", "render"]
 
@@ -58,31 +58,31 @@ def outcome_of(answer: Answer, status: int) -> str:
     return STREAM_OUTCOMES[cut.name]
 
 
-def render(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> tuple[Iterable[Step], str]:
+def render(answer: Answer, call: WireCall, endpoint: Endpoint, meta: ResponseMeta) -> tuple[Iterable[Step], str]:
     """Return the steps of an answer that streams or breaks, and its outcome when all of them are performed."""
     if answer.failure is not None:
         return (Failure(answer.failure),), outcome_of(answer, 0)
     if isinstance(answer.stream_fault, StreamError) and not answer.stream and answer.error is None:
         answer.error = answer.told_error
     if answer.error is not None:
-        status, headers, body = codec.encode_error(answer.error, meta)
+        status, headers, body = endpoint.encode_error(answer.error, meta)
         head = Head(status, _changed(headers, answer.fault_headers))
         steps: tuple[Step, ...] = (head, Chunk(body))
         return (Wait(answer.head_ns), *steps) if answer.head_ns else steps, str(status)
     outcome = outcome_of(answer, 200)
     if not answer.stream:
-        return _whole(answer, call, codec, meta), outcome
+        return _whole(answer, call, endpoint, meta), outcome
     answer.taken = []
     if answer.cutter is not None:
-        return CountedSteps(answer.cutter.steps(_streamed(answer, call, codec, meta)), answer.taken), outcome
+        return CountedSteps(answer.cutter.steps(_streamed(answer, call, endpoint, meta)), answer.taken), outcome
     if answer.is_plain and not (answer.head_ns or answer.slow_ns or answer.body_ns):
-        head = Head(200, _headers(answer, codec, meta, stream=True))
-        return ReadySteps(head, _pieces(answer, call, codec, meta), answer.taken), outcome
-    return CountedSteps(_streamed(answer, call, codec, meta), answer.taken), outcome
+        head = Head(200, _headers(answer, endpoint, meta, stream=True))
+        return ReadySteps(head, _pieces(answer, call, endpoint, meta), answer.taken), outcome
+    return CountedSteps(_streamed(answer, call, endpoint, meta), answer.taken), outcome
 
 
-def _headers(answer: Answer, codec: Codec, meta: ResponseMeta, *, stream: bool) -> Headers:
-    headers = codec.response_headers(meta, stream=stream)
+def _headers(answer: Answer, endpoint: Endpoint, meta: ResponseMeta, *, stream: bool) -> Headers:
+    headers = endpoint.response_headers(meta, stream=stream)
     if not (answer.headers or answer.fault_headers):
         return headers
     return _changed(_changed(headers, answer.headers), answer.fault_headers)
@@ -105,20 +105,20 @@ def _cut_json(body: bytes) -> bytes:
     return body[: max(1, len(body) // 2)]
 
 
-def plain(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> tuple[Step, ...]:
+def plain(answer: Answer, call: WireCall, endpoint: Endpoint, meta: ResponseMeta) -> tuple[Step, ...]:
     """Return the steps of a whole answer in which nothing is wrong."""
     assert answer.response is not None
     wait = answer.head_ns + answer.slow_ns + answer.body_ns
-    head = Head(200, _headers(answer, codec, meta, stream=False))
-    chunk = Chunk(codec.encode_response(answer.response, call, meta))
+    head = Head(200, _headers(answer, endpoint, meta, stream=False))
+    chunk = Chunk(endpoint.encode_answer(answer.response, call, meta))
     return (Wait(wait), head, chunk) if wait else (head, chunk)
 
 
-def _whole(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> Sequence[Step]:
+def _whole(answer: Answer, call: WireCall, endpoint: Endpoint, meta: ResponseMeta) -> Sequence[Step]:
     """Return the steps of an answer that breaks in some way."""
     assert answer.response is not None
     wait = answer.head_ns + answer.slow_ns + answer.body_ns
-    headers = _headers(answer, codec, meta, stream=False)
+    headers = _headers(answer, endpoint, meta, stream=False)
     opening: list[Step] = [Wait(wait)] if wait else []
     body_fault, cut = answer.body_fault, answer.stream_fault
     if isinstance(body_fault, WrongContentType):
@@ -126,7 +126,7 @@ def _whole(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> 
     opening.append(Head(200, headers))
     if isinstance(body_fault, EmptyResponse):
         return opening
-    body = codec.encode_response(answer.response, call, meta)
+    body = endpoint.encode_answer(answer.response, call, meta)
     half = _cut_json(body)
     opening.append(Chunk(half))
     if body_fault is None and isinstance(cut, StreamStalled) and cut.seconds is not None:
@@ -138,19 +138,19 @@ def _whole(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> 
     return opening
 
 
-def _pieces(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> list[bytes]:
+def _pieces(answer: Answer, call: WireCall, endpoint: Endpoint, meta: ResponseMeta) -> list[bytes]:
     """Return the events of a stream in which nothing is wrong."""
     assert answer.response is not None
     chunks = answer.chunks
     if chunks is None:
         text = "".join(part.text for part in answer.response.parts if isinstance(part, TextPart))
         chunks = tuple(pieces_of(text))
-    return codec.encode_stream(answer.response, call, meta, chunks)
+    return endpoint.encode_stream(answer.response, call, meta, chunks)
 
 
-def _streamed(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) -> list[Step]:
+def _streamed(answer: Answer, call: WireCall, endpoint: Endpoint, meta: ResponseMeta) -> list[Step]:
     """Return the steps of a stream that takes its time, or breaks in some way."""
-    headers = _headers(answer, codec, meta, stream=True)
+    headers = _headers(answer, endpoint, meta, stream=True)
     steps: list[Step] = [Wait(answer.head_ns)] if answer.head_ns else []
     if isinstance(answer.body_fault, WrongContentType):
         return [*steps, Head(200, _page_headers(headers)), Chunk(GATEWAY_PAGE)]
@@ -159,21 +159,21 @@ def _streamed(answer: Answer, call: WireCall, codec: Codec, meta: ResponseMeta) 
         return steps
     if answer.silent:
         return [*steps, Failure("read_timeout")]
-    pieces = _pieces(answer, call, codec, meta)
+    pieces = _pieces(answer, call, endpoint, meta)
     if not (answer.slow_ns or answer.body_ns or answer.body_fault or answer.stream_fault):
         return [*steps, *map(Chunk, pieces)]
-    return steps + _timed(answer, pieces, codec, meta)
+    return steps + _timed(answer, pieces, endpoint, meta)
 
 
-def _visibility(pieces: Sequence[bytes], codec: Codec) -> list[bool]:
+def _visibility(pieces: Sequence[bytes], endpoint: Endpoint) -> list[bool]:
     """Tell which events carry something that the client gets to see."""
-    decoder = codec.stream_decoder()
+    decoder = endpoint.stream_decoder()
     return [any(event.visible for event in decoder.feed(piece)) for piece in pieces]
 
 
-def _timed(answer: Answer, pieces: Sequence[bytes], codec: Codec, meta: ResponseMeta) -> list[Step]:
+def _timed(answer: Answer, pieces: Sequence[bytes], endpoint: Endpoint, meta: ResponseMeta) -> list[Step]:
     """Put waits between the events, and break the stream where a fault says so."""
-    shown = _visibility(pieces, codec)
+    shown = _visibility(pieces, endpoint)
     total = sum(shown)
     cut = answer.stream_fault
     after = 0 if answer.body_fault is not None else total if cut is None else getattr(cut, "after_chunks", total)
@@ -186,13 +186,13 @@ def _timed(answer: Answer, pieces: Sequence[bytes], codec: Codec, meta: Response
         if broken and seen >= min(after, total) and (visible or index > last):
             fault = answer.body_fault or cut
             assert fault is not None
-            ending = _break(fault, piece, answer, codec, meta)
+            ending = _break(fault, piece, answer, endpoint, meta)
             if ending is not None:
                 return steps + ending
             if isinstance(fault, StreamStalled):
                 silence += round((fault.seconds or 0) * 1e9)
             else:
-                piece = _cut_event(piece)  # noqa: PLW2901 - it takes the place of the event
+                piece = endpoint.framing.cut_short(piece)  # noqa: PLW2901 - it takes the place of the event
             broken = False
         due = spent
         if visible:
@@ -215,7 +215,7 @@ def _goes_on(fault: Fault) -> bool:
     return isinstance(fault, StreamMalformed) and fault.continues
 
 
-def _break(fault: Fault, piece: bytes, answer: Answer, codec: Codec, meta: ResponseMeta) -> list[Step] | None:
+def _break(fault: Fault, piece: bytes, answer: Answer, endpoint: Endpoint, meta: ResponseMeta) -> list[Step] | None:
     """Return how the stream ends here; None where it goes on afterwards."""
     if _goes_on(fault):
         return None
@@ -227,12 +227,5 @@ def _break(fault: Fault, piece: bytes, answer: Answer, codec: Codec, meta: Respo
         return []
     if isinstance(fault, StreamError):
         assert answer.told_error is not None
-        return [Chunk(codec.encode_stream_error(answer.told_error, meta))]
-    return [Chunk(_cut_event(piece))]
-
-
-def _cut_event(piece: bytes) -> bytes:
-    """Return an event whose JSON stops in the middle and whose framing is whole."""
-    line = piece.rstrip(b"\n")
-    start = line.find(b"{")
-    return line[: start + max(1, (len(line) - start) // 2)] + b"\n\n"
+        return [Chunk(endpoint.encode_stream_error(answer.told_error, meta))]
+    return [Chunk(endpoint.framing.cut_short(piece))]

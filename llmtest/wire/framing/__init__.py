@@ -1,1 +1,30 @@
-"""How messages are cut out of a stream of bytes, and put into one."""
+"""How messages are cut out of a stream of bytes, and put into one.
+
+| file | what it is |
+|---|---|
+| `_sse`, `_ndjson` | server-sent events; lines of JSON |
+| `_framing` | what every framing can do |
+| `_event_decoder` | what all decoders of streamed answers share |
+| `_words` | text as the pieces in which a stream delivers it |
+"""
+
+from llmtest.wire.framing._event_decoder import EventDecoder
+from llmtest.wire.framing._framing import FRAMINGS, NDJSON, SSE, EventParser, Framing
+from llmtest.wire.framing._ndjson import NdjsonParser, line
+from llmtest.wire.framing._sse import ServerSentEvent, SseParser, frame
+from llmtest.wire.framing._words import words
+
+__all__ = [
+    "FRAMINGS",
+    "NDJSON",
+    "SSE",
+    "EventDecoder",
+    "EventParser",
+    "Framing",
+    "NdjsonParser",
+    "ServerSentEvent",
+    "SseParser",
+    "frame",
+    "line",
+    "words",
+]

@@ -8,17 +8,25 @@ from typing import Any, Literal
 
 from llmtest.errors import InvalidResponseError, ProviderError, StreamInterruptedError
 from llmtest.types import CompletionResponse, StreamEvent, Usage
-from llmtest.wire.framing._sse import ServerSentEvent, SseParser
+from llmtest.wire.framing._framing import SSE, Framing
+from llmtest.wire.framing._sse import ServerSentEvent
 
 
 class EventDecoder(ABC):
-    """A decoder of server-sent events; a dialect adds `take` (one event) and `assemble` (the whole answer)."""
+    """A decoder of streamed events; a dialect adds `take` (one event) and `assemble` (the whole answer).
 
-    def __init__(self, request_id: str | None) -> None:
+    `take` sets `done` at the last event: a terminator, or, where an API has none, the event that says why it ended.
+
+    Args:
+        request_id: The provider's id of the request.
+        framing: How the stream is cut.
+    """
+
+    def __init__(self, request_id: str | None, framing: Framing = SSE) -> None:
         self.done = False
         self.request_id = request_id
         self.usage: Usage | None = None
-        self._parser = SseParser()
+        self._parser = framing.parser()
         self._text: list[str] = []
         self._visible = False
         self._error: ProviderError | None = None

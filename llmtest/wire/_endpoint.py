@@ -1,0 +1,199 @@
+"""One thing that can be asked of an API: its address, and how question and answer are written, in both directions.
+
+An endpoint serves two users (design D1). A provider of our own layer uses the *client half*: it encodes calls and
+decodes answers. A simulated provider uses the *server half*: it decodes calls and encodes answers. All functions are
+pure: bytes and types in, bytes and types out. No I/O, no clock (a time that matters is passed in), no randomness (ids
+are built from numbers passed in).
+
+**Nothing is lost.** What the types do not model stays verbatim: fields of the body in `extra`, by dialect and under
+their own name, content blocks in `OpaquePart`. What is of one dialect is never written in another. Where a modelled
+field (`messages`, `choices`, `content`, `usage`, ...) holds more than its type can say, `extra` keeps the JSON of that
+whole field beside the typed form, and encoding writes that JSON again as long as the typed form still says the same. So
+`decode(encode(x)) == x`, and what was recorded is said again in full.
+
+**Headers** come in as any mapping with lower-case keys or without regard to case, and go out as pairs.
+
+**Streams.** `feed` returns the events that a piece of bytes completes. It raises what the stream says is wrong only
+after the events before it have been returned (at the next `feed` or at `close`), so that no chunk boundary loses an
+event. A stream that breaks raises `StreamInterruptedError`: `kind="error"` for an error event (its `__cause__` is the
+typed error, with status 200), `malformed` for an event that cannot be read, `truncated` at `close` where the terminator
+never came. `done` tells that the last event was seen; whatever follows it is ignored. `close` returns the `end` event.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal
+
+from llmtest.errors import ProviderError
+from llmtest.wire._records import Headers, ResponseMeta, StreamDecoder, WireCall, WireRequest
+from llmtest.wire.framing import SSE, Framing
+
+if TYPE_CHECKING:
+    from llmtest.wire._dialect import Dialect
+
+__all__ = ["Endpoint", "Gives"]
+
+Gives = Literal["completion", "embeddings", "models", "token_count", "json"]
+"""What an endpoint answers with: the type that `encode_answer` takes and `decode_answer` returns.
+
+`completion`: a `CompletionResponse`, which a script says. `embeddings`: an `EmbeddingResponse`. `models`: a sequence of
+`ModelCard`. `token_count`: an `int`. `json`: whatever JSON can say, made by `default` where no script says it.
+"""
+
+_PARAMETER = re.compile(r"\\\{(\w+)\\\}")
+
+
+class Endpoint:
+    """One endpoint of an API; `Dialect(endpoints=...)` takes them.
+
+    Args:
+        operation: What is asked for, as traces, scripts and fault rules call it: `chat`, `embeddings`, `models`, or a
+            word of your own.
+        method: `POST`, upper case.
+        pattern: Path below the dialect's `root`; `{model}` takes the rest of the path, and is the model asked for.
+        gives: What it answers with.
+        decode_call: Server half: `(endpoint, headers, body, parameters) -> WireCall`; raises `WireFormatError` for what
+            the provider would refuse.
+        encode_answer: Server half: `(answer, call, meta) -> bytes`.
+        encode_call: Client half: `(request, stream=...) -> WireRequest`, its path relative to the base URL; None where
+            no client of ours asks.
+        decode_answer: Client half: `(body, headers) -> answer`.
+        framing: How a streamed answer is cut into events.
+        encode_stream: Server half: `(response, call, meta, chunks) -> list[bytes]`, one element per event, the last one
+            included; `chunks` are the pieces in which the text arrives, None cuts it into words.
+        stream_decoder: Client half: `(headers) -> StreamDecoder`.
+        default: For `json`: `(call, meta) -> Any`, what is answered where no script says it.
+        needs_script: Whether a call that no step answers is an error of the test; the default is yes for completions.
+    """
+
+    def __init__(  # noqa: PLR0913 - both halves, by name
+        self,
+        operation: str,
+        method: str,
+        pattern: str,
+        *,
+        gives: Gives = "json",
+        decode_call: Callable[[Endpoint, Mapping[str, str], bytes, Mapping[str, str]], WireCall],
+        encode_answer: Callable[[Any, WireCall, ResponseMeta], bytes],
+        encode_call: Callable[..., WireRequest] | None = None,
+        decode_answer: Callable[[bytes, Mapping[str, str]], Any] | None = None,
+        framing: Framing = SSE,
+        encode_stream: Callable[..., list[bytes]] | None = None,
+        stream_decoder: Callable[[Mapping[str, str] | None], StreamDecoder] | None = None,
+        default: Callable[[WireCall, ResponseMeta], Any] | None = None,
+        needs_script: bool | None = None,
+    ) -> None:
+        self.operation = operation
+        self.method = method
+        self.pattern = pattern
+        self.gives: Gives = gives
+        self.decode_call = decode_call
+        self.encode_answer = encode_answer
+        self.framing = framing
+        self.default = default
+        self.needs_script = gives == "completion" if needs_script is None else needs_script
+        self._encode_call = encode_call
+        self._decode_answer = decode_answer
+        self._encode_stream = encode_stream
+        self._stream_decoder = stream_decoder
+        self._dialect: Dialect | None = None
+
+    def __repr__(self) -> str:
+        return f"<endpoint {self.label}: {self.operation}>"
+
+    @property
+    def label(self) -> str:
+        """Method and path as a text shows them: `POST /v1/chat/completions`."""
+        root = "" if self._dialect is None else self._dialect.root
+        return f"{self.method} {root}{self.pattern}"
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect it belongs to, whose words its errors are."""
+        assert self._dialect is not None, f"{self!r} belongs to no dialect"
+        return self._dialect
+
+    def of(self, dialect: Dialect) -> Endpoint:
+        """Return the same endpoint as part of a dialect."""
+        copy = Endpoint(
+            self.operation,
+            self.method,
+            self.pattern,
+            gives=self.gives,
+            decode_call=self.decode_call,
+            encode_answer=self.encode_answer,
+            encode_call=self._encode_call,
+            decode_answer=self._decode_answer,
+            framing=self.framing,
+            encode_stream=self._encode_stream,
+            stream_decoder=self._stream_decoder,
+            default=self.default,
+            needs_script=self.needs_script,
+        )
+        copy._dialect = dialect
+        return copy
+
+    @cached_property
+    def end(self) -> re.Pattern[str]:
+        """A pattern of the end of a path."""
+        return re.compile(_PARAMETER.sub(r"(?P<\1>.+)", re.escape(self.pattern)) + "$")
+
+    def read(self, headers: Mapping[str, str], body: bytes, parameters: Mapping[str, str]) -> WireCall:
+        """Read a request that came here.
+
+        Raises:
+            WireFormatError: The provider would refuse it; `.error` is its answer.
+        """
+        return self.decode_call(self, headers, body, parameters)
+
+    def encode_call(self, request: Any, *, stream: bool = False) -> WireRequest:
+        """Write a request."""
+        return self._has(self._encode_call)(request, stream=stream)  # type: ignore[no-any-return]  # as declared
+
+    def decode_answer(self, body: bytes, headers: Mapping[str, str]) -> Any:
+        """Read a whole answer.
+
+        Raises:
+            EmptyResponseError: The body has no answer in it.
+            InvalidResponseError: The body is not of this dialect.
+            ProviderError: The body is an error although the status was a success.
+        """
+        return self._has(self._decode_answer)(body, headers)
+
+    @property
+    def streams(self) -> bool:
+        """Whether its answers can come as a stream."""
+        return self._encode_stream is not None
+
+    def encode_stream(self, response: Any, call: WireCall, meta: ResponseMeta, chunks: Any = None) -> list[bytes]:
+        """Write a streamed answer, one element per event, the last one included."""
+        return self._has(self._encode_stream)(response, call, meta, chunks)  # type: ignore[no-any-return]  # as declared
+
+    def stream_decoder(self, headers: Mapping[str, str] | None = None) -> StreamDecoder:
+        """Start to read a streamed answer."""
+        return self._has(self._stream_decoder)(headers)  # type: ignore[no-any-return]  # as declared
+
+    def _has(self, function: Callable[..., Any] | None) -> Callable[..., Any]:
+        if function is None:
+            raise NotImplementedError(f"{self!r} has no such half: give it to Endpoint(...)")
+        return function
+
+    def response_headers(self, meta: ResponseMeta, *, stream: bool = False) -> Headers:
+        """Write the headers of a successful answer, rate limits included."""
+        return self.dialect.response_headers(meta, self.framing.content_type if stream else None)
+
+    def encode_error(self, error: ProviderError, meta: ResponseMeta) -> tuple[int, Headers, bytes]:
+        """Write an error as status, headers and body."""
+        return self.dialect.encode_error(error, meta)
+
+    def encode_stream_error(self, error: ProviderError, meta: ResponseMeta) -> bytes:
+        """Write an error as an event inside a stream."""
+        return self.dialect.errors.encode_event(error, meta, self.framing)
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes, *, now: datetime) -> ProviderError:
+        """Read an error of any make; the class follows from status, code and wording."""
+        return self.dialect.errors.decode(status, headers, body, now)

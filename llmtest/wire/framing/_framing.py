@@ -1,0 +1,62 @@
+"""How a streamed answer is cut into events: what every framing can do, and those there are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from llmtest.wire.framing._ndjson import NdjsonParser
+from llmtest.wire.framing._sse import ServerSentEvent, SseParser
+
+__all__ = ["FRAMINGS", "NDJSON", "SSE", "EventParser", "Framing"]
+
+
+class EventParser(Protocol):
+    """Cuts bytes into events."""
+
+    saw_event: bool
+
+    def feed(self, data: bytes) -> list[ServerSentEvent]:
+        """Take the next piece; return the events that it completes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Framing:
+    """One way to cut a stream into events.
+
+    Args:
+        name: What it is called.
+        content_type: Header of an answer that is cut so.
+        separator: Bytes that end an event.
+        parser: Makes a parser of it.
+        starts: Bytes with which a body that is cut so begins, where no other body does.
+    """
+
+    name: str
+    content_type: str
+    separator: bytes
+    parser: Callable[[], EventParser]
+    starts: tuple[bytes, ...] = ()
+
+    def cut_short(self, event: bytes) -> bytes:
+        """Return an event whose JSON stops in the middle and whose framing is whole."""
+        text = event.rstrip(b"\r\n")
+        start = max(text.find(b"{"), 0)
+        return text[: start + max(1, (len(text) - start) // 2)] + self.separator
+
+
+SSE = Framing(
+    "sse",
+    "text/event-stream; charset=utf-8",
+    b"\n\n",
+    SseParser,
+    (b"data:", b"event:", b": ", b"id:", b"retry:"),
+)
+"""Server-sent events."""
+
+NDJSON = Framing("ndjson", "application/x-ndjson", b"\n", NdjsonParser)
+"""One JSON object a line."""
+
+FRAMINGS = (SSE, NDJSON)

@@ -1,0 +1,90 @@
+"""The endpoint of OpenAI's Chat Completions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from llmtest.errors import ProviderError
+from llmtest.types import CompletionRequest, CompletionResponse
+from llmtest.wire._endpoint import Endpoint
+from llmtest.wire._headers import header
+from llmtest.wire._json import dumps
+from llmtest.wire._records import ResponseMeta, StreamDecoder, WireCall, WireRequest
+from llmtest.wire.openai import _errors
+from llmtest.wire.openai._bodies import JSON_HEADERS, STREAM_HEADERS, answered, asked
+from llmtest.wire.openai.chat import _request, _response, _stream
+
+__all__ = ["CHAT"]
+
+
+def _encode_call(request: CompletionRequest, *, stream: bool) -> WireRequest:
+    body = dumps(_request.encode_body(request, stream=stream))
+    return WireRequest("POST", "/chat/completions", STREAM_HEADERS if stream else JSON_HEADERS, body)
+
+
+def _decode_call(
+    endpoint: Endpoint, headers: Mapping[str, str], body: bytes, parameters: Mapping[str, str]
+) -> WireCall:
+    del parameters
+    parsed = asked(body)
+    options = parsed.pop("stream_options", None) if isinstance(parsed.get("stream_options"), dict) else None
+    if options is not None and parsed.get("stream") is not True:
+        parsed["stream_options"] = options
+    completion, unread = _request.decode_call(parsed)
+    options = options or {}
+    dialect = endpoint.dialect
+    return WireCall(
+        endpoint,
+        completion,
+        parsed["model"],
+        parsed.get("stream") is True,
+        dialect.read_key(headers),
+        options.get("include_usage") is True,
+        bool(dialect.settings.get("obfuscates")) and options.get("include_obfuscation") is not False,
+        unread,
+        parsed.get("n") or 1,
+    )
+
+
+def _encode_answer(response: CompletionResponse, call: WireCall, meta: ResponseMeta) -> bytes:  # noqa: ARG001 - every endpoint takes it
+    return _response.encode_bytes(response, meta)
+
+
+def _encode_stream(
+    response: CompletionResponse, call: WireCall, meta: ResponseMeta, chunks: Sequence[str] | None
+) -> list[bytes]:
+    return _stream.encode_stream(response, call, meta, chunks)
+
+
+def _decode_answer(body: bytes, headers: Mapping[str, str]) -> CompletionResponse:
+    request_id = header(headers, "x-request-id")
+    parsed = answered(body, request_id)
+    if parsed.get("error") and not parsed.get("choices"):
+        failure = _errors.decode_stream_error(parsed)
+        failure.request_id = request_id
+        raise failure
+    try:
+        return _response.decode_body(parsed, request_id)
+    except ProviderError as error:
+        error.body = body
+        raise
+
+
+def _stream_decoder(headers: Mapping[str, str] | None) -> StreamDecoder:
+    request_id = header(headers, "x-request-id") if headers else None
+    return _stream.OpenAIStreamDecoder(_errors.decode_stream_error, request_id)
+
+
+CHAT = Endpoint(
+    "chat",
+    "POST",
+    "/chat/completions",
+    gives="completion",
+    decode_call=_decode_call,
+    encode_answer=_encode_answer,
+    encode_call=_encode_call,
+    decode_answer=_decode_answer,
+    encode_stream=_encode_stream,
+    stream_decoder=_stream_decoder,
+)
+"""`POST /v1/chat/completions`."""

@@ -1,0 +1,143 @@
+"""OpenAI's dialect, and the manner of speaking of everybody whose API is compatible with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from llmtest.errors import InvalidRequestError, ProviderError, RateLimitedError, RateLimitKind, RequestTooLargeError
+from llmtest.wire import _ids
+from llmtest.wire._dialect import Dialect, Unserved, Variables
+from llmtest.wire._records import Headers, ResponseMeta
+from llmtest.wire.framing import Framing
+from llmtest.wire.openai import _errors
+from llmtest.wire.openai._bodies import read_key
+from llmtest.wire.openai._chat import CHAT
+from llmtest.wire.openai._embeddings import EMBEDDINGS
+from llmtest.wire.openai._limits import limit_headers, parse_limits
+from llmtest.wire.openai._models import MODEL, MODELS
+from llmtest.wire.openai._vocabulary import VOCABULARY
+from llmtest.wire.openai.chat import _stream
+
+__all__ = ["COMPATIBLE", "OPENAI"]
+
+
+class _Errors:
+    """OpenAI's errors; see `Errors` for the contract."""
+
+    def decode(self, status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> ProviderError:
+        """Read an error of OpenAI or of a server that speaks like it."""
+        return _errors.decode_error(status, headers, body, now=now)
+
+    def worded(self, error: ProviderError, meta: ResponseMeta) -> ProviderError:
+        """Fill in what the error does not say itself."""
+        return _errors.worded(error, meta)
+
+    def encode(self, error: ProviderError, meta: ResponseMeta, headers: Headers) -> tuple[int, Headers, bytes]:
+        """Write an error as status, headers and body."""
+        return _errors.encode_error(error, meta, headers)
+
+    def encode_event(self, error: ProviderError, meta: ResponseMeta, framing: Framing) -> bytes:
+        """Write an error as an event inside a stream."""
+        del framing
+        return _stream.encode_stream_error(_errors.error_object(error, meta))
+
+    def not_found(self, method: str, path: str) -> InvalidRequestError:
+        """Say that nothing is at a path."""
+        return InvalidRequestError(f"Invalid URL ({method} {path})", status=404, code="invalid_request_error")
+
+    def not_allowed(self, method: str, path: str) -> InvalidRequestError:
+        """Say that a path has other methods."""
+        message = f"Not allowed to {method} on {path}. (HINT: Perhaps you meant to use a different HTTP method?)"
+        return InvalidRequestError(message, status=405, code="invalid_request_error")
+
+
+def _over_quota(model: str | None, kind: RateLimitKind, wait: float | None) -> ProviderError:
+    if wait is None:
+        # OpenAI has words of its own for a request that no wait would help.
+        return RequestTooLargeError("", model=model, status=429)
+    error = RateLimitedError("", model=model, status=429, retry_after=wait)
+    error.limit_kind = kind
+    return error
+
+
+def _head(meta: ResponseMeta) -> Headers:
+    return (
+        ("openai-organization", meta.organization),
+        ("openai-processing-ms", str(meta.processing_ms or 0)),
+        ("openai-version", "2020-10-01"),
+        *(() if meta.request_id is None else (("x-request-id", meta.request_id),)),
+    )
+
+
+_USUAL_LIMITS = {"requests": 500, "tokens": 200_000}
+_ENDPOINTS = (CHAT, EMBEDDINGS, MODELS, MODEL)
+_UNSERVED = (
+    Unserved(
+        "POST",
+        "/responses",
+        'have the code call Chat Completions: OpenAI Agents `set_default_openai_api("chat_completions")`, '
+        "Pydantic AI `openai-chat:MODEL`, LangChain `use_responses_api=False`",
+    ),
+    Unserved("POST", "/completions", "have the code call Chat Completions: POST /v1/chat/completions"),
+    Unserved("GET", "/chat/completions"),
+    Unserved("GET", "/chat/completions/{completion}"),
+    Unserved("POST", "/chat/completions/{completion}"),
+    Unserved("DELETE", "/chat/completions/{completion}"),
+    Unserved("DELETE", "/models/{model}"),
+)
+
+
+def _response_id(number: int) -> str:
+    return "chatcmpl-" + _ids.letters(number, 29)
+
+
+COMPATIBLE = Dialect(
+    "openai_compatible",
+    title="OpenAI-compatible",
+    endpoints=_ENDPOINTS,
+    read_key=read_key,
+    variables=Variables(keys=("OPENAI_API_KEY",), base_urls=("OPENAI_BASE_URL",), model="OPENAI_MODEL"),
+    errors=_Errors(),
+    write_limits=limit_headers,
+    read_limits=parse_limits,
+    usual_limits=_USUAL_LIMITS,
+    over_quota=_over_quota,
+    response_id=_response_id,
+    unserved=_UNSERVED,
+    needs_key=False,
+    settings={"names_embeddings": True},
+    is_provider=False,
+    is_common=True,
+)
+"""Chat Completions, embeddings and models as everybody has them: nothing that only OpenAI itself says."""
+
+OPENAI = Dialect(
+    "openai",
+    title="OpenAI",
+    root="/v1",
+    base_url="https://api.openai.com/v1",
+    hosts=("https://api.openai.com",),
+    endpoints=_ENDPOINTS,
+    read_key=read_key,
+    variables=Variables(
+        keys=("OPENAI_API_KEY",),
+        base_urls=("OPENAI_BASE_URL", "OPENAI_API_BASE"),
+        model="OPENAI_MODEL",
+        served={"OPENAI_BASE_URL": "{url}/v1"},
+    ),
+    errors=_Errors(),
+    head=_head,
+    write_limits=limit_headers,
+    read_limits=parse_limits,
+    usual_limits=_USUAL_LIMITS,
+    over_quota=_over_quota,
+    response_id=_response_id,
+    models=("gpt-4o", "gpt-4o-mini", "text-embedding-3-small"),
+    default_model="gpt-4o",
+    unserved=_UNSERVED,
+    vocabulary=VOCABULARY,
+    settings={"obfuscates": True, "is_openai": True},
+    is_default=True,
+)
+"""OpenAI itself."""

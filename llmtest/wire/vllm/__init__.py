@@ -1,0 +1,7 @@
+"""vLLM, through its OpenAI-compatible address."""
+
+from llmtest.wire.vllm._dialect import VLLM
+
+__all__ = ["DIALECTS", "VLLM"]
+
+DIALECTS = (VLLM,)
