@@ -58,6 +58,31 @@ LONG_FILES: dict[str, str] = {
 }
 """Files over 400 lines, each with its reason."""
 
+INNER: dict[str, list[set[str]]] = {
+    "resilience": [
+        {"_classification", "_timeout"},
+        {"pipeline._sync_async", "pipeline._call_mark", "pipeline._partial_bill"},
+        {"breaker._breaker", "retry._retry", "fallback._trigger", "pipeline._completion_stream"},
+        {"_metrics", "fallback._slot"},
+        {"pipeline._running_slot"},
+        {"pipeline._running_call", "fallback._start_slots"},
+        {"pipeline._visit"},
+        {"pipeline._running_attempt"},
+        {"pipeline._open_stream"},
+        {"pipeline._layers"},
+        {"_budget_guard", "pipeline._sender", "breaker._breaker_layer", "retry._retry_layer", "fallback._listed_order"},
+        {"pipeline._pipeline", "fallback._walk"},
+        {"_chain"},
+        {"_builder", "_client"},
+    ],
+}
+"""The floors of a room, the ground first: a file imports from lower floors of its room only, in hints too."""
+
+CIRCLES = {
+    ("resilience._chain", "resilience._builder"): "`FallbackChain.builder()` is a word of the source systems",
+}
+"""Imports against the order of the floors, late or in hints alone, each with its reason."""
+
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 
@@ -99,6 +124,37 @@ def test_imports_only_point_down(path):
         target = room_of(module)
         allowed = LEVELS[target] < LEVELS[room] or target in GROUND.get(room, ())
         assert allowed, f"{path} (level {LEVELS[room]}) imports {module} (level {LEVELS[target]})"
+
+
+def inner_name(path: Path) -> str:
+    """Return the name of a file inside its room, such as `pipeline._visit`."""
+    return ".".join(path.with_suffix("").parts[1:])
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.parts[0] in INNER], ids=str)
+def test_the_files_of_a_room_have_floors(path):
+    """Inside a room imports point down as well; the front doors re-export from wherever they like."""
+    if path.name == "__init__.py":
+        return
+    room, name = path.parts[0], inner_name(path)
+    floor_of = {each: number for number, floor in enumerate(INNER[room]) for each in floor}
+    assert name in floor_of, f"{path} has no floor: add it to INNER"
+    for module in imports_of(path):
+        if room_of(module) != room:
+            continue
+        target = module.removeprefix(f"llmtest.{room}.")
+        assert target in floor_of, f"{path} imports {module}: name the file, not the room's front door"
+        allowed = floor_of[target] < floor_of[name] or (f"{room}.{name}", f"{room}.{target}") in CIRCLES
+        assert allowed, f"{path} (floor {floor_of[name]}) imports {target} (floor {floor_of[target]})"
+
+
+def test_every_floor_and_every_circle_is_real():
+    """The tables name no file that is gone, and no import that nobody makes any more."""
+    for room, floors in INNER.items():
+        known = {inner_name(path) for path in FILES if path.parts[0] == room and path.name != "__init__.py"}
+        assert {name for floor in floors for name in floor} == known
+    for source, target in CIRCLES:
+        assert f"llmtest.{target}" in imports_of(Path(*source.split(".")).with_suffix(".py"))
 
 
 def test_third_party_libraries_are_imported_in_few_files():

@@ -18,7 +18,7 @@ from llmtest.costs._buckets import Buckets, current_task
 from llmtest.costs._estimate import Estimate, estimate_of
 from llmtest.costs._ledger import NO_METADATA, CostLedger
 from llmtest.costs._limits import BudgetConfig, CostManagementPolicy, Limit
-from llmtest.costs._money import ZERO, money
+from llmtest.costs._money import ZERO, is_summable, money
 from llmtest.costs._prices import DAY_NS, Prices, default_prices
 from llmtest.costs._reservation import Charge, Reservation
 from llmtest.costs._store import Balance, BudgetStore, Check, Hold, MemoryBudgetStore, Spent
@@ -289,7 +289,7 @@ class Budget:
         self, provider: str | None, model: str | None, usage: Usage, usd: Decimal | None, tier: str | None
     ) -> Decimal | None:
         if usd is not None:
-            return money(usd, "cost_usd")
+            return usd if type(usd) is Decimal and is_summable(usd) else money(usd, "cost_usd")
         if provider is None:
             return None
         return self.prices.cost(provider, model, usage, None if self._clock is None else self._clock.now(), tier=tier)

@@ -10,7 +10,7 @@ from decimal import Context, Decimal, DivisionByZero, Inexact, InvalidOperation,
 
 from llmtest.errors import ConfigurationError
 
-__all__ = ["EXACT", "ZERO", "Amount", "money", "optional_money", "plain", "shown"]
+__all__ = ["EXACT", "ZERO", "Amount", "is_summable", "money", "optional_money", "plain", "shown"]
 
 Amount = Decimal | int | str | float
 """Money as people write it: `"0.05"`, `Decimal("0.05")`, `25`, `0.05` (read as the digits it prints)."""
@@ -35,18 +35,29 @@ def money(value: Amount, name: str) -> Decimal:
     Raises:
         ConfigurationError: The amount is no number, negative, infinite, NaN, or has more digits than can be summed.
     """
-    if isinstance(value, bool) or not isinstance(value, Decimal | int | str | float):
+    if type(value) is Decimal:
+        amount = value
+    elif isinstance(value, bool) or not isinstance(value, Decimal | int | str | float):
         raise ConfigurationError(f"`{name}` must be a number, got {value!r}")
-    try:
-        amount = Decimal(value if isinstance(value, Decimal | int) else str(value).strip().removeprefix("$"))
-    except InvalidOperation:
-        raise ConfigurationError(f'`{name}` must be a number such as "0.05", got {value!r}') from None
-    if not amount.is_finite() or amount < 0:
+    else:
+        try:
+            amount = Decimal(value if isinstance(value, Decimal | int) else str(value).strip().removeprefix("$"))
+        except InvalidOperation:
+            raise ConfigurationError(f'`{name}` must be a number such as "0.05", got {value!r}') from None
+    if not amount.is_finite() or amount < ZERO:
         raise ConfigurationError(f"`{name}` must be finite and 0 or more, got {value!r}")
-    exponent = amount.as_tuple().exponent
-    if isinstance(exponent, int) and (exponent < -FINEST or amount.adjusted() > LARGEST):
+    exponent = amount.as_tuple()[2]
+    if type(exponent) is int and (exponent < -FINEST or amount.adjusted() > LARGEST):
         raise ConfigurationError(f"`{name}` must be below 1e{LARGEST + 1}, and have at most {FINEST} decimals")
     return amount.copy_abs()
+
+
+def is_summable(amount: Decimal) -> bool:
+    """Tell whether an amount that a price list has worked out can be added to others as it is.
+
+    A product of two amounts has more decimals than either may have, and the context has room for them.
+    """
+    return amount.is_finite() and amount >= ZERO and -2 * FINEST <= amount.adjusted() <= LARGEST
 
 
 def optional_money(value: Amount | None, name: str) -> Decimal | None:

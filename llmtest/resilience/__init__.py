@@ -1,21 +1,58 @@
-"""What to do when providers fail: fallback, circuit breaker, retry, timeout, and the clients that use them."""
+"""What to do when providers fail: fallback, circuit breaker, retry, timeout, and the clients that use them.
 
-from llmtest.resilience._breaker import CircuitBreaker, CircuitBreakerConfig
+| file | what it is |
+|---|---|
+| `_chain`, `_builder` | several providers that answer as one, and a chain built step by step |
+| `_client` | what an application holds |
+| `_metrics` | counts of a chain |
+| `_classification` | what an error means for the policies: one table |
+| `_timeout` | limits of an attempt, deadline of a call |
+| `_budget_guard` | the budget of a chain |
+| `pipeline/` | one call under way, the seams where strategies are put in, streams |
+| `fallback/`, `breaker/`, `retry/` | one strategy each |
+"""
+
+from llmtest.resilience._budget_guard import BudgetGuard, SpendGuard
 from llmtest.resilience._builder import FallbackChainBuilder
 from llmtest.resilience._chain import FallbackChain
 from llmtest.resilience._classification import Conduct, conduct_of
 from llmtest.resilience._client import AsyncLLMClient, LLMClient
 from llmtest.resilience._metrics import ChainMetrics, ProviderMetrics
-from llmtest.resilience._retry import RetryBudget, RetryConfig
 from llmtest.resilience._timeout import TimeoutConfig
+from llmtest.resilience.breaker._breaker import CircuitBreaker, CircuitBreakerConfig
+from llmtest.resilience.breaker._breaker_layer import BREAKER
+from llmtest.resilience.fallback._listed_order import ListedOrder
 from llmtest.resilience.fallback._slot import FallbackSlot
 from llmtest.resilience.fallback._trigger import FallbackCondition, FallbackTrigger
-from llmtest.resilience.pipeline._call import SpendGuard
 from llmtest.resilience.pipeline._completion_stream import AsyncCompletionStream, CompletionStream
+from llmtest.resilience.pipeline._layers import (
+    AskCall,
+    AskPlace,
+    AttemptGuard,
+    CallLayer,
+    PlaceLayer,
+    Result,
+    Selection,
+)
+from llmtest.resilience.pipeline._open_stream import OpenStream
+from llmtest.resilience.pipeline._pipeline import Pipeline
+from llmtest.resilience.pipeline._running_attempt import Permit, RunningAttempt
+from llmtest.resilience.pipeline._running_call import RunningCall
+from llmtest.resilience.pipeline._running_slot import RunningSlot
+from llmtest.resilience.pipeline._visit import Visit
+from llmtest.resilience.retry._retry import RetryBudget, RetryConfig
+from llmtest.resilience.retry._retry_layer import RETRY
 
 __all__ = [
+    "BREAKER",
+    "RETRY",
+    "AskCall",
+    "AskPlace",
     "AsyncCompletionStream",
     "AsyncLLMClient",
+    "AttemptGuard",
+    "BudgetGuard",
+    "CallLayer",
     "ChainMetrics",
     "CircuitBreaker",
     "CircuitBreakerConfig",
@@ -27,10 +64,21 @@ __all__ = [
     "FallbackSlot",
     "FallbackTrigger",
     "LLMClient",
+    "ListedOrder",
+    "OpenStream",
+    "Permit",
+    "Pipeline",
+    "PlaceLayer",
     "ProviderMetrics",
+    "Result",
     "RetryBudget",
     "RetryConfig",
+    "RunningAttempt",
+    "RunningCall",
+    "RunningSlot",
+    "Selection",
     "SpendGuard",
     "TimeoutConfig",
+    "Visit",
     "conduct_of",
 ]

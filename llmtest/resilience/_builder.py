@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 from llmtest.errors import ConfigurationError
-from llmtest.resilience._breaker import CircuitBreakerConfig
-from llmtest.resilience._budget_argument import Limits
+from llmtest.resilience._budget_guard import Limits, SpendGuard
 from llmtest.resilience._chain import FallbackChain
-from llmtest.resilience._retry import RetryConfig
 from llmtest.resilience._timeout import TimeoutConfig
+from llmtest.resilience.breaker._breaker import CircuitBreakerConfig
 from llmtest.resilience.fallback._slot import FallbackSlot
 from llmtest.resilience.fallback._trigger import FallbackTrigger
-from llmtest.resilience.pipeline._call import SpendGuard
+from llmtest.resilience.retry._retry import RetryConfig
 from llmtest.types import Provider
 
 __all__ = ["FallbackChainBuilder"]

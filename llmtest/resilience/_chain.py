@@ -10,19 +10,21 @@ from llmtest.clock import active_clock, run_blocking
 from llmtest.costs import Prices, default_prices
 from llmtest.errors import ConfigurationError, LLMTestError
 from llmtest.events import current_call
-from llmtest.resilience._breaker import CircuitBreaker, CircuitBreakerConfig
-from llmtest.resilience._budget_argument import Limits, guard_of
+from llmtest.resilience._budget_guard import BudgetGuard, Limits, SpendGuard, budget_of
 from llmtest.resilience._metrics import ChainMetrics
-from llmtest.resilience._retry import RetryConfig
 from llmtest.resilience._timeout import TimeoutConfig
-from llmtest.resilience.fallback._slot import FallbackSlot, RunningSlot
+from llmtest.resilience.breaker._breaker import CircuitBreaker, CircuitBreakerConfig
+from llmtest.resilience.fallback._slot import FallbackSlot
+from llmtest.resilience.fallback._start_slots import DEFAULT_BREAKER, DEFAULT_RETRY, DEFAULT_TIMEOUTS, start_slots
 from llmtest.resilience.fallback._walk import Walk
-from llmtest.resilience.pipeline._attempts import Asker
-from llmtest.resilience.pipeline._call import Call, SpendGuard
 from llmtest.resilience.pipeline._call_mark import Marks, begin, end
 from llmtest.resilience.pipeline._completion_stream import AsyncCompletionStream, CompletionStream
 from llmtest.resilience.pipeline._open_stream import OpenStream, deliver
+from llmtest.resilience.pipeline._pipeline import Pipeline
+from llmtest.resilience.pipeline._running_call import CallRules, RunningCall
+from llmtest.resilience.pipeline._sender import Sender
 from llmtest.resilience.pipeline._sync_async import ASYNC, BLOCKING, Parts
+from llmtest.resilience.retry._retry import RetryConfig
 from llmtest.types import (
     NO_TIMEOUTS,
     Capabilities,
@@ -63,10 +65,13 @@ class FallbackChain:
         breaker_inside_retry: Whether circuits count every attempt instead of every call.
         max_attempts: Most attempts of one call, over all providers; None sets no limit.
         seed: Seed of the jittered waits; None draws differently in each process, and repeatably in a simulation.
-        prices: What attempts cost; by default the budget's prices, else the published ones.
+        prices: What attempts cost, and what the budget is charged for them; by default the budget's prices (inside
+            another chain that of the chain around it), else the published ones. A price that this list does not know is
+            looked up in the budget's own.
+        pipeline: Strategies of your own, and the order of all of them; None has those of the other arguments alone.
 
     Raises:
-        ConfigurationError: No provider, one provider twice, or an unknown word.
+        ConfigurationError: No provider, one provider twice, an unknown word, or a policy that would apply to nobody.
 
     Example:
         >>> from llmtest import FallbackChain, OpenAIProvider, AnthropicProvider
@@ -82,27 +87,36 @@ class FallbackChain:
         providers: Sequence[Provider | FallbackSlot],
         *,
         name: str = DEFAULT_NAME,
-        retry: RetryConfig | None = RetryConfig(),  # noqa: B008 - frozen
-        circuit_breaker: CircuitBreakerConfig | None = CircuitBreakerConfig(),  # noqa: B008 - frozen
-        timeouts: TimeoutConfig | None = TimeoutConfig(),  # noqa: B008 - frozen
+        retry: RetryConfig | None = DEFAULT_RETRY,
+        circuit_breaker: CircuitBreakerConfig | None = DEFAULT_BREAKER,
+        timeouts: TimeoutConfig | None = DEFAULT_TIMEOUTS,
         budget: SpendGuard | Limits | None = None,
         on_all_open: Literal["fail", "try_oldest"] = "fail",
         breaker_inside_retry: bool = False,
         max_attempts: int | None = None,
         seed: int | None = None,
         prices: Prices | None = None,
+        pipeline: Pipeline | None = None,
     ) -> None:
         if on_all_open not in {"fail", "try_oldest"}:
             raise ConfigurationError(f"on_all_open is `fail` or `try_oldest`, got `{on_all_open}`")
         if max_attempts is not None and max_attempts < 1:
             raise ConfigurationError(f"max_attempts must be 1 or more, got {max_attempts}")
         self.name = name
-        self.places = _places(name, providers, retry, circuit_breaker, timeouts)
-        self.budget = guard = guard_of(budget, prices)
-        self.prices = getattr(guard, "prices", None) or default_prices() if prices is None else prices
-        self._deadline = None if timeouts is None else timeouts.deadline
-        asker = Asker(budget=guard, is_breaker_inside=breaker_inside_retry, max_attempts=max_attempts, seed=seed)
-        self._walk = Walk(name, self.places, asker, tries_oldest=on_all_open == "try_oldest")
+        self.places = start_slots(name, providers, retry, circuit_breaker, timeouts)
+        self.budget = budget = budget_of(budget, prices)
+        budget_prices: Prices | None = getattr(budget, "prices", None)
+        self.prices = budget_prices or default_prices() if prices is None else prices
+        self._rules = CallRules(
+            deadline=None if timeouts is None else timeouts.deadline, max_attempts=max_attempts, seed=seed
+        )
+        pipeline = pipeline or Pipeline()
+        guards = pipeline.guards if budget is None else (*pipeline.guards, BudgetGuard(budget))
+        self._has_own_list = prices is not None or budget_prices is not None
+        self._sender = Sender(guards)
+        asks = pipeline.around_places(name, self.places, self._sender.send, breaker_inside_retry=breaker_inside_retry)
+        self._walk = Walk(name, self.places, asks, pipeline.selection, tries_oldest=on_all_open == "try_oldest")
+        self._ask = pipeline.around_calls(self._walk.answer)
         self._requests = 0
         self._failures = 0
 
@@ -123,7 +137,14 @@ class FallbackChain:
             vision=all(can.vision for can in each),
             streaming=all(can.streaming for can in each),
             context_window=min(windows) if windows else None,
+            is_chain=True,
         )
+
+    @property
+    def idempotency_header(self) -> str | None:
+        """Header in which one of its providers looks for the name of a request; None where none does."""
+        headers = (getattr(place.provider, "idempotency_header", None) for place in self.places)
+        return next((header for header in headers if header), None)
 
     @property
     def is_healthy(self) -> bool:
@@ -182,36 +203,36 @@ class FallbackChain:
         marks = Marks(self.name)
         return AsyncCompletionStream(self._stream(request, timeouts, ASYNC, marks), marks)
 
-    async def _complete(self, request: CompletionRequest, timeouts: Timeouts, parts: Parts) -> CompletionResponse:
-        clock = active_clock()
+    def _begin(
+        self, number: int, request: CompletionRequest, timeouts: Timeouts, parts: Parts, streaming: bool
+    ) -> RunningCall:
         self._requests += 1
-        mark = current_call.get()
-        if mark is not None:
-            call = Call(mark.id, request, clock, parts, self.prices, timeouts, self._deadline, streaming=False)
-            return await self._answer(call)
-        mark, token = begin(self.name, clock)
-        call = Call(mark.id, request, clock, parts, self.prices, timeouts, self._deadline, streaming=False)
+        prices = self.prices if self._has_own_list else self._sender.enclosing_prices(self.prices)
+        return RunningCall(number, request, active_clock(), parts, self._rules, prices, timeouts, streaming)
+
+    async def _complete(self, request: CompletionRequest, timeouts: Timeouts, parts: Parts) -> CompletionResponse:
+        mark, token = current_call.get(), None
+        if mark is None:
+            mark, token = begin(self.name, active_clock())
+        call = self._begin(mark.id, request, timeouts, parts, False)
         try:
-            response = await self._answer(call)
+            response = await self._ask(call)
         except BaseException as error:
-            end(mark, clock, call.start_ns, error)
+            if isinstance(error, Exception):
+                self._give_up(call, error)
+            if token is not None:
+                end(mark, call.clock, call.start_ns, error)
             raise
         else:
-            end(mark, clock, call.start_ns, None, response)
+            assert isinstance(response, CompletionResponse), "a call without a stream is answered with a response"
+            if token is not None:
+                end(mark, call.clock, call.start_ns, None, response)
             return response
         finally:
-            current_call.reset(token)
+            if token is not None:
+                current_call.reset(token)
 
-    async def _answer(self, call: Call) -> CompletionResponse:
-        try:
-            response = await self._walk.answer(call)
-        except Exception as error:
-            self._give_up(call, error)
-            raise
-        assert isinstance(response, CompletionResponse)
-        return response
-
-    def _give_up(self, call: Call, error: Exception) -> None:
+    def _give_up(self, call: RunningCall, error: Exception) -> None:
         self._failures += 1
         if isinstance(error, LLMTestError):
             error.attempts = tuple(call.attempts)
@@ -219,12 +240,11 @@ class FallbackChain:
     async def _stream(
         self, request: CompletionRequest, timeouts: Timeouts, parts: Parts, marks: Marks
     ) -> AsyncGenerator[StreamEvent, None]:
-        self._requests += 1
-        call = Call(marks.id, request, active_clock(), parts, self.prices, timeouts, self._deadline, streaming=True)
+        call = self._begin(marks.id, request, timeouts, parts, True)
         try:
-            opened = await self._walk.answer(call)
-            assert isinstance(opened, OpenStream)
-            async with aclosing(deliver(call, opened)) as events:
+            opened = await self._ask(call)
+            assert isinstance(opened, OpenStream), "a streamed call is answered with a stream"
+            async with aclosing(deliver(opened)) as events:
                 async for event in events:
                     yield event
         except GeneratorExit as left:
@@ -234,54 +254,3 @@ class FallbackChain:
         except Exception as error:
             self._give_up(call, error)
             raise
-
-
-def _places(
-    chain: str,
-    providers: Sequence[Provider | FallbackSlot],
-    retry: RetryConfig | None,
-    circuit_breaker: CircuitBreakerConfig | None,
-    timeouts: TimeoutConfig | None,
-) -> tuple[RunningSlot, ...]:
-    slots = [each if isinstance(each, FallbackSlot) else FallbackSlot(provider=each) for each in providers]
-    if not slots:
-        raise ConfigurationError(f"chain `{chain}` has no providers. To fix: add at least one")
-    if len({id(slot.provider) for slot in slots}) < len(slots):
-        twice = next(slot for i, slot in enumerate(slots) if any(slot.provider is s.provider for s in slots[:i]))
-        raise ConfigurationError(
-            f"chain `{chain}` has provider `{twice.provider.name}` twice; a call would ask it twice for the same "
-            "failure. To fix: remove one, or retry with `RetryConfig`"
-        )
-    names = _circuit_names(slots)
-    places = []
-    for index, slot in enumerate(slots):
-        # A chain inside a chain has policies of its own: to apply the outer ones as well would multiply attempts.
-        is_chain = hasattr(slot.provider, "places")
-        breaker = slot.circuit_breaker or (None if is_chain else circuit_breaker)
-        places.append(
-            RunningSlot(
-                index,
-                slot,
-                None if breaker is None else CircuitBreaker(names[index], breaker),
-                slot.retry or (None if is_chain else retry),
-                slot.timeouts or (None if is_chain else timeouts),
-            )
-        )
-    for place in places:
-        place.is_last = place is places[-1]
-        group = place.config.quota_group
-        if group is not None:
-            place.peers = tuple(other for other in places if other.config.quota_group == group)
-        if place.credential is not None:
-            place.account = tuple(other for other in places if other.credential == place.credential)
-    return tuple(places)
-
-
-def _circuit_names(slots: Sequence[FallbackSlot]) -> list[str]:
-    """Return a name for the circuit of each slot: the provider's, with as much more as tells it from the others."""
-    names = [slot.provider.name for slot in slots]
-    models = [f"{slot.provider.name}/{slot.provider.model}" if slot.provider.model else None for slot in slots]
-    return [
-        name if names.count(name) == 1 else model if model and models.count(model) == 1 else f"{model or name}#{number}"
-        for number, (name, model) in enumerate(zip(names, models, strict=True), start=1)
-    ]

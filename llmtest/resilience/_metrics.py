@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from llmtest.resilience._breaker import CircuitState
+from llmtest.resilience.breaker._breaker import CircuitState
 
 __all__ = ["ChainMetrics", "ProviderMetrics"]
 

@@ -45,14 +45,15 @@ class TimeoutConfig:
 def stricter(first: Timeouts, second: Timeouts) -> Timeouts:
     """Return the shorter of each limit."""
     return Timeouts(
-        _shorter(first.connect, second.connect),
-        _shorter(first.first_token, second.first_token),
-        _shorter(first.read, second.read),
-        _shorter(first.total, second.total),
+        shorter(first.connect, second.connect),
+        shorter(first.first_token, second.first_token),
+        shorter(first.read, second.read),
+        shorter(first.total, second.total),
     )
 
 
-def _shorter(first: float | None, second: float | None) -> float | None:
+def shorter(first: float | None, second: float | None) -> float | None:
+    """Return the shorter of two limits, of which either may be none."""
     if first is None or second is None:
         return second if first is None else first
     return min(first, second)

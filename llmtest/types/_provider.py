@@ -42,6 +42,9 @@ class Capabilities:
     streaming: bool = True
     context_window: int | None = None
     """Tokens that prompt and answer may hold together; None where it is unknown."""
+    is_chain: bool = False
+    """Whether it is a chain of providers, with policies of its own: a chain around it does not apply its own to it, and
+    takes over the attempts of its answers and errors. Whatever wraps a provider hands its capabilities on."""
 
 
 @runtime_checkable

@@ -354,3 +354,69 @@ def test_u09_the_machine_s_time_zone_decides_nothing(monkeypatch):
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+class CountingPrices(Prices):
+    """Prices that know how often they were asked for a cost."""
+
+    asked = 0
+
+    def cost(self, *args, **options):
+        self.asked += 1
+        return super().cost(*args, **options)
+
+
+@pytest.mark.parametrize("mode", ["complete", "stream"])
+def test_an_answer_is_priced_once(mode):
+    """What the attempt's record says is what the budget is charged and the ledger is told, without a second look-up."""
+    prices = CountingPrices()
+    prices.add("openai:big", input_usd_per_mtok="1.1", output_usd_per_mtok="3.7")
+    prices.add("openai:small", input_usd_per_mtok="0.1", output_usd_per_mtok="0.2")
+    ledger = CostLedger()
+    budget = Budget(BudgetConfig(max_cost_per_day=1), prices=prices, ledger=ledger)
+    chain = FallbackChain([Gateway()], budget=budget)
+    answer = chain.complete(REQUEST) if mode == "complete" else list(chain.stream(REQUEST))[-1].response
+    (attempt,), (entry,) = answer.attempts, ledger
+    assert attempt.cost_usd == entry.cost_usd == budget.balance("day").spent_usd == Decimal("0.00012")
+    assert prices.asked == 1
+
+
+def test_a_budget_is_charged_by_the_list_of_the_chain():
+    """Where both have a list, the chain's says what an attempt costs; what it does not know is the budget's."""
+    house = House("1")
+    own = Prices()
+    own.add("openai:big", input_usd_per_mtok="100", output_usd_per_mtok="200")
+    house.openai.replies("Paris")
+    house.anthropic.replies("Paris")
+    chain = FallbackChain([house.openai.as_provider("big")], budget=house.budget, prices=own)
+    attempt = chain.complete(REQUEST).attempts[0]
+    assert attempt.cost_usd == house.day.spent_usd == house.ledger.total_usd > house.world.costs.total_usd
+    chain = FallbackChain([house.anthropic.as_provider("other")], budget=house.budget, prices=own)
+    assert chain.complete(REQUEST).attempts[0].cost_usd is None
+    spent = [entry.cost_usd for entry in house.world.costs]
+    assert house.ledger.total_usd == attempt.cost_usd + spent[1]
+
+
+class Wrapped:
+    """A foreign wrapper around a chain, with the members of the protocol alone."""
+
+    def __init__(self, chain):
+        self.name, self.model, self._chain = "wrapped", None, chain
+
+    def __getattr__(self, name):
+        if name in {"capabilities", "complete", "complete_async", "stream", "stream_async"}:
+            return getattr(self._chain, name)
+        raise AttributeError(name)
+
+
+@pytest.mark.parametrize("wrap", [lambda chain: chain, Wrapped], ids=["bare", "wrapped"])
+@pytest.mark.parametrize("mode", ["complete", "stream"])
+def test_a_chain_spends_by_the_list_of_the_budget_around_it(mode, wrap):
+    """A chain without prices of its own is priced as the enclosing budget counts, however it is wrapped."""
+    house = House("1")
+    house.openai.replies("Paris")
+    inner = wrap(FallbackChain([house.openai.as_provider("big")], name="inner"))
+    chain = FallbackChain([inner], budget=house.budget)
+    answer = chain.complete(REQUEST) if mode == "complete" else list(chain.stream(REQUEST))[-1].response
+    assert answer.attempts[0].cost_usd == house.day.spent_usd == house.world.costs.total_usd > 0
+    assert house.day.reserved_usd == 0

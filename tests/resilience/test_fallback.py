@@ -679,7 +679,8 @@ def test_a_chain_can_do_what_all_its_providers_can():
         ScriptedProvider("a", capabilities=Capabilities(tools=False, context_window=10)),
         ScriptedProvider("b", capabilities=Capabilities(vision=False, context_window=20)),
     )
-    assert chain.capabilities == Capabilities(tools=False, vision=False, streaming=True, context_window=10)
+    expected = Capabilities(tools=False, vision=False, streaming=True, context_window=10, is_chain=True)
+    assert chain.capabilities == expected
 
 
 def test_a_bare_provider_has_attempts_too(world):

@@ -78,7 +78,7 @@ def test_r01_nested_chains_multiply_only_as_declared_and_a_cap_holds(world, mode
     """A chain of three attempts inside another makes three, not nine; a cap on the call cuts even those."""
     provider = ScriptedProvider("a", down())
     inner = chain_of(provider, name="inner")
-    error = world.fail(chain_of(inner), mode)
+    error = world.fail(FallbackChain([inner]), mode)
     assert len(provider.requests) == 3
     assert len(error.attempts) == 3
     capped = ScriptedProvider("a", down())

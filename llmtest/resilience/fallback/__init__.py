@@ -1,1 +1,10 @@
-"""From one slot of a chain to the next."""
+"""From one slot of a chain to the next.
+
+| file | what it is |
+|---|---|
+| `_trigger` | which failures of a slot send a call to the next one |
+| `_slot` | a slot as it is configured |
+| `_start_slots` | the slots of a chain made ready to run, with what they take from the chain |
+| `_listed_order` | the selection of places that keeps to the order of the list |
+| `_walk` | the way of a call through the places, and what is raised where it ends |
+"""

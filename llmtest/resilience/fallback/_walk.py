@@ -6,6 +6,8 @@ point after which it may no longer be replaced. Until then a stream falls back l
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from llmtest.errors import (
     AllProvidersFailedError,
     AuthenticationError,
@@ -20,9 +22,11 @@ from llmtest.errors import (
 )
 from llmtest.events import CircuitSkipped, FallbackTaken, publish
 from llmtest.resilience._classification import Elsewhere, conduct_of, outcome_of
-from llmtest.resilience.fallback._slot import RunningSlot
-from llmtest.resilience.pipeline._attempts import Asker, Result
-from llmtest.resilience.pipeline._call import Call
+from llmtest.resilience.pipeline._layers import AskPlace, Result, Selection
+from llmtest.resilience.pipeline._open_stream import OpenStream
+from llmtest.resilience.pipeline._running_call import RunningCall
+from llmtest.resilience.pipeline._running_slot import RunningSlot
+from llmtest.resilience.pipeline._visit import Visit
 
 __all__ = ["Walk"]
 
@@ -30,24 +34,36 @@ UNBOUNDED = 1 << 62
 
 
 class _Failures:
-    """What has failed on the way of one call."""
+    """What has failed on the way of one call, and who is left.
 
-    __slots__ = ("asked", "errors", "least_window")
+    Args:
+        places: Who may be asked, in order; the first one has been.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("asked", "errors", "least_window", "left", "places")
+
+    def __init__(self, places: Sequence[RunningSlot]) -> None:
+        self.places = places
+        self.left: Sequence[RunningSlot] = places[1:]
+        """Who comes after the place that was asked last."""
         self.errors: list[tuple[str, Exception]] = []
         self.asked = 0
         """How many of them came from a provider that was asked."""
         self.least_window = 0
         """Tokens that are known not to be enough."""
 
-    def may_help(self, place: RunningSlot, call: Call) -> bool:
+    def may_help(self, place: RunningSlot, call: RunningCall) -> bool:
         """Tell whether a place has what others were found to lack: an accepted key, a large enough window."""
         if place.credential is not None and place.credential in call.refused_credentials:
             return False
         if not self.least_window or place.is_chain:
             return True
         return (place.window(call.request.model, call.prices) or 0) > self.least_window
+
+    def take(self, place: RunningSlot, offered: Sequence[RunningSlot]) -> None:
+        """Let a place be the next one: who comes after it is left, and who was passed over."""
+        behind = self.left[self.left.index(place) + 1 :]
+        self.left = (*offered[: offered.index(place)], *behind)
 
     def final(self, chain: str) -> Exception:
         """Return what to raise: one failure as it is, several as one error that has them all.
@@ -72,89 +88,106 @@ class Walk:
 
     Args:
         name: Name of the chain.
-        places: Who may be asked, in order.
-        asker: How each of them is asked.
+        places: Every place, in the order of the list.
+        asks: What asks each of them, layers included.
+        selection: Who of them is asked, and who next.
         tries_oldest: Whether, when every circuit is open, the one that opened first is asked nevertheless.
     """
 
-    __slots__ = ("asker", "fallbacks", "name", "places", "tries_oldest")
+    __slots__ = ("_asks", "_name", "_places", "_selection", "_tries_oldest", "fallbacks")
 
-    def __init__(self, name: str, places: tuple[RunningSlot, ...], asker: Asker, *, tries_oldest: bool) -> None:
-        self.name = name
-        self.places = places
-        self.asker = asker
-        self.tries_oldest = tries_oldest
+    def __init__(
+        self,
+        name: str,
+        places: tuple[RunningSlot, ...],
+        asks: Sequence[AskPlace],
+        selection: Selection,
+        *,
+        tries_oldest: bool,
+    ) -> None:
+        self._name = name
+        self._places = places
+        self._asks = asks
+        self._selection = selection
+        self._tries_oldest = tries_oldest
         self.fallbacks = 0
 
-    async def answer(self, call: Call) -> Result:
+    async def answer(self, call: RunningCall) -> Result:
         """Ask one place after the other until one answers.
 
         Raises:
             LLMTestError: The one failure there was, or `AllProvidersFailedError` with each of them.
         """
+        places = self._selection.order(self._places, call)
+        if not places:
+            raise ConfigurationError(
+                f"the selection of chain `{self._name}` left no place to ask.\n"
+                "To fix: let its `order` return one place at least, or raise the error that says why there is none"
+            )
+        place = places[0]
         failures: _Failures | None = None
-        place = self.places[0]
         forced = False
         while True:
-            begun = call.begun
+            visit = Visit(call, place, forced=forced)
             try:
-                return await self.asker.ask(place, call, forced=forced)
+                visit.prepare()
+                result = await self._asks[place.index](visit)
             except Exception as error:
-                failures = failures or _Failures()
-                failures.errors.append((place.name, error))
-                was_asked = call.begun > begun
-                failures.asked += was_asked
-                following = self._following(place, call, error, failures, was_asked=was_asked)
+                failures = failures or _Failures(places)
+                following = self._following(visit, error, failures)
                 if forced:
                     # It alone was asked against its circuit; the others' stand.
                     following = None
-                elif following is None and self.tries_oldest:
-                    following = self._oldest(failures)
+                elif following is None and self._tries_oldest:
+                    following = _oldest(failures)
                     forced = following is not None
                 if following is None:
-                    final = failures.final(self.name)
+                    final = failures.final(self._name)
                     if final is error:
                         raise
                     raise final from error
                 self._move(place, following, call, error)
                 place = following
+            else:
+                if not isinstance(result, OpenStream):
+                    place.successes += 1
+                return result
 
-    def _following(
-        self, place: RunningSlot, call: Call, error: Exception, failures: _Failures, *, was_asked: bool
-    ) -> RunningSlot | None:
+    def _following(self, visit: Visit, error: Exception, failures: _Failures) -> RunningSlot | None:
         """Count a failure that ended a place's turn; return the next place that may help, if any."""
-        if isinstance(error, CircuitOpenError) and not was_asked:
-            place.skips += 1
-            publish(CircuitSkipped(call.clock.now_ns(), call.id, place.name, place.provider.model, error.retry_after))
-        if was_asked:
+        call, place = visit.call, visit.place
+        failures.errors.append((place.name, error))
+        elsewhere: Elsewhere
+        if visit.is_asked:
+            failures.asked += 1
             _count(place, call, error)
-        if self.asker.is_spent(call):
-            return None
-        elsewhere: Elsewhere = conduct_of(error).fall_back
-        if was_asked:
             elsewhere = place.trigger.judge(error)
-        elif elsewhere != "no":
-            # Nobody was asked: the place was passed by, which is no failure of its own.
-            elsewhere = "no" if place.trigger.mode == "never" else "yes"
-        if elsewhere == "no":
+        else:
+            if isinstance(error, CircuitOpenError):
+                place.skips += 1
+                publish(
+                    CircuitSkipped(call.clock.now_ns(), call.id, place.name, place.provider.model, error.retry_after)
+                )
+            elsewhere = conduct_of(error).fall_back
+            if elsewhere != "no":
+                # Nobody was asked: the place was passed by, which is no failure of its own.
+                elsewhere = "no" if place.trigger.mode == "never" else "yes"
+        if elsewhere == "no" or call.is_spent:
             return None
         if elsewhere == "larger_window":
             known = error.max_tokens if isinstance(error, ContextLengthExceededError) else None
             window = known or place.window(call.request.model, call.prices) or UNBOUNDED
             failures.least_window = max(failures.least_window, window)
-        others = self.places[place.index + 1 :]
+        others = failures.left
         if elsewhere == "other_credential":
             others = tuple(other for other in others if _has_other_key(other, place))
-        return next((other for other in others if failures.may_help(other, call)), None)
+        offered = [other for other in others if failures.may_help(other, call)]
+        following = self._selection.after(place, error, call, offered) if offered else None
+        if following is not None:
+            failures.take(following, offered)
+        return following
 
-    def _oldest(self, failures: _Failures) -> RunningSlot | None:
-        """Return the place whose circuit opened first, if all that failed is that circuits are open."""
-        if not all(isinstance(error, CircuitOpenError) for _, error in failures.errors):
-            return None
-        waiting = [(place.breaker.available_at_ns, place.index) for place in self.places if place.breaker is not None]
-        return self.places[min(waiting)[1]] if waiting else None
-
-    def _move(self, place: RunningSlot, following: RunningSlot, call: Call, error: Exception) -> None:
+    def _move(self, place: RunningSlot, following: RunningSlot, call: RunningCall, error: Exception) -> None:
         self.fallbacks += 1
         if not isinstance(error, CircuitOpenError):
             place.handed_on += 1
@@ -162,7 +195,7 @@ class Walk:
             FallbackTaken(
                 call.clock.now_ns(),
                 call.id,
-                self.name,
+                self._name,
                 place.name,
                 place.provider.model,
                 following.name,
@@ -172,7 +205,7 @@ class Walk:
         )
 
 
-def _count(place: RunningSlot, call: Call, error: Exception) -> None:
+def _count(place: RunningSlot, call: RunningCall, error: Exception) -> None:
     place.calls_failed += 1
     if isinstance(error, AuthenticationError | PermissionDeniedError):
         place.auth_failures += 1
@@ -180,6 +213,14 @@ def _count(place: RunningSlot, call: Call, error: Exception) -> None:
             call.refused_credentials.add(place.credential)
     elif isinstance(error, InvalidResponseError):
         place.malformed += 1
+
+
+def _oldest(failures: _Failures) -> RunningSlot | None:
+    """Return the place whose circuit opened first, if all that failed is that circuits are open."""
+    if not all(isinstance(error, CircuitOpenError) for _, error in failures.errors):
+        return None
+    waiting = [(place.breaker.available_at_ns, place.index, place) for place in failures.places if place.breaker]
+    return min(waiting)[2] if waiting else None
 
 
 def _has_other_key(other: RunningSlot, place: RunningSlot) -> bool:

@@ -5,8 +5,8 @@ A success is counted when the stream has ended as it should, never when it opene
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from typing import Literal
+from collections.abc import AsyncGenerator, Callable
+from typing import TYPE_CHECKING, Literal
 
 from llmtest.errors import (
     InvalidResponseError,
@@ -15,56 +15,49 @@ from llmtest.errors import (
     ProviderTimeoutError,
     StreamInterruptedError,
 )
-from llmtest.resilience._breaker import Admission
-from llmtest.resilience.fallback._slot import RunningSlot
-from llmtest.resilience.pipeline._call import Call, Hold
-from llmtest.types import StreamEvent, Usage
+from llmtest.types import CompletionResponse, StreamEvent, Usage
+
+if TYPE_CHECKING:
+    from llmtest.resilience.pipeline._running_attempt import RunningAttempt
 
 __all__ = ["OpenStream", "deliver"]
 
 NO_TERMINATOR = "the stream ended without its terminator"
 Kind = Literal["truncated", "dropped", "stalled", "error", "malformed"]
+Watcher = Callable[["OpenStream", CompletionResponse | BaseException], None]
 
 
 class OpenStream:
-    """A stream past its commit point: what it has shown, what is to come, and what has to be told at its end."""
+    """A stream past its commit point: what it has shown, what is to come, and who has to be told at its end.
 
-    __slots__ = (
-        "admission",
-        "held",
-        "hold",
-        "is_finished",
-        "is_over",
-        "model",
-        "place",
-        "slept",
-        "source",
-        "start_ns",
-        "told",
-    )
+    Args:
+        source: Its events.
+        attempt: The attempt that it is the answer to; None where no provider was asked.
+    """
 
-    def __init__(
-        self,
-        place: RunningSlot,
-        model: str | None,
-        source: AsyncGenerator[StreamEvent, None],
-        start_ns: int,
-        slept: float,
-    ) -> None:
-        self.place = place
-        self.model = model
+    __slots__ = ("_watchers", "attempt", "held", "is_finished", "is_over", "source", "told")
+
+    def __init__(self, source: AsyncGenerator[StreamEvent, None], attempt: RunningAttempt | None = None) -> None:
         self.source = source
-        self.start_ns = start_ns
-        self.slept = slept
+        self.attempt = attempt
         self.held: list[StreamEvent] = []
-        self.hold: Hold | None = None
-        self.admission: Admission | None = None
+        """What came before the commit point, and is not handed over yet."""
         self.told: list[StreamEvent] = []
         """Every event that came."""
         self.is_finished = False
         """Whether the model has said that it is done."""
         self.is_over = False
         """Whether it has ended as it should, and been recorded."""
+        self._watchers: list[Watcher] = []
+
+    def at_end(self, watcher: Watcher) -> None:
+        """Have a layer told once how this stream ended: with the whole answer, or with what broke it or gave it up."""
+        self._watchers.append(watcher)
+
+    def tell(self, end: CompletionResponse | BaseException) -> None:
+        """Tell every layer how it ended, the innermost first."""
+        for watcher in self._watchers:
+            watcher(self, end)
 
     def note(self, event: StreamEvent) -> None:
         """Keep what an event adds to the answer."""
@@ -97,7 +90,9 @@ class OpenStream:
 
     def interrupted(self, kind: Kind, message: str, *, visible: bool) -> StreamInterruptedError:
         """Make the error of this stream, with what had arrived."""
-        error = StreamInterruptedError(message, provider=self.place.name, model=self.model, status=200)
+        attempt = self.attempt
+        provider, model = (None, None) if attempt is None else (attempt.place.name, attempt.model)
+        error = StreamInterruptedError(message, provider=provider, model=model, status=200)
         error.kind = kind
         error.partial_text = self.text
         error.partial_usage = self.usage
@@ -124,7 +119,7 @@ class OpenStream:
         return broken
 
 
-async def deliver(call: Call, stream: OpenStream) -> AsyncGenerator[StreamEvent, None]:
+async def deliver(stream: OpenStream) -> AsyncGenerator[StreamEvent, None]:
     """Hand a committed stream to the caller, and report at its end how it went.
 
     Raises:
@@ -132,50 +127,47 @@ async def deliver(call: Call, stream: OpenStream) -> AsyncGenerator[StreamEvent,
     """
     try:
         for event in stream.held:
-            yield _completed(call, stream, event) if event.kind == "end" else event
+            yield _completed(stream, event) if event.kind == "end" else event
         if not stream.is_over:
             async for event in stream.source:
                 stream.note(event)
-                yield _completed(call, stream, event) if event.kind == "end" else event
+                yield _completed(stream, event) if event.kind == "end" else event
         if not stream.is_over:
             raise stream.interrupted("truncated", NO_TERMINATOR, visible=True)  # noqa: TRY301 - ends like any other break
     except LLMTestError as error:
         if stream.is_over:
             raise
         broken = stream.broken(error)
-        _ended_badly(call, stream, broken)
+        _ended_badly(stream, broken)
         if broken is error:
             raise
         raise broken from error
     except BaseException as error:
         if not stream.is_over:
-            _ended_badly(call, stream, error)
+            _ended_badly(stream, error)
         raise
     finally:
         await stream.source.aclose()
 
 
-def _completed(call: Call, stream: OpenStream, event: StreamEvent) -> StreamEvent:
+def _completed(stream: OpenStream, event: StreamEvent) -> StreamEvent:
     """Record a stream that ended as it should; return its last event with every attempt in it."""
     response = event.response
     assert response is not None, "an `end` event carries the response"
     stream.is_over = True
-    place = stream.place
-    response = call.note_success(place, stream.model, response, stream.start_ns, stream.slept, stream.hold)
-    if stream.admission is not None and place.breaker is not None:
-        place.breaker.success(stream.admission, call.clock.now_ns())
-    place.successes += 1
+    attempt = stream.attempt
+    if attempt is not None:
+        response = attempt.succeeded(response)
+        attempt.place.successes += 1
+    stream.tell(response)
     return StreamEvent("end", response=response)
 
 
-def _ended_badly(call: Call, stream: OpenStream, error: BaseException) -> None:
+def _ended_badly(stream: OpenStream, error: BaseException) -> None:
     """Record a stream that broke or was given up after its commit point."""
-    place = stream.place
-    call.note_failure(place, stream.model, error, stream.start_ns, stream.slept, stream.hold, stream.told)
-    if stream.admission is not None:
-        if stream.is_finished and place.breaker is not None:
-            place.breaker.success(stream.admission, call.clock.now_ns())
-        else:
-            place.report(stream.admission, call, error)
-    if isinstance(error, Exception):
-        place.calls_failed += 1
+    attempt = stream.attempt
+    if attempt is not None:
+        attempt.failed(error, stream.told)
+        if isinstance(error, Exception):
+            attempt.place.calls_failed += 1
+    stream.tell(error)

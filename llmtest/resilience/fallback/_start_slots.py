@@ -1,0 +1,104 @@
+"""The slots of a chain made ready to run: what a slot leaves open is taken from the chain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llmtest.errors import ConfigurationError
+from llmtest.resilience._timeout import TimeoutConfig
+from llmtest.resilience.breaker._breaker import CircuitBreaker, CircuitBreakerConfig
+from llmtest.resilience.fallback._slot import FallbackSlot
+from llmtest.resilience.pipeline._running_slot import RunningSlot
+from llmtest.resilience.retry._retry import RetryConfig
+from llmtest.types import NO_TIMEOUTS, Provider
+
+__all__ = ["DEFAULT_BREAKER", "DEFAULT_RETRY", "DEFAULT_TIMEOUTS", "start_slots"]
+
+DEFAULT_RETRY = RetryConfig()
+DEFAULT_BREAKER = CircuitBreakerConfig()
+DEFAULT_TIMEOUTS = TimeoutConfig()
+"""What a chain has where its caller says nothing; a chain inside it is then meant to keep its own."""
+
+
+def start_slots(
+    chain: str,
+    providers: Sequence[Provider | FallbackSlot],
+    retry: RetryConfig | None,
+    circuit_breaker: CircuitBreakerConfig | None,
+    timeouts: TimeoutConfig | None,
+) -> tuple[RunningSlot, ...]:
+    """Return the places of a chain.
+
+    Args:
+        chain: Its name.
+        providers: Its slots, or bare providers.
+        retry: What slots without one of their own take over, as with the other two; a chain inside it does not.
+        circuit_breaker: The same.
+        timeouts: The same.
+
+    Raises:
+        ConfigurationError: There is no provider, there is one twice, or a policy applies to none of them.
+    """
+    slots = [each if isinstance(each, FallbackSlot) else FallbackSlot(provider=each) for each in providers]
+    _check(chain, slots)
+    if circuit_breaker is not DEFAULT_BREAKER:
+        _require_use(chain, slots, "circuit_breaker", circuit_breaker)
+    if retry is not DEFAULT_RETRY:
+        _require_use(chain, slots, "retry", retry)
+    names = _circuit_names(slots)
+    places = []
+    for index, slot in enumerate(slots):
+        # A chain inside a chain has policies of its own: to apply the outer ones as well would multiply attempts.
+        is_chain = slot.provider.capabilities.is_chain
+        breaker = slot.circuit_breaker or (None if is_chain else circuit_breaker)
+        limits = slot.timeouts or (None if is_chain else timeouts)
+        places.append(
+            RunningSlot(
+                index,
+                slot,
+                None if breaker is None else CircuitBreaker(names[index], breaker),
+                slot.retry or (None if is_chain else retry),
+                NO_TIMEOUTS if limits is None else limits.for_attempt(),
+            )
+        )
+    for place in places:
+        place.is_last = place is places[-1]
+        group = place.config.quota_group
+        if group is not None:
+            place.peers = tuple(other for other in places if other.config.quota_group == group)
+        if place.credential is not None:
+            place.account = tuple(other for other in places if other.credential == place.credential)
+    return tuple(places)
+
+
+def _check(chain: str, slots: Sequence[FallbackSlot]) -> None:
+    if not slots:
+        raise ConfigurationError(f"chain `{chain}` has no providers. To fix: add at least one")
+    if len({id(slot.provider) for slot in slots}) < len(slots):
+        twice = next(slot for i, slot in enumerate(slots) if any(slot.provider is s.provider for s in slots[:i]))
+        raise ConfigurationError(
+            f"chain `{chain}` has provider `{twice.provider.name}` twice; a call would ask it twice for the same "
+            "failure. To fix: remove one, or retry with `RetryConfig`"
+        )
+
+
+def _require_use(chain: str, slots: Sequence[FallbackSlot], policy: str, config: object) -> None:
+    """Refuse a policy that somebody asked for and that no slot would take over."""
+    takers = [slot.provider for slot in slots if getattr(slot, policy) is None]
+    if config is None or not takers or not all(provider.capabilities.is_chain for provider in takers):
+        return
+    raise ConfigurationError(
+        f"`{policy}` of chain `{chain}` would apply to nobody: `{takers[0].name}` is a chain and keeps policies of its "
+        f"own.\nTo fix: leave `{policy}` out, or say that it is meant for the inner chain as a whole: "
+        f"FallbackSlot(provider=inner, {policy}={type(config).__name__}())"
+    )
+
+
+def _circuit_names(slots: Sequence[FallbackSlot]) -> list[str]:
+    """Return a name for the circuit of each slot: the provider's, with as much more as tells it from the others."""
+    names = [slot.provider.name for slot in slots]
+    models = [f"{slot.provider.name}/{slot.provider.model}" if slot.provider.model else None for slot in slots]
+    return [
+        name if names.count(name) == 1 else model if model and models.count(model) == 1 else f"{model or name}#{number}"
+        for number, (name, model) in enumerate(zip(names, models, strict=True), start=1)
+    ]
