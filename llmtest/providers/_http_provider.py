@@ -147,8 +147,8 @@ class HttpProvider:
     async def _complete(self, request: CompletionRequest, timeouts: Timeouts, door: Door) -> CompletionResponse:
         request = self._addressed(request)
         limits = self._limits(timeouts, streaming=False)
-        wire = self._named_once(self._chat.encode_call(request, stream=False), request)
         try:
+            wire = self._named_once(self._chat.encode_call(request, stream=False), request)
             headers, body = await self._fetch(wire, limits, door)
             response: CompletionResponse = self._chat.decode_answer(body, headers)
         except ProviderError as error:

@@ -19,7 +19,7 @@ from llmtest.faults import Fault, FaultRule, Target
 from llmtest.simulation._fault_effects import lay_on
 from llmtest.simulation._latency import LatencyModel
 from llmtest.simulation._quota import Quota, Refusal
-from llmtest.simulation._script_texts import broken_callable, unscripted
+from llmtest.simulation._script_texts import broken_callable, unscripted, wordless
 from llmtest.simulation.plan._answer import Answer, RequestRecord
 from llmtest.simulation.plan._billing import bill_of
 from llmtest.simulation.plan._fragmentation import Cutter, Fragmentation
@@ -303,6 +303,17 @@ class Engine:
         if not (is_direct or prepared.needs_ids):
             prepared.said = response
         return response
+
+    def sayable(self, prepared: Prepared) -> Prepared:
+        """Return a prepared answer as it is.
+
+        Raises:
+            ConfigurationError: The API has no word for the reason why it ends.
+        """
+        words = self.world.dialect(self.name).settings.get("finish_words")
+        if words is not None and prepared.finish_reason not in words:
+            raise wordless(self.name, prepared.finish_reason, words)
+        return prepared
 
     def _unscripted(self, call: WireCall, exchange: Exchange | None, answer: Answer) -> errors.HarnessError:
         self._note(answer, "unscripted")

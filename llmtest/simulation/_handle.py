@@ -76,7 +76,7 @@ class RuleHandle:
             optional: Whether the test may end without these steps.
 
         Raises:
-            ConfigurationError: Nothing to reply with, a wrong type, `times` below 1, or a step that is never reached.
+            ConfigurationError: Nothing to say, a wrong type or finish reason, `times` below 1, or a step never reached.
         """
         if not replies:
             raise ConfigurationError('replies() needs at least one reply.\n\nTo fix: replies("Paris")')
@@ -84,7 +84,7 @@ class RuleHandle:
         for each in replies:
             reply: Any = each
             if isinstance(reply, str | Reply):
-                steps.append((prepare(reply), _label(reply)))
+                steps.append((self._engine.sayable(prepare(reply)), _label(reply)))
                 continue
             if isinstance(reply, Fault | type) or not callable(reply):
                 hint = f"fails({reply!r})" if isinstance(reply, Fault) else 'replies("Paris")'

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from llmtest.errors import SimulationStateError, UnscriptedRequestError, UnusedStepsError
+from llmtest.errors import ConfigurationError, SimulationStateError, UnscriptedRequestError, UnusedStepsError
 from llmtest.simulation._call_site import call_site
 from llmtest.simulation.script._script import Script, Step, UnusedStep
 from llmtest.wire import dialects
@@ -16,6 +16,7 @@ __all__ = [
     "spelled",
     "unscripted",
     "unused_steps",
+    "wordless",
 ]
 
 _ORDINALS = ("zeroth", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
@@ -142,4 +143,12 @@ def broken_callable(provider: str, what: str, error: Exception) -> SimulationSta
         f"`{provider}`: the test's own {what} function failed: {type(error).__name__}: {error}\n\n"
         f"To fix: make the function return {'a bool' if what == 'predicate' else 'a str, a Reply or a fault'} for "
         "every request it may see."
+    )
+
+
+def wordless(provider: str, reason: str, words: Iterable[str]) -> ConfigurationError:
+    """Make the error of a finish reason that an API has no word for."""
+    return ConfigurationError(
+        f"`{provider}` has no word for the finish reason `{reason}`. It has one for: {', '.join(words)}.\n\n"
+        'To fix: Reply(text, finish_reason="stop")'
     )

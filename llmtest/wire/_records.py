@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from llmtest.errors import ProviderError, StreamInterruptedError
 from llmtest.types import (
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 Headers = tuple[tuple[str, str], ...]
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+NO_FIELDS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class WireCall:
         include_obfuscation: Whether OpenAI's padding is wanted; its default is yes.
         unread: The request, where it is read when somebody asks for it.
         choices: How many answers are asked for at once, OpenAI's `n`.
+        shaping: Fields of the body, in the dialect's words, that the writing of the answer depends on.
     """
 
     __slots__ = (
@@ -70,6 +73,7 @@ class WireCall:
         "include_obfuscation",
         "include_usage",
         "model",
+        "shaping",
         "stream",
         "unread",
     )
@@ -85,6 +89,7 @@ class WireCall:
         include_obfuscation: bool = True,
         unread: Unread | None = None,
         choices: int = 1,
+        shaping: Mapping[str, Any] = NO_FIELDS,
     ) -> None:
         self.endpoint = endpoint
         self._request = request
@@ -95,6 +100,7 @@ class WireCall:
         self.include_obfuscation = include_obfuscation
         self.unread = unread
         self.choices = choices
+        self.shaping = shaping
 
     @property
     def operation(self) -> str:

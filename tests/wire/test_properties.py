@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmtest import errors
-from llmtest.types import TextPart
+from llmtest.types import FinishReason, TextPart
 from llmtest.wire import ResponseMeta, SseParser, WireCall
 from llmtest.wire import dialect as dialect_of
 from tests.wire.wire_strategies import (
@@ -76,7 +76,8 @@ def test_text_arrives_in_the_pieces_asked_for(dialect, data):
     )
     from dataclasses import replace
 
-    response = replace(response, parts=(TextPart("".join(chunks)),), alternatives=())
+    plain = {"alternatives": (), "finish_reason": FinishReason.STOP, "raw_finish_reason": None}
+    response = replace(response, parts=(TextPart("".join(chunks)),), **plain)
     pieces = dialect_of(dialect).chat.encode_stream(response, CALL, META, chunks)
     events = decoded(dialect_of(dialect).chat, pieces)
     assert [event.text for event in events if event.kind == "text"] == chunks

@@ -283,7 +283,7 @@ def test_embeddings_take_texts_and_tokens(sent, inputs):
         ({**MESSAGE, "model": ""}, "model: String should have at least 1 character"),
         (CHAT, "max_tokens: Field required"),
         ({**MESSAGE, "max_tokens": "5"}, "max_tokens: Input should be a valid integer"),
-        ({**MESSAGE, "max_tokens": 0}, "max_tokens: must be greater than or equal to 1"),
+        ({**MESSAGE, "max_tokens": -1}, "max_tokens: must be greater than or equal to 0"),
         ({"model": "m", "max_tokens": 5}, "messages: Field required"),
         ({**MESSAGE, "messages": "hi"}, "messages: Input should be a valid list"),
         ({**MESSAGE, "messages": []}, "messages: at least one message is required"),

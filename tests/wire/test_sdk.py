@@ -341,7 +341,7 @@ def test_openai_s_request_is_understood():
     assert request.messages[2].tool_calls == (ToolCall("c", "f", "{"),)
     assert (request.max_tokens, request.stop_sequences, request.tool_choice) == (9, ("END",), "f")
     assert request.tools[0].strict is True
-    assert (request.extra_for("openai")["n"], request.extra_for("openai")["functions"][0]["name"]) == (2, "old")
+    assert (request.n, request.extra_for("openai")["functions"][0]["name"]) == (2, "old")
     written = json.loads(OPENAI.encode_call(request, stream=False).body)
     assert written["messages"][0]["role"] == "developer"
 

@@ -1,19 +1,26 @@
 """Hypothesis strategies for what a dialect can say."""
 
 import json
+from dataclasses import replace
+from decimal import Decimal
 
 from hypothesis import strategies as st
 
 from llmtest.types import (
+    AudioPart,
     ChatMessage,
+    Citation,
     CompletionRequest,
     CompletionResponse,
+    FilePart,
     FinishReason,
     ImagePart,
     OpaquePart,
     RefusalPart,
+    ResponseFormat,
     TextPart,
     ThinkingPart,
+    TokenLogprob,
     ToolCall,
     ToolDefinition,
     Usage,
@@ -31,10 +38,33 @@ counts = st.integers(0, 10**7)
 
 
 @st.composite
-def usages(draw):
+def _usages(draw):
     """Counts in which the parts do not exceed the whole."""
     read, written, rest, reasoning, visible = (draw(counts) for _ in range(5))
     return Usage(read + written + rest, reasoning + visible, read, written, reasoning)
+
+
+@st.composite
+def openai_usages(draw):
+    """Usage with sound, and with a cost that the provider states."""
+    return replace(
+        draw(_usages()),
+        input_audio_tokens=draw(counts),
+        output_audio_tokens=draw(counts),
+        cost_usd=draw(st.none() | st.floats(0, 10**6).map(repr).map(Decimal)),
+    )
+
+
+@st.composite
+def anthropic_usages(draw):
+    """Usage with cache writes of an hour, and with tools that the provider ran."""
+    usage = draw(_usages())
+    tools = st.dictionaries(st.sampled_from(["web_search", "web_fetch", "code"]), st.integers(1, 99))
+    return replace(
+        usage,
+        cache_write_1h_tokens=draw(st.integers(0, usage.cache_write_tokens)),
+        server_tools=tuple(sorted(draw(tools).items())),
+    )
 
 
 def compact(value) -> str:
@@ -74,16 +104,38 @@ _ANTHROPIC_FINISH = {
 }
 
 
+_tokens = st.builds(TokenLogprob, texts, st.floats(-99, 0), st.none() | st.binary(max_size=4))
+_pages = st.builds(Citation, names.map("https://example.test/{}".format), names, start=counts, end=counts)
+_openai_texts = st.builds(
+    TextPart,
+    texts,
+    st.lists(_pages, max_size=2).map(tuple),
+    st.lists(st.builds(replace, _tokens, top=st.lists(_tokens, max_size=2).map(tuple)), max_size=4).map(tuple),
+)
+_sounds = st.builds(AudioPart, st.just("UklG"), id=names, transcript=texts, expires_s=counts)
+_anthropic_citations = st.builds(
+    Citation,
+    title=st.none() | names,
+    text=texts,
+    document=counts,
+    unit=st.sampled_from(["char", "page", "block"]),
+    source_start=counts,
+    source_end=counts,
+    file_id=st.none() | names,
+) | st.builds(Citation, names.map("https://example.test/{}".format), st.none() | names, texts, proof=names)
+
+
 @st.composite
 def _openai_answers(draw):
     parts = []
     if draw(st.booleans()):
         parts.append(ThinkingPart(draw(texts)))
     if draw(st.booleans()):
-        parts.append(TextPart(draw(texts)))
+        parts.append(draw(_openai_texts))
     refused = draw(st.booleans())
     if refused:
         parts.append(RefusalPart(draw(texts)))
+    parts += draw(st.lists(images, max_size=2)) + draw(st.lists(_sounds, max_size=1))
     custom = st.builds(
         lambda id_, text: OpaquePart({"id": id_, "type": "custom", "custom": {"name": "sql", "input": text}}, "openai"),
         names,
@@ -106,12 +158,14 @@ def openai_responses(draw):
     extra = draw(
         st.fixed_dictionaries({"created": st.integers(1, 10**9)}, optional={"provider": texts, "x_new": json_objects})
     )
+    tier = draw(st.none() | st.sampled_from(["default", "flex", "priority"]))
     (parts, finish, raw), *others = draw(st.lists(_openai_answers(), min_size=1, max_size=3))
     return CompletionResponse(
         parts=parts,
         finish_reason=finish,
         raw_finish_reason=raw,
-        usage=draw(usages()),
+        usage=draw(openai_usages()),
+        service_tier=tier,
         alternatives=tuple(
             CompletionResponse(parts=parts, finish_reason=finish, raw_finish_reason=raw, **identity)
             for parts, finish, raw in others
@@ -125,10 +179,11 @@ def openai_responses(draw):
 def anthropic_responses(draw):
     """Answers of Messages, blocks in any order, with blocks and fields nobody knows."""
     block = st.one_of(
-        texts.map(TextPart),
-        st.builds(ThinkingPart, texts, st.none() | names),
+        st.builds(TextPart, texts, st.lists(_anthropic_citations, max_size=2).map(tuple)),
+        st.builds(ThinkingPart, texts, names),
         st.builds(ThinkingPart, st.just(""), names, st.just(value=True)),
         tool_calls,
+        st.builds(ToolCall, names, names, json_objects.map(compact), server=st.just(value=True)),
         json_objects.map(lambda data: OpaquePart({**data, "type": "brand_new"}, "anthropic")),
     )
     raw = draw(st.sampled_from([*sorted(_ANTHROPIC_FINISH), "refusal"]))
@@ -141,13 +196,24 @@ def anthropic_responses(draw):
         parts=tuple(draw(st.lists(block, max_size=4))),
         finish_reason=FinishReason.REFUSAL if raw == "refusal" else _ANTHROPIC_FINISH[raw],
         raw_finish_reason=raw,
-        usage=draw(usages()),
+        usage=draw(anthropic_usages()),
+        service_tier=draw(st.none() | st.sampled_from(["priority", "batch"])),
         id=draw(names),
         model=draw(names),
         extra={"anthropic": extra} if extra else {},
     )
 
 
+_ttls = st.sampled_from([None, "5m", "1h"])
+_documents = st.one_of(
+    st.builds(FilePart, st.just("JVBE"), st.just("application/pdf"), st.none() | names),
+    st.builds(FilePart, name=st.none() | names, text=texts),
+    st.builds(FilePart, name=st.none() | names, url=names.map("https://example.test/{}.pdf".format)),
+    st.builds(FilePart, name=st.none() | names, file_id=names),
+)
+_marked_systems = st.builds(
+    lambda text, ttl: ChatMessage("system", (TextPart(text, cache_ttl=ttl),)), texts, st.sampled_from(["5m", "1h"])
+)
 images = st.builds(ImagePart, url=names.map("https://example.test/{}.png".format)) | st.builds(
     ImagePart, data=st.just("iVBORw0KGgo="), media_type=st.just("image/png")
 )
@@ -158,6 +224,7 @@ tools = st.builds(
     parameters=json_objects.map(lambda extra: {"type": "object", "properties": {}, **extra}),
     strict=st.none() | st.booleans(),
 )
+schemas = json_objects.map(lambda extra: {"type": "object", **extra})
 
 
 def _prompts(blocks):
@@ -172,15 +239,37 @@ def _prompts(blocks):
 @st.composite
 def openai_requests(draw):
     """Requests of Chat Completions."""
-    user, assistant = _prompts(texts.map(TextPart) | images)
+    files = st.builds(FilePart, st.just("JVBE"), st.just("application/pdf"), names)
+    files |= st.builds(FilePart, name=st.none() | names, file_id=names)
+    sounds = st.builds(AudioPart, st.just("UklG"), st.sampled_from(["audio/wav", "audio/mp3"]))
+    user, assistant = _prompts(texts.map(TextPart) | images | files | sounds)
     result = st.builds(ChatMessage.tool_result, names, texts)
     message = st.one_of(user, assistant, result, texts.map(ChatMessage.system))
+    model = draw(names | st.just("gpt-5.2") | st.just("gpt-oss-20b"))
+    stored = draw(st.booleans())
+    extra = draw(st.fixed_dictionaries({}, optional={"user": texts, "x_new": json_objects}))
+    if stored:
+        extra["store"] = True
+    labels = st.dictionaries(names, names, min_size=1, max_size=2)
     return CompletionRequest(
         messages=tuple(draw(st.lists(message, min_size=1, max_size=5))),
-        model=draw(names | st.just("gpt-5.2") | st.just("gpt-oss-20b")),
+        model=model,
         seed=draw(st.none() | counts),
+        metadata=draw(labels) if stored else {},
+        response_format=draw(
+            st.none()
+            | st.sampled_from(["text", "json_object"]).map(ResponseFormat)
+            | st.builds(ResponseFormat.json_schema, schemas, name=names, strict=st.none() | st.booleans())
+        ),
+        n=draw(st.none() | st.integers(1, 128)),
+        parallel_tool_calls=draw(st.none() | st.booleans()),
+        reasoning_effort=draw(st.none() | st.sampled_from(["none", "minimal", "low", "xhigh"])),
+        logprobs=draw(st.none() | st.booleans()),
+        top_logprobs=draw(st.none() | st.integers(0, 20)),
+        service_tier=draw(st.none() | st.sampled_from(["auto", "default", "flex", "priority"])),
+        top_k=None if model.startswith("gpt-5") else draw(st.none() | counts),
         temperature=draw(st.none() | st.floats(0, 2)),
-        extra=draw(_own("openai", {"n": st.integers(1, 3), "user": texts, "x_new": json_objects})),
+        extra={"openai": extra} if extra else {},
         **draw(_options()),
     )
 
@@ -189,7 +278,9 @@ def openai_requests(draw):
 def anthropic_requests(draw):
     """Requests of Messages."""
     thinking = st.builds(ThinkingPart, texts, names)
-    user, assistant = _prompts(texts.map(TextPart) | images)
+    options = draw(_options())
+    marked = st.builds(lambda part, ttl: replace(part, cache_ttl=ttl), texts.map(TextPart) | images | _documents, _ttls)
+    user, assistant = _prompts(marked)
     assistant |= st.builds(
         lambda thought, text, calls: ChatMessage("assistant", (thought, TextPart(text)), calls),
         thinking,
@@ -197,15 +288,21 @@ def anthropic_requests(draw):
         st.lists(tool_calls, max_size=2).map(tuple),
     )
     result = st.builds(ChatMessage.tool_result, names, texts, is_error=st.booleans())
-    system = draw(st.lists(texts.map(ChatMessage.system), max_size=2))
+    system = draw(st.lists(texts.map(ChatMessage.system) | _marked_systems, max_size=2))
     return CompletionRequest(
         messages=(*system, *draw(st.lists(st.one_of(user, assistant, result), min_size=1, max_size=5))),
         model=draw(names),
         temperature=draw(st.none() | st.floats(0, 1)),
-        extra=draw(_own("anthropic", {"top_k": counts, "thinking": json_objects})),
+        extra=draw(_own("anthropic", {"inference_geo": texts, "thinking": json_objects})),
+        top_k=draw(st.none() | counts),
+        metadata=draw(st.just({}) | st.builds(dict, user_id=names)),
+        service_tier=draw(st.none() | st.sampled_from(["auto", "default"])),
+        response_format=draw(st.none() | st.builds(ResponseFormat.json_schema, schemas)),
+        reasoning_effort=draw(st.none() | st.sampled_from(["low", "medium", "high", "xhigh", "max"])),
+        parallel_tool_calls=None if options["tool_choice"] in (None, "none") else draw(st.none() | st.booleans()),
         **{
-            "max_tokens": draw(st.integers(1, 10**6)),
-            **{k: v for k, v in draw(_options()).items() if k != "max_tokens"},
+            "max_tokens": draw(st.integers(0, 10**6)),
+            **{k: v for k, v in options.items() if k != "max_tokens"},
         },
     )
 

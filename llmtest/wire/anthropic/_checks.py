@@ -67,8 +67,8 @@ def _check_limit(value: Any) -> None:
         raise refuse("max_tokens: Field required")
     if type(value) is not int:
         raise refuse("max_tokens: Input should be a valid integer")
-    if value < 1:
-        raise refuse("max_tokens: must be greater than or equal to 1")
+    if value < 0:  # 0 reads the prompt into the cache and answers nothing.
+        raise refuse("max_tokens: must be greater than or equal to 0")
 
 
 def _is_plain(message: Any) -> bool:

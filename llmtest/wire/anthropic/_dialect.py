@@ -16,6 +16,7 @@ from llmtest.wire.anthropic._limits import limit_headers, parse_limits
 from llmtest.wire.anthropic._models import MODEL, MODELS
 from llmtest.wire.anthropic._vocabulary import VOCABULARY
 from llmtest.wire.anthropic.messages import _stream
+from llmtest.wire.anthropic.messages._response import RAW_FINISH
 from llmtest.wire.framing import Framing
 
 __all__ = ["ANTHROPIC"]
@@ -94,5 +95,6 @@ ANTHROPIC = Dialect(
     default_model="claude-sonnet-4-5",
     unserved=(Unserved("POST", "/v1/complete", "have the code call the Messages API: POST /v1/messages"),),
     vocabulary=VOCABULARY,
+    settings={"finish_words": RAW_FINISH},
 )
 """Anthropic itself."""

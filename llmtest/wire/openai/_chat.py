@@ -13,6 +13,7 @@ from llmtest.wire._records import ResponseMeta, StreamDecoder, WireCall, WireReq
 from llmtest.wire.openai import _errors
 from llmtest.wire.openai._bodies import JSON_HEADERS, STREAM_HEADERS, answered, asked
 from llmtest.wire.openai.chat import _request, _response, _stream
+from llmtest.wire.openai.chat._options import shaping
 
 __all__ = ["CHAT"]
 
@@ -43,11 +44,12 @@ def _decode_call(
         bool(dialect.settings.get("obfuscates")) and options.get("include_obfuscation") is not False,
         unread,
         parsed.get("n") or 1,
+        shaping(parsed),
     )
 
 
-def _encode_answer(response: CompletionResponse, call: WireCall, meta: ResponseMeta) -> bytes:  # noqa: ARG001 - every endpoint takes it
-    return _response.encode_bytes(response, meta)
+def _encode_answer(response: CompletionResponse, call: WireCall, meta: ResponseMeta) -> bytes:
+    return _response.encode_bytes(response, meta, call.shaping)
 
 
 def _encode_stream(

@@ -18,6 +18,7 @@ from llmtest.wire.openai._limits import limit_headers, parse_limits
 from llmtest.wire.openai._models import MODEL, MODELS
 from llmtest.wire.openai._vocabulary import VOCABULARY
 from llmtest.wire.openai.chat import _stream
+from llmtest.wire.openai.chat._response import RAW_FINISH
 
 __all__ = ["COMPATIBLE", "OPENAI"]
 
@@ -106,7 +107,7 @@ COMPATIBLE = Dialect(
     response_id=_response_id,
     unserved=_UNSERVED,
     needs_key=False,
-    settings={"names_embeddings": True},
+    settings={"names_embeddings": True, "finish_words": RAW_FINISH},
     is_provider=False,
     is_common=True,
 )
@@ -137,7 +138,7 @@ OPENAI = Dialect(
     default_model="gpt-4o",
     unserved=_UNSERVED,
     vocabulary=VOCABULARY,
-    settings={"obfuscates": True, "is_openai": True},
+    settings={"obfuscates": True, "is_openai": True, "finish_words": RAW_FINISH},
     is_default=True,
 )
 """OpenAI itself."""

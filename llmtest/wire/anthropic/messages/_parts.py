@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from llmtest.errors import NotSupportedError
@@ -65,7 +68,15 @@ def encode_part(part: ContentPart, *, answer: bool = False) -> Mapping[str, Any]
         return _encode_text(part, answer=answer)
     if isinstance(part, OpaquePart):
         return part.data
+    if answer and isinstance(part, ThinkingPart) and part.signature is None:
+        part = replace(part, signature=signature_of(part.text))
     return _WRITERS[type(part)](part)
+
+
+def signature_of(thinking: str) -> str:
+    """Make the proof that Anthropic gives with every thought; the same thought has the same one."""
+    proof = hashlib.blake2b(thinking.encode(errors="replace"), digest_size=63, person=b"llmtest").digest()
+    return "Es" + base64.b64encode(proof).decode() + "GAE="
 
 
 def _encode_text(part: TextPart, *, answer: bool) -> Mapping[str, Any]:

@@ -15,12 +15,13 @@ from llmtest.types import (
     TextPart,
     ThinkingPart,
     ToolCall,
-    ToolDefinition,
 )
 from llmtest.wire._foreign import can_say
 from llmtest.wire._records import Unread
 from llmtest.wire.anthropic._checks import check
-from llmtest.wire.anthropic.messages._parts import DIALECT, cache_control, cache_ttl, decode_part, encode_part
+from llmtest.wire.anthropic.messages._options import decode_options, encode_options
+from llmtest.wire.anthropic.messages._parts import DIALECT, decode_part, encode_part
+from llmtest.wire.anthropic.messages._tools import read_tools, write_tools
 
 DEFAULT_MAX_TOKENS = 4096
 """Anthropic requires a limit; this one is sent where the request has none."""
@@ -29,9 +30,6 @@ _MODELLED = frozenset(
     {"messages", "system", "model", "stream", "max_tokens", "temperature", "top_p", "stop_sequences", "tools"}
     | {"tool_choice"}
 )
-_TOOL_FIELDS = frozenset({"name", "description", "input_schema"})
-_CHOICES = {"auto": "auto", "required": "any", "none": "none"}
-_CHOICE_WORDS = {"auto": "auto", "any": "required", "none": "none"}
 
 
 def encode_system(messages: Sequence[ChatMessage]) -> Any:
@@ -93,28 +91,12 @@ def _is_said(part: ContentPart, role: Role) -> bool:
     return not isinstance(part, OpaquePart) or can_say(part, DIALECT, role)
 
 
-def encode_tools(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
-    """Write the tools."""
-    found = []
-    for tool in tools:
-        encoded: dict[str, Any] = {"name": tool.name}
-        if tool.description is not None:
-            encoded["description"] = tool.description
-        encoded["input_schema"] = tool.parameters
-        if tool.strict is not None:
-            encoded["strict"] = tool.strict
-        encoded.update(cache_control(tool.cache_ttl))
-        encoded.update(tool.extra_for(DIALECT))
-        found.append(encoded)
-    return found
-
-
-def _encode_tool_choice(choice: str) -> dict[str, Any]:
-    return {"type": _CHOICES[choice]} if choice in _CHOICES else {"type": "tool", "name": choice}
-
-
 def encode_body(request: CompletionRequest, *, stream: bool) -> dict[str, Any]:
-    """Write the body of a request."""
+    """Write the body of a request.
+
+    Raises:
+        NotSupportedError: Something of it cannot be said here.
+    """
     extra = dict(request.extra_for(DIALECT))
     limit = DEFAULT_MAX_TOKENS if request.max_tokens is None else request.max_tokens
     body: dict[str, Any] = {"model": request.model, "max_tokens": limit}
@@ -133,16 +115,8 @@ def encode_body(request: CompletionRequest, *, stream: bool) -> dict[str, Any]:
         body["top_p"] = request.top_p
     if request.stop_sequences:
         body["stop_sequences"] = list(request.stop_sequences)
-    raw = extra.pop("tools", None)
-    if isinstance(raw, list) and decode_tools(raw) == request.tools:
-        body["tools"] = raw
-    elif request.tools:
-        body["tools"] = encode_tools(request.tools)
-    raw = extra.pop("tool_choice", None)
-    if raw is not None and decode_tool_choice(raw) == request.tool_choice:
-        body["tool_choice"] = raw
-    elif request.tool_choice is not None:
-        body["tool_choice"] = _encode_tool_choice(request.tool_choice)
+    write_tools(request, extra, body)
+    encode_options(request, extra, body)
     if stream:
         body["stream"] = True
     body.update(extra)
@@ -203,40 +177,6 @@ def _decode_result(block: Mapping[str, Any]) -> ChatMessage:
     )
 
 
-def decode_tools(raw: Sequence[Any]) -> tuple[ToolDefinition, ...]:
-    """Read the tools with a schema; the provider's own server tools have none and stay in `extra`."""
-    found = []
-    for tool in raw:
-        if not isinstance(tool, dict) or not isinstance(tool.get("input_schema"), dict):
-            continue
-        extra = {key: value for key, value in tool.items() if key not in _TOOL_FIELDS}
-        strict = extra.pop("strict") if isinstance(tool.get("strict"), bool) else None
-        ttl = cache_ttl(tool)
-        if cache_control(ttl).get("cache_control") == tool.get("cache_control"):
-            extra.pop("cache_control", None)
-        found.append(
-            ToolDefinition(
-                tool.get("name") or "",
-                tool.get("description"),
-                tool["input_schema"],
-                {DIALECT: extra} if extra else {},
-                strict=strict,
-                cache_ttl=ttl,
-            )
-        )
-    return tuple(found)
-
-
-def decode_tool_choice(raw: object) -> str | None:
-    """Read `tool_choice`."""
-    if not isinstance(raw, dict):
-        return None
-    if raw.get("type") == "tool":
-        name = raw.get("name")
-        return name if isinstance(name, str) else None
-    return _CHOICE_WORDS.get(str(raw.get("type")))
-
-
 def decode_call(
     body: Mapping[str, Any], *, limit_required: bool = True
 ) -> tuple[CompletionRequest | None, Unread | None]:
@@ -274,18 +214,8 @@ def _decode_body(body: Mapping[str, Any], *, is_plain: bool = True) -> Completio
         extra["messages"] = raw_messages
         if system is not None:
             extra["system"] = system
-    raw_tools = body.get("tools")
-    tools: tuple[ToolDefinition, ...] = ()
-    if raw_tools:
-        tools = decode_tools(raw_tools)
-        if encode_tools(tools) != raw_tools:
-            extra["tools"] = raw_tools
-    raw_choice = body.get("tool_choice")
-    choice = None
-    if raw_choice is not None:
-        choice = decode_tool_choice(raw_choice)
-        if choice is None or _encode_tool_choice(choice) != raw_choice:
-            extra["tool_choice"] = raw_choice
+    tools, choice, parallel = read_tools(body, extra)
+    options = decode_options(body, extra) if extra else {}
     return CompletionRequest(
         messages=messages,
         model=body["model"],
@@ -295,6 +225,8 @@ def _decode_body(body: Mapping[str, Any], *, is_plain: bool = True) -> Completio
         stop_sequences=tuple(body.get("stop_sequences") or ()),
         tools=tools,
         tool_choice=choice,
+        parallel_tool_calls=parallel,
         stream=body.get("stream") is True,
         extra={DIALECT: extra} if extra else {},
+        **options,
     )

@@ -8,7 +8,6 @@ from typing import Any
 
 from llmtest.errors import InvalidResponseError
 from llmtest.types import (
-    UNKNOWN_USAGE,
     CompletionResponse,
     FinishReason,
     OpaquePart,
@@ -16,9 +15,10 @@ from llmtest.types import (
     ToolCall,
     Usage,
 )
-from llmtest.wire._json import count, dump_text, dumps, is_counted
+from llmtest.wire._json import dump_text, dumps
 from llmtest.wire._records import ResponseMeta
 from llmtest.wire.anthropic.messages._parts import DIALECT, decode_part, encode_part, tool_input
+from llmtest.wire.anthropic.messages._usage import decode_tier, decode_usage, encode_usage
 
 FINISH = {
     "end_turn": FinishReason.STOP,
@@ -40,46 +40,16 @@ _MODELLED = frozenset({"model", "id", "type", "role", "content", "stop_reason", 
 _NULLABLE = frozenset({"stop_sequence", "stop_details"})
 
 
-def encode_usage(usage: Usage) -> dict[str, Any]:
-    """Write usage; on this wire `input_tokens` is only what was neither read from a cache nor written to it."""
-    found: dict[str, Any] = {
-        "input_tokens": max(0, usage.input_tokens - usage.cache_read_tokens - usage.cache_write_tokens),
-        "cache_creation_input_tokens": usage.cache_write_tokens,
-        "cache_read_input_tokens": usage.cache_read_tokens,
-        "cache_creation": {
-            "ephemeral_5m_input_tokens": usage.cache_write_tokens,
-            "ephemeral_1h_input_tokens": 0,
-        },
-        "output_tokens": usage.output_tokens,
-        "service_tier": "standard",
-    }
-    if usage.reasoning_tokens:
-        found["output_tokens_details"] = {"thinking_tokens": usage.reasoning_tokens}
-    return found
-
-
-def decode_usage(raw: object) -> Usage:
-    """Read usage, its three kinds of input added up. Without any count, or with an impossible one, it is unknown."""
-    if not isinstance(raw, dict) or not is_counted(raw.get("input_tokens"), raw.get("output_tokens")):
-        return UNKNOWN_USAGE
-    written, read = count(raw.get("cache_creation_input_tokens")), count(raw.get("cache_read_input_tokens"))
-    details = raw.get("output_tokens_details")
-    thinking = details.get("thinking_tokens") if isinstance(details, dict) else 0
-    return Usage(
-        count(raw.get("input_tokens")) + written + read,
-        count(raw.get("output_tokens")),
-        read,
-        written,
-        count(thinking),
-    )
-
-
 def usage_body(response: CompletionResponse) -> dict[str, Any]:
     """Return the usage to write: the one that was read, where it still says the same. The SDK cannot do without."""
     raw = response.extra_for(DIALECT).get("usage") if response.extra else None
-    if isinstance(raw, dict) and decode_usage(raw) == response.usage:
+    if isinstance(raw, dict) and decode_usage(raw) == response.usage and decode_tier(raw) == _told_tier(response):
         return raw
-    return encode_usage(response.usage)
+    return encode_usage(response.usage, response.service_tier)
+
+
+def _told_tier(response: CompletionResponse) -> str | None:
+    return None if response.service_tier in ("default", "auto") else response.service_tier
 
 
 def content_body(response: CompletionResponse) -> Sequence[Mapping[str, Any]]:
@@ -136,7 +106,7 @@ def encode_body(response: CompletionResponse, meta: ResponseMeta) -> dict[str, A
 
 def encode_bytes(response: CompletionResponse, meta: ResponseMeta) -> bytes:
     """Write a complete answer; what does not change from one request to the next is written once."""
-    if response.extra or OpaquePart in map(type, response.parts):
+    if response.extra or response.service_tier or OpaquePart in map(type, response.parts):
         return dumps(encode_body(response, meta))
     model = meta.model if response.model is None else response.model
     tail = _tail(response.parts, response.finish_reason, response.raw_finish_reason, response.usage)
@@ -169,7 +139,7 @@ def decode_body(body: Mapping[str, Any], request_id: str | None) -> CompletionRe
     parts = tuple(map(decode_part, content))
     raw = body.get("stop_reason")
     raw = raw if isinstance(raw, str) else None
-    usage = decode_usage(body.get("usage"))
+    usage, tier = decode_usage(body.get("usage")), decode_tier(body.get("usage"))
     extra = {
         name: value
         for name, value in body.items()
@@ -177,7 +147,7 @@ def decode_body(body: Mapping[str, Any], request_id: str | None) -> CompletionRe
     }
     if [encode_part(part, answer=True) for part in parts] != content:
         extra["content"] = content
-    if isinstance(body.get("usage"), dict) and encode_usage(usage) != body["usage"]:
+    if isinstance(body.get("usage"), dict) and encode_usage(usage, tier) != body["usage"]:
         extra["usage"] = body["usage"]
     return CompletionResponse(
         parts=parts,
@@ -188,4 +158,5 @@ def decode_body(body: Mapping[str, Any], request_id: str | None) -> CompletionRe
         id=body.get("id"),
         request_id=request_id,
         extra={DIALECT: extra} if extra else {},
+        service_tier=tier,
     )

@@ -12,6 +12,7 @@ from llmtest.wire._json import count, dump_string, dump_text, loads
 from llmtest.wire._records import ResponseMeta
 from llmtest.wire.anthropic.messages import _response as answers
 from llmtest.wire.anthropic.messages._parts import decode_part, tool_input
+from llmtest.wire.anthropic.messages._usage import decode_usage
 from llmtest.wire.framing._event_decoder import EventDecoder
 from llmtest.wire.framing._sse import ServerSentEvent, frame
 from llmtest.wire.framing._words import words
@@ -161,7 +162,7 @@ class AnthropicStreamDecoder(EventDecoder):
             self._message["usage"] = {**known, **{name: value for name, value in raw.items() if value is not None}}
             for name, value in raw.items():
                 self._message["usage"].setdefault(name, value)
-            self.usage = answers.decode_usage(self._message["usage"])
+            self.usage = decode_usage(self._message["usage"])
             out.append(StreamEvent("usage", usage=self.usage))
 
     def _take_end(self, data: Mapping[str, Any], out: list[StreamEvent]) -> None:

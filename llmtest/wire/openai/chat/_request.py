@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -14,10 +13,10 @@ from llmtest.types import (
     ContentPart,
     OpaquePart,
     ToolCall,
-    ToolDefinition,
 )
 from llmtest.wire._records import Unread
 from llmtest.wire.openai._checks import RENAMED_ROLES, ROLES, check
+from llmtest.wire.openai.chat._options import decode_options, encode_limit, encode_options
 from llmtest.wire.openai.chat._parts import (
     DIALECT,
     argument_text,
@@ -27,12 +26,12 @@ from llmtest.wire.openai.chat._parts import (
     encode_tool_call,
     is_call,
 )
+from llmtest.wire.openai.chat._tools import read_tools, write_tools
 
-_FUNCTION_FIELDS = frozenset({"name", "description", "parameters"})
-_NEW_LIMIT = re.compile(r"(?:openai/)?(?:o\d|chatgpt-|codex-|gpt-(?!oss))")
+_TOOL_FIELDS = ("tools", "tool_choice", "functions")
 _MODELLED = frozenset(
     {"messages", "model", "stream", "max_tokens", "max_completion_tokens", "temperature", "top_p", "stop", "tools"}
-    | {"tool_choice", "seed"}
+    | {"tool_choice"}
 )
 
 
@@ -54,6 +53,7 @@ def _encode_message(message: ChatMessage) -> dict[str, Any]:
         encoded.update(_said_earlier(content))
         calls[:0] = [part for part in content if is_call(part)]  # type: ignore[misc]  # is_call saw to it
     if calls:
+        encoded["content"] = encoded["content"] or None
         encoded["tool_calls"] = [encode_tool_call(call) for call in calls]
     if message.tool_call_id is not None:
         encoded["tool_call_id"] = message.tool_call_id
@@ -66,30 +66,11 @@ def _said_earlier(content: Sequence[ContentPart]) -> dict[str, Any]:
     return {"audio": {"id": sounds[0]}} if sounds else {}
 
 
-def encode_tools(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
-    """Write the tools as functions."""
-    found = []
-    for tool in tools:
-        function: dict[str, Any] = {"name": tool.name}
-        if tool.description is not None:
-            function["description"] = tool.description
-        function["parameters"] = tool.parameters
-        if tool.strict is not None:
-            function["strict"] = tool.strict
-        function.update(tool.extra_for(DIALECT))
-        found.append({"type": "function", "function": function})
-    return found
-
-
-def _encode_tool_choice(choice: str) -> Any:
-    return choice if choice in {"auto", "required", "none"} else {"type": "function", "function": {"name": choice}}
-
-
 def encode_body(request: CompletionRequest, *, stream: bool) -> dict[str, Any]:
     """Write the body of a request.
 
-    The limit goes by its new name, `max_completion_tokens`, to models that are OpenAI's by their name, because its
-    reasoning models refuse the old one, and by `max_tokens` to all others, because some servers know only that.
+    Raises:
+        NotSupportedError: Something of it cannot be said here.
     """
     extra = dict(request.extra_for(DIALECT))
     raw = extra.pop("messages", None)
@@ -97,26 +78,15 @@ def encode_body(request: CompletionRequest, *, stream: bool) -> dict[str, Any]:
     body: dict[str, Any] = {"messages": raw if same else encode_messages(request.messages)}
     if request.model is not None:
         body["model"] = request.model
-    if request.max_tokens is not None:
-        body["max_completion_tokens" if _NEW_LIMIT.match(request.model or "") else "max_tokens"] = request.max_tokens
+    encode_limit(request, body)
     if request.temperature is not None:
         body["temperature"] = request.temperature
     if request.top_p is not None:
         body["top_p"] = request.top_p
     if request.stop_sequences:
         body["stop"] = list(request.stop_sequences)
-    raw = extra.pop("tools", None)
-    if isinstance(raw, list) and decode_tools(raw) == request.tools:
-        body["tools"] = raw
-    elif request.tools:
-        body["tools"] = encode_tools(request.tools)
-    raw = extra.pop("tool_choice", None)
-    if raw is not None and decode_tool_choice(raw) == request.tool_choice:
-        body["tool_choice"] = raw
-    elif request.tool_choice is not None:
-        body["tool_choice"] = _encode_tool_choice(request.tool_choice)
-    if request.seed is not None:
-        body["seed"] = request.seed
+    write_tools(request, extra, body)
+    encode_options(request, extra, body)
     if stream:
         body["stream"] = True
         body["stream_options"] = {"include_usage": True}
@@ -149,32 +119,6 @@ def decode_messages(raw: Sequence[Mapping[str, Any]]) -> tuple[ChatMessage, ...]
     return tuple(found)
 
 
-def decode_tools(raw: Sequence[Any]) -> tuple[ToolDefinition, ...]:
-    """Read the tools that are functions."""
-    found = []
-    for tool in raw:
-        function = tool.get("function") if isinstance(tool, dict) else None
-        if not isinstance(function, dict) or not isinstance(function.get("name"), str):
-            continue
-        extra = {key: value for key, value in function.items() if key not in _FUNCTION_FIELDS}
-        strict = extra.pop("strict") if isinstance(function.get("strict"), bool) else None
-        parameters = function.get("parameters")
-        if not isinstance(parameters, dict):
-            parameters = {"type": "object", "properties": {}}
-        more = {DIALECT: extra} if extra else {}
-        found.append(ToolDefinition(function["name"], function.get("description"), parameters, more, strict=strict))
-    return tuple(found)
-
-
-def decode_tool_choice(raw: object) -> str | None:
-    """Read `tool_choice`; a form without a word of ours is None and stays in `extra`."""
-    if isinstance(raw, str):
-        return raw
-    function = raw.get("function") if isinstance(raw, dict) else None
-    name = function.get("name") if isinstance(function, dict) else None
-    return name if isinstance(name, str) else None
-
-
 def decode_call(body: Mapping[str, Any]) -> tuple[CompletionRequest | None, Unread | None]:
     """Check the body of a request, and read it, or say how to, where it is as plain as most are.
 
@@ -182,7 +126,7 @@ def decode_call(body: Mapping[str, Any]) -> tuple[CompletionRequest | None, Unre
         WireFormatError: OpenAI would refuse it; the error has OpenAI's words.
     """
     texts = check(body)
-    if texts is None or body.get("tools") is not None or body.get("tool_choice") is not None:
+    if texts is None or any(body.get(name) is not None for name in _TOOL_FIELDS):
         return _decode_body(body, is_plain=texts is not None), None
     limit = body.get("max_completion_tokens")
     return None, Unread(texts, body.get("max_tokens") if limit is None else limit, partial(_decode_body, body))
@@ -195,18 +139,8 @@ def _decode_body(body: Mapping[str, Any], *, is_plain: bool = True) -> Completio
     extra = {key: value for key, value in body.items() if key not in _MODELLED and value is not None}
     if not is_plain and encode_messages(messages) != raw_messages:
         extra["messages"] = raw_messages
-    raw_tools = body.get("tools")
-    tools: tuple[ToolDefinition, ...] = ()
-    if raw_tools:
-        tools = decode_tools(raw_tools)
-        if encode_tools(tools) != raw_tools:
-            extra["tools"] = raw_tools
-    raw_choice = body.get("tool_choice")
-    choice = None
-    if raw_choice is not None:
-        choice = decode_tool_choice(raw_choice)
-        if choice is None or _encode_tool_choice(choice) != raw_choice:
-            extra["tool_choice"] = raw_choice
+    tools, choice = read_tools(body, extra)
+    options = decode_options(body, extra) if extra else {}
     stop = body.get("stop")
     limit = body.get("max_completion_tokens")
     return CompletionRequest(
@@ -218,7 +152,7 @@ def _decode_body(body: Mapping[str, Any], *, is_plain: bool = True) -> Completio
         stop_sequences=() if not stop else (stop,) if isinstance(stop, str) else tuple(stop),
         tools=tools,
         tool_choice=choice,
-        seed=body.get("seed"),
         stream=body.get("stream") is True,
         extra={DIALECT: extra} if extra else {},
+        **options,
     )

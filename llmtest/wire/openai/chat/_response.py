@@ -8,21 +8,23 @@ from typing import Any
 
 from llmtest.errors import EmptyResponseError, InvalidResponseError
 from llmtest.types import (
-    UNKNOWN_USAGE,
     CompletionResponse,
     FilePart,
     FinishReason,
-    ImagePart,
     OpaquePart,
     RefusalPart,
     ResponsePart,
     TextPart,
     ThinkingPart,
+    TokenLogprob,
     ToolCall,
     Usage,
 )
-from llmtest.wire._json import count, dump_text, dumps, is_counted
-from llmtest.wire._records import ResponseMeta
+from llmtest.wire._json import count, dump_text, dumps
+from llmtest.wire._records import NO_FIELDS, ResponseMeta
+from llmtest.wire.openai.chat._answer_in_kind import in_kind
+from llmtest.wire.openai.chat._logprobs import decode_logprobs, encode_logprobs
+from llmtest.wire.openai.chat._media import decode_citations, decode_media, encode_citations, encode_media
 from llmtest.wire.openai.chat._parts import (
     DIALECT,
     argument_text,
@@ -32,6 +34,7 @@ from llmtest.wire.openai.chat._parts import (
     encode_tool_call,
     is_call,
 )
+from llmtest.wire.openai.chat._usage import decode_usage, encode_usage
 
 FINISH = {
     "stop": FinishReason.STOP,
@@ -47,52 +50,14 @@ RAW_FINISH = {
     FinishReason.TOOL_USE: "tool_calls",
     FinishReason.CONTENT_FILTER: "content_filter",
     FinishReason.REFUSAL: "stop",
-    FinishReason.UNKNOWN: "stop",
 }
+"""OpenAI's words; it has none for a reason that nobody knows."""
 SYSTEM_FINGERPRINT = "fp_llmtest"
 REASONING_FIELDS = ("reasoning_content", "reasoning")
-_MODELLED = frozenset({"id", "object", "model", "choices", "usage"})
+_MODELLED = frozenset({"id", "object", "model", "choices", "usage", "service_tier"})
 _KEPT = frozenset({"choices", "usage"})
 
-_BLOCKS = (OpaquePart, ImagePart, FilePart)
-
 Choice = tuple[tuple[ResponsePart, ...], FinishReason | None, str | None]
-
-
-def encode_usage(usage: Usage) -> dict[str, Any]:
-    """Write usage with all details OpenAI always sends."""
-    prompt = {"cached_tokens": usage.cache_read_tokens, "audio_tokens": 0}
-    if usage.cache_write_tokens:
-        prompt["cache_write_tokens"] = usage.cache_write_tokens
-    return {
-        "prompt_tokens": usage.input_tokens,
-        "completion_tokens": usage.output_tokens,
-        "total_tokens": usage.input_tokens + usage.output_tokens,
-        "prompt_tokens_details": prompt,
-        "completion_tokens_details": {
-            "reasoning_tokens": usage.reasoning_tokens,
-            "audio_tokens": 0,
-            "accepted_prediction_tokens": 0,
-            "rejected_prediction_tokens": 0,
-        },
-    }
-
-
-def decode_usage(raw: object) -> Usage:
-    """Read usage; a missing count is zero. Without any count, or with an impossible one, usage is unknown."""
-    if not isinstance(raw, dict) or not is_counted(raw.get("prompt_tokens"), raw.get("completion_tokens")):
-        return UNKNOWN_USAGE
-    prompt = raw.get("prompt_tokens_details")
-    completion = raw.get("completion_tokens_details")
-    prompt = prompt if isinstance(prompt, dict) else {}
-    completion = completion if isinstance(completion, dict) else {}
-    return Usage(
-        count(raw.get("prompt_tokens")),
-        count(raw.get("completion_tokens")),
-        count(prompt.get("cached_tokens")),
-        count(prompt.get("cache_write_tokens")),
-        count(completion.get("reasoning_tokens")),
-    )
 
 
 def usage_body(response: CompletionResponse) -> dict[str, Any] | None:
@@ -108,6 +73,8 @@ def decode_choice(choice: Mapping[str, Any]) -> Choice:
     message = choice.get("message")
     message = message if isinstance(message, dict) else {}
     parts: list[ResponsePart] = []
+    logprobs = choice.get("logprobs")
+    tokens = decode_logprobs(logprobs) if logprobs else ()
     for name in REASONING_FIELDS:
         thinking = message.get(name)
         if isinstance(thinking, str) and thinking:
@@ -115,12 +82,14 @@ def decode_choice(choice: Mapping[str, Any]) -> Choice:
             break
     content = message.get("content")
     if isinstance(content, str):
-        parts.append(TextPart(content))
+        annotations = message.get("annotations")
+        parts.append(TextPart(content, decode_citations(annotations) if annotations else (), tokens))
     elif isinstance(content, list):
         parts += map(decode_part, content)
     refusal = message.get("refusal")
     if isinstance(refusal, str) and refusal:
         parts.append(RefusalPart(refusal))
+    parts += decode_media(message)
     legacy = message.get("function_call")
     if isinstance(legacy, dict):
         parts.append(ToolCall("", legacy.get("name") or "", argument_text(legacy.get("arguments"))))
@@ -137,12 +106,12 @@ def decode_choice(choice: Mapping[str, Any]) -> Choice:
 
 def encode_message(parts: Sequence[ResponsePart], raw_finish: str | None) -> dict[str, Any]:
     """Write the message of a choice."""
-    if len(parts) == 1 and type(parts[0]) is TextPart:
+    if len(parts) == 1 and type(parts[0]) is TextPart and not parts[0].citations:
         return {"role": "assistant", "content": parts[0].text, "refusal": None, "annotations": []}
     texts = [part.text for part in parts if isinstance(part, TextPart)]
     refusals = [part.text for part in parts if isinstance(part, RefusalPart)]
     thoughts = [part.text for part in parts if isinstance(part, ThinkingPart) and not part.redacted]
-    blocks = [part for part in parts if isinstance(part, _BLOCKS) and not is_call(part)]
+    blocks = [part for part in parts if isinstance(part, OpaquePart | FilePart) and not is_call(part)]
     calls = [part for part in parts if is_call(part)]
     content: Any = "".join(texts) if texts else None
     if blocks:
@@ -151,8 +120,9 @@ def encode_message(parts: Sequence[ResponsePart], raw_finish: str | None) -> dic
         "role": "assistant",
         "content": content,
         "refusal": "".join(refusals) if refusals else None,
-        "annotations": [],
+        "annotations": encode_citations(parts),
     }
+    encode_media(parts, message)
     if thoughts:
         message["reasoning_content"] = "".join(thoughts)
     if raw_finish == "function_call" and len(calls) == 1 and isinstance(calls[0], ToolCall):
@@ -171,7 +141,7 @@ def raw_finish_of(response: CompletionResponse) -> str | None:
         known = FINISH.get(raw, FinishReason.UNKNOWN)
         if known is finish or (finish is FinishReason.REFUSAL and known is FinishReason.STOP):
             return raw
-    return RAW_FINISH[finish]
+    return RAW_FINISH.get(finish, str(finish))
 
 
 def choice_body(response: CompletionResponse, index: int) -> dict[str, Any]:
@@ -184,12 +154,26 @@ def choice_body(response: CompletionResponse, index: int) -> dict[str, Any]:
     ):
         return raw
     raw_finish = raw_finish_of(response)
+    parts = response.parts
+    if response.finish_reason is FinishReason.REFUSAL:
+        parts = _as_refusal(parts)
     return {
         "index": index,
-        "message": encode_message(response.parts, raw_finish),
-        "logprobs": None,
+        "message": encode_message(parts, raw_finish),
+        "logprobs": encode_logprobs(_tokens_of(parts)),
         "finish_reason": raw_finish,
     }
+
+
+def _as_refusal(parts: tuple[ResponsePart, ...]) -> tuple[ResponsePart, ...]:
+    """Return the parts of a refused answer: what is said is the refusal, which OpenAI keeps apart from the text."""
+    if any(isinstance(part, RefusalPart) for part in parts):
+        return parts
+    return tuple(RefusalPart(part.text) if isinstance(part, TextPart) else part for part in parts)
+
+
+def _tokens_of(parts: Sequence[ResponsePart]) -> list[TokenLogprob]:
+    return [token for part in parts if isinstance(part, TextPart) for token in part.logprobs]
 
 
 def head_fields(response: CompletionResponse, meta: ResponseMeta) -> dict[str, Any]:
@@ -202,6 +186,8 @@ def head_fields(response: CompletionResponse, meta: ResponseMeta) -> dict[str, A
             "system_fingerprint": SYSTEM_FINGERPRINT,
             **extra,
         }
+    if response.service_tier is not None:
+        extra["service_tier"] = response.service_tier
     return extra
 
 
@@ -224,9 +210,17 @@ def encode_body(response: CompletionResponse, meta: ResponseMeta) -> dict[str, A
     return body
 
 
-def encode_bytes(response: CompletionResponse, meta: ResponseMeta) -> bytes:
-    """Write a complete answer; what does not change from one request to the next is written once."""
-    if response.extra or response.alternatives or OpaquePart in map(type, response.parts):
+def encode_bytes(response: CompletionResponse, meta: ResponseMeta, wanted: Mapping[str, Any] = NO_FIELDS) -> bytes:
+    """Write a complete answer; what does not change from one request to the next is written once.
+
+    Args:
+        response: What is answered.
+        meta: What surrounds it.
+        wanted: What `shaping` found in the request.
+    """
+    if wanted:
+        response = in_kind(response, wanted)
+    if response.extra or response.alternatives or response.service_tier or OpaquePart in map(type, response.parts):
         return dumps(encode_body(response, meta))
     model = meta.model if response.model is None else response.model
     tail = _tail(response.parts, response.finish_reason, response.raw_finish_reason, response.usage, model)
@@ -270,6 +264,7 @@ def decode_body(body: Mapping[str, Any], request_id: str | None) -> CompletionRe
     if isinstance(body.get("usage"), dict) and encode_usage(usage) != body["usage"]:
         extra["usage"] = body["usage"]
     answers = [_decode_answer(choice, index) for index, choice in enumerate(choices)]
+    tier = body.get("service_tier")
     identity: dict[str, Any] = {"model": body.get("model"), "id": body.get("id"), "request_id": request_id}
     parts, finish, raw, more = answers[0]
     return CompletionResponse(
@@ -282,6 +277,7 @@ def decode_body(body: Mapping[str, Any], request_id: str | None) -> CompletionRe
             for parts, finish, raw, more in answers[1:]
         ),
         extra=_own({**extra, **more}),
+        service_tier=tier if isinstance(tier, str) else None,
         **identity,
     )
 
@@ -292,5 +288,6 @@ def _own(extra: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def _decode_answer(choice: dict[str, Any], index: int) -> tuple[Any, Any, Any, dict[str, Any]]:
     parts, finish, raw = decode_choice(choice)
-    plain = {"index": index, "message": encode_message(parts, raw), "logprobs": None, "finish_reason": raw}
+    logprobs = encode_logprobs(_tokens_of(parts)) if choice.get("logprobs") else None
+    plain = {"index": index, "message": encode_message(parts, raw), "logprobs": logprobs, "finish_reason": raw}
     return parts, finish, raw, {} if plain == choice else {"choices": choice}

@@ -13,6 +13,9 @@ from llmtest.wire.framing._event_decoder import EventDecoder
 from llmtest.wire.framing._sse import ServerSentEvent, frame
 from llmtest.wire.framing._words import words
 from llmtest.wire.openai.chat import _response as answers
+from llmtest.wire.openai.chat._answer_in_kind import in_kind
+from llmtest.wire.openai.chat._logprobs import by_piece
+from llmtest.wire.openai.chat._usage import decode_usage
 
 _PADDING = "jP9abrn9XF3kQ2vLw8TzYc5HsDd1mRuE7oGiN4xB0tKyVqJf6ZpCaSgWhUlMOeIA"
 _CHUNK_FIELDS = frozenset({"id", "object", "model", "choices", "usage", "obfuscation", "p", "error"})
@@ -45,11 +48,11 @@ class _Writer:
         start = len(self.found) * 7 % 32
         return f',"obfuscation":"{_PADDING[start : start + 16 - size % 16]}"'
 
-    def delta(self, index: int, delta: str, size: int = 0) -> None:
-        """Write a chunk with one choice; `delta` is JSON text."""
+    def delta(self, index: int, delta: str, size: int = 0, logprobs: str = "null") -> None:
+        """Write a chunk with one choice; `delta` and `logprobs` are JSON text."""
         self.found.append(
             (
-                f'{self.head},"choices":[{{"index":{index},"delta":{delta},"logprobs":null,"finish_reason":null}}]'
+                f'{self.head},"choices":[{{"index":{index},"delta":{delta},"logprobs":{logprobs},"finish_reason":null}}]'
                 f"{self.usage}{self._pad(size)}}}\n\n"
             ).encode()
         )
@@ -68,6 +71,8 @@ def encode_stream(
     response: CompletionResponse, call: WireCall, meta: ResponseMeta, chunks: Sequence[str] | None
 ) -> list[bytes]:
     """Write a streamed answer, one element per event."""
+    if call.shaping:
+        response = in_kind(response, call.shaping)
     writer = _Writer(response, call, meta)
     _encode_choice(writer, answers.choice_body(response, 0), 0, chunks, writer.late)
     for index, other in enumerate(response.alternatives, 1):
@@ -89,12 +94,19 @@ def _encode_choice(
     for name in answers.REASONING_FIELDS:
         for piece in words(message.get(name) or ""):
             writer.delta(index, f'{{"{name}":{dump_string(piece)}}}', len(piece))
+    logprobs = choice.get("logprobs")
     if isinstance(content, str):
-        for piece in words(content) if chunks is None else chunks:
-            writer.delta(index, f'{{"content":{dump_string(piece)}}}', len(piece))
+        pieces = words(content) if chunks is None else chunks
+        if pieces and isinstance(logprobs, dict) and isinstance(logprobs.get("content"), list):
+            _encode_with_logprobs(writer, index, pieces, logprobs)
+            logprobs = None
+        else:
+            for piece in pieces:
+                writer.delta(index, f'{{"content":{dump_string(piece)}}}', len(piece))
     elif isinstance(content, list):
         writer.delta(index, dump_text({"content": content}))
-    for piece in words(message.get("refusal") or ""):
+    refusal = message.get("refusal") or ""
+    for piece in chunks if chunks is not None and content is None and "".join(chunks) == refusal else words(refusal):
         writer.delta(index, f'{{"refusal":{dump_string(piece)}}}', len(piece))
     legacy = message.get("function_call")
     if legacy:
@@ -108,10 +120,17 @@ def _encode_choice(
         for key, value in message.items()
         if key not in _DELTA_FIELDS and value is not None and (key, value) != ("annotations", [])
     }
-    last = {"index": index, "delta": more, "logprobs": choice.get("logprobs")}
+    last = {"index": index, "delta": more, "logprobs": logprobs}
     last["finish_reason"] = choice.get("finish_reason")
     last.update((key, value) for key, value in choice.items() if key not in {*_CHOICE_FIELDS, "message"})
     writer.last(last, late)
+
+
+def _encode_with_logprobs(writer: _Writer, index: int, pieces: Sequence[str], logprobs: Mapping[str, Any]) -> None:
+    """Write a text whose tokens are told of, each with the piece that it is in."""
+    for piece, tokens in zip(pieces, by_piece(logprobs["content"], pieces), strict=True):
+        told = dump_text({**logprobs, "content": tokens})
+        writer.delta(index, f'{{"content":{dump_string(piece)}}}', len(piece), told)
 
 
 def _encode_tool(writer: _Writer, tool: Mapping[str, Any], index: int, position: int) -> None:
@@ -215,7 +234,7 @@ class OpenAIStreamDecoder(EventDecoder):
         usage = chunk.get("usage")
         if isinstance(usage, dict):
             self._head["usage"] = usage
-            self.usage = answers.decode_usage(usage)
+            self.usage = decode_usage(usage)
             out.append(StreamEvent("usage", usage=self.usage))
 
     def _take_head(self, chunk: Mapping[str, Any], out: list[StreamEvent]) -> None:

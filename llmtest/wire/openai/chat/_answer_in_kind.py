@@ -1,0 +1,45 @@
+"""An answer, as the request wants it: with log probabilities, by the tier it named, in the form of 2023."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from llmtest.types import CompletionResponse, FinishReason, ResponsePart, TextPart, ToolCall
+from llmtest.wire.openai.chat._logprobs import made_up
+
+_TIERS = {"auto": "default", "standard_only": "default", "fast": "priority"}
+"""What OpenAI calls the tier that a word of the request chose, where that is another word."""
+
+
+def in_kind(response: CompletionResponse, wanted: Mapping[str, Any]) -> CompletionResponse:
+    """Return a response as a request wants it.
+
+    Args:
+        response: What is answered.
+        wanted: What `shaping` found in the request.
+    """
+    changes: dict[str, Any] = {}
+    if wanted.get("logprobs") is True:
+        top = wanted.get("top_logprobs")
+        changes["parts"] = _with_logprobs(response.parts, top if isinstance(top, int) else 0)
+    tier = wanted.get("service_tier")
+    if isinstance(tier, str) and response.service_tier is None:
+        changes["service_tier"] = _TIERS.get(tier, tier)
+    if "functions" in wanted and response.finish_reason is FinishReason.TOOL_USE and not response.raw_finish_reason:
+        # One function at a time was all there was.
+        parts = changes.get("parts", response.parts)
+        first = next((part for part in parts if isinstance(part, ToolCall)), None)
+        changes["parts"] = tuple(part for part in parts if part is first or not isinstance(part, ToolCall))
+        changes["raw_finish_reason"] = "function_call"
+    if response.alternatives:
+        changes["alternatives"] = tuple(in_kind(other, wanted) for other in response.alternatives)
+    return replace(response, **changes)
+
+
+def _with_logprobs(parts: tuple[ResponsePart, ...], top: int) -> tuple[ResponsePart, ...]:
+    return tuple(
+        replace(part, logprobs=made_up(part.text, top)) if isinstance(part, TextPart) and not part.logprobs else part
+        for part in parts
+    )

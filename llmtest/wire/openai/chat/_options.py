@@ -1,0 +1,124 @@
+"""What a chat completion may be asked for beside its messages and tools, between JSON and types."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from llmtest.errors import NotSupportedError
+from llmtest.types import CompletionRequest, ResponseFormat
+from llmtest.wire._records import NO_FIELDS
+
+OPENAI_S_OWN = re.compile(r"(?:openai/)?(?:o\d|chatgpt-|codex-|gpt-(?!oss))")
+"""Models that are OpenAI's by their name; a server that speaks like OpenAI may have any other."""
+PLAIN = ("seed", "n", "parallel_tool_calls", "reasoning_effort", "logprobs", "top_logprobs", "service_tier")
+"""Options that have the same name and the same values here as in `CompletionRequest`."""
+SHAPING = frozenset({"logprobs", "top_logprobs", "service_tier", "functions"})
+"""Fields of a request that its answer depends on."""
+DEFAULT_NAME = "answer"
+"""OpenAI wants a name for a schema."""
+
+
+def encode_options(request: CompletionRequest, extra: dict[str, Any], body: dict[str, Any]) -> None:
+    """Write the options into a body; what of `extra` says the same in more words is taken out of it and written.
+
+    Raises:
+        NotSupportedError: The model cannot do what is asked.
+    """
+    for name in PLAIN:
+        value = getattr(request, name)
+        if value is not None:
+            body[name] = value
+    if request.service_tier == "standard_only":
+        body["service_tier"] = "default"
+    if request.top_k is not None:
+        if OPENAI_S_OWN.match(request.model or ""):
+            raise NotSupportedError(f"openai: `{request.model}` cannot choose among the `top_k` likeliest tokens")
+        body["top_k"] = request.top_k
+    raw = extra.pop("response_format", None)
+    if raw is not None and decode_format(raw) == request.response_format:
+        body["response_format"] = raw
+    elif request.response_format is not None:
+        body["response_format"] = encode_format(request.response_format)
+    if request.metadata and extra.get("store") is True:
+        body["metadata"] = dict(request.metadata)
+
+
+def encode_limit(request: CompletionRequest, body: dict[str, Any]) -> None:
+    """Write the limit on the answer.
+
+    It goes by its new name, `max_completion_tokens`, to models that are OpenAI's by their name, because its reasoning
+    models refuse the old one, and by `max_tokens` to all others, because some servers know only that.
+
+    Raises:
+        NotSupportedError: The limit is 0.
+    """
+    if request.max_tokens is None:
+        return
+    if request.max_tokens == 0:
+        raise NotSupportedError("openai: an answer has at least one token; `max_tokens=0` is Anthropic's")
+    name = "max_completion_tokens" if OPENAI_S_OWN.match(request.model or "") else "max_tokens"
+    body[name] = request.max_tokens
+
+
+def decode_options(body: Mapping[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
+    """Read the options of a body that has been checked; what is read is taken out of `extra`."""
+    found: dict[str, Any] = {}
+    for name in PLAIN:
+        value = extra.pop(name, None)
+        if value is not None:
+            found[name] = value
+    top_k = extra.get("top_k")
+    if type(top_k) is int and top_k >= 0:
+        found["top_k"] = extra.pop("top_k")
+    raw = extra.get("response_format")
+    form = None if raw is None else decode_format(raw)
+    if form is not None:
+        found["response_format"] = form
+        if encode_format(form) == raw:
+            del extra["response_format"]
+    labels = extra.get("metadata")
+    if isinstance(labels, dict):
+        found["metadata"] = labels
+        if body.get("store") is True:
+            del extra["metadata"]
+    return found
+
+
+def encode_format(form: ResponseFormat) -> dict[str, Any]:
+    """Write in which form the answer is wanted."""
+    if form.type != "json_schema":
+        return {"type": form.type}
+    schema: dict[str, Any] = {"name": DEFAULT_NAME if form.name is None else form.name, "schema": form.schema}
+    if form.strict is not None:
+        schema["strict"] = form.strict
+    if form.description is not None:
+        schema["description"] = form.description
+    return {"type": "json_schema", "json_schema": schema}
+
+
+def decode_format(raw: object) -> ResponseFormat | None:
+    """Read in which form the answer is wanted; None where it is a form that is not modelled."""
+    kind = raw.get("type") if isinstance(raw, dict) else None
+    if kind == "text":
+        return ResponseFormat("text")
+    if kind == "json_object":
+        return ResponseFormat("json_object")
+    found = raw.get("json_schema") if isinstance(raw, dict) and kind == "json_schema" else None
+    if not isinstance(found, dict) or not isinstance(found.get("schema"), dict):
+        return None
+    strict = found.get("strict")
+    return ResponseFormat.json_schema(
+        found["schema"],
+        name=found.get("name"),
+        strict=strict if isinstance(strict, bool) else None,
+        description=found.get("description"),
+    )
+
+
+def shaping(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the fields of a request that its answer depends on; most requests have none."""
+    if SHAPING.isdisjoint(body):
+        return NO_FIELDS
+    return {name: body[name] for name in SHAPING if body.get(name) is not None}
