@@ -7,6 +7,8 @@
 | `_retry_after` | the forms of `Retry-After` in them |
 | `_connections` | faults in which no answer comes |
 | `_broken_answers` | faults of an answer that begins well: late, broken, cut off, an error inside a stream |
+| `_wire_edit` | answers that are right and written oddly |
+| `_paths` | paths to fields of JSON |
 | `_headers` | which headers can be sent |
 | `_rules` | rules of a scenario: when x where x what |
 | `_language` | a fault as scenario files and scripts write it |
@@ -22,6 +24,7 @@ Faults belong to one stage of an answer, and the stages come in a fixed order, w
 | abort | everything that is answered by an error, and every failure of the connection |
 | latency | `SlowFirstToken` |
 | body | `MalformedBody`, `WrongContentType`, `EmptyResponse` |
+| wire | `WireEdit` |
 | stream | `StreamDropped`, `StreamTruncated`, `StreamStalled`, `StreamError`, `StreamMalformed` |
 
 Faults are plain values: equal, hashable, printed as they are written, and pytest uses their text as the id of a
@@ -42,6 +45,7 @@ from llmtest.faults._broken_answers import (
 from llmtest.faults._connections import ConnectionClosed, ConnectionRefused, ConnectionReset, Timeout
 from llmtest.faults._fault import FAULTS, FailureKind, Fault, HeaderChanges
 from llmtest.faults._language import fault_from, fault_schema
+from llmtest.faults._paths import PathStep, parse_path
 from llmtest.faults._refusals import (
     AuthenticationFailed,
     ContentFiltered,
@@ -56,6 +60,7 @@ from llmtest.faults._refusals import (
     ServerError,
 )
 from llmtest.faults._rules import FaultRule, StruckCall, Target
+from llmtest.faults._wire_edit import WireEdit
 
 __all__ = [
     "FAULTS",
@@ -74,6 +79,7 @@ __all__ = [
     "MalformedBody",
     "ModelNotFound",
     "Overloaded",
+    "PathStep",
     "PermissionDenied",
     "QuotaExceeded",
     "RateLimited",
@@ -88,7 +94,9 @@ __all__ = [
     "StruckCall",
     "Target",
     "Timeout",
+    "WireEdit",
     "WrongContentType",
     "fault_from",
     "fault_schema",
+    "parse_path",
 ]

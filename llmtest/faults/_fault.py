@@ -24,7 +24,7 @@ __all__ = [
     "check_status",
 ]
 
-Stage = Literal["abort", "latency", "body", "stream"]
+Stage = Literal["abort", "latency", "body", "wire", "stream"]
 HeaderChanges = tuple[tuple[str, str | None], ...]
 """Headers by lower-case name that replace the provider's own; None takes one away."""
 FailureKind = Literal[

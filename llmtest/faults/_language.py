@@ -13,9 +13,11 @@ from llmtest.faults._retry_after import WORDS, is_date
 
 __all__ = ["fault_from", "fault_schema"]
 
-TIMES = frozenset({"retry_after", "seconds"})
+TIMES = frozenset({"keep_alive", "retry_after", "seconds"})
 """Arguments that are times, whatever fault has them."""
-STAGES = ("abort", "body", "latency", "stream")
+PLACES = frozenset({"at", "drop", "repeat"})
+"""Arguments that number an event, from -1 backwards as well."""
+STAGES = ("abort", "body", "latency", "stream", "wire")
 
 
 def fault_from(value: Any, *, seconds: Callable[[object], float], count: Callable[[object], int]) -> Fault:
@@ -71,6 +73,10 @@ def _argument(
         return fault_from(value, seconds=seconds, count=count)
     if field.name in TIMES:
         return value if isinstance(value, str) and (value in WORDS or is_date(value)) else seconds(value)
+    if field.name == "before" and isinstance(value, str):
+        return value.encode()
+    if field.name in PLACES:
+        return value
     return count(value) if str(field.type).startswith("int") else value
 
 

@@ -18,16 +18,21 @@ from llmtest.config import (
 )
 from llmtest.faults import Fault, fault_from, fault_schema
 
-__all__ = ["FaultSection"]
+__all__ = ["FaultSection", "What", "read_fault"]
 
 NS = 1_000_000_000
 
 
-def _fault(value: Any) -> Fault:
+def read_fault(value: Any) -> Fault:
+    """Return the fault that a value of a file stands for.
+
+    Raises:
+        ValueError: It stands for none.
+    """
     return fault_from(value, seconds=parse_seconds, count=parse_count)
 
 
-What = Annotated[Any, BeforeValidator(_fault), WithJsonSchema(fault_schema())]
+What = Annotated[Any, BeforeValidator(read_fault), WithJsonSchema(fault_schema())]
 
 
 def _names(value: Any) -> str | list[str]:

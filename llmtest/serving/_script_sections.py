@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from llmtest.config import Duration, Positive, Section, Text, did_you_mean, known, one_of
 from llmtest.errors import ConfigurationError
-from llmtest.scenarios._fault_section import What
+from llmtest.scenarios._fault_section import What, read_fault
 from llmtest.scenarios._file import LatencySection, LimitsSection, Pieces, Time
 from llmtest.simulation import Reply
 from llmtest.types import FinishReason, ToolCall, Usage
@@ -81,6 +81,16 @@ class UsageSection(Section):
     """Tokens of the answer."""
 
 
+def _events(value: Any) -> Any:
+    if not isinstance(value, list) or not all(isinstance(item, dict | str) for item in value):
+        raise ValueError("must be a list of mappings and texts")
+    return tuple(item.encode() if isinstance(item, str) else item for item in value)
+
+
+def _edits(value: Any) -> Any:
+    return tuple(read_fault({"wire_edit": item}) for item in (value if isinstance(value, list) else [value]))
+
+
 class ReplySection(Section):
     """An answer with more than a text."""
 
@@ -100,6 +110,10 @@ class ReplySection(Section):
     """How long it takes."""
     fault: What | None = None
     """What goes wrong with it, where a fault lets it begin: `{stream_dropped: {after_chunks: 2}}`."""
+    events: Annotated[Any, BeforeValidator(_events)] = None
+    """What is streamed exactly, instead: mappings, framed as the API does it, and texts that go out as they are."""
+    edit: Annotated[Any, BeforeValidator(_edits)] = None
+    """What is changed in what the API would write: the arguments of a `wire_edit`, or a list of them."""
     fragmentation: Pieces | None = None
     """How it is cut into network pieces, where it is streamed: `events`, `whole`, `random`, a number of bytes."""
 
@@ -115,6 +129,8 @@ class ReplySection(Section):
             headers=self.headers,
             latency=self.latency,
             fault=self.fault,
+            events=self.events,
+            edit=self.edit,
             fragmentation=self.fragmentation,
         )
 

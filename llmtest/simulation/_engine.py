@@ -191,11 +191,15 @@ class Engine:
         struck: dict[str, FaultRule] = {}
         for rule in self.rules:
             if rule.strikes(target, now, seed, key):
-                struck.setdefault(rule.fault.stage, rule)
+                stage = rule.fault.stage
+                struck.setdefault(stage if stage != "wire" else rule.name, rule)
         if not struck:
             return
         aborting = struck.get("abort")
         for rule in [aborting] if aborting is not None else struck.values():
+            if rule.fault.stage == "wire":
+                lay_on(rule.fault, answer, self, rule)
+                continue
             rule.fired += 1
             self.world.trace.append(events.FaultFired(now, answer.call, rule.name, self.name, answer.exchange))
             lay_on(rule.fault, answer, self)
@@ -259,6 +263,8 @@ class Engine:
         answer.response = said
         answer.chunks = prepared.chunks
         answer.headers = prepared.headers
+        answer.edits += prepared.edits
+        answer.events = prepared.events
         if answer.stream:
             mode = prepared.fragmentation or self.fragmentation or self.world.fragmentation
             if mode != "events":

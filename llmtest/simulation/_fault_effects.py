@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from llmtest.faults import Fault, SlowFirstToken, StreamError, Timeout
+from llmtest.events import FaultFired
+from llmtest.faults import Fault, FaultRule, SlowFirstToken, StreamError, Timeout, WireEdit
 from llmtest.simulation.plan._refusal import limits_of, refusal_of
 
 if TYPE_CHECKING:
     from llmtest.simulation._engine import Engine
     from llmtest.simulation.plan._answer import Answer
 
-__all__ = ["lay_on"]
+__all__ = ["lay_on", "note_edits"]
 
 
-def lay_on(fault: Fault, answer: Answer, engine: Engine) -> None:
-    """Let a fault strike an answer; in each stage the first one counts."""
+def lay_on(fault: Fault, answer: Answer, engine: Engine, rule: FaultRule | None = None) -> None:
+    """Let a fault strike an answer; in each stage the first one counts, and edits of the wire all do."""
     stage = fault.stage
-    if stage in {"body", "stream"}:
+    if isinstance(fault, WireEdit):
+        answer.edits += ((fault, rule),)
+    elif stage in {"body", "stream"}:
         if answer.body_fault is not None or answer.stream_fault is not None:
             return
         if stage == "body":
@@ -37,6 +40,15 @@ def lay_on(fault: Fault, answer: Answer, engine: Engine) -> None:
         answer.failure = fault.failure()
     answer.fault = fault.name if answer.fault is None else answer.fault
     answer.fault_headers += fault.header_changes(engine.world.clock.now())
+
+
+def note_edits(answer: Answer, engine: Engine) -> None:
+    """Count the rules whose edits were made when the answer was written; until then nobody knows."""
+    trace, now = engine.world.trace, answer.start_ns
+    for rule in answer.struck or ():
+        rule.fired += 1
+        trace.append(FaultFired(now, answer.call, rule.name, engine.name, answer.exchange))
+    answer.struck = None
 
 
 def _refuse(fault: Fault, answer: Answer, engine: Engine) -> None:

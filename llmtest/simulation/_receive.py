@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 from llmtest.simulation._endpoints import serve
 from llmtest.simulation._engine import Engine
+from llmtest.simulation._fault_effects import note_edits
+from llmtest.simulation._script_texts import unapplied_edit
 from llmtest.simulation._unserved_text import unserved
 from llmtest.simulation.plan._answer import Answer
 from llmtest.simulation.plan._billing import events_in
 from llmtest.simulation.plan._plan import Chunk, Exchange, Head, Plan, Step
 from llmtest.simulation.plan._render import plain, render
+from llmtest.simulation.plan._wire_edit import UnappliedEditError
 from llmtest.wire import EPOCH, Endpoint, ResponseMeta, WireCall, WireFormatError
 
 if TYPE_CHECKING:
@@ -82,7 +85,14 @@ def plan_of(engine: Engine, answer: Answer, call: WireCall) -> Plan:
         return Plan(plain(answer, call, endpoint, meta), "200", partial(engine.finish, answer))
     steps: Iterable[Step]
     if is_completion or answer.error is not None or answer.failure is not None:
-        steps, outcome = render(answer, call, endpoint, meta)
+        try:
+            steps, outcome = render(answer, call, endpoint, meta)
+        except UnappliedEditError as problem:
+            if answer.record is not None:
+                answer.record.outcome = "harness_error"
+            raise engine.world.record_harness_error(unapplied_edit(engine.name, problem)) from None
+        if answer.struck:
+            note_edits(answer, engine)
     else:
         body = serve(engine, answer, call, meta)
         steps, outcome = (Head(200, endpoint.response_headers(meta)), Chunk(body)), "200"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from llmtest.errors import ConfigurationError, SimulationStateError, UnscriptedRequestError, UnusedStepsError
 from llmtest.simulation._call_site import call_site
+from llmtest.simulation.plan._wire_edit import UnappliedEditError
 from llmtest.simulation.script._script import Script, Step, UnusedStep
 from llmtest.wire import dialects
 
@@ -14,6 +15,7 @@ __all__ = [
     "broken_callable",
     "handle_text",
     "spelled",
+    "unapplied_edit",
     "unscripted",
     "unused_steps",
     "wordless",
@@ -152,3 +154,9 @@ def wordless(provider: str, reason: str, words: Iterable[str]) -> ConfigurationE
         f"`{provider}` has no word for the finish reason `{reason}`. It has one for: {', '.join(words)}.\n\n"
         'To fix: Reply(text, finish_reason="stop")'
     )
+
+
+def unapplied_edit(provider: str, problem: UnappliedEditError) -> SimulationStateError:
+    """Make the error of an edit that found nothing to change: what it was to provoke never happened."""
+    what = "" if problem.edit is None else f"{problem.edit!r}: "
+    return SimulationStateError(f"`{provider}`: {what}{problem.reason}.\n\nTo fix: {problem.fix}")

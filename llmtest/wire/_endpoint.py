@@ -66,6 +66,8 @@ class Endpoint:
         encode_stream: Server half: `(response, call, meta, chunks) -> list[bytes]`, one element per event, the last one
             included; `chunks` are the pieces in which the text arrives, None cuts it into words.
         stream_decoder: Client half: `(headers) -> StreamDecoder`.
+        keep_alive: Bytes of an event that says nothing but that the stream is alive; None where the API has none of its
+            own.
         default: For `json`: `(call, meta) -> Any`, what is answered where no script says it.
         needs_script: Whether a call that no step answers is an error of the test; the default is yes for completions.
     """
@@ -84,6 +86,7 @@ class Endpoint:
         framing: Framing = SSE,
         encode_stream: Callable[..., list[bytes]] | None = None,
         stream_decoder: Callable[[Mapping[str, str] | None], StreamDecoder] | None = None,
+        keep_alive: bytes | None = None,
         default: Callable[[WireCall, ResponseMeta], Any] | None = None,
         needs_script: bool | None = None,
     ) -> None:
@@ -94,6 +97,7 @@ class Endpoint:
         self.decode_call = decode_call
         self.encode_answer = encode_answer
         self.framing = framing
+        self.keep_alive = keep_alive
         self.default = default
         self.needs_script = gives == "completion" if needs_script is None else needs_script
         self._encode_call = encode_call
@@ -129,6 +133,7 @@ class Endpoint:
             encode_call=self._encode_call,
             decode_answer=self._decode_answer,
             framing=self.framing,
+            keep_alive=self.keep_alive,
             encode_stream=self._encode_stream,
             stream_decoder=self._stream_decoder,
             default=self.default,

@@ -87,7 +87,7 @@ CASES = [
         "context_length_exceeded, invalid_request, content_filtered, request_too_large, server_error, overloaded, "
         "timeout, connection_refused, connection_reset, connection_closed, malformed_body, wrong_content_type, "
         "empty_response, slow_first_token, stream_dropped, stream_truncated, stream_stalled, stream_error, "
-        "stream_malformed.",
+        "stream_malformed, wire_edit.",
         id="unknown-fault",
     ),
     pytest.param(

@@ -304,3 +304,20 @@ def test_a_scenario_says_how_its_streams_are_cut(tmp_path):
         "scenario.yaml:3: `fragmentation`: cannot be 'randm'. Did you mean `random`? It is events, whole, random or a "
         "number of bytes, 1 or more."
     )
+
+
+def test_e07_e08_faults_of_the_wire_are_said_in_a_file(tmp_path):
+    """Errors inside streams, headers, forms of `Retry-After` and edits; a rule that finds nothing has not fired."""
+    text = SMALL.replace("duration: 5m}", "duration: 30s, stream: true}").replace(
+        "{name: outage, at: 1m, for: 1m, where: {provider: openai}, what: {server_error: {status: 503}}}",
+        """{name: dates, when: {calls: {last: 1}}, what: {rate_limited: {retry_after: date, seconds: 1s}}}
+  - {name: told, when: {calls: {first: 3, last: 4}}, what: {stream_error: {after_chunks: 0, error: overloaded}}}
+  - {name: noise, when: {probability: 0.5}, what: {wire_edit: {comment: hello, headers: {x-note: a}}}}
+  - {name: index, optional: true, what: {wire_edit: {drop: "choices[0].delta.tool_calls[*].index"}}}""",
+    )
+    result = run(tmp_path, text)
+    assert result.ok, result
+    fired = dict(result.faults_fired)
+    assert (fired["dates"], fired["told"], fired["index"]) == (1, 2, 0)
+    assert 10 < fired["noise"] < 60
+    assert result.digest == run(tmp_path, text).digest

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from llmtest.clock import SystemClock
+from llmtest.clock import SystemClock, VirtualClock
 from llmtest.errors import ScenarioError
 from llmtest.events import Trace
 from llmtest.serving import load_script
@@ -40,26 +40,56 @@ def answers(world, number, path="/v1/chat/completions", **changes):
     ]
 
 
-def test_a_fault_may_last_for_a_time_and_lie_on_a_reply(follow, world):
+def test_a_fault_may_last_for_a_time_and_lie_on_a_reply(tmp_path):
     """`for` is a window, `fault` breaks the text of its reply, and errors inside streams are faults too."""
-    follow(
+    world = World(VirtualClock(), Trace(), strict=False)
+    (tmp_path / "script.yaml").write_text(
         """
         openai:
           - fails: {rate_limited: {retry_after: date, seconds: 20s, headers: {x-note: a}}}
           - fails: {stream_error: {after_chunks: 1, error: {rate_limited: {retry_after: 20s}}}}
           - replies: {text: Paris, fault: malformed_body}
-          - {fails: {server_error: {status: 503}}, for: 30ms}
+          - {fails: {server_error: {status: 503}}, for: 1m}
           - {replies: back, times: forever}
         """
     )
+    load_script(tmp_path / "script.yaml").apply(world)
     body = json.dumps(CHAT).encode()
-    found = [ask("POST", "/v1/chat/completions", body, world=world) for _ in range(4)]
-    assert [each.status for each in found] == [429, 429, 200, 503]
+    found = [ask("POST", "/v1/chat/completions", body, world=world) for _ in range(5)]
+    assert [each.status for each in found] == [429, 429, 200, 503, 503]
     assert found[0].headers["x-note"] == "a"
     assert found[0].headers["retry-after"].endswith("GMT")
     assert found[1].headers["retry-after"] == "20"
-    world.clock.sleep(0.05)
+    world.clock.advance(60)
     assert answers(world, 1) == [(200, "back")]
+
+
+def test_a_reply_may_be_written_oddly(follow, world):
+    """Exact events, edits and pieces are said in a file as in a test."""
+    follow(
+        r"""
+        openai:
+          - replies: {text: Paris, edit: {comment: hello}, fragmentation: whole}
+          - replies: {text: Paris, edit: [{before: "\n"}, {drop: usage}]}
+          - replies: {events: [{choices: []}, "data: [DONE]\n\n"]}
+          - {fails: {wire_edit: {keep_alive: 10ms, comment: still here}}, when: {model: slow}}
+          - fails: {wire_edit: {drop: -1}}
+        anthropic:
+          fragmentation: 7
+          steps: [{replies: "one two"}]
+        """
+    )
+    streamed, whole = ({**CHAT, "stream": stream} for stream in (True, False))
+    bodies = [
+        ask("POST", "/v1/chat/completions", json.dumps(body).encode(), world=world)
+        for body in (streamed, whole, streamed, streamed)
+    ]
+    assert bodies[0].body.startswith(b": hello\n\ndata: {")
+    assert bodies[1].body.startswith(b"\n{")
+    assert "usage" not in bodies[1].json
+    assert bodies[2].body == b'data: {"choices":[]}\n\ndata: [DONE]\n\n'
+    assert b"[DONE]" not in bodies[3].body
+    assert world.provider("anthropic").engine.fragmentation == 7
 
 
 def test_steps_are_played_in_order(follow, world):

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from llmtest.errors import ProviderError
-    from llmtest.faults import FailureKind, Fault, HeaderChanges
+    from llmtest.faults import FailureKind, Fault, FaultRule, HeaderChanges
     from llmtest.simulation.plan._fragmentation import Cutter
     from llmtest.simulation.plan._plan import Exchange
+    from llmtest.simulation.plan._wire_edit import Edits
     from llmtest.types import CompletionRequest, CompletionResponse, StreamEvent, Usage
     from llmtest.wire import RateLimits, WireCall
 from llmtest.types import EmbeddingRequest
@@ -127,6 +128,9 @@ class Answer:
         silent: Whether the stream opens and never says anything.
         fault: The fault that decided it.
         told_error: The error that a stream tells as an event.
+        edits: Edits of what the codec writes, each with the rule it comes from.
+        events: What is streamed exactly, instead of what the codec writes.
+        struck: Rules whose edits were made; None: there are no edits.
         cutter: Cuts the stream into network pieces; None: one for each event.
         headers: Headers on top of the provider's own.
         fault_headers: What a fault says about the headers; None takes one away.
@@ -150,6 +154,9 @@ class Answer:
     silent: bool = False
     fault: str | None = None
     told_error: ProviderError | None = None
+    edits: Edits = ()
+    events: tuple[Mapping[str, Any] | bytes, ...] | None = None
+    struck: list[FaultRule] | None = None
     cutter: Cutter | None = None
     headers: tuple[tuple[str, str], ...] = ()
     fault_headers: HeaderChanges = ()
@@ -178,6 +185,8 @@ class Answer:
             and self.error is None
             and self.failure is None
             and self.body_fault is None
+            and not self.edits
+            and self.events is None
             and self.stream_fault is None
             and not self.silent
         )

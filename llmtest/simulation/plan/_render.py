@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
+from llmtest.costs import partial_usage
+from llmtest.errors import ProviderError
 from llmtest.faults import (
     EmptyResponse,
     Fault,
+    FaultRule,
     StreamDropped,
     StreamError,
     StreamMalformed,
@@ -14,7 +18,10 @@ from llmtest.faults import (
     WrongContentType,
 )
 from llmtest.simulation.plan._answer import Answer
+from llmtest.simulation.plan._billing import events_in
+from llmtest.simulation.plan._events import event_of
 from llmtest.simulation.plan._plan import Chunk, CountedSteps, Failure, Head, ReadySteps, Step, Wait
+from llmtest.simulation.plan._wire_edit import UnappliedEditError, edited_body, edited_events, kept_alive
 from llmtest.simulation.script._reply import pieces_of
 from llmtest.types import TextPart
 from llmtest.wire import Endpoint, Headers, ResponseMeta, WireCall
@@ -71,14 +78,29 @@ def render(answer: Answer, call: WireCall, endpoint: Endpoint, meta: ResponseMet
         return (Wait(answer.head_ns), *steps) if answer.head_ns else steps, str(status)
     outcome = outcome_of(answer, 200)
     if not answer.stream:
-        return _whole(answer, call, endpoint, meta), outcome
+        return _alive(answer, _whole(answer, call, endpoint, meta), endpoint), outcome
     answer.taken = []
     if answer.cutter is not None:
-        return CountedSteps(answer.cutter.steps(_streamed(answer, call, endpoint, meta)), answer.taken), outcome
+        whole = _alive(answer, _streamed(answer, call, endpoint, meta), endpoint)
+        return CountedSteps(answer.cutter.steps(whole), answer.taken), outcome
     if answer.is_plain and not (answer.head_ns or answer.slow_ns or answer.body_ns):
         head = Head(200, _headers(answer, endpoint, meta, stream=True))
         return ReadySteps(head, _pieces(answer, call, endpoint, meta), answer.taken), outcome
-    return CountedSteps(_streamed(answer, call, endpoint, meta), answer.taken), outcome
+    return CountedSteps(_alive(answer, _streamed(answer, call, endpoint, meta), endpoint), answer.taken), outcome
+
+
+def _struck(answer: Answer) -> list[FaultRule]:
+    """Return where rules are noted whose edits were made."""
+    if answer.struck is None:
+        answer.struck = []
+    return answer.struck
+
+
+def _alive(answer: Answer, steps: Sequence[Step], endpoint: Endpoint) -> Iterable[Step]:
+    """Return steps with signs of life in their silences, where an edit asks for them."""
+    if not answer.edits:
+        return steps
+    return kept_alive(steps, answer.edits, endpoint, _struck(answer), is_stream=answer.stream)
 
 
 def _headers(answer: Answer, endpoint: Endpoint, meta: ResponseMeta, *, stream: bool) -> Headers:
@@ -117,6 +139,12 @@ def plain(answer: Answer, call: WireCall, endpoint: Endpoint, meta: ResponseMeta
 def _whole(answer: Answer, call: WireCall, endpoint: Endpoint, meta: ResponseMeta) -> Sequence[Step]:
     """Return the steps of an answer that breaks in some way."""
     assert answer.response is not None
+    if answer.events is not None:
+        raise UnappliedEditError(
+            None,
+            "Reply(events=...) is a stream, and this request asked for a whole answer",
+            "Reply(text) for it, or ask for a stream",
+        )
     wait = answer.head_ns + answer.slow_ns + answer.body_ns
     headers = _headers(answer, endpoint, meta, stream=False)
     opening: list[Step] = [Wait(wait)] if wait else []
@@ -127,6 +155,10 @@ def _whole(answer: Answer, call: WireCall, endpoint: Endpoint, meta: ResponseMet
     if isinstance(body_fault, EmptyResponse):
         return opening
     body = endpoint.encode_answer(answer.response, call, meta)
+    if answer.edits:
+        body = edited_body(body, answer.edits, _struck(answer))
+    if body_fault is None and cut is None:
+        return [*opening, Chunk(body)]
     half = _cut_json(body)
     opening.append(Chunk(half))
     if body_fault is None and isinstance(cut, StreamStalled) and cut.seconds is not None:
@@ -139,7 +171,23 @@ def _whole(answer: Answer, call: WireCall, endpoint: Endpoint, meta: ResponseMet
 
 
 def _pieces(answer: Answer, call: WireCall, endpoint: Endpoint, meta: ResponseMeta) -> list[bytes]:
-    """Return the events of a stream in which nothing is wrong."""
+    """Return the events of a stream in which nothing is wrong but what edits make of it."""
+    assert answer.response is not None
+    if answer.events is not None:
+        # What the API writes itself shows whether its events have names.
+        is_named = _encoded(answer, call, endpoint, meta)[0].startswith(b"event:")
+        events = [event_of(each, endpoint.framing, is_named=is_named) for each in answer.events]
+        if answer.response.usage.source == "unknown":
+            told = events_in(events, endpoint)
+            answer.response = replace(answer.response, usage=partial_usage(answer.prompt_tokens, told))
+    else:
+        events = _encoded(answer, call, endpoint, meta)
+    if answer.edits:
+        return edited_events(events, answer.edits, endpoint, _struck(answer))
+    return events
+
+
+def _encoded(answer: Answer, call: WireCall, endpoint: Endpoint, meta: ResponseMeta) -> list[bytes]:
     assert answer.response is not None
     chunks = answer.chunks
     if chunks is None:
@@ -168,7 +216,13 @@ def _streamed(answer: Answer, call: WireCall, endpoint: Endpoint, meta: Response
 def _visibility(pieces: Sequence[bytes], endpoint: Endpoint) -> list[bool]:
     """Tell which events carry something that the client gets to see."""
     decoder = endpoint.stream_decoder()
-    return [any(event.visible for event in decoder.feed(piece)) for piece in pieces]
+    shown: list[bool] = []
+    for piece in pieces:
+        try:
+            shown.append(any(event.visible for event in decoder.feed(piece)))
+        except ProviderError:
+            break  # Only what a test wrote itself cannot be read; nobody sees anything of it or after it.
+    return [*shown, *[False] * (len(pieces) - len(shown))]
 
 
 def _timed(answer: Answer, pieces: Sequence[bytes], endpoint: Endpoint, meta: ResponseMeta) -> list[Step]:

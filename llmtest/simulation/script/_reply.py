@@ -6,15 +6,17 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from llmtest.costs import count_tokens
 from llmtest.errors import ConfigurationError
-from llmtest.faults import Fault, Timeout
+from llmtest.faults import Fault, Timeout, WireEdit
 from llmtest.faults._headers import check_header
 from llmtest.simulation._latency import LatencyModel, Seconds, as_latency
 from llmtest.simulation.plan._fragmentation import Fragmentation, as_fragmentation
+from llmtest.simulation.plan._wire_edit import Edits
 from llmtest.types import (
+    UNKNOWN_USAGE,
     CompletionRequest,
     CompletionResponse,
     FinishReason,
@@ -51,12 +53,17 @@ class Reply:
         latency: Seconds until this answer, or a distribution, instead of the handle's latency.
         fault: What goes wrong with this very answer: a fault that lets it begin, such as `StreamDropped(2)`,
             `MalformedBody()` or `SlowFirstToken(20)`.
+        events: What is streamed, exactly, instead of what the API's codec writes: mappings, which are framed as the API
+            frames events, and bytes, which go out as they are. Nothing is added, no terminator either; it is billed
+            what the events tell, else what they say. Only a request for a stream may meet it.
+        edit: What is changed in what the codec wrote: a `faults.WireEdit`, or several.
         fragmentation: How this answer is cut into network pieces, where it is streamed, instead of the handle's way:
             `events`, `whole`, `random`, or a number of bytes.
 
     Raises:
         ConfigurationError: `chunks` do not add up to `text`, the finish reason is unknown, a header cannot be sent or
-            says how the body travels, a latency is negative, or a fault leaves nothing of the answer.
+            says how the body travels, a latency is negative, a fault leaves nothing of the answer, or `events` stand
+            beside what they replace.
 
     Example:
         >>> Reply("Paris", finish_reason="length", usage=Usage(12, 1))  # doctest: +ELLIPSIS
@@ -73,6 +80,8 @@ class Reply:
     headers: Mapping[str, str] | None = None
     latency: Seconds | LatencyModel | None = None
     fault: Fault | None = None
+    events: Sequence[Mapping[str, Any] | bytes] | None = None
+    edit: WireEdit | Sequence[WireEdit] | None = None
     fragmentation: Fragmentation | None = None
     prepared: Prepared | None = field(default=None, init=False, repr=False, compare=False)
     """What `prepare` made of it, which is the same every time it is given."""
@@ -97,6 +106,14 @@ class Reply:
             check_header("Reply", HEADERS, name, value)
         if self.fault is not None:
             _check_fault(self.fault)
+        if self.events is not None:
+            _check_events(self)
+        for edit in edits_of(self.edit):
+            if not isinstance(edit, WireEdit):
+                raise ConfigurationError(
+                    f"Reply: edit must be a faults.WireEdit, or several, got {edit!r}.\n\n"
+                    'To fix: Reply(text, edit=faults.WireEdit(comment="PROCESSING"))'
+                )
         if self.fragmentation is not None:
             object.__setattr__(self, "fragmentation", as_fragmentation(self.fragmentation))
 
@@ -113,6 +130,37 @@ def _check_fault(fault: Any) -> None:
         raise ConfigurationError(
             f"Reply: after {fault!r} nothing of the answer would come.\n\nTo fix: fails(faults.{fault!r})"
         )
+
+
+def edits_of(edit: WireEdit | Sequence[WireEdit] | None) -> tuple[WireEdit, ...]:
+    """Return the edits of a reply."""
+    if edit is None:
+        return ()
+    return tuple(edit) if isinstance(edit, list | tuple) else (cast("WireEdit", edit),)
+
+
+def _check_events(reply: Reply) -> None:
+    """Refuse events that cannot be sent, or that stand beside what they replace."""
+    replaced = ("text", "tool_calls", "finish_reason", "thinking", "chunks")
+    beside = [name for name in replaced if getattr(reply, name) not in (None, ())]
+    if beside:
+        raise ConfigurationError(
+            f"Reply: events are all that is streamed, and `{beside[0]}` would never be said.\n\n"
+            f"To fix: leave `{beside[0]}` out, or change what the codec writes: Reply(text, edit=faults.WireEdit(...))"
+        )
+    events: Sequence[Any] = reply.events or ()
+    for event in events:
+        if isinstance(event, bytes):
+            continue
+        try:
+            valid = isinstance(event, Mapping) and bool(json.dumps(event))
+        except (TypeError, ValueError):
+            valid = False
+        if not valid:
+            hint = f"{event.encode()!r} goes out as it is" if isinstance(event, str) else 'b"data: [DONE]\\n\\n"'
+            raise ConfigurationError(
+                f"Reply: an event is a mapping that JSON can hold, or bytes, got {event!r}.\n\nTo fix: {hint}"
+            )
 
 
 def lets_answer_begin(fault: Fault) -> bool:
@@ -139,6 +187,8 @@ class Prepared:
     needs_ids: bool
     fault: Fault | None = None
     fragmentation: Fragmentation | None = None
+    events: tuple[Mapping[str, Any] | bytes, ...] | None = None
+    edits: Edits = ()
     said: CompletionResponse | None = None
     """The last response made of it, without an id: equal requests get the same one."""
 
@@ -178,13 +228,15 @@ def _work_out(reply: Reply) -> Prepared:
         output_tokens=tokens,
         reasoning_tokens=reasoning,
         finish_reason=default if reply.finish_reason is None else FinishReason(reply.finish_reason),
-        usage=reply.usage,
+        usage=UNKNOWN_USAGE if reply.events is not None and reply.usage is None else reply.usage,
         chunks=None if reply.chunks is None else tuple(reply.chunks),
         headers=tuple((name.lower(), value) for name, value in reply.headers.items()) if reply.headers else (),
         latency=None if reply.latency is None else as_latency(reply.latency),
         needs_ids=bool(reply.tool_calls) and not all(call.id for call in reply.tool_calls),
         fault=reply.fault,
         fragmentation=reply.fragmentation,
+        events=None if reply.events is None else tuple(reply.events),
+        edits=tuple((edit, None) for edit in edits_of(reply.edit)),
     )
 
 

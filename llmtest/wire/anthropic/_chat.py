@@ -89,6 +89,7 @@ MESSAGES = Endpoint(
     decode_answer=_decode_answer,
     encode_stream=_encode_stream,
     stream_decoder=_stream_decoder,
+    keep_alive=_stream.PING,
 )
 """`POST /v1/messages`."""
 
