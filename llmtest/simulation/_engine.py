@@ -263,8 +263,9 @@ class Engine:
         answer.response = said
         answer.chunks = prepared.chunks
         answer.headers = prepared.headers
-        answer.edits += prepared.edits
-        answer.events = prepared.events
+        if prepared.is_odd:
+            answer.edits += prepared.edits
+            answer.events = prepared.events
         if answer.stream:
             mode = prepared.fragmentation or self.fragmentation or self.world.fragmentation
             if mode != "events":

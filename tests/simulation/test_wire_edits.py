@@ -373,6 +373,21 @@ def test_every_edit_that_changes_nothing_is_told(edit, stream, text):
     assert str(caught.value) == f"`openai`: {edit!r}: {text}"
 
 
+@pytest.mark.parametrize("fault", [faults.WrongContentType(), faults.EmptyResponse(), faults.Timeout("first_token")])
+def test_an_edit_of_an_answer_that_a_fault_takes_away_is_told(fault):
+    """A page, an empty body and a silence hold nothing to edit; a sign of life in the silence does go out."""
+    handle = make_world().provider("openai")
+    handle.replies(Reply("Paris", edit=WireEdit(comment="hello"), fault=fault))
+    with pytest.raises(SimulationStateError) as caught:
+        post(handle, stream=True)
+    assert str(caught.value) == (
+        f"`openai`: WireEdit(comment='hello'): the fault `{fault.name}` leaves nothing of this answer to edit.\n\n"
+        "To fix: leave one of the two out"
+    )
+    handle.replies(Reply("Paris", edit=WireEdit(keep_alive=900), fault=faults.Timeout("first_token")))
+    assert post(handle, stream=True).pieces == [b": keep-alive\n\n"] * 3
+
+
 def test_events_meet_a_request_without_a_stream():
     """They have no other form, so that the test is told."""
     handle = make_world().provider("openai").replies(Reply(events=[b"data: [DONE]\n\n"]))

@@ -96,6 +96,22 @@ def _struck(answer: Answer) -> list[FaultRule]:
     return answer.struck
 
 
+def _refuse_edits_of_nothing(answer: Answer) -> None:
+    """Refuse edits of an answer of which a fault leaves nothing; signs of life need none.
+
+    Raises:
+        UnappliedEditError: There is such an edit, and it is the script's own.
+    """
+    if answer.silent or isinstance(answer.body_fault, WrongContentType | EmptyResponse):
+        for edit, rule in answer.edits:
+            if rule is None and edit.keep_alive is None:
+                raise UnappliedEditError(
+                    edit,
+                    f"the fault `{answer.fault}` leaves nothing of this answer to edit",
+                    "leave one of the two out",
+                )
+
+
 def _alive(answer: Answer, steps: Sequence[Step], endpoint: Endpoint) -> Iterable[Step]:
     """Return steps with signs of life in their silences, where an edit asks for them."""
     if not answer.edits:
@@ -149,6 +165,7 @@ def _whole(answer: Answer, call: WireCall, endpoint: Endpoint, meta: ResponseMet
     headers = _headers(answer, endpoint, meta, stream=False)
     opening: list[Step] = [Wait(wait)] if wait else []
     body_fault, cut = answer.body_fault, answer.stream_fault
+    _refuse_edits_of_nothing(answer)
     if isinstance(body_fault, WrongContentType):
         return [*opening, Head(200, _page_headers(headers)), Chunk(GATEWAY_PAGE)]
     opening.append(Head(200, headers))
@@ -200,6 +217,7 @@ def _streamed(answer: Answer, call: WireCall, endpoint: Endpoint, meta: Response
     """Return the steps of a stream that takes its time, or breaks in some way."""
     headers = _headers(answer, endpoint, meta, stream=True)
     steps: list[Step] = [Wait(answer.head_ns)] if answer.head_ns else []
+    _refuse_edits_of_nothing(answer)
     if isinstance(answer.body_fault, WrongContentType):
         return [*steps, Head(200, _page_headers(headers)), Chunk(GATEWAY_PAGE)]
     steps.append(Head(200, headers))

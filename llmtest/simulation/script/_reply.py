@@ -189,6 +189,8 @@ class Prepared:
     fragmentation: Fragmentation | None = None
     events: tuple[Mapping[str, Any] | bytes, ...] | None = None
     edits: Edits = ()
+    is_odd: bool = False
+    """Whether there are events or edits."""
     said: CompletionResponse | None = None
     """The last response made of it, without an id: equal requests get the same one."""
 
@@ -237,6 +239,7 @@ def _work_out(reply: Reply) -> Prepared:
         fragmentation=reply.fragmentation,
         events=None if reply.events is None else tuple(reply.events),
         edits=tuple((edit, None) for edit in edits_of(reply.edit)),
+        is_odd=reply.events is not None or reply.edit is not None,
     )
 
 
