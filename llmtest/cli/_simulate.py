@@ -33,7 +33,11 @@ def simulate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for each run, one a line.")] = False,
     events: Annotated[
-        Path | None, typer.Option(help="Write every event of the run to this file, as JSON lines.", show_default=False)
+        Path | None,
+        typer.Option(
+            help="Write every event of the run to this file, as JSON lines.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Run scenarios in virtual time, and judge what they expect.
@@ -73,7 +77,7 @@ def simulate(
 def _here(
     plan: list[tuple[str, int]], trace_file: Path | None, events: Path | None, bar: Progress
 ) -> Iterator[RunResult]:
-    from llmtest.reporting import EventFile
+    from llmtest.reporting import EventFile, RunHeader
     from llmtest.scenarios import load_scenario, run_scenario, with_trace
 
     for path, seed in plan:
@@ -84,8 +88,10 @@ def _here(
         if events is None:
             yield run_scenario(scenario, seed=seed, on_progress=bar.update)
         else:
-            with EventFile(events) as file:
-                yield run_scenario(scenario, seed=seed, on_progress=bar.update, on_event=file.write)
+            with EventFile(events, RunHeader.of(scenario, seed)) as file:
+                result = run_scenario(scenario, seed=seed, on_progress=bar.update, on_event=file.write)
+                file.end(result.virtual_seconds)
+            yield result
         bar.finish()
 
 

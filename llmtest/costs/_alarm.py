@@ -1,19 +1,19 @@
-"""What a budget says: refusals, and warnings in the trace."""
+"""What a budget says: refusals, and warnings in the trace, as facts."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from llmtest.costs._limits import Limit, Scope
-from llmtest.costs._money import EXACT, ZERO, plain, shown
+from llmtest.costs._money import EXACT, ZERO, plain
 from llmtest.costs._reservation import Charge
 from llmtest.costs._store import Check, Overrun, Spent
 from llmtest.errors import BudgetExceededError, UnknownPriceError
-from llmtest.events import BudgetRejected, BudgetWarned, publish
+from llmtest.events import BudgetRejected, BudgetWarned, BudgetWarning, publish
 
-__all__ = ["Moment", "refuse", "refuse_unpriced", "tell_passed", "tell_unpriced", "warn", "warnings_of"]
+__all__ = ["Moment", "Warned", "refuse", "refuse_unpriced", "tell_passed", "tell_unpriced", "warn", "warnings_of"]
 
 
 class Moment(NamedTuple):
@@ -21,6 +21,14 @@ class Moment(NamedTuple):
 
     at_ns: int
     call: int
+
+
+class Warned(NamedTuple):
+    """A limit that a charge passed, or came near; why that is told; what is spent of it now."""
+
+    limit: Limit
+    cause: BudgetWarning
+    spent: Decimal
 
 
 def refuse(overrun: Overrun, moment: Moment, wall_ns: int) -> BudgetExceededError:
@@ -32,7 +40,7 @@ def refuse(overrun: Overrun, moment: Moment, wall_ns: int) -> BudgetExceededErro
         wall_ns: The same as wall time, in nanoseconds since 1970.
     """
     limit = overrun.limit
-    publish(BudgetRejected(*moment, limit.scope, _numbers(overrun)))
+    publish(BudgetRejected(*moment, limit.scope, **_numbers(overrun)))
     return BudgetExceededError(
         scope=limit.scope,
         unit=limit.unit,
@@ -61,68 +69,65 @@ def _end_of(scope: Scope, wall_ns: int) -> datetime | None:
 
 def refuse_unpriced(error: UnknownPriceError, moment: Moment) -> UnknownPriceError:
     """Tell the trace that a call without a price is refused, and return the error to raise."""
-    publish(BudgetRejected(*moment, "price", _headline(error)))
+    publish(BudgetRejected(*moment, "price", error=error))
     return error
 
 
 def tell_unpriced(error: UnknownPriceError, moment: Moment) -> None:
     """Tell the trace that a call without a price was let pass."""
-    publish(BudgetWarned(*moment, "price", f"not counted: {_headline(error)}"))
+    publish(BudgetWarned(*moment, "price", "unpriced", error=error))
 
 
 def tell_passed(overrun: Overrun, moment: Moment) -> None:
     """Tell the trace that a call was let pass over a limit that does not halt."""
-    publish(BudgetWarned(*moment, overrun.limit.scope, f"not halted: {_numbers(overrun)}"))
+    publish(BudgetWarned(*moment, overrun.limit.scope, "let_pass", **_numbers(overrun)))
 
 
-def warnings_of(checks: tuple[Check, ...], spent: tuple[Spent, ...], charge: Charge) -> list[tuple[str, str]]:
-    """Return scope and reason of each limit that a charge took past its threshold, or past its end.
+def warnings_of(checks: tuple[Check, ...], spent: tuple[Spent, ...], charge: Charge) -> list[Warned]:
+    """Return each limit that a charge took past its threshold, or past its end.
 
     Args:
         checks: The limits.
         spent: What their buckets have spent, the charge included.
         charge: The charge.
     """
-    warnings: list[tuple[str, str]] = []
+    warnings: list[Warned] = []
     for limit, bucket in checks:
         tokens, usd = (charge.tokens, charge.usd) if bucket is None else spent[bucket]
         if limit.warn_percent is None and (usd if limit.unit == "usd" else tokens) <= limit.amount:
             continue
         new, added = (usd, charge.usd) if limit.unit == "usd" else (Decimal(tokens), Decimal(charge.tokens))
-        if added and (reason := _reason(limit, EXACT.subtract(new, added), new)):
-            warnings.append((limit.scope, reason))
+        if added and (cause := _cause(limit, EXACT.subtract(new, added), new)):
+            warnings.append(Warned(limit, cause, new))
     return warnings
 
 
-def warn(warnings: list[tuple[str, str]], moment: Moment) -> None:
+def warn(warnings: list[Warned], moment: Moment) -> None:
     """Tell the trace."""
-    for scope, reason in warnings:
-        publish(BudgetWarned(*moment, scope, reason))
+    for limit, cause, spent in warnings:
+        percent = limit.warn_percent if cause == "threshold" else None
+        publish(BudgetWarned(*moment, limit.scope, cause, limit.unit, limit.amount, spent, percent=percent))
 
 
-def _reason(limit: Limit, old: Decimal, new: Decimal) -> str | None:
+def _cause(limit: Limit, old: Decimal, new: Decimal) -> BudgetWarning | None:
     if new > limit.amount >= old:
-        why = ": more than was reserved" if limit.halt else ": not halted"
-    elif limit.warn_percent is not None and new >= _threshold(limit.amount, limit.warn_percent) > old:
-        why = f", {shown(limit.warn_percent)} % or more"
-    else:
-        return None
-    return f"spent {_amount(new, limit)} of {_amount(limit.amount, limit)}{why}"
+        return "underestimated" if limit.halt else "passed"
+    if limit.warn_percent is not None and new >= _threshold(limit.amount, limit.warn_percent) > old:
+        return "threshold"
+    return None
 
 
 def _threshold(amount: Decimal, percent: Decimal) -> Decimal:
     return EXACT.multiply(amount, EXACT.scaleb(percent, -2))
 
 
-def _headline(error: UnknownPriceError) -> str:
-    return str(error).partition("\n")[0]
-
-
-def _amount(value: Decimal, limit: Limit) -> str:
-    return f"${shown(value)}" if limit.unit == "usd" else f"{shown(value)} tokens"
-
-
-def _numbers(overrun: Overrun) -> str:
+def _numbers(overrun: Overrun) -> dict[str, Any]:
+    """Return the facts that both events of an overrun tell."""
     limit = overrun.limit
-    spent, reserved, requested = (shown(value) for value in (overrun.spent, overrun.reserved, overrun.requested))
-    return f"spent {spent} + reserved {reserved} + requested {requested} > limit {_amount(limit.amount, limit)}"
+    return {
+        "unit": limit.unit,
+        "limit": limit.amount,
+        "spent": overrun.spent,
+        "reserved": overrun.reserved,
+        "requested": overrun.requested,
+    }

@@ -5,6 +5,8 @@ read the trace and nothing else. Two sides write to it: simulated providers (`Re
 `FaultFired`), which see every client whatever its make, and our own provider layer (calls, attempts, retries,
 fallbacks, breakers, budgets), which knows why.
 
+Events carry facts, in typed fields; text is made of them in one place, and data in another.
+
 Events are cheap, because an hour of traffic makes a hundred thousand of them: slotted, written once, never changed.
 `publish` hands an event to whoever has subscribed, which during a simulation is its trace.
 
@@ -15,6 +17,9 @@ Events are cheap, because an hour of traffic makes a hundred thousand of them: s
 | `_requests` | what simulated providers saw, and what reached the network instead |
 | `_attempts` | what our own layer did at one provider |
 | `_policies` | what the policies of our own layer decided |
+| `_recorded_error` | what is kept of an error |
+| `_facts` | events as plain data, and back |
+| `_wording` | the words for events, and the table of a trace |
 | `_publishing` | who hears of events, and who numbers the calls |
 | `_trace` | the events of one run, in the order in which they happened |
 """
@@ -22,15 +27,21 @@ Events are cheap, because an hour of traffic makes a hundred thousand of them: s
 from llmtest.events._attempts import AttemptEnded, RetryScheduled
 from llmtest.events._calls import CallEnded, CallStarted, LogicalCall, current_call
 from llmtest.events._event import Event
+from llmtest.events._facts import COUNTS, EVENTS, Fact, FactsError, event_of, facts_in, facts_of
 from llmtest.events._policies import (
+    BreakerCause,
     BreakerChanged,
+    BreakerState,
     BudgetRejected,
+    BudgetUnit,
     BudgetWarned,
+    BudgetWarning,
     CacheHit,
     CircuitSkipped,
     FallbackTaken,
 )
 from llmtest.events._publishing import begin_call, publish, subscribed
+from llmtest.events._recorded_error import ErrorFacts, RecordedError, error_facts
 from llmtest.events._requests import (
     FaultFired,
     HarnessErrorRecorded,
@@ -40,30 +51,46 @@ from llmtest.events._requests import (
     RequestReceived,
 )
 from llmtest.events._trace import DIGEST_BATCH, Trace
+from llmtest.events._wording import describe
 
 __all__ = [
+    "COUNTS",
     "DIGEST_BATCH",
+    "EVENTS",
     "AttemptEnded",
+    "BreakerCause",
     "BreakerChanged",
+    "BreakerState",
     "BudgetRejected",
+    "BudgetUnit",
     "BudgetWarned",
+    "BudgetWarning",
     "CacheHit",
     "CallEnded",
     "CallStarted",
     "CircuitSkipped",
+    "ErrorFacts",
     "Event",
+    "Fact",
+    "FactsError",
     "FallbackTaken",
     "FaultFired",
     "HarnessErrorRecorded",
     "LiveRequestPassed",
     "LogicalCall",
     "RealIoObserved",
+    "RecordedError",
     "RequestAnswered",
     "RequestReceived",
     "RetryScheduled",
     "Trace",
     "begin_call",
     "current_call",
+    "describe",
+    "error_facts",
+    "event_of",
+    "facts_in",
+    "facts_of",
     "publish",
     "subscribed",
 ]

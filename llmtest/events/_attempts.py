@@ -3,45 +3,51 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from llmtest.events._event import Event, target
-
-if TYPE_CHECKING:
-    from llmtest.types import Attempt
+from llmtest.events._event import Event, plain_usage
+from llmtest.events._recorded_error import error_facts
+from llmtest.types import Attempt
 
 __all__ = ["AttemptEnded", "RetryScheduled"]
 
 
 @dataclass(slots=True)
 class AttemptEnded(Event):
-    """Our layer's view of one attempt, with usage, cost and error."""
+    """Our layer's view of one attempt: its outcome, usage, cost and error.
+
+    Args:
+        attempt: The attempt.
+    """
 
     kind: ClassVar[str] = "attempt"
 
     attempt: Attempt
 
-    def subject(self) -> str:
-        """Provider and model."""
-        return target(self.attempt.provider, self.attempt.model)
-
-    def detail(self) -> str:
-        """Outcome, and what was slept before."""
-        attempt = self.attempt
-        slept = f" after {attempt.slept_before:.9g} s" if attempt.slept_before else ""
-        return f"{attempt.outcome}{slept}"
-
     def line(self) -> str:
-        """The event as one line."""
-        attempt = self.attempt
-        model = f"/{attempt.model}" if attempt.model else ""
-        slept = f" after {attempt.slept_before:.9g} s" if attempt.slept_before else ""
-        return f"{self.at_ns}|{self.call}|attempt|{attempt.provider}{model}|{attempt.outcome}{slept}"
+        """The facts as one line."""
+        it = self.attempt
+        wait = "None" if it.retry_after is None else f"{it.retry_after:.9g}"
+        slept = f"{it.slept_before:.9g}" if it.slept_before else "0"
+        error = "None" if it.error is None else error_facts(it.error).class_name
+        return (
+            f"{self.at_ns}|{self.call}|attempt|{it.provider},{it.model},{it.start_ns},{it.end_ns},{it.outcome},"
+            f"{plain_usage(it.usage)},{it.billed},{wait},{slept},{it.purpose},{error}"
+        )
 
 
 @dataclass(slots=True)
 class RetryScheduled(Event):
-    """The retry policy will try the same provider again after `delay` seconds."""
+    """The retry policy will ask the same provider again.
+
+    Args:
+        provider: The provider.
+        model: The model that was asked for.
+        number: Which retry of the call at this provider it is, from 1.
+        delay: Wait before it, in seconds.
+        cause: Outcome of the attempt that failed: a status, or a word such as `timeout`.
+        error_class: Class of the error it failed with.
+    """
 
     kind: ClassVar[str] = "retry"
 
@@ -49,12 +55,5 @@ class RetryScheduled(Event):
     model: str | None
     number: int
     delay: float
-    reason: str
-
-    def subject(self) -> str:
-        """Provider and model."""
-        return target(self.provider, self.model)
-
-    def detail(self) -> str:
-        """Number of the retry, its delay and its cause."""
-        return f"#{self.number} in {self.delay:.9g} s because {self.reason}"
+    cause: str
+    error_class: str | None = None

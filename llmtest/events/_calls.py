@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import ClassVar
 
-from llmtest.events._event import Event, target
+from llmtest.events._event import Event
 
 __all__ = ["CallEnded", "CallStarted", "LogicalCall", "current_call"]
 
@@ -32,24 +32,33 @@ current_call: ContextVar[LogicalCall | None] = ContextVar("llmtest_current_call"
 
 @dataclass(slots=True)
 class CallStarted(Event):
-    """A logical call began."""
+    """A logical call began.
+
+    Args:
+        label: Name of the call, or of the client's provider.
+    """
 
     kind: ClassVar[str] = "call"
 
     label: str
 
-    def subject(self) -> str:
-        """The call's label."""
-        return self.label
-
     def line(self) -> str:
-        """The event as one line."""
-        return f"{self.at_ns}|{self.call}|call|{self.label}|"
+        """The facts as one line."""
+        return f"{self.at_ns}|{self.call}|call|{self.label}"
 
 
 @dataclass(slots=True)
 class CallEnded(Event):
-    """A logical call ended: `outcome` is `ok`, `cancelled`, or the name of the error's class."""
+    """A logical call ended.
+
+    Args:
+        label: Name of the call, or of the client's provider.
+        outcome: `ok`, `cancelled`, or the class of the error it ended with.
+        provider: Who answered it; None where nobody did, or our own layer had no part in it.
+        model: The model that answered it.
+        start_ns: When it began, counted from the clock's start.
+        first_token_ns: When the first visible piece of a streamed answer was read; None where nothing was streamed.
+    """
 
     kind: ClassVar[str] = "call_end"
 
@@ -60,16 +69,9 @@ class CallEnded(Event):
     start_ns: int
     first_token_ns: int | None = None
 
-    def subject(self) -> str:
-        """The call's label."""
-        return self.label
-
-    def detail(self) -> str:
-        """Outcome, and who served it."""
-        return f"{self.outcome} by {target(self.provider, self.model)}" if self.provider else self.outcome
-
     def line(self) -> str:
-        """The event as one line."""
-        provider, model = self.provider, self.model
-        by = "" if not provider else f" by {provider}/{model}" if model else f" by {provider}"
-        return f"{self.at_ns}|{self.call}|call_end|{self.label}|{self.outcome}{by}"
+        """The facts as one line."""
+        return (
+            f"{self.at_ns}|{self.call}|call_end|{self.label}|{self.outcome}|{self.provider}|{self.model}|"
+            f"{self.start_ns}|{self.first_token_ns}"
+        )

@@ -3,16 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from decimal import Decimal
+from typing import ClassVar, Literal
 
-from llmtest.events._event import Event, target
+from llmtest.events._event import Event
 
-__all__ = ["BreakerChanged", "BudgetRejected", "BudgetWarned", "CacheHit", "CircuitSkipped", "FallbackTaken"]
+__all__ = [
+    "BreakerCause",
+    "BreakerChanged",
+    "BreakerState",
+    "BudgetRejected",
+    "BudgetUnit",
+    "BudgetWarned",
+    "BudgetWarning",
+    "CacheHit",
+    "CircuitSkipped",
+    "FallbackTaken",
+]
+
+BreakerState = Literal["closed", "open", "half_open"]
+BreakerCause = Literal["failures", "recovery_timeout", "all_open", "probe_failed", "probes_succeeded", "reset"]
+BudgetUnit = Literal["usd", "tokens"]
+BudgetWarning = Literal["threshold", "let_pass", "passed", "underestimated", "unpriced", "unsettled"]
 
 
 @dataclass(slots=True)
 class FallbackTaken(Event):
-    """The chain moved on from one slot to the next."""
+    """The chain moved on from one slot to the next.
+
+    Args:
+        chain: Name of the chain.
+        from_provider: The provider that was left.
+        from_model: Its model.
+        to_provider: The provider that is asked next.
+        to_model: Its model.
+        cause: Outcome at the provider that was left: a status, or a word such as `timeout` or `circuit_open`.
+        error_class: Class of the error it was left with.
+    """
 
     kind: ClassVar[str] = "fallback"
 
@@ -21,20 +48,19 @@ class FallbackTaken(Event):
     from_model: str | None
     to_provider: str
     to_model: str | None
-    reason: str
-
-    def subject(self) -> str:
-        """Where it came from."""
-        return target(self.from_provider, self.from_model)
-
-    def detail(self) -> str:
-        """Where it went, and why."""
-        return f"to {target(self.to_provider, self.to_model)} because {self.reason}"
+    cause: str
+    error_class: str | None = None
 
 
 @dataclass(slots=True)
 class CircuitSkipped(Event):
-    """A slot was skipped, because its circuit is open."""
+    """A slot was skipped, because its circuit is open.
+
+    Args:
+        provider: The provider that was not asked.
+        model: Its model.
+        retry_after: Wait until its circuit lets a probe through, in seconds.
+    """
 
     kind: ClassVar[str] = "circuit_open"
 
@@ -42,80 +68,102 @@ class CircuitSkipped(Event):
     model: str | None
     retry_after: float
 
-    def subject(self) -> str:
-        """Provider and model."""
-        return target(self.provider, self.model)
-
-    def detail(self) -> str:
-        """When the circuit lets a probe through."""
-        return f"probe in {self.retry_after:.9g} s"
-
 
 @dataclass(slots=True)
 class BreakerChanged(Event):
-    """A circuit breaker changed its state: `closed`, `open`, `half_open`."""
+    """A circuit breaker changed its state.
+
+    Args:
+        provider: Whose circuit it is.
+        from_state: The state before.
+        to_state: The state from now on.
+        cause: Why: `failures` in a row, `recovery_timeout` over, `all_open` (every circuit of the chain, so this one
+            is tried nevertheless), `probe_failed`, `probes_succeeded`, `reset` by hand.
+        count: How many failures in a row, or how many probes succeeded; None for other causes.
+        outcome: Outcome of the last failure; None where no failure was the cause.
+        error_class: Class of the error of the last failure.
+        open_for: How long an opened circuit lets no probe through, in seconds; None for other states.
+    """
 
     kind: ClassVar[str] = "breaker"
 
     provider: str
-    from_state: str
-    to_state: str
-    reason: str
-
-    def subject(self) -> str:
-        """Whose circuit it is."""
-        return self.provider
-
-    def detail(self) -> str:
-        """Both states, and why."""
-        return f"{self.from_state} -> {self.to_state}: {self.reason}"
+    from_state: BreakerState
+    to_state: BreakerState
+    cause: BreakerCause
+    count: int | None = None
+    outcome: str | None = None
+    error_class: str | None = None
+    open_for: float | None = None
 
 
 @dataclass(slots=True)
 class CacheHit(Event):
-    """An answer came from the cache."""
+    """An answer came from the cache.
+
+    Args:
+        provider: Who had given the answer.
+        model: Its model.
+    """
 
     kind: ClassVar[str] = "cache_hit"
 
     provider: str
     model: str | None
 
-    def subject(self) -> str:
-        """Who had given the answer."""
-        return target(self.provider, self.model)
-
 
 @dataclass(slots=True)
 class BudgetRejected(Event):
-    """A budget refused a call."""
+    """A budget refused a call.
+
+    Args:
+        scope: The limit that stood in the way: `session`, `task`, `day`, `month`; `price` where the price is unknown.
+        unit: What the amounts count.
+        limit: The limit.
+        spent: What was spent of it.
+        reserved: What other calls had set aside of it.
+        requested: What this call would have set aside.
+        error: Why there is no price; None where the limit was the reason.
+    """
 
     kind: ClassVar[str] = "budget_rejected"
 
     scope: str
-    reason: str
-
-    def subject(self) -> str:
-        """Which limit."""
-        return self.scope
-
-    def detail(self) -> str:
-        """The numbers."""
-        return self.reason
+    unit: BudgetUnit | None = None
+    limit: Decimal | None = None
+    spent: Decimal | None = None
+    reserved: Decimal | None = None
+    requested: Decimal | None = None
+    error: Exception | None = None
 
 
 @dataclass(slots=True)
 class BudgetWarned(Event):
-    """A budget passed its warning threshold, or let a call over the limit pass because it does not halt."""
+    """A budget tells something worth knowing, and refuses nothing.
+
+    Args:
+        scope: The limit it is about: `session`, `task`, `day`, `month`; `price` where the price is unknown, `ledger`
+            where a charge could not be written.
+        cause: What it tells: `threshold` reached; a call was `let_pass` although it may pass a limit that does not
+            halt; a charge `passed` such a limit; a charge passed a limit that halts, because its reserve was
+            `underestimated`; a call is `unpriced` and not counted; a charge is `unsettled` for now.
+        unit: What the amounts count.
+        limit: The limit.
+        spent: What was spent of it, the charge included.
+        reserved: What other calls had set aside of it; only for `let_pass`.
+        requested: What this call sets aside; only for `let_pass`.
+        percent: The share of the limit that is worth a warning, in percent; only for `threshold`.
+        error: Why there is no price, or no charge yet.
+    """
 
     kind: ClassVar[str] = "budget_warned"
 
     scope: str
-    reason: str
-
-    def subject(self) -> str:
-        """Which limit."""
-        return self.scope
-
-    def detail(self) -> str:
-        """The numbers."""
-        return self.reason
+    cause: BudgetWarning
+    unit: BudgetUnit | None = None
+    limit: Decimal | None = None
+    spent: Decimal | None = None
+    reserved: Decimal | None = None
+    requested: Decimal | None = None
+    percent: Decimal | None = None
+    error: Exception | None = None

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from decimal import Decimal
+from typing import ClassVar
 
-from llmtest.events._event import Event, target
-
-if TYPE_CHECKING:
-    from decimal import Decimal
-
-    from llmtest.types import Usage
+from llmtest.events._event import Event, plain_usage
+from llmtest.types import Usage
 
 __all__ = [
     "FaultFired",
@@ -24,7 +21,15 @@ __all__ = [
 
 @dataclass(slots=True)
 class RequestReceived(Event):
-    """A simulated provider received a request; `exchange` numbers requests within the trace, from 1."""
+    """A simulated provider received a request.
+
+    Args:
+        exchange: Number of the request within the trace, from 1.
+        provider: The provider.
+        model: The model that was asked for.
+        operation: What was asked for: `chat`, `embeddings`, `models`.
+        stream: Whether the answer is to be streamed.
+    """
 
     kind: ClassVar[str] = "request"
 
@@ -34,27 +39,31 @@ class RequestReceived(Event):
     operation: str
     stream: bool
 
-    def subject(self) -> str:
-        """Provider and model."""
-        return target(self.provider, self.model)
-
-    def detail(self) -> str:
-        """Operation, and whether the answer streams."""
-        return f"#{self.exchange} {self.operation}{' stream' if self.stream else ''}"
-
     def line(self) -> str:
-        """The event as one line."""
-        model = f"/{self.model}" if self.model else ""
-        stream = " stream" if self.stream else ""
-        return f"{self.at_ns}|{self.call}|request|{self.provider}{model}|#{self.exchange} {self.operation}{stream}"
+        """The facts as one line."""
+        return (
+            f"{self.at_ns}|{self.call}|request|{self.exchange}|{self.provider}|{self.model}|{self.operation}|"
+            f"{self.stream}"
+        )
 
 
 @dataclass(slots=True)
 class RequestAnswered(Event):
     """A simulated provider was done with a request.
 
-    `outcome` is the status code, or `timeout`, `reset`, `refused`, `truncated`, `dropped`, `stalled`, `malformed`,
-    `error` (an error event inside a stream), `abandoned` (the client went away).
+    Args:
+        exchange: Number of the request within the trace, from 1.
+        provider: The provider.
+        model: The model that was asked for.
+        outcome: The status code, or `timeout`, `reset`, `refused`, `truncated`, `dropped`, `stalled`, `malformed`,
+            `error` (an error event inside a stream), `abandoned` (the client went away).
+        start_ns: When the request came, counted from the clock's start.
+        usage: Tokens that are charged; None where nothing is.
+        billed: Whether the provider charges for it.
+        cost_usd: What it cost; None where nothing is charged, or the price is unknown.
+        retry_after: Wait that the provider asked for, in seconds.
+        fault: The fault that struck, by its name.
+        operation: What was asked for: `chat`, `embeddings`, `models`.
     """
 
     kind: ClassVar[str] = "answer"
@@ -71,31 +80,24 @@ class RequestAnswered(Event):
     fault: str | None = None
     operation: str = "chat"
 
-    def subject(self) -> str:
-        """Provider and model."""
-        return target(self.provider, self.model)
-
-    def detail(self) -> str:
-        """Outcome, tokens, and the wait that was asked for."""
-        usage = self.usage
-        text = f"#{self.exchange} {self.outcome}"
-        if usage is not None:
-            text += f" {usage.input_tokens}+{usage.output_tokens} tokens"
-        if self.retry_after is not None:
-            text += f" retry_after={self.retry_after:g}"
-        if self.fault is not None:
-            text += f" fault={self.fault}"
-        return text
-
     def line(self) -> str:
-        """The event as one line."""
-        model = f"/{self.model}" if self.model else ""
-        return f"{self.at_ns}|{self.call}|answer|{self.provider}{model}|{self.detail()}"
+        """The facts as one line."""
+        wait = "None" if self.retry_after is None else f"{self.retry_after:.9g}"
+        return (
+            f"{self.at_ns}|{self.call}|answer|{self.exchange}|{self.provider}|{self.model}|{self.outcome}|"
+            f"{self.start_ns}|{plain_usage(self.usage)}|{self.billed}|{wait}|{self.fault}|{self.operation}"
+        )
 
 
 @dataclass(slots=True)
 class FaultFired(Event):
-    """A fault rule decided a request."""
+    """A fault rule decided a request.
+
+    Args:
+        rule: Name of the rule.
+        provider: The provider that was hit.
+        exchange: Number of the request within the trace, from 1.
+    """
 
     kind: ClassVar[str] = "fault"
 
@@ -103,58 +105,43 @@ class FaultFired(Event):
     provider: str
     exchange: int
 
-    def subject(self) -> str:
-        """The provider that was hit."""
-        return self.provider
-
-    def detail(self) -> str:
-        """Which rule, on which request."""
-        return f"{self.rule} #{self.exchange}"
-
 
 @dataclass(slots=True)
 class RealIoObserved(Event):
-    """Real sockets took part, so that the run's timing was not decided by the clock alone. Recorded once per peer."""
+    """Real sockets took part, so that the run's timing was not decided by the clock alone. Recorded once per peer.
+
+    Args:
+        peer: Address of the other end.
+    """
 
     kind: ClassVar[str] = "real_io"
 
     peer: str
 
-    def subject(self) -> str:
-        """The address of the other end."""
-        return self.peer
-
 
 @dataclass(slots=True)
 class LiveRequestPassed(Event):
-    """A request to an allowed host left the simulation."""
+    """A request to an allowed host left the simulation.
+
+    Args:
+        host: The host.
+        method: The HTTP method.
+    """
 
     kind: ClassVar[str] = "live"
 
     host: str
     method: str
 
-    def subject(self) -> str:
-        """The host."""
-        return self.host
-
-    def detail(self) -> str:
-        """The method."""
-        return self.method
-
 
 @dataclass(slots=True)
 class HarnessErrorRecorded(Event):
-    """The test was found to be wrong."""
+    """The test was found to be wrong.
+
+    Args:
+        error: What was raised, and is raised again when the test ends.
+    """
 
     kind: ClassVar[str] = "harness_error"
 
     error: BaseException
-
-    def subject(self) -> str:
-        """The error's class."""
-        return type(self.error).__name__
-
-    def detail(self) -> str:
-        """The first line of its text."""
-        return str(self.error).partition("\n")[0]

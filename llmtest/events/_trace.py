@@ -9,12 +9,15 @@ from typing import TypeVar
 
 from llmtest.events._calls import LogicalCall
 from llmtest.events._event import Event
+from llmtest.events._wording import table
 
 __all__ = ["DIGEST_BATCH", "Trace"]
 
 
 DIGEST_BATCH = 512
 """Lines that are joined before they are hashed; hashing each line alone costs three times as much."""
+AS_IT_IS = "surrogatepass"
+"""Half a pair of characters, which JSON can name, is text as well."""
 
 
 E = TypeVar("E", bound=Event)
@@ -50,7 +53,7 @@ class Trace:
     def _fold(self) -> None:
         if self._lines:
             lines, self._lines = self._lines, []
-            self._hash.update(("\n".join(lines) + "\n").encode())
+            self._hash.update(("\n".join(lines) + "\n").encode(errors=AS_IT_IS))
 
     def next_call(self, label: str, *, explicit: bool = True) -> LogicalCall:
         """Number a new logical call."""
@@ -69,7 +72,7 @@ class Trace:
             return self._hash.hexdigest()
         history = hashlib.blake2b(digest_size=16)
         for event in tuple(self._events):
-            history.update(f"{event.line()}\n".encode())
+            history.update(f"{event.line()}\n".encode(errors=AS_IT_IS))
         return history.hexdigest()
 
     def __iter__(self) -> Iterator[Event]:
@@ -86,18 +89,4 @@ class Trace:
 
     def render(self) -> str:
         """Return the trace as a text table that stays the same from run to run, fit for snapshots."""
-        rows = [
-            (f"{event.at:.3f}", str(event.call or "-"), event.kind, event.subject(), event.detail())
-            for event in tuple(self._events)
-        ]
-        if not rows:
-            return "(no events)"
-        header = ("t/s", "call", "event", "who", "what")
-        widths = [max(len(row[column]) for row in (header, *rows)) for column in range(4)]
-        lines = []
-        for row in (header, *rows):
-            time, call, kind, who, what = row
-            lines.append(
-                f"{time:>{widths[0]}}  {call:>{widths[1]}}  {kind:<{widths[2]}}  {who:<{widths[3]}}  {what}".rstrip()
-            )
-        return "\n".join(lines)
+        return table(tuple(self._events))

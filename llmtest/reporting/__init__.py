@@ -5,16 +5,29 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from llmtest.reporting._cassettes import print_cassette
-    from llmtest.reporting._event_file import EventFile
+    from llmtest.reporting._event_file import EVENT_SCHEMA, EventFile, RunHeader
+    from llmtest.reporting._event_reading import RecordedRun, read_events
     from llmtest.reporting._terminal import print_results
 
 _HOMES = {
+    "EVENT_SCHEMA": "llmtest.reporting._event_file",
     "EventFile": "llmtest.reporting._event_file",
+    "RecordedRun": "llmtest.reporting._event_reading",
+    "RunHeader": "llmtest.reporting._event_file",
     "print_cassette": "llmtest.reporting._cassettes",
     "print_results": "llmtest.reporting._terminal",
+    "read_events": "llmtest.reporting._event_reading",
 }
 
-__all__ = ["EventFile", "print_cassette", "print_results"]
+__all__ = [
+    "EVENT_SCHEMA",
+    "EventFile",
+    "RecordedRun",
+    "RunHeader",
+    "print_cassette",
+    "print_results",
+    "read_events",
+]
 
 
 def __getattr__(name: str) -> object:

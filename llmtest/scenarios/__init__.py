@@ -4,11 +4,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from llmtest.scenarios._chain_calls import has_breakers
     from llmtest.scenarios._findings import FINDINGS, Finding
     from llmtest.scenarios._judge_test import judge_conduct, judge_history
     from llmtest.scenarios._loading import load_scenario
     from llmtest.scenarios._profiles import PROFILES, Profile
     from llmtest.scenarios._result import Check, RunResult, Transition
+    from llmtest.scenarios._retelling import retold
     from llmtest.scenarios._runner import run_scenario, with_trace
     from llmtest.scenarios._schema import scenario_schema
     from llmtest.scenarios._spec import FaultSpec, Load, ProviderSpec, Scenario, Stage
@@ -31,10 +33,12 @@ __all__ = [
     "TraceRow",
     "Transition",
     "furnish",
+    "has_breakers",
     "judge_conduct",
     "judge_history",
     "load_scenario",
     "prices_of",
+    "retold",
     "run_scenario",
     "scenario_schema",
     "with_trace",
@@ -43,11 +47,13 @@ __all__ = [
 _HOMES = {
     name: home
     for home, names in {
+        "_chain_calls": ("has_breakers",),
         "_findings": ("FINDINGS", "Finding"),
         "_world_setup": ("furnish", "prices_of"),
         "_loading": ("load_scenario",),
         "_profiles": ("PROFILES", "Profile"),
         "_result": ("Check", "RunResult", "Transition"),
+        "_retelling": ("retold",),
         "_runner": ("run_scenario", "with_trace"),
         "_schema": ("scenario_schema",),
         "_spec": ("FaultSpec", "Load", "ProviderSpec", "Scenario", "Stage"),

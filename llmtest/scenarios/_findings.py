@@ -241,7 +241,7 @@ class Findings:
 
     def harness_error(self, event: events.HarnessErrorRecorded) -> None:
         """Record that the run itself was wrong."""
-        self.add("harness_error", f"{event.subject()}: {event.error}", None)
+        self.add("harness_error", f"{events.error_facts(event.error).class_name}: {event.error}", None)
 
     def call_ended(self, event: events.CallEnded, asked: Mapping[str, int]) -> None:
         """Judge a whole call and forget it; `asked` counts its requests by provider."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from llmtest.costs import CostLedger
 from llmtest.scenarios._chain_calls import has_breakers
 from llmtest.scenarios._judging import judge
 from llmtest.scenarios._result import RunResult, Transition
@@ -11,7 +12,7 @@ from llmtest.scenarios._spec import Scenario
 from llmtest.scenarios._tally import Tally
 from llmtest.simulation import World
 
-__all__ = ["sum_up"]
+__all__ = ["counted", "sum_up"]
 
 
 def sum_up(
@@ -41,15 +42,55 @@ def sum_up(
     """
     names = [spec.name for spec in scenario.providers]
     names += [handle.name for handle in world.handles if handle.name not in names]
-    histories = {**tally.breaker, **(inferred_breakers or {})}
-    known = world.costs.known_usd
-    unknown = world.costs.summary.unknown
     tally.close(scenario.budget or (scenario.chain.budget if scenario.chain else None))
-    result = RunResult(
-        scenario=scenario.name,
-        path=scenario.path,
-        seed=seed,
-        digest=digest,
+    result = counted(
+        tally,
+        world.costs,
+        names,
+        world.fired(),
+        made=made,
+        breaker={**tally.breaker, **(inferred_breakers or {})},
+        has_breakers=has_breakers(scenario.chain),
+        virtual_seconds=virtual_seconds,
+        wall_seconds=wall_seconds,
+    )
+    result.scenario, result.path, result.seed, result.digest = scenario.name, scenario.path, seed, digest
+    result.findings = {name: str(finding) for name, finding in tally.findings.found.items()}
+    result.expectations = judge(scenario.expect, scenario.faults, result, tally)
+    return result
+
+
+def counted(
+    tally: Tally,
+    costs: CostLedger,
+    names: Sequence[str],
+    faults_fired: dict[str, int],
+    *,
+    made: int,
+    breaker: Mapping[str, list[str]],
+    has_breakers: bool,
+    virtual_seconds: float,
+    wall_seconds: float = 0.0,
+) -> RunResult:
+    """Return the numbers of a run; whose they are, and the judgement on them, is added by the caller.
+
+    Args:
+        tally: What was counted.
+        costs: What was spent.
+        names: The providers, in the order in which they are told.
+        faults_fired: How often each fault rule struck.
+        made: Logical calls that were made.
+        breaker: States of each circuit that has changed.
+        has_breakers: Whether the providers have circuits.
+        virtual_seconds: How long the run took on its own clock.
+        wall_seconds: How long it really took; 0 where nobody asks.
+    """
+    total = costs.summary
+    return RunResult(
+        scenario="",
+        path=None,
+        seed=0,
+        digest="",
         calls=made,
         succeeded=tally.succeeded,
         failed=made - tally.succeeded,
@@ -58,18 +99,15 @@ def sum_up(
         fallbacks=tally.fallbacks,
         rejected=tally.rejected,
         served_by={name: tally.served_by.get(name, 0) for name in names},
-        breaker={name: histories.get(name, ["closed"]) for name in names} if has_breakers(scenario.chain) else {},
+        breaker={name: breaker.get(name, ["closed"]) for name in names} if has_breakers else {},
         transitions=[Transition(at_ns / 1e9, name, state) for at_ns, name, state in tally.transitions],
         latency=tally.latency.summary(),
         ttft=tally.ttft.summary(),
-        cost_usd=None if unknown else known,
-        known_cost_usd=known,
-        cost_by_provider=world.costs.by_provider(),
+        cost_usd=total.usd,
+        known_cost_usd=total.known_usd,
+        cost_by_provider=costs.by_provider(),
         virtual_seconds=virtual_seconds,
         wall_seconds=wall_seconds,
-        faults_fired=world.fired(),
+        faults_fired=faults_fired,
         errors=dict(sorted(tally.errors.items())),
-        findings={name: str(finding) for name, finding in tally.findings.found.items()},
     )
-    result.expectations = judge(scenario.expect, scenario.faults, result, tally)
-    return result

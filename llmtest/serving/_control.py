@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from llmtest.errors import ConfigurationError
-from llmtest.events import Trace
+from llmtest.events import Trace, describe, facts_of
 from llmtest.simulation import RequestRecord, World
 
 __all__ = ["control_plane"]
@@ -97,16 +97,11 @@ class _Plane:
 
     async def trace(self, request: Request) -> Response:  # noqa: ARG002 - an endpoint takes its request
         trace = self._world.trace
-        events = [
-            {
-                "at_s": event.at,
-                "call": event.call or None,
-                "event": event.kind,
-                "who": event.subject(),
-                "what": event.detail(),
-            }
-            for event in trace
-        ]
+        events = []
+        for event in trace:
+            who, what = describe(event)
+            shown = {"at_s": event.at, "call": event.call or None, "event": event.kind, "who": who, "what": what}
+            events.append({**shown, "facts": facts_of(event)})
         return _Answer({"events": events, "text": trace.render()})
 
     async def script(self, request: Request) -> Response:

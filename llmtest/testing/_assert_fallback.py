@@ -77,7 +77,7 @@ def _decided(trace: Trace, from_: str, to: str) -> list[str]:
         if event.outcome == "ok" and event.provider and _named(event.provider, event.model, to)
     }
     return [
-        event.reason
+        event.cause
         for event in trace.of(FallbackTaken)
         if event.call and event.call in served and _named(event.from_provider, event.from_model, from_)
     ]

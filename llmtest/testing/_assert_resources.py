@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from math import isfinite
 
 from llmtest.errors import ConfigurationError
-from llmtest.events import Trace
+from llmtest.events import Event, Trace, describe
 from llmtest.testing._failure import dollars, failure
 
 __all__ = ["check_spend", "check_waited", "usd"]
@@ -48,10 +48,10 @@ def check_spend(
         )
 
 
-def _entry(event: object) -> str:
+def _entry(event: Event) -> str:
     cost = getattr(event, "cost_usd", None)
     price = "price unknown" if cost is None else dollars(cost)
-    return f"{event.subject()}  {price}"  # type: ignore[attr-defined]  # only events are billed
+    return f"{describe(event)[0]}  {price}"
 
 
 def usd(amount: str | Decimal | float | None, name: str) -> Decimal | None:

@@ -90,7 +90,7 @@ def test_events_are_written(tmp_path):
     done = llmtest("simulate", "good.yaml", "--events", "run.jsonl", cwd=tmp_path)
     assert done.returncode == 0
     events = [json.loads(line) for line in (tmp_path / "run.jsonl").read_text().splitlines()]
-    assert {event["event"] for event in events} >= {"call", "request", "answer", "attempt", "call_end"}
+    assert {event["kind"] for event in events} >= {"header", "call", "request", "answer", "attempt", "call_end", "end"}
 
 
 def test_version_and_help(tmp_path):

@@ -10,7 +10,7 @@ import pytest
 from llmtest.clock import VirtualClock, run_virtual
 from llmtest.costs import Budget, BudgetConfig, CostLedger, CostManagementPolicy, Estimate, MemoryBudgetStore, Prices
 from llmtest.errors import BudgetExceededError, ConfigurationError, RejectedError, UnknownPriceError
-from llmtest.events import BudgetRejected, BudgetWarned, LogicalCall, current_call, subscribed
+from llmtest.events import BudgetRejected, BudgetWarned, LogicalCall, current_call, describe, subscribed
 from llmtest.types import CompletionRequest, Usage
 
 EVENING = datetime(2026, 1, 31, 23, 59, 50, tzinfo=UTC)
@@ -127,7 +127,7 @@ def test_every_limit_is_enforced(clock, events, limits, task, scope, unit):
         "usd": "spent 2 + reserved 0 + requested 1 > limit $2.5",
         "tokens": "spent 20 + reserved 0 + requested 10 > limit 25 tokens",
     }
-    assert rejected.reason == expected[unit]
+    assert describe(rejected)[1] == expected[unit]
 
 
 def test_tasks_have_accounts_of_their_own(clock):
@@ -308,7 +308,7 @@ def test_u04_spend_without_a_reservation_is_charged_all_the_same(clock, prices, 
     assert charge.usd == budget.balance("day").spent_usd == 1
     assert ledger.by_purpose() == {"hedge": 1}
     (warned,) = events
-    assert (warned.scope, warned.reason) == ("day", "spent $1 of $0.5: more than was reserved")
+    assert (warned.scope, describe(warned)[1]) == ("day", "spent $1 of $0.5: more than was reserved")
     budget.charge(Usage(1, 0), provider="openai", model="gpt-9")
     assert ledger.by_provider() == {"openai": None}
 
@@ -436,7 +436,7 @@ def test_u10_an_unknown_price_can_be_let_pass_on_purpose(clock, prices, events):
     assert (charge.usd, charge.source) == (0, "unknown")
     (warned,) = events
     assert isinstance(warned, BudgetWarned)
-    assert warned.reason.startswith("not counted: no price for `openai:gpt-9` on 2026-01-31 ")
+    assert describe(warned)[1].startswith("not counted: no price for `openai:gpt-9` on 2026-01-31 ")
 
 
 def test_u11_a_refusal_is_no_provider_s_failure():
@@ -465,7 +465,7 @@ def test_u13_a_budget_that_does_not_halt_tells_the_trace(clock, events):
     finally:
         current_call.set(None)
     assert budget.balance("day").spent_usd == 3
-    assert [(event.at, event.call, event.scope, event.reason) for event in events] == [
+    assert [(event.at, event.call, event.scope, describe(event)[1]) for event in events] == [
         (2.0, 7, "day", "not halted: spent 0 + reserved 0 + requested 3 > limit $1"),
         (2.0, 7, "day", "spent $3 of $1: not halted"),
     ]
@@ -494,7 +494,7 @@ def test_the_warning_comes_once_when_its_share_is_reached(clock, events):
     for _ in range(9):
         budget.reserve(usd("0.1")).settle(cost_usd=Decimal("0.1"))
     (warned,) = events
-    assert (warned.scope, warned.reason) == ("day", "spent $0.8 of $1, 80 % or more")
+    assert (warned.scope, describe(warned)[1]) == ("day", "spent $0.8 of $1, 80 % or more")
 
 
 def test_a_call_that_needs_more_than_it_reserved_is_charged_in_full(clock, events):
@@ -503,4 +503,4 @@ def test_a_call_that_needs_more_than_it_reserved_is_charged_in_full(clock, event
     budget.reserve(usd(0)).settle(Usage(40, 40), cost_usd=Decimal(0))
     assert budget.balance().spent_tokens == 80
     (warned,) = events
-    assert (warned.scope, warned.reason) == ("session", "spent 80 tokens of 50 tokens: more than was reserved")
+    assert (warned.scope, describe(warned)[1]) == ("session", "spent 80 tokens of 50 tokens: more than was reserved")

@@ -9,7 +9,7 @@ import pytest
 from llmtest.clock import VirtualClock
 from llmtest.costs import Balance, Budget, BudgetConfig, CostManagementPolicy, Estimate, Prices
 from llmtest.errors import BudgetExceededError, ConfigurationError
-from llmtest.events import BudgetWarned, subscribed
+from llmtest.events import BudgetWarned, describe, subscribed
 from llmtest.types import Usage
 from llmtest.wire import dialect as dialect_of
 
@@ -134,7 +134,7 @@ def test_u10_an_unknown_price_that_has_to_be_charged_is_told():
         charge = budget.charge(Usage(10, 10), provider="openai", model="gpt-nobody-knows")
     assert (charge.usd, charge.source) == (0, "unknown")
     [warning] = [event for event in seen if isinstance(event, BudgetWarned)]
-    assert (warning.scope, warning.reason.partition(" on ")[0]) == (
+    assert (warning.scope, describe(warning)[1].partition(" on ")[0]) == (
         "price",
         "not counted: no price for `openai:gpt-nobody-knows`",
     )

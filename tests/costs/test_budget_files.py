@@ -7,7 +7,7 @@ import pytest
 from llmtest import Simulation, build_chain, load_config
 from llmtest.costs import Budget, BudgetConfig, CostLedger, Prices, SqliteBudgetStore
 from llmtest.errors import BudgetExceededError, ConfigurationError, ScenarioError, UnknownPriceError
-from llmtest.events import BudgetWarned
+from llmtest.events import BudgetWarned, describe
 from llmtest.scenarios import load_scenario, run_scenario
 from llmtest.types import CompletionRequest
 
@@ -64,7 +64,7 @@ def test_a_file_can_warn_of_a_daily_limit_and_let_calls_pass(sim):
     chain = chain_of(sim, budget, prices=sim.world.prices)
     chain.complete(REQUEST)
     chain.complete(REQUEST)
-    assert [event.reason for event in sim.trace.of(BudgetWarned)] == [
+    assert [describe(event)[1] for event in sim.trace.of(BudgetWarned)] == [
         "not halted: spent 0 + reserved 0 + requested 0.0000839 > limit $0.00003",
         "spent $0.0000173 of $0.00003, 50 % or more",
         "not halted: spent 0.0000173 + reserved 0 + requested 0.0000839 > limit $0.00003",

@@ -12,7 +12,7 @@ from llmtest import faults
 from llmtest.clock import VirtualClock, run_virtual, stream
 from llmtest.costs import Budget, BudgetConfig, CostLedger, CostManagementPolicy, Estimate, Prices
 from llmtest.errors import AllProvidersFailedError, BudgetExceededError, UnknownPriceError
-from llmtest.events import BudgetWarned, Trace, subscribed
+from llmtest.events import BudgetWarned, Trace, describe, subscribed
 from llmtest.resilience import FallbackChain, FallbackSlot, FallbackTrigger, RetryConfig
 from llmtest.simulation import Reply, World
 from llmtest.types import Capabilities, CompletionRequest, CompletionResponse, StreamEvent, TextPart, Usage
@@ -272,7 +272,7 @@ def test_u13_a_budget_that_does_not_halt_lets_every_call_pass_and_tells():
     with subscribed(trace.append, number_call=trace.next_call):
         assert chain.complete(REQUEST).content == chain.complete(REQUEST).content == "Paris"
     assert budget.balance("day").spent_usd == house.world.costs.total_usd
-    assert [(event.call, event.reason) for event in trace.of(BudgetWarned)] == [
+    assert [(event.call, describe(event)[1]) for event in trace.of(BudgetWarned)] == [
         (1, "not halted: spent 0 + reserved 0 + requested 29 > limit 1 tokens"),
         (1, "not halted: spent 0 + reserved 0 + requested 0.0000839 > limit $0"),
         (1, "spent 11 tokens of 1 tokens: not halted"),

@@ -20,7 +20,7 @@ from llmtest import AsyncLLMClient, CompletionRequest, FallbackChain, LLMClient,
 from llmtest.clock import VirtualClock
 from llmtest.costs import Budget, BudgetConfig, CostLedger, CostManagementPolicy, Estimate, SqliteBudgetStore
 from llmtest.errors import BudgetExceededError, ConfigurationError, ProviderError
-from llmtest.events import BudgetWarned
+from llmtest.events import BudgetWarned, describe
 from llmtest.types import Usage
 
 REQUEST = CompletionRequest.ask("Capital of France?").with_max_tokens(20)
@@ -378,7 +378,7 @@ def test_a_call_that_ends_while_its_ledger_is_locked_loses_nothing(path, opened,
         other.execute("ROLLBACK")
         [warning] = [event for event in sim.trace if isinstance(event, BudgetWarned)]
         assert warning.scope == "ledger"
-        assert warning.reason.startswith("not settled yet: the budget ledger")
+        assert describe(warning)[1].startswith("not settled yet: the budget ledger")
         assert budget.balance("day").spent_usd == 0 < budget.balance("day").reserved_usd
         assert "Rome" in ask()
         balance = budget.balance("day")

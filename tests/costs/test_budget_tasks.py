@@ -15,7 +15,7 @@ from llmtest.costs import (
     SqliteBudgetStore,
 )
 from llmtest.errors import BudgetExceededError, ConfigurationError
-from llmtest.events import BudgetWarned, LogicalCall, current_call
+from llmtest.events import BudgetWarned, LogicalCall, current_call, describe
 
 REQUEST = CompletionRequest.ask("Capital of France?").with_max_tokens(20)
 WHOLE = Decimal("0.0001387")
@@ -63,7 +63,7 @@ def test_a_task_with_room_for_every_attempt_is_warned_of_once(store, prices):
         client = AsyncLLMClient(chain_of(sim, budget))
         for _ in range(2):
             sim.run(client.complete(REQUEST))
-        warnings = [event.reason for event in sim.trace if isinstance(event, BudgetWarned)]
+        warnings = [describe(event)[1] for event in sim.trace if isinstance(event, BudgetWarned)]
         assert warnings == ["spent $0.0000198 of $0.0001585, 10 % or more"] * 2
         assert (budget.balance().spent_usd, budget.balance().reserved_usd) == (sim.costs.total_usd, 0)
 

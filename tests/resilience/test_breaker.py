@@ -15,7 +15,7 @@ from llmtest.errors import (
     ServerError,
     StreamInterruptedError,
 )
-from llmtest.events import BreakerChanged, subscribed
+from llmtest.events import BreakerChanged, describe, subscribed
 from llmtest.resilience import (
     CircuitBreaker,
     CircuitBreakerConfig,
@@ -386,11 +386,14 @@ def test_b10_one_failure_does_not_open_it_and_time_lets_it_recover(world):
     world.clock.advance(0.001)
     world.fail(chain)
     assert len(provider.requests) == 4
-    assert [(event.from_state, event.to_state, event.reason) for event in world.events(BreakerChanged)] == [
-        ("closed", "open", "3 consecutive failures, the last: 503"),
-        ("open", "half_open", "recovery_timeout passed"),
-        ("half_open", "open", "a probe failed: 503"),
+    assert [describe(event)[1] for event in world.events(BreakerChanged)] == [
+        "closed -> open: 3 consecutive failures, the last: 503",
+        "open -> half_open: recovery_timeout passed",
+        "half_open -> open: a probe failed: 503",
     ]
+    opened, _, again = world.events(BreakerChanged)
+    assert (opened.cause, opened.count, opened.outcome, opened.open_for) == ("failures", 3, "503", 30.0)
+    assert (again.cause, again.count, again.error_class) == ("probe_failed", None, "ServerError")
 
 
 @pytest.mark.parametrize("inside", [False, True], ids=["around-retry", "inside-retry"])
@@ -555,11 +558,11 @@ def test_b18_the_oldest_circuit_may_be_tried_nevertheless(world, mode):
     world.fail(chain, mode)
     assert world.ask(chain, mode).content == "ok"
     assert chain.breaker("a").state == "closed"
-    assert [event.reason for event in world.events(BreakerChanged)] == [
-        "1 consecutive failures, the last: 503",
-        "1 consecutive failures, the last: 503",
-        "every circuit is open",
-        "1 probe succeeded",
+    assert [describe(event)[1] for event in world.events(BreakerChanged)] == [
+        "closed -> open: 1 consecutive failures, the last: 503",
+        "closed -> open: 1 consecutive failures, the last: 503",
+        "open -> half_open: every circuit is open",
+        "half_open -> closed: 1 probe succeeded",
     ]
 
 
@@ -738,7 +741,7 @@ def test_reset_forgets_everything():
         for _ in range(2):
             breaker.failure(breaker.admit(30 * SECOND), 30 * SECOND, down())
     assert breaker.available_at_ns == 60 * SECOND
-    told = [(event.to_state, event.reason, event.call) for event in changes if isinstance(event, BreakerChanged)]
+    told = [(event.to_state, event.cause, event.call) for event in changes if isinstance(event, BreakerChanged)]
     assert told[3] == ("closed", "reset", 0)
 
 

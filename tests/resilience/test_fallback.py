@@ -69,7 +69,7 @@ def test_the_next_provider_answers(world, mode):
     assert (response.content, response.provider) == ("from b", "b")
     assert [(attempt.provider, attempt.outcome) for attempt in response.attempts] == [("a", "503"), ("b", "200")]
     (moved,) = world.events(FallbackTaken)
-    assert (moved.from_provider, moved.to_provider, moved.reason) == ("a", "b", "503")
+    assert (moved.from_provider, moved.to_provider, moved.cause, moved.error_class) == ("a", "b", "503", "ServerError")
 
 
 def test_every_event_of_a_call_has_its_number(world, mode):
@@ -448,7 +448,7 @@ def test_fb12_the_primary_is_back_within_the_probe_interval(world, mode):
         world.clock.advance(5)
     assert served == ["b", "b", "a", "a"]
     assert len(world.events(CircuitSkipped)) == 1
-    assert [event.reason for event in world.events(FallbackTaken)] == ["503", "circuit_open"]
+    assert [event.cause for event in world.events(FallbackTaken)] == ["503", "circuit_open"]
 
 
 @pytest.mark.parametrize("mode", ["stream", "stream_async"])

@@ -20,7 +20,7 @@ from llmtest.errors import (
     ServerError,
     StreamInterruptedError,
 )
-from llmtest.events import AttemptEnded, RetryScheduled
+from llmtest.events import AttemptEnded, RetryScheduled, describe
 from llmtest.resilience import FallbackChain, FallbackSlot, RetryBudget, RetryConfig, TimeoutConfig
 from llmtest.types import Timeouts
 from llmtest.wire import dialect as dialect_of
@@ -60,7 +60,7 @@ def test_a_failure_that_passes_is_retried(world, mode):
     assert [attempt.outcome for attempt in response.attempts] == ["503", "503", "200"]
     assert [attempt.slept_before for attempt in response.attempts] == [0.0, 1.0, 2.0]
     assert world.clock.elapsed() == 3.0
-    assert [event.detail() for event in world.events(RetryScheduled)] == [
+    assert [describe(event)[1] for event in world.events(RetryScheduled)] == [
         "#1 in 1 s because 503",
         "#2 in 2 s because 503",
     ]

@@ -3,6 +3,7 @@
 import httpx2
 import pytest
 
+from llmtest.events import event_of
 from llmtest.serving import Server, served_world
 
 CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}]}
@@ -88,6 +89,8 @@ def test_the_trace_is_there_as_data_and_as_text(client):
         ("request", "openai/gpt-4o"),
         ("answer", "openai/gpt-4o"),
     ]
+    assert [event["facts"]["outcome"] for event in answer["events"][1:]] == ["200"]
+    assert [event_of(event["facts"]).kind for event in answer["events"]] == ["request", "answer"]
     assert "answer   openai/gpt-4o" in answer["text"]
 
 

@@ -22,7 +22,7 @@ from llmtest.errors import (
     UnknownPriceError,
     UnscriptedRequestError,
 )
-from llmtest.events import HarnessErrorRecorded, RequestAnswered, RequestReceived
+from llmtest.events import HarnessErrorRecorded, RequestAnswered, RequestReceived, describe
 from llmtest.faults import FaultRule
 from llmtest.simulation import Exchange, Lognormal, Reply
 from llmtest.types import CompletionRequest, ToolCall, Usage
@@ -288,7 +288,7 @@ def test_an_empty_script_says_how_to_begin():
         '  2. answer every request:  llm_sim.provider("mine").echoes()'
     )
     (recorded,) = world.trace.of(HarnessErrorRecorded)
-    assert recorded.detail() == "`mine` received a request that its script has no step for."
+    assert describe(recorded)[1] == "`mine` received a request that its script has no step for."
     assert world.provider("mine").requests[0].outcome == "unscripted"
 
 

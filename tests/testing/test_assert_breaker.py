@@ -13,7 +13,7 @@ def told(*changes):
     """Return a trace in which a breaker of `openai` changed its state."""
     builder = TraceBuilder()
     for before, after in changes:
-        builder.event(BreakerChanged, 1, "openai", before, after, "3 failures")
+        builder.event(BreakerChanged, 1, "openai", before, after, "failures", 3, "503")
     return builder.trace
 
 

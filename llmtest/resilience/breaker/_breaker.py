@@ -14,14 +14,14 @@ from typing import Literal, Self
 
 from llmtest.clock import Turn, active_clock
 from llmtest.errors import CircuitOpenError, ConfigurationError
-from llmtest.events import BreakerChanged, current_call, publish
+from llmtest.events import BreakerCause, BreakerChanged, current_call, publish
 from llmtest.resilience._classification import outcome_of
 
 __all__ = ["Admission", "CircuitBreaker", "CircuitBreakerConfig", "CircuitState"]
 
 CircuitState = Literal["closed", "open", "half_open"]
-Change = tuple[CircuitState, CircuitState, str]
-"""From which state, to which state, and why."""
+Change = tuple[CircuitState, CircuitState, BreakerCause, int | None, str | None, str | None, float | None]
+"""From which state, to which state, and why: the fields of a `BreakerChanged`."""
 NS = 1_000_000_000
 
 
@@ -161,7 +161,7 @@ class CircuitBreaker:
             if self._state == "open":
                 if now_ns < self._open_until_ns and not forced:
                     raise self._refusal(self._open_until_ns - now_ns)
-                change = self._change("half_open", "every circuit is open" if forced else "recovery_timeout passed")
+                change = self._change("half_open", "all_open" if forced else "recovery_timeout")
             admission = self._admit_probe(now_ns)
         self._tell(change, now_ns, admission)
         return admission
@@ -200,7 +200,7 @@ class CircuitBreaker:
         needed = self.config.half_open_successes
         if self._successes < needed:
             return None
-        change = self._change("closed", f"{needed} {'probe' if needed == 1 else 'probes'} succeeded")
+        change = self._change("closed", "probes_succeeded", needed)
         self._reopened = 0
         self._last_error = None
         return change
@@ -213,19 +213,20 @@ class CircuitBreaker:
             self._last_error = error
             if admission.is_probe:
                 self._reopened += 1
-                reason = f"a probe failed: {outcome_of(error)}"
+                cause: BreakerCause = "probe_failed"
+                count = None
             else:
                 self._failures += 1
                 if self._failures < self.config.failure_threshold:
                     return
-                reason = f"{self._failures} consecutive failures, the last: {outcome_of(error)}"
+                cause, count = "failures", self._failures
             config = self.config
             wait = config.recovery_timeout
             if config.recovery_multiplier > 1.0:
                 growth = config.recovery_multiplier ** min(self._reopened, 64)
                 wait = max(wait, min(wait * growth, config.max_recovery_timeout))
             self._open_until_ns = now_ns + round(wait * NS)
-            change = self._change("open", reason)
+            change = self._change("open", cause, count, error, wait)
         self._tell(change, now_ns)
 
     def release(self, admission: Admission) -> None:
@@ -249,13 +250,21 @@ class CircuitBreaker:
         if admission in self._probes:
             self._probes.remove(admission)
 
-    def _change(self, state: CircuitState, reason: str) -> Change:
+    def _change(
+        self,
+        state: CircuitState,
+        cause: BreakerCause,
+        count: int | None = None,
+        error: BaseException | None = None,
+        open_for: float | None = None,
+    ) -> Change:
         before, self._state = self._state, state
         self._generation += 1
         self._failures = 0
         self._successes = 0
         self._probes = []
-        return before, state, reason
+        outcome, error_class = (None, None) if error is None else (outcome_of(error), type(error).__name__)
+        return before, state, cause, count, outcome, error_class, open_for
 
     def _tell(self, change: Change | None, now_ns: int, admission: Admission | None = None) -> None:
         if change is None:

@@ -201,6 +201,7 @@ class Walk:
                 following.name,
                 following.provider.model,
                 outcome_of(error),
+                type(error).__name__,
             )
         )
 

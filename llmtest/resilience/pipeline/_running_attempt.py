@@ -193,8 +193,7 @@ class RunningAttempt:
         except ConfigurationError as trouble:
             call = self.call
             self.place.owed.append(close)
-            reason = str(trouble).partition("\n")[0]
-            publish(BudgetWarned(call.clock.now_ns(), call.id, "ledger", f"not settled yet: {reason}"))
+            publish(BudgetWarned(call.clock.now_ns(), call.id, "ledger", "unsettled", error=trouble))
             return trouble
         return None
 

@@ -63,7 +63,14 @@ class _Retried:
                 visit.last_error = error
                 publish(
                     RetryScheduled(
-                        call.clock.now_ns(), call.id, place.name, visit.model, made, delay, outcome_of(error)
+                        call.clock.now_ns(),
+                        call.id,
+                        place.name,
+                        visit.model,
+                        made,
+                        delay,
+                        outcome_of(error),
+                        type(error).__name__,
                     )
                 )
             place.retries += 1

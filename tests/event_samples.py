@@ -1,0 +1,133 @@
+"""One history in which every kind of event occurs, and every field of each is used and left out."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import ClassVar
+
+from llmtest.errors import ServerError, UnknownPriceError
+from llmtest.events import (
+    AttemptEnded,
+    BreakerChanged,
+    BudgetRejected,
+    BudgetWarned,
+    CacheHit,
+    CallEnded,
+    CallStarted,
+    CircuitSkipped,
+    Event,
+    FallbackTaken,
+    FaultFired,
+    HarnessErrorRecorded,
+    LiveRequestPassed,
+    RealIoObserved,
+    RequestAnswered,
+    RequestReceived,
+    RetryScheduled,
+)
+from llmtest.types import Attempt, Usage
+
+FULL = Usage(9, 2, 3, 1, 1, "estimated", 1, 4, 0, (("fetch", 1), ("web_search", 2)), Decimal("0.00100"))
+REFUSED = ServerError("no\nreally", status=503, provider="openai")
+UNPRICED = UnknownPriceError("no price for `a:b`.\nTo fix: add one", provider="a", model="b")
+LIMIT = ("usd", Decimal("1.50"), Decimal("1.2"))
+
+HISTORY = (
+    CallStarted(0, 1, "Zürich"),
+    RequestReceived(0, 1, 1, "openai", "gpt-4o", "chat", stream=False),
+    RequestReceived(1, 0, 2, "openai", None, "models", stream=False),
+    RequestReceived(2, 1, 3, "openai", "gpt-4o", "chat", stream=True),
+    FaultFired(2, 1, "noise", "openai", 3),
+    RequestAnswered(5, 1, 1, "openai", "gpt-4o", "200", 0, FULL, True, Decimal("0.10")),
+    RequestAnswered(6, 1, 3, "openai", None, "429", 2, retry_after=1.5, fault="rate_limited"),
+    RequestAnswered(6, 1, 2, "openai", "ada", "200", 2, Usage(9), True, None, None, None, "embeddings"),
+    AttemptEnded(7, 1, Attempt("openai", "gpt-4o", 0, 5, "200", FULL, True, Decimal("1E-7"), 2, 0.25, "key", "hedge")),
+    AttemptEnded(8, 1, Attempt("openai", None, 0, 5, "503", slept_before=0.25, error=REFUSED)),
+    AttemptEnded(8, 1, Attempt("openai", None, 0, 5, "error", error=ValueError("odd"))),
+    RetryScheduled(8, 1, "openai", "gpt-4o", 1, 0.5, "503"),
+    RetryScheduled(8, 1, "openai", None, 2, 1, "error", "ValueError"),
+    FallbackTaken(9, 1, "chain", "openai", "gpt-4o", "anthropic", None, "503", "ServerError"),
+    FallbackTaken(9, 1, "chain", "openai", None, "anthropic", "claude", "circuit_open"),
+    CircuitSkipped(9, 1, "openai", None, 29.5),
+    CircuitSkipped(9, 1, "openai", "gpt-4o", 0.0),
+    BreakerChanged(9, 0, "openai", "closed", "open", "failures", 3, "503", "ServerError", 30.0),
+    BreakerChanged(9, 0, "openai", "open", "half_open", "recovery_timeout"),
+    BreakerChanged(9, 0, "openai", "half_open", "open", "probe_failed", None, "timeout", "ProviderTimeoutError", 60),
+    BreakerChanged(9, 1, "openai", "open", "half_open", "all_open"),
+    BreakerChanged(9, 1, "openai", "half_open", "closed", "probes_succeeded", 1),
+    BreakerChanged(9, 1, "openai", "half_open", "closed", "probes_succeeded", 2),
+    BreakerChanged(9, 1, "openai", "open", "closed", "reset"),
+    CacheHit(9, 1, "openai", "gpt-4o"),
+    CacheHit(9, 1, "openai", None),
+    BudgetRejected(9, 1, "day", *LIMIT, Decimal("0.10"), Decimal("0.3")),
+    BudgetRejected(9, 1, "session", "tokens", Decimal(50), Decimal(40), Decimal(0), Decimal(11)),
+    BudgetRejected(9, 1, "price", error=UNPRICED),
+    BudgetWarned(9, 1, "day", "threshold", *LIMIT, percent=Decimal("80.0")),
+    BudgetWarned(9, 1, "task", "let_pass", "tokens", Decimal(50), Decimal(40), Decimal(0), Decimal(11)),
+    BudgetWarned(9, 1, "month", "passed", *LIMIT),
+    BudgetWarned(9, 1, "session", "underestimated", "tokens", Decimal(50), Decimal(80)),
+    BudgetWarned(9, 1, "price", "unpriced", error=UNPRICED),
+    BudgetWarned(9, 1, "ledger", "unsettled", error=OSError("locked")),
+    LiveRequestPassed(9, 0, "example.com", "GET"),
+    RealIoObserved(9, 0, "127.0.0.1:80"),
+    HarnessErrorRecorded(9, 0, ValueError("one\ntwo")),
+    HarnessErrorRecorded(9, 0, KeyboardInterrupt()),
+    CallEnded(10, 1, "chat", "ok", "openai", "gpt-4o", 0, 5),
+    CallEnded(11, 1, "chat", "ok", "openai", None, 0),
+    CallEnded(12, 1, "chat", "cancelled", None, None, 0),
+)
+
+
+@dataclass(slots=True)
+class OwnEvent(Event):
+    """A class of event that nobody has words for."""
+
+    kind: ClassVar[str] = "own"
+
+    name: str
+    amount: Decimal
+
+
+TABLE = """\
+  t/s  call  event            who                what
+0.000     1  call             Zürich
+0.000     1  request          openai/gpt-4o      #1 chat
+0.000     -  request          openai             #2 models
+0.000     1  request          openai/gpt-4o      #3 chat stream
+0.000     1  fault            openai             noise #3
+0.000     1  answer           openai/gpt-4o      #1 200 9+2 tokens
+0.000     1  answer           openai             #3 429 retry_after=1.5 fault=rate_limited
+0.000     1  answer           openai/ada         #2 200 9+0 tokens
+0.000     1  attempt          openai/gpt-4o      200 after 0.25 s
+0.000     1  attempt          openai             503 after 0.25 s
+0.000     1  attempt          openai             error
+0.000     1  retry            openai/gpt-4o      #1 in 0.5 s because 503
+0.000     1  retry            openai             #2 in 1 s because error
+0.000     1  fallback         openai/gpt-4o      to anthropic because 503
+0.000     1  fallback         openai             to anthropic/claude because circuit_open
+0.000     1  circuit_open     openai             probe in 29.5 s
+0.000     1  circuit_open     openai/gpt-4o      probe in 0 s
+0.000     -  breaker          openai             closed -> open: 3 consecutive failures, the last: 503
+0.000     -  breaker          openai             open -> half_open: recovery_timeout passed
+0.000     -  breaker          openai             half_open -> open: a probe failed: timeout
+0.000     1  breaker          openai             open -> half_open: every circuit is open
+0.000     1  breaker          openai             half_open -> closed: 1 probe succeeded
+0.000     1  breaker          openai             half_open -> closed: 2 probes succeeded
+0.000     1  breaker          openai             open -> closed: reset
+0.000     1  cache_hit        openai/gpt-4o
+0.000     1  cache_hit        openai
+0.000     1  budget_rejected  day                spent 1.2 + reserved 0.1 + requested 0.3 > limit $1.5
+0.000     1  budget_rejected  session            spent 40 + reserved 0 + requested 11 > limit 50 tokens
+0.000     1  budget_rejected  price              no price for `a:b`.
+0.000     1  budget_warned    day                spent $1.2 of $1.5, 80 % or more
+0.000     1  budget_warned    task               not halted: spent 40 + reserved 0 + requested 11 > limit 50 tokens
+0.000     1  budget_warned    month              spent $1.2 of $1.5: not halted
+0.000     1  budget_warned    session            spent 80 tokens of 50 tokens: more than was reserved
+0.000     1  budget_warned    price              not counted: no price for `a:b`.
+0.000     1  budget_warned    ledger             not settled yet: locked
+0.000     -  live             example.com        GET
+0.000     -  real_io          127.0.0.1:80
+0.000     -  harness_error    ValueError         one
+0.000     -  harness_error    KeyboardInterrupt
+0.000     1  call_end         chat               ok by openai/gpt-4o
+0.000     1  call_end         chat               ok by openai
+0.000     1  call_end         chat               cancelled"""
