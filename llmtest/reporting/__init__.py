@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from llmtest.reporting._cassettes import print_cassette
     from llmtest.reporting._event_file import EVENT_SCHEMA, EventFile, RunHeader
     from llmtest.reporting._event_reading import RecordedRun, read_events
+    from llmtest.reporting._event_schema import event_reference, event_schema
     from llmtest.reporting._terminal import print_results
 
 _HOMES = {
@@ -14,6 +15,8 @@ _HOMES = {
     "EventFile": "llmtest.reporting._event_file",
     "RecordedRun": "llmtest.reporting._event_reading",
     "RunHeader": "llmtest.reporting._event_file",
+    "event_reference": "llmtest.reporting._event_schema",
+    "event_schema": "llmtest.reporting._event_schema",
     "print_cassette": "llmtest.reporting._cassettes",
     "print_results": "llmtest.reporting._terminal",
     "read_events": "llmtest.reporting._event_reading",
@@ -24,6 +27,8 @@ __all__ = [
     "EventFile",
     "RecordedRun",
     "RunHeader",
+    "event_reference",
+    "event_schema",
     "print_cassette",
     "print_results",
     "read_events",
