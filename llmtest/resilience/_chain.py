@@ -203,30 +203,29 @@ class FallbackChain:
         marks = Marks(self.name)
         return AsyncCompletionStream(self._stream(request, timeouts, ASYNC, marks), marks)
 
-    def _begin(
-        self, number: int, request: CompletionRequest, timeouts: Timeouts, parts: Parts, streaming: bool
-    ) -> RunningCall:
-        self._requests += 1
-        prices = self.prices if self._has_own_list else self._sender.enclosing_prices(self.prices)
-        return RunningCall(number, request, active_clock(), parts, self._rules, prices, timeouts, streaming)
+    def _prices_now(self) -> Prices:
+        """Return what attempts cost: inside another chain by the list of the budget that they are charged to."""
+        return self.prices if self._has_own_list else self._sender.enclosing_prices(self.prices)
 
     async def _complete(self, request: CompletionRequest, timeouts: Timeouts, parts: Parts) -> CompletionResponse:
+        self._requests += 1
+        clock = active_clock()
         mark, token = current_call.get(), None
         if mark is None:
-            mark, token = begin(self.name, active_clock())
-        call = self._begin(mark.id, request, timeouts, parts, False)
+            mark, token = begin(self.name, clock)
+        call = RunningCall(mark.id, request, clock, parts, self._rules, self._prices_now(), timeouts, False)
         try:
             response = await self._ask(call)
         except BaseException as error:
             if isinstance(error, Exception):
                 self._give_up(call, error)
             if token is not None:
-                end(mark, call.clock, call.start_ns, error)
+                end(mark, clock, call.start_ns, error)
             raise
         else:
             assert isinstance(response, CompletionResponse), "a call without a stream is answered with a response"
             if token is not None:
-                end(mark, call.clock, call.start_ns, None, response)
+                end(mark, clock, call.start_ns, None, response)
             return response
         finally:
             if token is not None:
@@ -240,7 +239,9 @@ class FallbackChain:
     async def _stream(
         self, request: CompletionRequest, timeouts: Timeouts, parts: Parts, marks: Marks
     ) -> AsyncGenerator[StreamEvent, None]:
-        call = self._begin(marks.id, request, timeouts, parts, True)
+        self._requests += 1
+        clock = active_clock()
+        call = RunningCall(marks.id, request, clock, parts, self._rules, self._prices_now(), timeouts, True)
         try:
             opened = await self._ask(call)
             assert isinstance(opened, OpenStream), "a streamed call is answered with a stream"

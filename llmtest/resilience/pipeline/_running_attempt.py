@@ -99,9 +99,25 @@ class RunningAttempt:
         else:
             served = place.name
             usage, model = response.usage, response.model or self.model
-            tier = response.service_tier or self._asked_tier()
+            tier = response.service_tier
+            if tier is None and self.visit.request.service_tier is not None:
+                tier = self._asked_tier()
             cost = call.prices.cost(served, model, usage, tier=tier)
-            self._record("200", usage, cost, None, None)
+            attempt = Attempt(
+                served,
+                self.model,
+                self.start_ns,
+                call.clock.now_ns(),
+                "200",
+                usage,
+                True,
+                cost,
+                None,
+                self.visit.slept,
+                place.credential,
+            )
+            call.attempts.append(attempt)
+            publish(AttemptEnded(attempt.end_ns, call.id, attempt))
             for permit in self.permits:
                 settle = partial(permit.settle, usage, cost_usd=cost, provider=served, model=model)
                 self._close(settle if tier is None else partial(settle, service_tier=tier))
@@ -140,7 +156,23 @@ class RunningAttempt:
         usage = bill_of(call.request, error, events)
         cost = None if usage is None else call.prices.cost(place.name, self.model, usage, tier=self._asked_tier())
         retry_after = error.retry_after if isinstance(error, ProviderError | AllProvidersFailedError) else None
-        self._record(_word(error), usage, cost, retry_after, error if isinstance(error, Exception) else None)
+        attempt = Attempt(
+            place.name,
+            self.model,
+            self.start_ns,
+            call.clock.now_ns(),
+            _word(error),
+            usage,
+            usage is not None,
+            cost,
+            retry_after,
+            self.visit.slept,
+            place.credential,
+            "call",
+            error if isinstance(error, Exception) else None,
+        )
+        call.attempts.append(attempt)
+        publish(AttemptEnded(attempt.end_ns, call.id, attempt))
         for permit in self.permits:
             if usage is None:
                 trouble = self._close(permit.release)
@@ -154,33 +186,6 @@ class RunningAttempt:
         """Return the tier that the place was asked for: none, where it has no word for it."""
         tier = self.visit.request.service_tier
         return tier if tier is not None and self.call.prices.has_tier(self.place.name, tier) else None
-
-    def _record(
-        self,
-        outcome: str,
-        usage: Usage | None,
-        cost: Decimal | None,
-        retry_after: float | None,
-        error: Exception | None,
-    ) -> None:
-        call, place = self.call, self.place
-        attempt = Attempt(
-            place.name,
-            self.model,
-            self.start_ns,
-            call.clock.now_ns(),
-            outcome,
-            usage,
-            usage is not None,
-            cost,
-            retry_after,
-            self.visit.slept,
-            place.credential,
-            "call",
-            error,
-        )
-        call.attempts.append(attempt)
-        publish(AttemptEnded(attempt.end_ns, call.id, attempt))
 
     def _close(self, close: Callable[[], object]) -> ConfigurationError | None:
         """Settle a permit, or give it back; return why that is not possible now.
