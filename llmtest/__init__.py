@@ -36,8 +36,11 @@ if TYPE_CHECKING:
     from llmtest.scenarios import Scenario as Scenario
     from llmtest.scenarios import load_scenario as load_scenario
     from llmtest.scenarios import run_scenario as run_scenario
+    from llmtest.simulation import Embedding as Embedding
     from llmtest.simulation import Gamma as Gamma
+    from llmtest.simulation import Json as Json
     from llmtest.simulation import Lognormal as Lognormal
+    from llmtest.simulation import Raw as Raw
     from llmtest.simulation import Reply as Reply
     from llmtest.simulation import Uniform as Uniform
     from llmtest.testing import AsyncSimulationTestCase as AsyncSimulationTestCase
@@ -85,7 +88,7 @@ _HOMES: dict[str, str] = {
             "TimeoutConfig",
         ),
         "llmtest.scenarios": ("Scenario", "load_scenario", "run_scenario"),
-        "llmtest.simulation": ("Gamma", "Lognormal", "Reply", "Uniform"),
+        "llmtest.simulation": ("Embedding", "Gamma", "Json", "Lognormal", "Raw", "Reply", "Uniform"),
         "llmtest.testing": ("AsyncSimulationTestCase", "Simulation", "SimulationTestCase", "unordered"),
         "llmtest.types": (
             "Attempt",

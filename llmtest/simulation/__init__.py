@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from llmtest.simulation._dummy_keys import DUMMY_KEY, missing_keys
     from llmtest.simulation._handle import ProviderHandle, RuleHandle
     from llmtest.simulation._latency import Constant, Gamma, LatencyModel, Lognormal, Uniform, as_latency
+    from llmtest.simulation._receive import note_unserved
     from llmtest.simulation._unserved_text import served
     from llmtest.simulation._world import World
     from llmtest.simulation.direct._provider import DirectProvider
@@ -22,22 +23,26 @@ if TYPE_CHECKING:
     from llmtest.simulation.plan._plan import Chunk, Exchange, Failure, Head, Plan
     from llmtest.simulation.script._reply import Reply
     from llmtest.simulation.script._script import UnusedStep
+    from llmtest.simulation.script._service_answers import Embedding, Json, Raw
 
 __all__ = [
     "DUMMY_KEY",
     "Chunk",
     "Constant",
     "DirectProvider",
+    "Embedding",
     "Exchange",
     "Failure",
     "Fragmentation",
     "Gamma",
     "Head",
+    "Json",
     "LatencyModel",
     "Lognormal",
     "Performance",
     "Plan",
     "ProviderHandle",
+    "Raw",
     "Reply",
     "RequestRecord",
     "RuleHandle",
@@ -50,11 +55,16 @@ __all__ = [
     "block_network",
     "intercept",
     "missing_keys",
+    "note_unserved",
     "served",
     "user_traceback",
 ]
 
 _HOMES = {
+    "Embedding": "script._service_answers",
+    "Json": "script._service_answers",
+    "Raw": "script._service_answers",
+    "note_unserved": "_receive",
     "DUMMY_KEY": "_dummy_keys",
     "missing_keys": "_dummy_keys",
     "Chunk": "plan._plan",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from llmtest.clock import stream
-from llmtest.costs import count_tokens, estimate_request_tokens
+from llmtest.costs import estimate_request_tokens
 from llmtest.types import (
     CompletionRequest,
     CompletionResponse,
@@ -28,26 +28,21 @@ DIMENSIONS = {"text-embedding-3-large": 3072}
 DEFAULT_DIMENSIONS = 1536
 
 
-def serve(engine: Engine, answer: Answer, call: WireCall, meta: ResponseMeta) -> bytes:
-    """Write the answer to anything but a conversation, and note what it bills."""
-    endpoint = call.endpoint
-    return endpoint.encode_answer(_said(engine, answer, call, meta), call, meta)
-
-
-def _said(engine: Engine, answer: Answer, call: WireCall, meta: ResponseMeta) -> Any:
+def serve(engine: Engine, answer: Answer, call: WireCall, meta: ResponseMeta) -> None:
+    """Decide what an endpoint that is no conversation answers, and note what it bills."""
     request = call.request
     match call.endpoint.gives:
         case "embeddings":
             assert isinstance(request, EmbeddingRequest)
-            return _embed(answer, request)
+            answer.content = _embed(answer, request)
         case "token_count":
             assert isinstance(request, CompletionRequest)
-            return estimate_request_tokens(request)
+            answer.content = estimate_request_tokens(request)
         case "models":
-            return _models(engine, call)
+            answer.content = _models(engine, call)
         case _:
             default = call.endpoint.default
-            return {} if default is None else default(call, meta)
+            answer.content = {} if default is None else default(call, meta)
 
 
 def _models(engine: Engine, call: WireCall) -> list[ModelCard]:
@@ -64,9 +59,16 @@ def _models(engine: Engine, call: WireCall) -> list[ModelCard]:
 
 def _embed(answer: Answer, request: EmbeddingRequest) -> EmbeddingResponse:
     size = request.dimensions or DIMENSIONS.get(request.model or "", DEFAULT_DIMENSIONS)
-    tokens = sum(count_tokens(text) if isinstance(text, str) else len(text) for text in request.inputs)
-    usage = Usage(tokens, 0)
-    vectors = tuple(embedding(text, request.model, size) for text in request.inputs)
+    scripted = answer.scripted
+    usage = Usage(answer.prompt_tokens, 0)
+    vectors: tuple[tuple[float, ...], ...]
+    if scripted is not None and scripted.usage is not None:
+        usage = scripted.usage
+    if scripted is not None and scripted.vectors is not None:
+        given = [tuple(map(float, vector)) for vector in scripted.vectors]
+        vectors = tuple(given * len(request.inputs)) if len(given) == 1 else tuple(given)
+    else:
+        vectors = tuple(embedding(text, request.model, size) for text in request.inputs)
     # Embeddings are billed like answers; an empty response carries the usage to the account.
     answer.response = CompletionResponse(finish_reason=FinishReason.STOP, usage=usage, model=request.model)
     return EmbeddingResponse(vectors, request.model, usage)

@@ -14,10 +14,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from llmtest import errors, events
-from llmtest.costs import estimate_prompt_tokens, estimate_request_tokens
+from llmtest.costs import count_tokens, estimate_prompt_tokens, estimate_request_tokens
 from llmtest.faults import Fault, FaultRule, Target
 from llmtest.simulation._fault_effects import lay_on
 from llmtest.simulation._latency import LatencyModel
+from llmtest.simulation._own_endpoint import own_endpoint
 from llmtest.simulation._quota import Quota, Refusal
 from llmtest.simulation._script_texts import broken_callable, unscripted, wordless
 from llmtest.simulation.plan._answer import Answer, RequestRecord
@@ -28,8 +29,9 @@ from llmtest.simulation.plan._request_log import RecentRequests
 from llmtest.simulation.script._generated_text import filler
 from llmtest.simulation.script._reply import Prepared, Reply, lets_answer_begin, prepare
 from llmtest.simulation.script._script import Rule, Script
-from llmtest.types import UNKNOWN_USAGE, CompletionRequest, CompletionResponse, Usage
-from llmtest.wire import WireCall
+from llmtest.simulation.script._service_answers import Embedding, Json, Raw
+from llmtest.types import UNKNOWN_USAGE, CompletionRequest, CompletionResponse, EmbeddingRequest, Usage
+from llmtest.wire import Endpoint, WireCall
 
 if TYPE_CHECKING:
     from llmtest.simulation._world import World
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["Engine"]
 
 MOST_CALLS_REMEMBERED = 4096
+RESULTS = (Reply, str, Fault, Json, Raw, Embedding)
 """Logical calls whose attempts are counted at one time; older ones are over."""
 
 
@@ -56,6 +59,9 @@ def _size(call: WireCall, answer: Answer) -> None:
     if isinstance(request, CompletionRequest):
         answer.prompt_tokens = estimate_request_tokens(request)
         answer.max_tokens = request.max_tokens
+    elif isinstance(request, EmbeddingRequest):
+        texts = request.inputs
+        answer.prompt_tokens = sum(count_tokens(text) if isinstance(text, str) else len(text) for text in texts)
 
 
 def _completion(call: WireCall) -> CompletionRequest:
@@ -90,6 +96,8 @@ class Engine:
         self.records: list[RequestRecord] | RecentRequests = [] if most is None else RecentRequests(most)
         self.received = 0
         self._attempts: dict[int, int] = {}
+        self.own: dict[tuple[str, str], Endpoint] = {}
+        """Endpoints that only the script knows."""
 
     def open(self, call: WireCall, exchange: Exchange | None) -> Answer:
         """Number a request and note that it came."""
@@ -106,6 +114,8 @@ class Engine:
         exchange_id = trace.next_exchange()
         operation, model, stream = call.operation, call.model, call.stream
         answer = Answer(number, exchange_id, call_id, now, operation, model, stream)
+        if call.endpoint.gives != "completion":
+            answer.is_conversation = False
         if world.keep_requests:
             answer.record = RequestRecord(number, call, now, exchange)
             self.records.append(answer.record)
@@ -129,25 +139,99 @@ class Engine:
             if self.rules or self.latency is not None:
                 key = self._draw_key(answer)
             is_limited = self.rules or self.quota is not None or self.window is not None
-            if (is_limited and self._is_aborted(call, exchange, answer, key)) or answer.operation != "chat":
+            if is_limited and self._is_aborted(call, exchange, answer, key):
                 return answer
             if self.script.has_windows:
                 self.script.pass_time(answer.start_ns)
+            gives = call.endpoint.gives
             rule = self._select(call)
-            step = None if rule is None else rule.take(answer.number, answer.start_ns)
-        if rule is None:
+            step = None if rule is None else rule.take(gives, answer.number, answer.start_ns)
+        if rule is None and call.endpoint.needs_script:
             raise self._unscripted(call, exchange, answer)
+        if gives != "completion":
+            self._serve(None if step is None else step.content, call, answer, key)
+            return answer
+        assert rule is not None
         content: Any = rule.default if step is None else step.content
         if content.__class__ is Prepared:
             self._say(content, call, answer, key, is_direct=exchange is None)
             return answer
+        if isinstance(content, Json | Raw):
+            self._send(content.raw, answer, key)
+            return answer
         prepared, fault = self._resolve(content, rule, _completion(call), answer)
+        if prepared is not None and isinstance(prepared, Raw):
+            self._send(prepared, answer, key)
+            return answer
         if fault is not None:
             lay_on(fault, answer, self)
         if answer.error is None and answer.failure is None:
             assert prepared is not None
             self._say(prepared, call, answer, key, is_direct=exchange is None)
         return answer
+
+    def _serve(self, content: Any, call: WireCall, answer: Answer, key: tuple[object, ...]) -> None:
+        """Let a step decide about what is no conversation; without one the endpoint answers as it always does."""
+        if content is not None and callable(content) and not isinstance(content, Fault):
+            content = self._called(content, call.request, answer)
+        if isinstance(content, Fault):
+            lay_on(content, answer, self)
+            if answer.error is not None or answer.failure is not None:
+                return
+        elif isinstance(content, Json | Raw):
+            self._send(content.raw, answer, key)
+            return
+        elif isinstance(content, Embedding):
+            answer.scripted = content
+            self._check_vectors(content, call, answer)
+        elif content is not None:
+            mistake = TypeError(f"it returned {type(content).__name__}, not an Embedding, a Json, a Raw or a fault")
+            self.note(answer, "harness_error")
+            raise self.world.record_harness_error(broken_callable(self.name, "reply", mistake))
+        self._take_time(answer, key)
+
+    def _check_vectors(self, content: Embedding, call: WireCall, answer: Answer) -> None:
+        request, vectors = call.request, content.vectors
+        if not isinstance(request, EmbeddingRequest) or vectors is None:
+            return
+        if len(vectors) not in {1, len(request.inputs)}:
+            self.note(answer, "harness_error")
+            raise self.world.record_harness_error(
+                errors.SimulationStateError(
+                    f"`{self.name}`: a step gives {len(vectors)} vectors, and the request has {len(request.inputs)} "
+                    "inputs.\n\nTo fix: one vector for all of them, Embedding([0.1, 0.2]), or one for each"
+                )
+            )
+
+    def _send(self, raw: Raw, answer: Answer, key: tuple[object, ...]) -> None:
+        """Answer with bytes as they are."""
+        answer.raw = raw
+        answer.headers = tuple((name.lower(), value) for name, value in (raw.headers or {}).items())
+        self._take_time(answer, key)
+
+    def _take_time(self, answer: Answer, key: tuple[object, ...]) -> None:
+        if self.latency is not None:
+            drawn = key or ("reply", answer.number)
+            answer.head_ns, _ = self.latency.draw_ns(0, self.world.seed, "latency", self.name, *drawn)
+
+    def operation_at(self, method: str, path: str) -> str:
+        """Return what is asked for at an endpoint; one that nobody serves is served from now on.
+
+        Raises:
+            ConfigurationError: No method, or no path.
+        """
+        verb = str(method).upper()
+        if not verb.isalpha() or not str(path).startswith("/"):
+            raise errors.ConfigurationError(
+                f"on() takes a method and a path, got {method!r} and {path!r}.\n\n"
+                'To fix: on("POST", "/v1/images/generations")'
+            )
+        known = self.world.handle(self.name).spoken.match(verb, path).endpoint
+        if known is not None:
+            return known.operation
+        self.own[verb, path] = known_endpoint = own_endpoint(self.world.dialect(self.name), verb, path)
+        self.world.forget_matches()
+        return known_endpoint.operation
 
     def _draw_key(self, answer: Answer) -> tuple[object, ...]:
         """Name this request for the dice: by call and attempt where the call is known, else by its number."""
@@ -169,7 +253,7 @@ class Engine:
             if refusal is not None:
                 answer.error = self._rate_limited(refusal, call.model)
                 return True
-        if self.window is not None and call.operation == "chat" and size > self.window:
+        if self.window is not None and answer.is_conversation and size > self.window:
             error = errors.ContextLengthExceededError("", model=call.model, status=400)
             error.requested_tokens = size
             error.max_tokens = self.window
@@ -207,18 +291,20 @@ class Engine:
     def _select(self, call: WireCall) -> Rule | None:
         script = self.script
         if len(script.rules) == 1:
-            return script.base if script.base.has_something_left else None
+            return script.base if script.base.can_answer(call.endpoint.gives) else None
         try:
-            return script.select(_completion(call), call.model, call.api_key)
+            return script.select(call)
         except Exception as error:
             raise self.world.record_harness_error(broken_callable(self.name, "predicate", error)) from error
 
     def _resolve(
         self, content: Any, rule: Rule, request: CompletionRequest, answer: Answer
-    ) -> tuple[Prepared | None, Fault | None]:
+    ) -> tuple[Prepared | Raw | None, Fault | None]:
         """Turn the content of a step into an answer, a fault, or a fault with an answer to break."""
         if not isinstance(content, Fault):
             content = self._called(content, request, answer)
+        if isinstance(content, Json | Raw):
+            return content.raw, None
         if not isinstance(content, Fault):
             return prepare(content), None
         if not lets_answer_begin(content):
@@ -228,18 +314,18 @@ class Engine:
             return prepare(default(request)), content
         return prepare(filler(getattr(content, "after_chunks", 0) + 4)), content
 
-    def _called(self, function: Callable[[CompletionRequest], Any], request: CompletionRequest, answer: Answer) -> Any:
+    def _called(self, function: Callable[[Any], Any], request: Any, answer: Answer) -> Any:
         try:
             result = function(request)
         except Exception as error:
-            self._note(answer, "harness_error")
+            self.note(answer, "harness_error")
             raise self.world.record_harness_error(broken_callable(self.name, "reply", error)) from error
-        if isinstance(result, (Reply, str, Fault)):  # asking a union takes three times as long
+        if isinstance(result, RESULTS):  # asking a union takes three times as long
             return result
         if asyncio.iscoroutine(result):
             result.close()
         mistake = TypeError(f"it returned {type(result).__name__}, not a str, a Reply or a fault")
-        self._note(answer, "harness_error")
+        self.note(answer, "harness_error")
         raise self.world.record_harness_error(broken_callable(self.name, "reply", mistake))
 
     def _say(
@@ -323,7 +409,7 @@ class Engine:
         return prepared
 
     def _unscripted(self, call: WireCall, exchange: Exchange | None, answer: Answer) -> errors.HarnessError:
-        self._note(answer, "unscripted")
+        self.note(answer, "unscripted")
         error = unscripted(
             self.script,
             provider=self.name,
@@ -336,7 +422,8 @@ class Engine:
         )
         return self.world.record_harness_error(error)
 
-    def _note(self, answer: Answer, outcome: str) -> None:
+    def note(self, answer: Answer, outcome: str) -> None:
+        """Note what came of a request that was never answered."""
         if answer.record is not None:
             answer.record.outcome = outcome
 

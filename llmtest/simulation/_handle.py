@@ -20,6 +20,7 @@ from llmtest.simulation.script._criteria import criteria
 from llmtest.simulation.script._generated_text import echo, generator
 from llmtest.simulation.script._reply import Answerable, Reply, as_arguments, prepare
 from llmtest.simulation.script._script import Content, Rule, UnusedStep
+from llmtest.simulation.script._service_answers import Embedding, Json, Raw
 from llmtest.simulation.script._windows import Window, window_ns
 from llmtest.types import CompletionRequest, ToolCall
 
@@ -70,7 +71,8 @@ class RuleHandle:
         """Answer the next requests, one each.
 
         Args:
-            replies: Texts, `Reply` objects, or functions of the request that return either, or a fault.
+            replies: Texts, `Reply` objects, or functions of the request that return either, or a fault. Of what is no
+                conversation: `Embedding`, and `Json` or `Raw` for any request.
             times: How often the whole row is played: `replies(a, b, times=2)` answers a, b, a, b. 1 or more; None
                 plays the row once and repeats its last answer for ever.
             optional: Whether the test may end without these steps.
@@ -86,10 +88,14 @@ class RuleHandle:
             if isinstance(reply, str | Reply):
                 steps.append((self._engine.sayable(prepare(reply)), _label(reply)))
                 continue
+            if isinstance(reply, Embedding | Json | Raw):
+                steps.append((reply, f"replies({type(reply).__name__})"))
+                continue
             if isinstance(reply, Fault | type) or not callable(reply):
                 hint = f"fails({reply!r})" if isinstance(reply, Fault) else 'replies("Paris")'
                 raise ConfigurationError(
-                    f"replies() takes texts, Reply objects and functions, got {reply!r}.\n\nTo fix: {hint}"
+                    f"replies() takes texts, Reply, Embedding, Json and Raw objects, and functions, got {reply!r}.\n\n"
+                    f"To fix: {hint}"
                 )
             steps.append((reply, _label(reply)))
         return self._add(steps, times=times, optional=optional)
@@ -198,6 +204,7 @@ class RuleHandle:
         tool_result_contains: str | None = None,
         api_key: str | None = None,
         predicate: Callable[[CompletionRequest], bool] | None = None,
+        operation: str | None = None,
     ) -> RuleHandle:
         """Return a handle for the requests that meet all conditions; this handle stays as it is.
 
@@ -211,16 +218,36 @@ class RuleHandle:
             tool_result_contains: Text in any tool result.
             api_key: The key that came with the request.
             predicate: A function of the request that returns a bool.
+            operation: What is asked for: `chat`, `embeddings`, `models`, `count_tokens`, ...; `*` works too. Without
+                it a rule is for every operation that can meet the other conditions.
 
         Raises:
             ConfigurationError: No condition is given, or `turn` is below 1.
         """
         engine = self._engine
         conditions = criteria(
-            self._rule.criteria, prompt_contains, model, turn, tool_result_contains, api_key, predicate
+            self._rule.criteria, prompt_contains, model, turn, tool_result_contains, api_key, predicate, operation
         )
         with engine.world.lock:
             return RuleHandle(engine, engine.script.add_rule(conditions))
+
+    def on(self, method: str, path: str) -> RuleHandle:
+        """Return a handle for the requests to one endpoint, also one that nobody here models.
+
+        `llm_sim.openai.on("POST", "/v1/images/generations").replies(Json({"data": []}))` answers it, `fails(...)` lets
+        it fail. Without a step left such a request is an error of the test.
+
+        Args:
+            method: `GET`, `POST`, ...
+            path: Path of the URL at the provider's own address; `{name}` stands for one part of it.
+
+        Raises:
+            ConfigurationError: No method, or a path that does not begin with a slash.
+        """
+        engine = self._engine
+        with engine.world.lock:
+            operation = engine.operation_at(method, path)
+        return self.when(operation=operation)
 
     def echoes(self) -> Self:
         """Answer with the last user message, where no step is left."""

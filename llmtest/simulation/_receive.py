@@ -13,18 +13,18 @@ from llmtest.simulation._script_texts import unapplied_edit
 from llmtest.simulation._unserved_text import unserved
 from llmtest.simulation.plan._answer import Answer
 from llmtest.simulation.plan._billing import events_in
-from llmtest.simulation.plan._plan import Chunk, Exchange, Head, Plan, Step
-from llmtest.simulation.plan._render import plain, render
+from llmtest.simulation.plan._plan import Exchange, Plan, Step
+from llmtest.simulation.plan._render import outcome_of, plain, render
 from llmtest.simulation.plan._wire_edit import UnappliedEditError
-from llmtest.wire import EPOCH, Endpoint, ResponseMeta, WireCall, WireFormatError
+from llmtest.wire import EPOCH, Endpoint, Match, ResponseMeta, WireCall, WireFormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from llmtest.errors import ProviderError
+    from llmtest.errors import HarnessError, ProviderError
     from llmtest.simulation._handle import ProviderHandle
 
-__all__ = ["plan_of", "receive", "refuse", "respond"]
+__all__ = ["note_unserved", "plan_of", "receive", "refuse", "respond"]
 
 
 def receive(engine: Engine, handle: ProviderHandle, exchange: Exchange) -> Plan:
@@ -38,12 +38,21 @@ def receive(engine: Engine, handle: ProviderHandle, exchange: Exchange) -> Plan:
     match = world.match(handle, method, exchange.host, exchange.port, path)
     endpoint = match.endpoint
     if endpoint is None:
-        raise world.record_harness_error(unserved(handle, match, exchange))
+        error = note_unserved(engine, handle, match, exchange)
+        raise error
     try:
         call = endpoint.read(exchange.headers, exchange.body, match.parameters)
     except WireFormatError as refused:
         return refuse(engine, endpoint, exchange, refused.error)
     return respond(engine, exchange, call)
+
+
+def note_unserved(engine: Engine, handle: ProviderHandle, match: Match, exchange: Exchange) -> HarnessError:
+    """Note a request that nobody here answers, as every other one, and return the error of the test that it is."""
+    call = WireCall(match.dialect.nothing, model=_model_in(exchange.body), api_key="")
+    answer = engine.open(call, exchange)
+    engine.note(answer, "unserved")
+    return engine.world.record_harness_error(unserved(handle, match, exchange))
 
 
 def respond(engine: Engine, exchange: Exchange, call: WireCall) -> Plan:
@@ -80,22 +89,18 @@ def plan_of(engine: Engine, answer: Answer, call: WireCall) -> Plan:
     """Render an answer as a plan, whose end is noted by the engine."""
     endpoint = call.endpoint
     meta = meta_of(engine, answer, call)
-    is_completion = endpoint.gives == "completion"
-    if answer.is_plain and not answer.stream and is_completion:
-        return Plan(plain(answer, call, endpoint, meta), "200", partial(engine.finish, answer))
-    steps: Iterable[Step]
-    if is_completion or answer.error is not None or answer.failure is not None:
-        try:
-            steps, outcome = render(answer, call, endpoint, meta)
-        except UnappliedEditError as problem:
-            if answer.record is not None:
-                answer.record.outcome = "harness_error"
-            raise engine.world.record_harness_error(unapplied_edit(engine.name, problem)) from None
-        if answer.struck:
-            note_edits(answer, engine)
-    else:
-        body = serve(engine, answer, call, meta)
-        steps, outcome = (Head(200, endpoint.response_headers(meta)), Chunk(body)), "200"
+    if not answer.is_conversation and answer.error is None and answer.failure is None and answer.raw is None:
+        serve(engine, answer, call, meta)
+    if answer.is_plain and (not answer.stream or answer.raw is not None):
+        steps: Iterable[Step] = plain(answer, call, endpoint, meta)
+        return Plan(steps, outcome_of(answer, 200), partial(engine.finish, answer))
+    try:
+        steps, outcome = render(answer, call, endpoint, meta)
+    except UnappliedEditError as problem:
+        engine.note(answer, "harness_error")
+        raise engine.world.record_harness_error(unapplied_edit(engine.name, problem)) from None
+    if answer.struck:
+        note_edits(answer, engine)
 
     def on_end(ended: str) -> None:
         # Whatever limit ends a silence, and wherever it was held: it is this provider's silence, as it was planned.

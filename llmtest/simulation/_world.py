@@ -238,6 +238,9 @@ class World:
         key = (handle.name, method, port, host, path)
         found = self._matches.get(key)
         if found is None:
+            found = _own_match(handle, method, path)
+            if found is not None:
+                return found
             plain = host.lower().strip("[]")
             with self.lock:
                 places = [place for place, name in self._places if name == handle.name]
@@ -246,6 +249,14 @@ class World:
             if len(self._matches) < MOST_ROUTES:
                 self._matches[key] = found
         return found
+
+    def forget_matches(self) -> None:
+        """Look again what is asked for at a URL: a script knows one more endpoint."""
+        self._matches.clear()
+
+    def handle(self, name: str) -> ProviderHandle:
+        """Return the handle of a provider that was used."""
+        return self._handles[name]
 
     def dialect(self, name: str) -> Dialect:
         """Return the dialect that a provider's ids and errors are in, where no path tells."""
@@ -263,3 +274,12 @@ class World:
             self.harness_errors.clear()
             self.fault_rules.clear()
             self.costs.clear()
+
+
+def _own_match(handle: ProviderHandle, method: str, path: str) -> Match | None:
+    """Find an endpoint that only the script of a provider knows."""
+    for (verb, _), endpoint in handle.engine.own.items():
+        found = endpoint.end.fullmatch(path) if verb == method else None
+        if found is not None:
+            return Match(endpoint.dialect, endpoint, found.groupdict())
+    return None

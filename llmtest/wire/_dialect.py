@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
 from llmtest.errors import InvalidRequestError, ProviderError, RateLimitedError, RateLimitKind
@@ -109,6 +110,18 @@ class Match(NamedTuple):
     allowed: tuple[str, ...] = ()
     unserved: Unserved | None = None
     is_native: bool = False
+
+
+def _unread(
+    endpoint: Endpoint, headers: Mapping[str, str], body: bytes, parameters: Mapping[str, str]
+) -> WireCall:  # nobody reads what nobody answers
+    del headers, body, parameters
+    return WireCall(endpoint)
+
+
+def _unsaid(answer: Any, call: WireCall, meta: ResponseMeta) -> bytes:
+    del answer, call, meta
+    return b""
 
 
 def _plain_headers(meta: ResponseMeta) -> Headers:
@@ -243,6 +256,11 @@ class Dialect:
         """Return the same dialect as it is spoken below another part of an address."""
         given = {name: getattr(self, name) for name in (Dialect.__init__.__kwdefaults__ or {}) if name not in _OWN}
         return Dialect(self.name, root=root, **given)
+
+    @cached_property
+    def nothing(self) -> Endpoint:
+        """What is asked for where nothing is: the operation `unserved`."""
+        return Endpoint("unserved", "", "", decode_call=_unread, encode_answer=_unsaid, needs_script=True).of(self)
 
     @property
     def spoken(self) -> Dialect:

@@ -47,6 +47,11 @@ Gives = Literal["completion", "embeddings", "models", "token_count", "json"]
 _PARAMETER = re.compile(r"\\\{(\w+)\\\}")
 
 
+def _part(found: re.Match[str]) -> str:
+    """Return the pattern of a parameter: names of models have slashes in them, other parts of a path have none."""
+    return f"(?P<{found[1]}>{'.+' if found[1] == 'model' else '[^/]+'})"
+
+
 class Endpoint:
     """One endpoint of an API; `Dialect(endpoints=...)` takes them.
 
@@ -145,7 +150,7 @@ class Endpoint:
     @cached_property
     def end(self) -> re.Pattern[str]:
         """A pattern of the end of a path."""
-        return re.compile(_PARAMETER.sub(r"(?P<\1>.+)", re.escape(self.pattern)) + "$")
+        return re.compile(_PARAMETER.sub(_part, re.escape(self.pattern)) + "$")
 
     def read(self, headers: Mapping[str, str], body: bytes, parameters: Mapping[str, str]) -> WireCall:
         """Read a request that came here.

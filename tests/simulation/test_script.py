@@ -323,12 +323,12 @@ def test_a_reset_forgets_everything():
         ),
         pytest.param(
             lambda h: h.replies(7),
-            'replies() takes texts, Reply objects and functions, got 7.\n\nTo fix: replies("Paris")',
+            'replies() takes texts, Reply, Embedding, Json and Raw objects, and functions, got 7.\n\nTo fix: replies("Paris")',
             id="not-a-reply",
         ),
         pytest.param(
             lambda h: h.replies(faults.RateLimited(30)),
-            "replies() takes texts, Reply objects and functions, got RateLimited(retry_after=30).\n\n"
+            "replies() takes texts, Reply, Embedding, Json and Raw objects, and functions, got RateLimited(retry_after=30).\n\n"
             "To fix: fails(RateLimited(retry_after=30))",
             id="a-fault-as-reply",
         ),
@@ -354,7 +354,7 @@ def test_a_reset_forgets_everything():
         ),
         pytest.param(
             lambda h: h.when(),
-            "when() needs at least one condition: prompt_contains, model, turn, tool_result_contains, api_key or "
+            "when() needs at least one condition: prompt_contains, model, turn, tool_result_contains, api_key, "
             'predicate.\n\nTo fix: when(prompt_contains="France")',
             id="no-condition",
         ),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from llmtest.simulation.plan._fragmentation import Cutter
     from llmtest.simulation.plan._plan import Exchange
     from llmtest.simulation.plan._wire_edit import Edits
+    from llmtest.simulation.script._service_answers import Embedding, Raw
     from llmtest.types import CompletionRequest, CompletionResponse, StreamEvent, Usage
     from llmtest.wire import RateLimits, WireCall
 from llmtest.types import EmbeddingRequest
@@ -118,7 +119,10 @@ class Answer:
         record: Where the outcome is noted for the user, if it is.
         error: What is answered instead.
         failure: How the connection fails before any answer.
-        response: What is answered.
+        response: What is answered; of what is no conversation only what it bills.
+        content: What an endpoint that is no conversation answers, as its type has it.
+        raw: What goes out as it is, whatever was asked.
+        scripted: The vectors that a script gives.
         chunks: Pieces of the text, where the script says them.
         head_ns: Wait before the answer begins.
         slow_ns: Silence between the opening of a stream and its first piece.
@@ -133,6 +137,7 @@ class Answer:
         struck: Rules whose edits were made; None: there are no edits.
         cutter: Cuts the stream into network pieces; None: one for each event.
         headers: Headers on top of the provider's own.
+        is_conversation: Whether a completion was asked for.
         fault_headers: What a fault says about the headers; None takes one away.
         limits: Quotas to tell of in the headers.
         prompt_tokens: Estimate of the prompt, which is billed where the answer was not handed over whole.
@@ -145,6 +150,9 @@ class Answer:
     error: ProviderError | None = None
     failure: FailureKind | None = None
     response: CompletionResponse | None = None
+    content: Any = None
+    raw: Raw | None = None
+    scripted: Embedding | None = None
     chunks: tuple[str, ...] | None = None
     head_ns: int = 0
     slow_ns: int = 0
@@ -159,6 +167,7 @@ class Answer:
     struck: list[FaultRule] | None = None
     cutter: Cutter | None = None
     headers: tuple[tuple[str, str], ...] = ()
+    is_conversation: bool = True
     fault_headers: HeaderChanges = ()
     limits: RateLimits | None = None
     prompt_tokens: int = 0
@@ -181,7 +190,7 @@ class Answer:
     def is_plain(self) -> bool:
         """Whether the answer is a whole response in which nothing is wrong."""
         return (
-            self.response is not None
+            (self.response is not None or self.content is not None or self.raw is not None)
             and self.error is None
             and self.failure is None
             and self.body_fault is None

@@ -34,8 +34,9 @@ def bill_of(answer: Answer, outcome: str) -> Usage | None:
     """
     response = answer.response
     failed = answer.error is not None or answer.failure is not None
-    if answer.operation != "chat":
-        return None if response is None or failed else response.usage
+    if answer.raw is not None or not answer.is_conversation:
+        free = answer.raw is not None or response is None or failed or answer.body_fault is not None
+        return None if free or response is None else response.usage
     if outcome in GIVEN_UP:
         if answer.failure == "connect_timeout":
             return None

@@ -57,11 +57,12 @@ def outcome_of(answer: Answer, status: int) -> str:
         return str(status)
     if answer.silent:
         return "timeout"
+    sent = str(_status(answer))
     if answer.body_fault is not None:
-        return "malformed" if answer.body_fault.name == "malformed_body" else "200"
+        return "malformed" if answer.body_fault.name == "malformed_body" else sent
     cut = answer.stream_fault
     if cut is None or (isinstance(cut, StreamStalled) and cut.seconds is not None) or (answer.stream and _goes_on(cut)):
-        return "200"
+        return sent
     return STREAM_OUTCOMES[cut.name]
 
 
@@ -77,7 +78,7 @@ def render(answer: Answer, call: WireCall, endpoint: Endpoint, meta: ResponseMet
         steps: tuple[Step, ...] = (head, Chunk(body))
         return (Wait(answer.head_ns), *steps) if answer.head_ns else steps, str(status)
     outcome = outcome_of(answer, 200)
-    if not answer.stream:
+    if not answer.stream or answer.raw is not None:
         return _alive(answer, _whole(answer, call, endpoint, meta), endpoint), outcome
     answer.taken = []
     if answer.cutter is not None:
@@ -143,18 +144,27 @@ def _cut_json(body: bytes) -> bytes:
     return body[: max(1, len(body) // 2)]
 
 
+def _status(answer: Answer) -> int:
+    return 200 if answer.raw is None else answer.raw.status
+
+
+def _body(answer: Answer, call: WireCall, endpoint: Endpoint, meta: ResponseMeta) -> bytes:
+    """Return the body of a whole answer."""
+    if answer.raw is not None:
+        return answer.raw.data
+    return endpoint.encode_answer(answer.response if answer.is_conversation else answer.content, call, meta)
+
+
 def plain(answer: Answer, call: WireCall, endpoint: Endpoint, meta: ResponseMeta) -> tuple[Step, ...]:
     """Return the steps of a whole answer in which nothing is wrong."""
-    assert answer.response is not None
     wait = answer.head_ns + answer.slow_ns + answer.body_ns
-    head = Head(200, _headers(answer, endpoint, meta, stream=False))
-    chunk = Chunk(endpoint.encode_answer(answer.response, call, meta))
+    head = Head(_status(answer), _headers(answer, endpoint, meta, stream=False))
+    chunk = Chunk(_body(answer, call, endpoint, meta))
     return (Wait(wait), head, chunk) if wait else (head, chunk)
 
 
 def _whole(answer: Answer, call: WireCall, endpoint: Endpoint, meta: ResponseMeta) -> Sequence[Step]:
     """Return the steps of an answer that breaks in some way."""
-    assert answer.response is not None
     if answer.events is not None:
         raise UnappliedEditError(
             None,
@@ -168,10 +178,10 @@ def _whole(answer: Answer, call: WireCall, endpoint: Endpoint, meta: ResponseMet
     _refuse_edits_of_nothing(answer)
     if isinstance(body_fault, WrongContentType):
         return [*opening, Head(200, _page_headers(headers)), Chunk(GATEWAY_PAGE)]
-    opening.append(Head(200, headers))
+    opening.append(Head(_status(answer), headers))
     if isinstance(body_fault, EmptyResponse):
         return opening
-    body = endpoint.encode_answer(answer.response, call, meta)
+    body = _body(answer, call, endpoint, meta)
     if answer.edits:
         body = edited_body(body, answer.edits, _struck(answer))
     if body_fault is None and cut is None:

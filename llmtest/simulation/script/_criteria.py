@@ -27,20 +27,32 @@ class Criteria:
     tool_result_contains: tuple[str, ...] = ()
     api_key: str | None = None
     predicates: tuple[Callable[[CompletionRequest], bool], ...] = ()
+    operation: str | None = None
 
     @property
     def specificity(self) -> int:
         """How many conditions there are; of two matching rules the one with more answers."""
-        single = (self.model, self.turn, self.api_key)
+        single = (self.model, self.turn, self.api_key, self.operation)
         several = len(self.prompt_contains) + len(self.tool_result_contains) + len(self.predicates)
         return several + sum(value is not None for value in single)
 
-    def matches(self, request: CompletionRequest, model: str | None, api_key: str | None) -> bool:
+    @property
+    def reads_conversation(self) -> bool:
+        """Whether only a conversation can have it."""
+        return bool(self.prompt_contains or self.tool_result_contains or self.predicates) or self.turn is not None
+
+    def matches(self, request: object, operation: str, model: str | None, api_key: str | None) -> bool:
         """Tell whether a request has everything."""
-        if self.model is not None and (model is None or not fnmatchcase(model, self.model)):
+        facts = (
+            self.operation is None or fnmatchcase(operation, self.operation),
+            self.model is None or (model is not None and fnmatchcase(model, self.model)),
+            self.api_key is None or api_key == self.api_key,
+        )
+        if not all(facts):
             return False
-        if self.api_key is not None and api_key != self.api_key:
-            return False
+        return not self.reads_conversation or (isinstance(request, CompletionRequest) and self._is_said_in(request))
+
+    def _is_said_in(self, request: CompletionRequest) -> bool:
         if self.turn is not None and turn_of(request) != self.turn:
             return False
         if self.prompt_contains:
@@ -63,6 +75,8 @@ class Criteria:
         if self.api_key is not None:
             # The key may be a real one, and error texts end up in public logs.
             found.append("api_key=...")
+        if self.operation is not None:
+            found.append(f"operation={self.operation!r}")
         found += [f"predicate={getattr(each, '__name__', type(each).__name__)}" for each in self.predicates]
         return f"when({', '.join(found)})"
 
@@ -78,17 +92,18 @@ def criteria(
     tool_result_contains: str | None,
     api_key: str | None,
     predicate: Callable[[CompletionRequest], bool] | None,
+    operation: str | None = None,
 ) -> Criteria:
     """Add conditions to those of a parent rule.
 
     Raises:
         ConfigurationError: No condition is given, or `turn` is below 1.
     """
-    given = (prompt_contains, model, turn, tool_result_contains, api_key, predicate)
+    given = (prompt_contains, model, turn, tool_result_contains, api_key, predicate, operation)
     if all(value is None for value in given):
         raise ConfigurationError(
-            "when() needs at least one condition: prompt_contains, model, turn, tool_result_contains, api_key or "
-            'predicate.\n\nTo fix: when(prompt_contains="France")'
+            "when() needs at least one condition: prompt_contains, model, turn, tool_result_contains, api_key, "
+            'predicate or operation.\n\nTo fix: when(prompt_contains="France")'
         )
     if turn is not None and turn < 1:
         raise ConfigurationError(f"when: turn must be 1 or more, got {turn}.\n\nTo fix: the first turn is when(turn=1)")
@@ -99,4 +114,5 @@ def criteria(
         parent.tool_result_contains + (() if tool_result_contains is None else (tool_result_contains,)),
         parent.api_key if api_key is None else api_key,
         parent.predicates + (() if predicate is None else (predicate,)),
+        parent.operation if operation is None else operation,
     )

@@ -11,11 +11,13 @@ from llmtest.errors import ConfigurationError
 from llmtest.faults import Fault
 from llmtest.simulation.script._criteria import ANY, Criteria
 from llmtest.simulation.script._reply import Prepared
+from llmtest.simulation.script._service_answers import Embedding, Json, Raw
 from llmtest.types import CompletionRequest, is_whole
+from llmtest.wire import WireCall
 
 __all__ = ["Rule", "Script", "Step", "UnusedStep"]
 
-Content = Prepared | Fault | Callable[[CompletionRequest], Any]
+Content = Prepared | Fault | Embedding | Json | Raw | Callable[[CompletionRequest], Any]
 REMEMBERED = 8
 """How many request numbers a step remembers for error texts."""
 
@@ -34,6 +36,7 @@ class Step:
         used_by: Numbers of the requests it answered, the first few.
         for_ns: It is played for so long, however often that is; None: as often as `left` says.
         until_ns: When that ends; None: it has not begun.
+        gives: What kind of request it answers, `completion` or `embeddings`; None: any.
     """
 
     content: Content
@@ -45,6 +48,7 @@ class Step:
     used_by: list[int] = field(default_factory=list)
     for_ns: int | None = None
     until_ns: int | None = None
+    gives: str | None = None
 
     @property
     def lasts_for_ever(self) -> bool:
@@ -78,19 +82,47 @@ class Rule:
         """Whether this rule can answer."""
         return self.position < len(self.steps) or self.default is not None
 
-    def take(self, request_number: int, now_ns: int) -> Step | None:
+    def next_for(self, gives: str) -> Step | None:
+        """Return the step that the next request of a kind plays; None where there is none.
+
+        A row of steps is the conversation's. Vectors in it wait for a request for vectors, whenever that comes, and a
+        conversation passes them over. What is for any request (a fault, JSON) is met by others when it is the next one.
+        """
+        steps = self.steps
+        for index in range(self.position, len(steps)):
+            step = steps[index]
+            if step.left == 0:
+                continue
+            if step.gives == gives:
+                return step
+            if step.gives is None:
+                return step if gives == "completion" or index == self.position else None
+        return None
+
+    def can_answer(self, gives: str) -> bool:
+        """Tell whether this rule has something for a request of a kind."""
+        return (gives == "completion" and self.default is not None) or self.next_for(gives) is not None
+
+    def take(self, gives: str, request_number: int, now_ns: int) -> Step | None:
         """Play the next step; None where only the default is left."""
-        if self.position >= len(self.steps):
+        step = self.next_for(gives)
+        if step is None:
             return None
-        step = self.steps[self.position]
         if len(step.used_by) < REMEMBERED:
             step.used_by.append(request_number)
         if step.left is not None:
             step.left -= 1
             if step.left == 0:
-                self.position += 1
-                self.begin(now_ns)
+                self._move_on(now_ns)
         return step
+
+    def _move_on(self, now_ns: int) -> None:
+        """Leave the steps behind that are used up."""
+        begun = self.position
+        while self.position < len(self.steps) and self.steps[self.position].left == 0:
+            self.position += 1
+        if self.position != begun:
+            self.begin(now_ns)
 
     def begin(self, now_ns: int) -> None:
         """Start the time of the step that is to be played from now on, where it is one that has a time."""
@@ -179,7 +211,8 @@ class Script:
         for each in rounds:
             for content, label in each:
                 self.total += 1
-                rule.steps.append(Step(content, label, count, optional, self.total, site))
+                step = Step(content, label, count, optional, self.total, site, gives=_gives(content, rule))
+                rule.steps.append(step)
         if times is None or for_ns is not None:
             rule.steps[-1].left = None
         if for_ns is not None:
@@ -188,10 +221,15 @@ class Script:
             if rule.position == len(rule.steps) - 1:
                 rule.begin(now_ns)
 
-    def select(self, request: CompletionRequest, model: str | None, api_key: str | None) -> Rule | None:
-        """Return the most specific matching rule that has something left."""
+    def select(self, call: WireCall) -> Rule | None:
+        """Return the most specific matching rule that has something left for a request."""
+        gives = call.endpoint.gives
         for rule in self._ordered:
-            if rule.has_something_left and (rule.criteria is ANY or rule.criteria.matches(request, model, api_key)):
+            if not rule.can_answer(gives):
+                continue
+            criteria = rule.criteria
+            request = call.request if criteria.reads_conversation else None
+            if criteria is ANY or criteria.matches(request, call.operation, call.model, call.api_key):
                 return rule
         return None
 
@@ -207,3 +245,13 @@ class Script:
             for step in self.steps
             if not step.optional and (not step.used_by if step.for_ns is not None else (step.left or 0) > 0)
         ]
+
+
+def _gives(content: Content, rule: Rule) -> str | None:
+    """Return what kind of request a step answers; None: any."""
+    if isinstance(content, Embedding):
+        return "embeddings"
+    if isinstance(content, Fault | Json | Raw):
+        return None
+    # A function is called with whatever its rule is for.
+    return None if rule.criteria.operation is not None and not isinstance(content, Prepared) else "completion"
