@@ -60,7 +60,7 @@ class Reception:
             try:
                 route = route_of(self._world, exchange.method, exchange.path, exchange.headers)
             except UnknownPathError as unknown:
-                return self._refusal(unknown.dialect, unknown.error)
+                return self._unserved(unknown, exchange)
             if head is not None:
                 head.route = route
         marked = None if self.call is None else current_call.set(self.call)
@@ -77,17 +77,28 @@ class Reception:
             if marked is not None:
                 current_call.reset(marked)
 
+    def _unserved(self, unknown: UnknownPathError, exchange: Exchange) -> Plan:
+        """Note a request that nobody here answers: it fails the test, and the log tells of it."""
+        marked = None if self.call is None else current_call.set(self.call)
+        try:
+            unknown.provider.note_unserved(unknown.match, exchange)
+        finally:
+            if marked is not None:
+                current_call.reset(marked)
+        logger.warning("%s %s is served by nobody: %s", exchange.method, exchange.path, unknown.error.status)
+        return self._refusal(unknown.dialect, unknown.error)
+
     def _answer(self, route: Route, exchange: Exchange, head: RequestHead | None) -> Plan:
         known = None if head is None else head.calls.get(exchange.body)
         if known is not None:
-            return route.handle.respond(exchange, known)
+            return route.provider.respond(exchange, known)
         try:
             call = route.endpoint.read(exchange.headers, exchange.body, route.parameters)
         except WireFormatError as refused:
-            return route.handle.refuse(exchange, refused.error, route.endpoint)
+            return route.provider.refuse(exchange, refused.error, route.endpoint)
         if head is not None:
             head.remember(exchange.body, call)
-        return route.handle.respond(exchange, call)
+        return route.provider.respond(exchange, call)
 
     def too_large(self, exchange: Exchange) -> Plan:
         """Return the 413 for a body over the limit."""

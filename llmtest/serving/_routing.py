@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from llmtest.errors import InvalidRequestError
-from llmtest.simulation import ProviderHandle, World, served
-from llmtest.wire import Dialect, Endpoint, Match, dialects, marked_by, match_bare
+from llmtest.simulation import SimulatedProvider, World, served
+from llmtest.wire import Endpoint, Match, dialects, match_bare
 
 __all__ = ["Route", "UnknownPathError", "route_of"]
 
@@ -18,12 +18,12 @@ class Route:
     """Where a request goes.
 
     Args:
-        handle: The provider.
+        provider: The provider.
         endpoint: What is asked of it.
         parameters: What the path says.
     """
 
-    handle: ProviderHandle
+    provider: SimulatedProvider
     endpoint: Endpoint
     parameters: Mapping[str, str]
 
@@ -32,13 +32,16 @@ class UnknownPathError(Exception):
     """Nothing is simulated at a path.
 
     Args:
-        dialect: The format to say so in.
+        provider: Whom the request was for, as far as that can be told.
+        match: What the path leads to there.
         error: What the provider would answer, with the paths that exist.
     """
 
-    def __init__(self, dialect: Dialect, error: InvalidRequestError) -> None:
+    def __init__(self, provider: SimulatedProvider, match: Match, error: InvalidRequestError) -> None:
         super().__init__(error.message)
-        self.dialect = dialect
+        self.provider = provider
+        self.match = match
+        self.dialect = match.dialect
         self.error = error
 
 
@@ -51,27 +54,28 @@ def route_of(world: World, method: str, path: str, headers: Mapping[str, str]) -
         UnknownPathError: Nobody does; the error is the dialect's own 404 or 405.
     """
     owner, match = match_bare(method, path, headers)
+    bare = world.simulated(owner.name)
+    match = bare.own_match(method, path) or match
     if match.endpoint is not None:
-        return Route(world.provider(owner.name), match.endpoint, match.parameters)
+        return Route(bare, match.endpoint, match.parameters)
     first, _, rest = path[1:].partition("/")
-    known = {handle.name for handle in world.handles} | {each.name for each in dialects().values() if each.is_provider}
+    known = {each.name for each in world.providers} | {each.name for each in dialects().values() if each.is_provider}
     if not path.startswith("/") or first not in known:
-        raise _nobody(method, path, headers, match, known)
-    handle = world.provider(first)
-    match = handle.spoken.match(method, f"/{rest}", below=True)
+        raise UnknownPathError(bare, match, _nobody(method, path, match, known))
+    provider = world.simulated(first)
+    match = provider.match_below(method, f"/{rest}")
     if match.endpoint is None:
-        raise _unserved(handle, match, method, path)
-    return Route(handle, match.endpoint, match.parameters)
+        raise UnknownPathError(provider, match, _unserved(provider, match, method, path))
+    return Route(provider, match.endpoint, match.parameters)
 
 
-def _nobody(method: str, path: str, headers: Mapping[str, str], match: Match, known: set[str]) -> UnknownPathError:
+def _nobody(method: str, path: str, match: Match, known: set[str]) -> InvalidRequestError:
     if match.allowed:
-        return UnknownPathError(match.dialect, match.dialect.errors.not_allowed(method, path))
-    dialect = match.dialect if match.unserved is not None else marked_by(headers)
+        return match.dialect.errors.not_allowed(method, path)
     first = path[1:].partition("/")[0]
     near = get_close_matches(first, sorted(known), n=1)
     hint = f" Did you mean the provider `{near[0]}`?" if near else ""
-    return UnknownPathError(dialect, _not_found(match, method, path, hint))
+    return _not_found(match, method, path, hint)
 
 
 def _not_found(match: Match, method: str, path: str, hint: str = "") -> InvalidRequestError:
@@ -85,16 +89,14 @@ def _not_found(match: Match, method: str, path: str, hint: str = "") -> InvalidR
     return InvalidRequestError(f"{told}{hint} {more}", status=404, code=error.code)
 
 
-def _unserved(handle: ProviderHandle, match: Match, method: str, path: str) -> UnknownPathError:
+def _unserved(provider: SimulatedProvider, match: Match, method: str, path: str) -> InvalidRequestError:
     dialect = match.dialect
     if match.is_native:
-        root = next(iter(handle.spoken.mounts), "")
+        root = next(iter(provider.dialect.mounts), "")
         error = dialect.errors.not_found(method, path)
         error.message = (
-            f"{error.message}. The native API of `{handle.name}` is not simulated; llmtest serves its "
-            f"{dialect.title} one below /{handle.name}{root}."
+            f"{error.message}. The native API of `{provider.name}` is not simulated; llmtest serves its "
+            f"{dialect.title} one below /{provider.name}{root}."
         )
-        return UnknownPathError(dialect, error)
-    if match.allowed:
-        return UnknownPathError(dialect, dialect.errors.not_allowed(method, path))
-    return UnknownPathError(dialect, _not_found(match, method, path))
+        return error
+    return dialect.errors.not_allowed(method, path) if match.allowed else _not_found(match, method, path)

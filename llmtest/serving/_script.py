@@ -108,9 +108,9 @@ class ServedScript:
                 )
 
     def _require_reachable(self, world: World) -> None:
-        for handle in world.handles:
-            _, steps = self._providers.get(handle.name, (None, []))
-            before = handle.engine.script.base.steps
+        for provider in world.providers:
+            _, steps = self._providers.get(provider.name, (None, []))
+            before = provider.engine.script.base.steps
             if not before or not before[-1].lasts_for_ever:
                 continue
             for place, step in steps:

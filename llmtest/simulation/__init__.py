@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from llmtest.simulation._call_site import user_traceback
     from llmtest.simulation._dummy_keys import DUMMY_KEY, missing_keys
-    from llmtest.simulation._handle import ProviderHandle, RuleHandle
+    from llmtest.simulation._handle import ProviderHandle
     from llmtest.simulation._latency import Constant, Gamma, LatencyModel, Lognormal, Uniform, as_latency
-    from llmtest.simulation._receive import note_unserved
+    from llmtest.simulation._provider import SimulatedProvider
+    from llmtest.simulation._rule_handle import RuleHandle
     from llmtest.simulation._unserved_text import served
     from llmtest.simulation._world import World
     from llmtest.simulation.direct._provider import DirectProvider
@@ -46,6 +47,7 @@ __all__ = [
     "Reply",
     "RequestRecord",
     "RuleHandle",
+    "SimulatedProvider",
     "TransportFault",
     "Uniform",
     "UnusedStep",
@@ -55,7 +57,6 @@ __all__ = [
     "block_network",
     "intercept",
     "missing_keys",
-    "note_unserved",
     "served",
     "user_traceback",
 ]
@@ -64,7 +65,6 @@ _HOMES = {
     "Embedding": "script._service_answers",
     "Json": "script._service_answers",
     "Raw": "script._service_answers",
-    "note_unserved": "_receive",
     "DUMMY_KEY": "_dummy_keys",
     "missing_keys": "_dummy_keys",
     "Chunk": "plan._plan",
@@ -82,7 +82,8 @@ _HOMES = {
     "ProviderHandle": "_handle",
     "Reply": "script._reply",
     "RequestRecord": "plan._answer",
-    "RuleHandle": "_handle",
+    "RuleHandle": "_rule_handle",
+    "SimulatedProvider": "_provider",
     "TransportFault": "plan._performance",
     "Uniform": "_latency",
     "UnusedStep": "script._script",

@@ -18,9 +18,9 @@ from llmtest.costs import count_tokens, estimate_prompt_tokens, estimate_request
 from llmtest.faults import Fault, FaultRule, Target
 from llmtest.simulation._fault_effects import lay_on
 from llmtest.simulation._latency import LatencyModel
-from llmtest.simulation._own_endpoint import own_endpoint
 from llmtest.simulation._quota import Quota, Refusal
-from llmtest.simulation._script_texts import broken_callable, unscripted, wordless
+from llmtest.simulation._script_texts import broken_callable, unscripted
+from llmtest.simulation._service_steps import send_raw, serve_step
 from llmtest.simulation.plan._answer import Answer, RequestRecord
 from llmtest.simulation.plan._billing import bill_of
 from llmtest.simulation.plan._fragmentation import Cutter, Fragmentation
@@ -31,7 +31,7 @@ from llmtest.simulation.script._reply import Prepared, Reply, lets_answer_begin,
 from llmtest.simulation.script._script import Rule, Script
 from llmtest.simulation.script._service_answers import Embedding, Json, Raw
 from llmtest.types import UNKNOWN_USAGE, CompletionRequest, CompletionResponse, EmbeddingRequest, Usage
-from llmtest.wire import Endpoint, WireCall
+from llmtest.wire import Dialect, Endpoint, WireCall
 
 if TYPE_CHECKING:
     from llmtest.simulation._world import World
@@ -76,11 +76,15 @@ class Engine:
     Args:
         world: Clock, trace, seed, prices and account.
         name: Name of the provider.
+        dialect: The API it speaks.
     """
 
-    def __init__(self, world: World, name: str) -> None:
+    def __init__(self, world: World, name: str, dialect: Dialect) -> None:
         self.world = world
         self.name = name
+        self.dialect = dialect
+        self.spoken = dialect.spoken
+        """The dialect that ids and errors are in, where no path tells."""
         self.script = Script()
         self.reset()
 
@@ -149,7 +153,7 @@ class Engine:
         if rule is None and call.endpoint.needs_script:
             raise self._unscripted(call, exchange, answer)
         if gives != "completion":
-            self._serve(None if step is None else step.content, call, answer, key)
+            serve_step(self, None if step is None else step.content, call, answer, key)
             return answer
         assert rule is not None
         content: Any = rule.default if step is None else step.content
@@ -157,11 +161,11 @@ class Engine:
             self._say(content, call, answer, key, is_direct=exchange is None)
             return answer
         if isinstance(content, Json | Raw):
-            self._send(content.raw, answer, key)
+            send_raw(self, content.raw, answer, key)
             return answer
         prepared, fault = self._resolve(content, rule, _completion(call), answer)
         if prepared is not None and isinstance(prepared, Raw):
-            self._send(prepared, answer, key)
+            send_raw(self, prepared, answer, key)
             return answer
         if fault is not None:
             lay_on(fault, answer, self)
@@ -169,69 +173,6 @@ class Engine:
             assert prepared is not None
             self._say(prepared, call, answer, key, is_direct=exchange is None)
         return answer
-
-    def _serve(self, content: Any, call: WireCall, answer: Answer, key: tuple[object, ...]) -> None:
-        """Let a step decide about what is no conversation; without one the endpoint answers as it always does."""
-        if content is not None and callable(content) and not isinstance(content, Fault):
-            content = self._called(content, call.request, answer)
-        if isinstance(content, Fault):
-            lay_on(content, answer, self)
-            if answer.error is not None or answer.failure is not None:
-                return
-        elif isinstance(content, Json | Raw):
-            self._send(content.raw, answer, key)
-            return
-        elif isinstance(content, Embedding):
-            answer.scripted = content
-            self._check_vectors(content, call, answer)
-        elif content is not None:
-            mistake = TypeError(f"it returned {type(content).__name__}, not an Embedding, a Json, a Raw or a fault")
-            self.note(answer, "harness_error")
-            raise self.world.record_harness_error(broken_callable(self.name, "reply", mistake))
-        self._take_time(answer, key)
-
-    def _check_vectors(self, content: Embedding, call: WireCall, answer: Answer) -> None:
-        request, vectors = call.request, content.vectors
-        if not isinstance(request, EmbeddingRequest) or vectors is None:
-            return
-        if len(vectors) not in {1, len(request.inputs)}:
-            self.note(answer, "harness_error")
-            raise self.world.record_harness_error(
-                errors.SimulationStateError(
-                    f"`{self.name}`: a step gives {len(vectors)} vectors, and the request has {len(request.inputs)} "
-                    "inputs.\n\nTo fix: one vector for all of them, Embedding([0.1, 0.2]), or one for each"
-                )
-            )
-
-    def _send(self, raw: Raw, answer: Answer, key: tuple[object, ...]) -> None:
-        """Answer with bytes as they are."""
-        answer.raw = raw
-        answer.headers = tuple((name.lower(), value) for name, value in (raw.headers or {}).items())
-        self._take_time(answer, key)
-
-    def _take_time(self, answer: Answer, key: tuple[object, ...]) -> None:
-        if self.latency is not None:
-            drawn = key or ("reply", answer.number)
-            answer.head_ns, _ = self.latency.draw_ns(0, self.world.seed, "latency", self.name, *drawn)
-
-    def operation_at(self, method: str, path: str) -> str:
-        """Return what is asked for at an endpoint; one that nobody serves is served from now on.
-
-        Raises:
-            ConfigurationError: No method, or no path.
-        """
-        verb = str(method).upper()
-        if not verb.isalpha() or not str(path).startswith("/"):
-            raise errors.ConfigurationError(
-                f"on() takes a method and a path, got {method!r} and {path!r}.\n\n"
-                'To fix: on("POST", "/v1/images/generations")'
-            )
-        known = self.world.handle(self.name).spoken.match(verb, path).endpoint
-        if known is not None:
-            return known.operation
-        self.own[verb, path] = known_endpoint = own_endpoint(self.world.dialect(self.name), verb, path)
-        self.world.forget_matches()
-        return known_endpoint.operation
 
     def _draw_key(self, answer: Answer) -> tuple[object, ...]:
         """Name this request for the dice: by call and attempt where the call is known, else by its number."""
@@ -266,7 +207,7 @@ class Engine:
     def _rate_limited(self, refusal: Refusal, model: str | None) -> errors.ProviderError:
         """Make the error of a reached quota; its `retry_after` is the true wait."""
         wait = None if refusal.wait_ns is None else refusal.wait_ns / 1e9
-        return self.world.dialect(self.name).over_quota(model, refusal.kind, wait)
+        return self.spoken.over_quota(model, refusal.kind, wait)
 
     def _strike(self, call: WireCall, answer: Answer, key: tuple[object, ...]) -> None:
         """Let fault rules strike, the first of each stage; an abort leaves nothing for the others to strike at."""
@@ -302,7 +243,7 @@ class Engine:
     ) -> tuple[Prepared | Raw | None, Fault | None]:
         """Turn the content of a step into an answer, a fault, or a fault with an answer to break."""
         if not isinstance(content, Fault):
-            content = self._called(content, request, answer)
+            content = self.called(content, request, answer)
         if isinstance(content, Json | Raw):
             return content.raw, None
         if not isinstance(content, Fault):
@@ -314,7 +255,12 @@ class Engine:
             return prepare(default(request)), content
         return prepare(filler(getattr(content, "after_chunks", 0) + 4)), content
 
-    def _called(self, function: Callable[[Any], Any], request: Any, answer: Answer) -> Any:
+    def called(self, function: Callable[[Any], Any], request: Any, answer: Answer) -> Any:
+        """Return what a function of the test says about a request.
+
+        Raises:
+            HarnessError: It failed, or returned what no answer is made of; recorded already.
+        """
         try:
             result = function(request)
         except Exception as error:
@@ -379,7 +325,7 @@ class Engine:
         number = answer.exchange
         parts = prepared.parts
         if prepared.needs_ids:
-            make_id, base = self.world.dialect(self.name).tool_call_id, self.world.number(number) << 16
+            make_id, base = self.spoken.tool_call_id, self.world.number(number) << 16
             parts = prepared.with_ids(lambda index: make_id(base + index))
         response = CompletionResponse(
             parts=parts,
@@ -396,17 +342,6 @@ class Engine:
         if not (is_direct or prepared.needs_ids):
             prepared.said = response
         return response
-
-    def sayable(self, prepared: Prepared) -> Prepared:
-        """Return a prepared answer as it is.
-
-        Raises:
-            ConfigurationError: The API has no word for the reason why it ends.
-        """
-        words = self.world.dialect(self.name).settings.get("finish_words")
-        if words is not None and prepared.finish_reason not in words:
-            raise wordless(self.name, prepared.finish_reason, words)
-        return prepared
 
     def _unscripted(self, call: WireCall, exchange: Exchange | None, answer: Answer) -> errors.HarnessError:
         self.note(answer, "unscripted")

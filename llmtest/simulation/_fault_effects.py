@@ -68,4 +68,4 @@ def _refuse(fault: Fault, answer: Answer, engine: Engine) -> None:
     else:
         error = answer.error = refusal_of(told, answer, now, window_of)
     if error is not None and answer.limits is None:
-        answer.limits = limits_of(told, error, answer, now, world.dialect(engine.name))
+        answer.limits = limits_of(told, error, answer, now, engine.spoken)

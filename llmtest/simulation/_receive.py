@@ -22,24 +22,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from llmtest.errors import HarnessError, ProviderError
-    from llmtest.simulation._handle import ProviderHandle
+    from llmtest.simulation._provider import SimulatedProvider
 
 __all__ = ["note_unserved", "plan_of", "receive", "refuse", "respond"]
 
 
-def receive(engine: Engine, handle: ProviderHandle, exchange: Exchange) -> Plan:
+def receive(provider: SimulatedProvider, exchange: Exchange) -> Plan:
     """Decide what to do with a request.
 
     Raises:
         HarnessError: The script has no answer, or nobody speaks the format; recorded already.
     """
-    world = engine.world
-    method, path = exchange.method, exchange.path
-    match = world.match(handle, method, exchange.host, exchange.port, path)
+    engine = provider.engine
+    match = provider.world.match(provider, exchange.method, exchange.host, exchange.port, exchange.path)
     endpoint = match.endpoint
     if endpoint is None:
-        error = note_unserved(engine, handle, match, exchange)
-        raise error
+        raise note_unserved(provider, match, exchange)
     try:
         call = endpoint.read(exchange.headers, exchange.body, match.parameters)
     except WireFormatError as refused:
@@ -47,12 +45,12 @@ def receive(engine: Engine, handle: ProviderHandle, exchange: Exchange) -> Plan:
     return respond(engine, exchange, call)
 
 
-def note_unserved(engine: Engine, handle: ProviderHandle, match: Match, exchange: Exchange) -> HarnessError:
+def note_unserved(provider: SimulatedProvider, match: Match, exchange: Exchange) -> HarnessError:
     """Note a request that nobody here answers, as every other one, and return the error of the test that it is."""
     call = WireCall(match.dialect.nothing, model=_model_in(exchange.body), api_key="")
-    answer = engine.open(call, exchange)
-    engine.note(answer, "unserved")
-    return engine.world.record_harness_error(unserved(handle, match, exchange))
+    answer = provider.engine.open(call, exchange)
+    provider.engine.note(answer, "unserved")
+    return provider.world.record_harness_error(unserved(provider, match, exchange))
 
 
 def respond(engine: Engine, exchange: Exchange, call: WireCall) -> Plan:

@@ -10,35 +10,52 @@ from llmtest.simulation._call_site import call_site
 from llmtest.simulation._script_texts import handle_text
 
 if TYPE_CHECKING:
-    from llmtest.simulation._handle import ProviderHandle
+    from llmtest.simulation._provider import SimulatedProvider
     from llmtest.simulation.plan._plan import Exchange
     from llmtest.wire import Dialect, Match
 
 __all__ = ["served", "unserved"]
 
 
-def unserved(handle: ProviderHandle, match: Match, exchange: Exchange) -> HarnessError:
+def unserved(provider: SimulatedProvider, match: Match, exchange: Exchange) -> HarnessError:
     """Make the error of a request that nobody here answers: an endpoint that is not simulated, or a whole API."""
-    provider = handle.name
+    name = provider.name
     method, path = exchange.method, exchange.path
     if match.is_native:
         port = "" if exchange.port in {80, 443} else f":{exchange.port}"
         host = f"{exchange.host}{port}"
-        root = next(iter(handle.spoken.mounts), "")
+        root = next(iter(provider.dialect.mounts), "")
         way = f'have the code use that one: base_url="{exchange.scheme}://{host}{root}" with an OpenAI client'
         return SimulationStateError(
-            f"`{provider}` received a request to its native API, which is not simulated.\n\n"
+            f"`{name}` received a request to its native API, which is not simulated.\n\n"
             f"{_facts(method, path)}\n"
             f"  simulated: its {match.dialect.title} API, below {root}\n\n"
-            + _fixes(way, _RECORD, _pass(provider, host))
+            + _fixes(
+                way,
+                _by_script(provider, method, path),
+                _RECORD,
+                _pass(name, host),
+            )
         )
-    way = "" if match.unserved is None else match.unserved.instead
+    instead = "" if match.unserved is None else match.unserved.instead
+    ways = [instead] if instead else []
+    ways.append(_by_script(provider, method, path))
+    if provider.world.fixture == IN_PROCESS:
+        ways += (_RECORD, _pass(name, exchange.host))
     return SimulationStateError(
-        f"`{provider}` received a request to an endpoint that is not simulated.\n\n"
+        f"`{name}` received a request to an endpoint that is not simulated.\n\n"
         f"{_facts(method, path)}\n"
-        f"  simulated: {served(match.dialect)}\n\n"
-        + _fixes(*([way] if way else ()), _RECORD, _pass(provider, exchange.host))
+        f"  simulated: {served(match.dialect)}\n\n" + _fixes(*ways)
     )
+
+
+def _by_script(provider: SimulatedProvider, method: str, path: str) -> str:
+    """Return how a test answers an endpoint itself."""
+    fixture = provider.world.fixture
+    # On a port a provider may be named by the first part of the path, which is not its own.
+    below = path.removeprefix(f"/{provider.name}") if fixture != IN_PROCESS else path
+    on = f'{handle_text(provider.name, fixture)}.on("{method}", "{below or "/"}")'
+    return f"answer it by a script: {on}.replies(Json({{...}}))"
 
 
 def served(dialect: Dialect) -> str:
@@ -46,6 +63,7 @@ def served(dialect: Dialect) -> str:
     return ", ".join(endpoint.label for endpoint in dialect.endpoints)
 
 
+IN_PROCESS = "llm_sim"
 _RECORD = "replay a recorded session, which can hold any endpoint: @pytest.mark.llm_cassette"
 
 

@@ -13,6 +13,7 @@ from llmtest.events import HarnessErrorRecorded, LogicalCall, Trace, current_cal
 from llmtest.faults import FaultRule
 from llmtest.simulation._addresses import Place, environment_places, first_places, parse_host, parse_place
 from llmtest.simulation._handle import ProviderHandle
+from llmtest.simulation._provider import SimulatedProvider
 from llmtest.simulation._script_texts import unused_steps
 from llmtest.simulation.plan._fragmentation import Fragmentation, as_fragmentation
 from llmtest.wire import Dialect, Match, common_dialect, dialects
@@ -74,10 +75,10 @@ class World:
         self.lock = threading.RLock()
         self.harness_errors: list[HarnessError] = []
         self.fault_rules: list[FaultRule] = []
-        self._handles: dict[str, ProviderHandle] = {}
+        self._providers: dict[str, SimulatedProvider] = {}
         self._allowed: set[str] = set()
         self._places: list[tuple[Place, str]] = []
-        self._routes: dict[tuple[str, int, str], ProviderHandle] = {}
+        self._routes: dict[tuple[str, int, str], SimulatedProvider] = {}
         """Who answered at a URL before, as long as the places stay as they are."""
         self._matches: dict[tuple[str, str, int, str, str], Match] = {}
         """What it was that was asked there."""
@@ -102,22 +103,28 @@ class World:
         Raises:
             ConfigurationError: An unknown dialect, one that differs from the first use, or not a base URL.
         """
+        found = self.simulated(name, dialect)
+        if base_url is not None:
+            self.register(name, base_url)
+        return found.handle
+
+    def simulated(self, name: str, dialect: str | None = None) -> SimulatedProvider:
+        """Return a simulated provider as the transports see it, made on first use.
+
+        Raises:
+            ConfigurationError: An unknown dialect, or one that differs from the first use.
+        """
         with self.lock:
-            handle = self._handles.get(name)
-            if handle is None:
-                spoken = self._dialect_of(name, dialect)
-                handle = self._handles[name] = ProviderHandle(self, name, spoken)
-                for rule in self.fault_rules:
-                    if rule.concerns(name):
-                        handle.engine.rules.append(rule)
-            elif dialect is not None and dialect != handle.dialect:
+            found = self._providers.get(name)
+            if found is None:
+                found = self._providers[name] = SimulatedProvider(self, name, self._dialect_of(name, dialect))
+                found.engine.rules += (rule for rule in self.fault_rules if rule.concerns(name))
+            elif dialect is not None and dialect != found.dialect.name:
                 raise ConfigurationError(
-                    f"provider `{name}` speaks `{handle.dialect}` already and cannot speak `{dialect}` too.\n\n"
+                    f"provider `{name}` speaks `{found.dialect.name}` already and cannot speak `{dialect}` too.\n\n"
                     "To fix: give the second one a name of its own"
                 )
-        if base_url is not None:
-            self.register(handle, base_url)
-        return handle
+        return found
 
     @staticmethod
     def _dialect_of(name: str, dialect: str | None) -> Dialect:
@@ -132,9 +139,14 @@ class World:
     @property
     def handles(self) -> tuple[ProviderHandle, ...]:
         """Every provider that was used so far, in order of first use."""
-        return tuple(self._handles.values())
+        return tuple(provider.handle for provider in self._providers.values())
 
-    def register(self, handle: ProviderHandle, base_url: str) -> None:
+    @property
+    def providers(self) -> tuple[SimulatedProvider, ...]:
+        """The same as the transports see them."""
+        return tuple(self._providers.values())
+
+    def register(self, name: str, base_url: str) -> None:
         """Let a provider answer at a base URL, whoever answered there before.
 
         Raises:
@@ -142,7 +154,7 @@ class World:
         """
         place = parse_place(base_url)
         with self.lock:
-            self._places = [(place, handle.name), *(entry for entry in self._places if entry[0] != place)]
+            self._places = [(place, name), *(entry for entry in self._places if entry[0] != place)]
             self._sort_places()
 
     def route(
@@ -151,20 +163,20 @@ class World:
         host: str,
         port: int,
         path: str,
-    ) -> ProviderHandle | None:
+    ) -> SimulatedProvider | None:
         """Return who answers a URL; None where nobody here does."""
         known = self._routes.get((host, port, path))
         return self._find(host, port, path) if known is None else known
 
-    def _find(self, host: str, port: int, path: str) -> ProviderHandle | None:
+    def _find(self, host: str, port: int, path: str) -> SimulatedProvider | None:
         plain = host.lower().strip("[]")
         with self.lock:
             for place, name in self._places:
                 if place.covers(plain, port, path):
-                    handle = self._handles.get(name) or self.provider(name)
+                    provider = self._providers.get(name) or self.simulated(name)
                     if len(self._routes) < MOST_ROUTES:
-                        self._routes[host, port, path] = handle
-                    return handle
+                        self._routes[host, port, path] = provider
+                    return provider
         return None
 
     def provider_at(self, host: str) -> str | None:
@@ -196,9 +208,9 @@ class World:
             if any(each.name == rule.name for each in self.fault_rules):
                 raise ConfigurationError(f"two fault rules are named `{rule.name}`.\n\nTo fix: rename one of them")
             self.fault_rules.append(rule)
-            for handle in self._handles.values():
-                if rule.concerns(handle.name):
-                    handle.engine.rules.append(rule)
+            for provider in self._providers.values():
+                if rule.concerns(provider.name):
+                    provider.engine.rules.append(rule)
         return rule
 
     def fired(self) -> dict[str, int]:
@@ -225,27 +237,25 @@ class World:
     def unused_steps(self) -> list[UnusedStepsError]:
         """Return one error for each provider whose script still had steps to play."""
         found = []
-        for handle in self._handles.values():
-            unused = handle.unused_steps()
+        for provider in self._providers.values():
+            unused = provider.unused_steps()
             if unused:
-                total = handle.engine.script.total
-                has_url = any(name == handle.name for _, name in self._places)
-                found.append(unused_steps(handle.name, unused, total=total, requests=handle.received, has_url=has_url))
+                name, engine = provider.name, provider.engine
+                has_url = any(place_of == name for _, place_of in self._places)
+                total, requests = engine.script.total, engine.received
+                found.append(unused_steps(name, unused, total=total, requests=requests, has_url=has_url))
         return found
 
-    def match(self, handle: ProviderHandle, method: str, host: str, port: int, path: str) -> Match:
+    def match(self, provider: SimulatedProvider, method: str, host: str, port: int, path: str) -> Match:
         """Find what is asked of a provider at a URL: at its own address by the exact path, else by the end of it."""
-        key = (handle.name, method, port, host, path)
+        key = (provider.name, method, port, host, path)
         found = self._matches.get(key)
         if found is None:
-            found = _own_match(handle, method, path)
-            if found is not None:
-                return found
             plain = host.lower().strip("[]")
             with self.lock:
-                places = [place for place, name in self._places if name == handle.name]
+                places = [place for place, name in self._places if name == provider.name]
             own = any(place.is_own and place.covers(plain, port, path) for place in places)
-            found = handle.spoken.match(method, path, anywhere=not own)
+            found = provider.own_match(method, path) or provider.dialect.match(method, path, anywhere=not own)
             if len(self._matches) < MOST_ROUTES:
                 self._matches[key] = found
         return found
@@ -254,14 +264,6 @@ class World:
         """Look again what is asked for at a URL: a script knows one more endpoint."""
         self._matches.clear()
 
-    def handle(self, name: str) -> ProviderHandle:
-        """Return the handle of a provider that was used."""
-        return self._handles[name]
-
-    def dialect(self, name: str) -> Dialect:
-        """Return the dialect that a provider's ids and errors are in, where no path tells."""
-        return self._handles[name].spoken.spoken
-
     def number(self, exchange: int) -> int:
         """Return the number from which the ids of an exchange are made."""
         return self._base | exchange
@@ -269,17 +271,9 @@ class World:
     def reset(self) -> None:
         """Forget scripts, faults, quotas, requests, costs and harness errors; providers and their URLs stay."""
         with self.lock:
-            for handle in self._handles.values():
-                handle.reset()
+            for provider in self._providers.values():
+                provider.reset()
+            self._matches.clear()
             self.harness_errors.clear()
             self.fault_rules.clear()
             self.costs.clear()
-
-
-def _own_match(handle: ProviderHandle, method: str, path: str) -> Match | None:
-    """Find an endpoint that only the script of a provider knows."""
-    for (verb, _), endpoint in handle.engine.own.items():
-        found = endpoint.end.fullmatch(path) if verb == method else None
-        if found is not None:
-            return Match(endpoint.dialect, endpoint, found.groupdict())
-    return None

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from llmtest.events import RequestReceived
 from llmtest.serving import _receive
 from tests.serving.served_asgi import ask, world_that_answers
 
@@ -93,12 +94,25 @@ def test_an_unknown_path_is_a_404_that_says_what_exists(method, path, headers, t
     assert is_refusal(answer, "/v1/messages" if headers else "")
 
 
-def test_an_unknown_path_is_no_harness_error():
-    """What is not there is answered; only a script that is missing fails a test."""
+def test_e03_a_path_that_nobody_serves_is_an_event_on_a_port_too():
+    """It is answered in the API's words, counted, in the trace, and an error of the test."""
     world = world_that_answers()
-    ask("POST", "/v1/nothing", world=world)
-    ask("PUT", "/v1/models", world=world)
-    assert world.harness_errors == []
+    paths = [("POST", "/v1/nothing"), ("POST", "/v1/responses"), ("POST", "/api/chat"), ("PUT", "/v1/models")]
+    assert [ask(method, path, world=world).status for method, path in paths] == [404, 404, 404, 405]
+    assert len(world.harness_errors) == 4
+    assert [(record.operation, record.path) for record in world.provider("openai").requests] == [
+        ("unserved", path) for _, path in paths
+    ]
+    assert [event.operation for event in world.trace.of(RequestReceived)] == ["unserved"] * 4
+
+
+def test_e24_a_wrong_base_url_is_not_hidden():
+    """A path is the API's own, bare or below a provider's name; anything before it is a mistake."""
+    body = json.dumps(POSTED["/v1/chat/completions"]).encode()
+    assert ask("POST", "/openai/v1/foo/bar/chat/completions", body).status == 404
+    assert ask("POST", "/openai/deployments/gpt/chat/completions", body).status == 404
+    assert ask("POST", "/openai/v1/chat/completions", body).status == 200
+    assert ask("POST", "/openai/chat/completions", body).status == 200
 
 
 @pytest.mark.parametrize("length_is_told", [True, False], ids=["by-its-length", "while-it-comes"])

@@ -3,7 +3,7 @@
 import httpx2
 import pytest
 
-from llmtest import faults
+from llmtest import Json, faults
 
 CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}]}
 PAGE = {"origin": "http://localhost:3000"}
@@ -52,6 +52,7 @@ def test_a_page_may_read_an_answer(llm_server, client, stream):
 def test_a_page_may_read_a_refusal(llm_server, client):
     """Faults, bad requests and unknown paths are open as well, else a page could not tell them from an outage."""
     llm_server.openai.fails(faults.RateLimited(retry_after=1))
+    llm_server.openai.on("POST", "/nowhere").replies(Json({}, status=404))
     for path, status in (("/v1/chat/completions", 429), ("/v1/messages", 400), ("/nowhere", 404)):
         answer = client.post(path, json=CHAT)
         assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (status, "*")

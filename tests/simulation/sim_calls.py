@@ -70,7 +70,7 @@ class Answered:
 
 def post(handle, prompt="hi", **options):
     """Send a chat request to a handle and perform its plan."""
-    return Answered(handle.receive(exchange(handle.dialect, prompt, **options)))
+    return Answered(handle._provider.receive(exchange(handle.dialect, prompt, **options)))
 
 
 def text_of(answered, dialect="openai"):

@@ -12,16 +12,19 @@ from llmtest.events import RequestAnswered, RequestReceived
 
 @pytest.fixture
 def sim():
+    """A simulation that is looser with its steps."""
     with Simulation(strict=False) as simulation:
         yield simulation
 
 
 @pytest.fixture
 def client(sim):
+    """The official client, which does not ask twice."""
     return openai.OpenAI(api_key="k", max_retries=0)
 
 
 def embed(client, *texts, model="text-embedding-3-small", **more):
+    """Ask for vectors."""
     return client.embeddings.create(model=model, input=list(texts), encoding_format="float", **more)
 
 
@@ -33,6 +36,7 @@ def forgiven(sim):
 
 
 def ask(client, prompt="hi"):
+    """Return what is answered."""
     answer = client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": prompt}])
     return answer.choices[0].message.content
 
@@ -226,8 +230,10 @@ def test_e23_what_the_api_has_is_not_denied_in_its_name(sim, method):
     [
         (
             lambda sim: sim.openai.on("POST", "images"),
-            "on() takes a method and a path, got 'POST' and 'images'.\n\n"
-            'To fix: on("POST", "/v1/images/generations")',
+            (
+                "on() takes a method and a path, got 'POST' and 'images'.\n\n"
+                'To fix: on("POST", "/v1/images/generations")'
+            ),
         ),
         (lambda _: Embedding([]), "Embedding: a vector is a list of finite numbers, got [].\n\n"),
         (lambda _: Embedding(["a"]), "Embedding: a vector is a list of finite numbers, got ['a'].\n\n"),

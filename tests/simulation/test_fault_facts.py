@@ -270,7 +270,7 @@ def test_e17_a_provider_fails_for_a_time_and_recovers(window):
         seen.append(post(handle).status)
         world.clock.advance(20)
     assert seen == [503, 503, 503, 200]
-    assert handle.unused_steps() == []
+    assert handle._provider.unused_steps() == []
 
 
 def test_e17_a_window_begins_when_it_is_its_turn():
@@ -302,7 +302,7 @@ def test_e17_a_window_in_which_nobody_asked_is_an_unused_step():
     handle = world.provider("openai").fails(faults.ServerError(503), for_="1m30s").replies("back")
     world.clock.advance(200)
     assert post(handle).status == 200
-    (unused,) = handle.unused_steps()
+    (unused,) = handle._provider.unused_steps()
     assert unused.label == "server_error(status=503) for 90 s"
 
 

@@ -149,7 +149,7 @@ def test_an_empty_response_has_a_head_and_no_body(stream):
 def streamed(fault, dialect="openai", text="one two three four"):
     """Return a stream of four words that a fault breaks, with its handle."""
     handle = make_world().provider(dialect).replies(lambda request: fault).echoes()
-    return Answered(handle.receive(exchange(dialect, text, stream=True))), handle
+    return Answered(handle._provider.receive(exchange(dialect, text, stream=True))), handle
 
 
 @pytest.mark.parametrize("dialect", ["openai", "anthropic"])

@@ -156,7 +156,7 @@ def streamed(mode, **reply):
     """Return a performed stream of four words, two seconds after one another, after a head that takes one."""
     handle = make_world().provider("openai").fragmentation(mode)
     handle.latency(ttft=1, tokens_per_second=0.5).replies(Reply("one two three four", **reply))
-    return Answered(handle.receive(exchange("openai", stream=True))), handle
+    return Answered(handle._provider.receive(exchange("openai", stream=True))), handle
 
 
 @pytest.mark.parametrize("mode", ["random", 5])
@@ -188,7 +188,7 @@ def test_a_stream_that_was_left_is_billed_what_was_handed_over(mode):
     """Half a word is no token yet: the bill follows the events that the pieces complete."""
     world = make_world()
     handle = world.provider("openai").replies("one two three four five six").fragmentation(mode)
-    plan = handle.receive(exchange("openai", stream=True))
+    plan = handle._provider.receive(exchange("openai", stream=True))
     taken = b""
     for step in plan.steps:
         taken += getattr(step, "data", b"")
@@ -209,7 +209,7 @@ def test_a_reply_beats_its_handle_and_a_handle_its_world():
     handle = world.provider("openai").fragmentation(9)
     handle.replies(Reply("one two", fragmentation="events"), "one two")
     assert [len(post(handle, stream=True).pieces) > 1 for _ in range(2)] == [True, True]
-    handle.reset()
+    handle._provider.reset()
     assert len(post(handle.replies("one two"), stream=True).pieces) == 1
 
 

@@ -285,7 +285,7 @@ def test_a_script_is_safe_in_threads():
 def test_requests_show_what_the_provider_saw(openai):
     """Each request is kept: decoded, raw, with headers, virtual time and outcome."""
     openai.fails(faults.Overloaded()).replies("Paris")
-    clock = openai.engine.world.clock
+    clock = openai._engine.world.clock
     post(openai, "Capital of France?")
     clock.advance(1.5)
     post(openai, "Capital of France?", temperature=0.5)
@@ -323,13 +323,16 @@ def test_a_reset_forgets_everything():
         ),
         pytest.param(
             lambda h: h.replies(7),
-            'replies() takes texts, Reply, Embedding, Json and Raw objects, and functions, got 7.\n\nTo fix: replies("Paris")',
+            (
+                "replies() takes texts, Reply, Embedding, Json and Raw objects, and functions, got 7.\n\n"
+                'To fix: replies("Paris")'
+            ),
             id="not-a-reply",
         ),
         pytest.param(
             lambda h: h.replies(faults.RateLimited(30)),
-            "replies() takes texts, Reply, Embedding, Json and Raw objects, and functions, got RateLimited(retry_after=30).\n\n"
-            "To fix: fails(RateLimited(retry_after=30))",
+            "replies() takes texts, Reply, Embedding, Json and Raw objects, and functions, got "
+            "RateLimited(retry_after=30).\n\nTo fix: fails(RateLimited(retry_after=30))",
             id="a-fault-as-reply",
         ),
         pytest.param(
@@ -355,7 +358,7 @@ def test_a_reset_forgets_everything():
         pytest.param(
             lambda h: h.when(),
             "when() needs at least one condition: prompt_contains, model, turn, tool_result_contains, api_key, "
-            'predicate.\n\nTo fix: when(prompt_contains="France")',
+            'predicate or operation.\n\nTo fix: when(prompt_contains="France")',
             id="no-condition",
         ),
         pytest.param(
@@ -450,7 +453,7 @@ def test_chunks_are_the_pieces_of_a_stream(openai):
     from tests.simulation.sim_calls import Answered, texts_of
 
     openai.replies(Reply(chunks=["Pa", "ris", " is"]))
-    answered = Answered(openai.receive(exchange(stream=True)))
+    answered = Answered(openai._provider.receive(exchange(stream=True)))
     assert texts_of(answered) == ["Pa", "ris", " is"]
 
 

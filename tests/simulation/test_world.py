@@ -89,13 +89,13 @@ def test_a_base_url_can_be_registered():
     world = make_world()
     vllm = world.provider("vllm").at("http://localhost:8000")
     mine = world.provider("mine", base_url="http://localhost:8000/mine/v1")
-    assert world.route("http", "localhost", 8000, "/v1/chat/completions") is vllm
-    assert world.route("http", "localhost", 8000, "/mine/v1/chat/completions") is mine
-    assert world.route("http", "localhost", 8000, "/mine/v10") is vllm
+    assert world.route("http", "localhost", 8000, "/v1/chat/completions").handle is vllm
+    assert world.route("http", "localhost", 8000, "/mine/v1/chat/completions").handle is mine
+    assert world.route("http", "localhost", 8000, "/mine/v10").handle is vllm
     assert world.route("http", "localhost", 8001, "/v1") is None
     other = world.provider("other", dialect="anthropic").at("http://localhost:8000/")
-    assert world.route("http", "localhost", 8000, "/v1/messages") is other
-    assert world.route("http", "localhost", 8000, "/v1/chat/completions") is other
+    assert world.route("http", "localhost", 8000, "/v1/messages").handle is other
+    assert world.route("http", "localhost", 8000, "/v1/chat/completions").handle is other
     assert world.handles == (vllm, mine, other)
 
 
@@ -150,7 +150,7 @@ def test_a_provider_that_makes_no_sense_is_refused(make, text):
 def test_compatible_endpoints_ride_on_the_openai_dialect(name, path):
     """Providers with an OpenAI-compatible endpoint answer there, under their own name."""
     handle = make_world().provider(name).replies("Paris")
-    assert text_of(Answered(handle.receive(exchange(path=path)))) == "Paris"
+    assert text_of(Answered(handle._provider.receive(exchange(path=path)))) == "Paris"
     assert handle.requests[0].outcome == "200"
 
 
@@ -183,15 +183,16 @@ def test_a_native_api_that_nobody_speaks_is_one_clear_error(name, origin, path, 
     world = make_world()
     handle = world.provider(name).echoes()
     with pytest.raises(SimulationStateError) as caught:
-        handle.receive(Exchange("POST", *origin, path, "", {}, b"{}"))
+        handle._provider.receive(Exchange("POST", *origin, path, "", {}, b"{}"))
     assert told(caught.value) == (
         f"`{name}` received a request to its native API, which is not simulated.\n\n"
         f"  POST {path}   from HERE\n"
         f"  simulated: its OpenAI-compatible API, below {urlsplit(base_url).path}\n\n"
         "To fix, one of:\n"
         f'  1. have the code use that one: base_url="{base_url}" with an OpenAI client\n'
-        "  2. replay a recorded session, which can hold any endpoint: @pytest.mark.llm_cassette\n"
-        f'  3. let the host answer itself: llm_sim.allow("{origin[1]}")   (llm_sim.{name} then sees nothing)'
+        f'  2. answer it by a script: llm_sim.{name}.on("POST", "{path}").replies(Json({{...}}))\n'
+        "  3. replay a recorded session, which can hold any endpoint: @pytest.mark.llm_cassette\n"
+        f'  4. let the host answer itself: llm_sim.allow("{origin[1]}")   (llm_sim.{name} then sees nothing)'
     )
     assert world.harness_errors == [caught.value]
 
@@ -200,14 +201,15 @@ def test_an_endpoint_that_is_not_simulated_is_one_clear_error():
     """An unknown path is the test's problem, not a 404 that code under test may handle."""
     world = make_world()
     with pytest.raises(SimulationStateError) as caught:
-        world.provider("openai").echoes().receive(exchange(path="/v1/images/generations"))
+        world.provider("openai").echoes()._provider.receive(exchange(path="/v1/images/generations"))
     assert told(caught.value) == (
         "`openai` received a request to an endpoint that is not simulated.\n\n"
         "  POST /v1/images/generations   from HERE\n"
         "  simulated: POST /v1/chat/completions, POST /v1/embeddings, GET /v1/models, GET /v1/models/{model}\n\n"
         "To fix, one of:\n"
-        "  1. replay a recorded session, which can hold any endpoint: @pytest.mark.llm_cassette\n"
-        '  2. let the host answer itself: llm_sim.allow("api.openai.com")   (llm_sim.openai then sees nothing)'
+        '  1. answer it by a script: llm_sim.openai.on("POST", "/v1/images/generations").replies(Json({...}))\n'
+        "  2. replay a recorded session, which can hold any endpoint: @pytest.mark.llm_cassette\n"
+        '  3. let the host answer itself: llm_sim.allow("api.openai.com")   (llm_sim.openai then sees nothing)'
     )
 
 
@@ -229,25 +231,25 @@ def test_an_endpoint_that_is_not_simulated_is_one_clear_error():
 def test_an_endpoint_with_a_simulated_twin_names_it(provider, path, way):
     """Frameworks that prefer the Responses API have a switch, and the text says which."""
     with pytest.raises(SimulationStateError) as caught:
-        make_world().provider(provider).echoes().receive(exchange(path=path))
-    assert f"To fix, one of:\n  1. {way}\n  2. replay" in str(caught.value)
+        make_world().provider(provider).echoes()._provider.receive(exchange(path=path))
+    assert f"To fix, one of:\n  1. {way}\n  2. answer it by a script: " in str(caught.value)
 
 
 def test_a_request_that_the_provider_would_refuse_gets_its_400():
     """A wrong request is answered as the provider does, plays no step and is logged."""
     handle = make_world().provider("openai").replies("unplayed")
-    answered = Answered(handle.receive(exchange(body={"model": "gpt-4o"})))
+    answered = Answered(handle._provider.receive(exchange(body={"model": "gpt-4o"})))
     assert answered.status == 400
     assert answered.json["error"]["type"] == "invalid_request_error"
     assert handle.requests[0].outcome == "400"
-    assert len(handle.unused_steps()) == 1
+    assert len(handle._provider.unused_steps()) == 1
 
 
 def call_of(provider):
     """Return the error of one call too many, made in a function of its own."""
 
     def summarise():
-        return provider.receive(exchange())
+        return provider._provider.receive(exchange())
 
     with pytest.raises(UnscriptedRequestError) as caught:
         summarise()
@@ -345,7 +347,7 @@ def test_many_unused_steps_are_counted():
     assert lines[0] == "`openai` still had 17 of 17 scripted steps to play when the test ended."
     assert lines[12] == "  ... and 7 more"
     assert lines[-1].startswith("The code under test sent it no request. If")
-    labels = [step.label for step in world.provider("openai").unused_steps()]
+    labels = [step.label for step in world.simulated("openai").unused_steps()]
     assert labels[13:] == [
         "calls_tools('a', 'b')",
         "calls_tool('c')",
@@ -388,7 +390,7 @@ def test_what_the_client_did_with_the_answer_is_the_outcome():
     """An abandoned stream is noted as such, and bills what was taken of it; a whole answer nobody got, its prompt."""
     world = make_world()
     handle = world.provider("openai").replies("one two three four", times=None)
-    plan = handle.receive(exchange(stream=True))
+    plan = handle._provider.receive(exchange(stream=True))
     steps = iter(plan.steps)
     for _ in range(4):
         next(steps)
@@ -396,7 +398,7 @@ def test_what_the_client_did_with_the_answer_is_the_outcome():
     record = handle.requests[0]
     assert record.outcome == "abandoned"
     assert record.usage == Usage(5, 1, source="estimated")
-    plan = handle.receive(exchange())
+    plan = handle._provider.receive(exchange())
     plan.on_end("timeout")
     assert (handle.requests[1].outcome, handle.requests[1].usage) == ("timeout", Usage(5, 0, source="estimated"))
 
@@ -419,7 +421,7 @@ def test_events_carry_the_logical_call():
 
 def get(handle, path, provider="openai"):
     """Send a request without a body."""
-    return Answered(handle.receive(exchange(provider, path=path, method="GET", body={})))
+    return Answered(handle._provider.receive(exchange(provider, path=path, method="GET", body={})))
 
 
 def test_models_are_listed_without_a_script():
@@ -438,14 +440,15 @@ def test_embeddings_are_unit_vectors_of_the_input():
     handle = world.provider("openai")
     body = {"model": "text-embedding-3-small", "input": ["a", "b", "a"], "encoding_format": "float"}
     vectors = [
-        row["embedding"] for row in Answered(handle.receive(exchange(path="/v1/embeddings", body=body))).json["data"]
+        row["embedding"]
+        for row in Answered(handle._provider.receive(exchange(path="/v1/embeddings", body=body))).json["data"]
     ]
     assert [len(vector) for vector in vectors] == [1536] * 3
     assert vectors[0] == vectors[2] != vectors[1]
     assert sum(value * value for value in vectors[0]) == pytest.approx(1.0)
     assert world.costs.entries[0].usage == Usage(3, 0)
     small = {**body, "input": "a", "dimensions": 8}
-    (row,) = Answered(handle.receive(exchange(path="/v1/embeddings", body=small))).json["data"]
+    (row,) = Answered(handle._provider.receive(exchange(path="/v1/embeddings", body=small))).json["data"]
     assert len(row["embedding"]) == 8
 
 
@@ -453,7 +456,9 @@ def test_anthropic_counts_tokens_without_a_script():
     """`count_tokens` answers with the estimate that is billed too, and bills nothing itself."""
     world = make_world()
     handle = world.provider("anthropic").echoes()
-    counted = Answered(handle.receive(exchange("anthropic", "Capital of France?", path="/v1/messages/count_tokens")))
+    counted = Answered(
+        handle._provider.receive(exchange("anthropic", "Capital of France?", path="/v1/messages/count_tokens"))
+    )
     assert counted.json == {"input_tokens": 9}
     assert len(world.costs) == 0
     assert post(handle, "Capital of France?").json["usage"]["input_tokens"] == 9
@@ -527,7 +532,7 @@ def test_both_paths_have_the_same_history():
                 with suppress(ProviderError):
                     provider.complete(CompletionRequest.ask(f"prompt {number}"))
             else:
-                plan = handle.receive(exchange(prompt=f"prompt {number}"))
+                plan = handle._provider.receive(exchange(prompt=f"prompt {number}"))
                 for step in plan.steps:
                     if type(step).__name__ == "Wait":
                         world.clock.advance(step.ns / 1e9)

@@ -71,13 +71,13 @@ class _WorldGate:
         return True
 
     def carrier(self, library: Any, scheme: str, host: str, port: int, path: str, onward: Onward) -> Any:  # noqa: ARG002 - nothing goes on
-        handle = self._world.route(scheme, host, port, path)
-        if handle is None:
+        provider = self._world.route(scheme, host, port, path)
+        if provider is None:
             return None
-        key = (library, handle, scheme, host, port)
+        key = (library, provider, scheme, host, port)
         carrier = self._carriers.get(key)
         if carrier is None:
-            carrier = self._carriers[key] = carrier_class(library)(self._world, handle, scheme, host, port)
+            carrier = self._carriers[key] = carrier_class(library)(self._world, provider, scheme, host, port)
         return carrier
 
     def is_allowed(self, host: str) -> bool:

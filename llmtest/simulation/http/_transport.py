@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from llmtest.clock import SystemClock
 from llmtest.errors import VirtualTimeStalledError
 from llmtest.interception import SIMULATED
-from llmtest.simulation._handle import ProviderHandle
+from llmtest.simulation._provider import SimulatedProvider
 from llmtest.simulation._world import World
 from llmtest.simulation.plan._performance import FOREVER, Performance, TransportFault
 from llmtest.simulation.plan._plan import Exchange, Head, Plan
@@ -130,9 +130,9 @@ class _Carrier:
     library: ClassVar[Any]
     body_class: ClassVar[type[_Body]]
 
-    def __init__(self, world: World, handle: ProviderHandle, scheme: str, host: str, port: int) -> None:
+    def __init__(self, world: World, provider: SimulatedProvider, scheme: str, host: str, port: int) -> None:
         self._world = world
-        self._handle = handle
+        self._provider = provider
         self._clock = world.clock
         self._scheme, self._host, self._port = scheme, host, port
         self._values = _Texts(lambda raw: raw.decode("latin-1"))
@@ -140,7 +140,7 @@ class _Carrier:
 
     def handle_request(self, request: Any) -> Any:
         exchange = self._exchange(request, request.read())
-        plan = self._handle.receive(exchange)
+        plan = self._provider.receive(exchange)
         if (whole := plan.at_once()) is not None:
             return self._delivered(plan, *whole)
         performance = Performance(plan, exchange.timeouts)
@@ -160,7 +160,7 @@ class _Carrier:
 
     async def handle_async_request(self, request: Any) -> Any:
         exchange = self._exchange(request, await request.aread())
-        plan = self._handle.receive(exchange)
+        plan = self._provider.receive(exchange)
         if (whole := plan.at_once()) is not None:
             return self._delivered(plan, *whole)
         performance = Performance(plan, exchange.timeouts)
@@ -249,7 +249,7 @@ class _Carrier:
                 self._clock.sleep(3600.0)
         raise self._world.record_harness_error(
             VirtualTimeStalledError(
-                f"`{self._handle.name}` never answers, and the client has no read timeout: this call would hang.\n\n"
+                f"`{self._provider.name}` never answers, and the client has no read timeout: this call would hang.\n\n"
                 "To fix: give the client a timeout."
             )
         )

@@ -1,0 +1,101 @@
+"""What a script may say, and what it decides about requests that are no conversation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from llmtest.errors import ConfigurationError, SimulationStateError
+from llmtest.faults import Fault
+from llmtest.simulation._fault_effects import lay_on
+from llmtest.simulation._own_endpoint import own_endpoint
+from llmtest.simulation._script_texts import broken_callable, wordless
+from llmtest.simulation.script._service_answers import Embedding, Json, Raw
+from llmtest.types import EmbeddingRequest
+
+if TYPE_CHECKING:
+    from llmtest.simulation._engine import Engine
+    from llmtest.simulation.plan._answer import Answer
+    from llmtest.simulation.script._reply import Prepared
+    from llmtest.wire import WireCall
+
+__all__ = ["operation_at", "sayable", "send_raw", "serve_step"]
+
+
+def serve_step(engine: Engine, content: Any, call: WireCall, answer: Answer, key: tuple[object, ...]) -> None:
+    """Let a step decide about what is no conversation; without one the endpoint answers as it always does."""
+    if content is not None and callable(content) and not isinstance(content, Fault):
+        content = engine.called(content, call.request, answer)
+    if isinstance(content, Fault):
+        lay_on(content, answer, engine)
+        if answer.error is not None or answer.failure is not None:
+            return
+    elif isinstance(content, Json | Raw):
+        send_raw(engine, content.raw, answer, key)
+        return
+    elif isinstance(content, Embedding):
+        answer.scripted = content
+        _check_vectors(engine, content, call, answer)
+    elif content is not None:
+        mistake = TypeError(f"it returned {type(content).__name__}, not an Embedding, a Json, a Raw or a fault")
+        engine.note(answer, "harness_error")
+        raise engine.world.record_harness_error(broken_callable(engine.name, "reply", mistake))
+    _take_time(engine, answer, key)
+
+
+def _check_vectors(engine: Engine, content: Embedding, call: WireCall, answer: Answer) -> None:
+    request, vectors = call.request, content.vectors
+    if not isinstance(request, EmbeddingRequest) or vectors is None:
+        return
+    if len(vectors) not in {1, len(request.inputs)}:
+        engine.note(answer, "harness_error")
+        raise engine.world.record_harness_error(
+            SimulationStateError(
+                f"`{engine.name}`: a step gives {len(vectors)} vectors, and the request has {len(request.inputs)} "
+                "inputs.\n\nTo fix: one vector for all of them, Embedding([0.1, 0.2]), or one for each"
+            )
+        )
+
+
+def send_raw(engine: Engine, raw: Raw, answer: Answer, key: tuple[object, ...]) -> None:
+    """Answer with bytes as they are."""
+    answer.raw = raw
+    answer.headers = tuple((name.lower(), value) for name, value in (raw.headers or {}).items())
+    _take_time(engine, answer, key)
+
+
+def _take_time(engine: Engine, answer: Answer, key: tuple[object, ...]) -> None:
+    if engine.latency is not None:
+        drawn = key or ("reply", answer.number)
+        answer.head_ns, _ = engine.latency.draw_ns(0, engine.world.seed, "latency", engine.name, *drawn)
+
+
+def operation_at(engine: Engine, method: str, path: str) -> str:
+    """Return what is asked for at an endpoint; one that nobody serves is served from now on.
+
+    Raises:
+        ConfigurationError: No method, or no path.
+    """
+    verb = str(method).upper()
+    if not verb.isalpha() or not str(path).startswith("/"):
+        raise ConfigurationError(
+            f"on() takes a method and a path, got {method!r} and {path!r}.\n\n"
+            'To fix: on("POST", "/v1/images/generations")'
+        )
+    known = engine.dialect.match(verb, path).endpoint
+    if known is not None:
+        return known.operation
+    engine.own[verb, path] = known_endpoint = own_endpoint(engine.spoken, verb, path)
+    engine.world.forget_matches()
+    return known_endpoint.operation
+
+
+def sayable(engine: Engine, prepared: Prepared) -> Prepared:
+    """Return a prepared answer as it is.
+
+    Raises:
+        ConfigurationError: The API has no word for the reason why it ends.
+    """
+    words = engine.spoken.settings.get("finish_words")
+    if words is not None and prepared.finish_reason not in words:
+        raise wordless(engine.name, prepared.finish_reason, words)
+    return prepared
