@@ -89,7 +89,7 @@ def test_a_reply_may_be_written_oddly(follow, world):
     assert "usage" not in bodies[1].json
     assert bodies[2].body == b'data: {"choices":[]}\n\ndata: [DONE]\n\n'
     assert b"[DONE]" not in bodies[3].body
-    assert world.provider("anthropic").engine.fragmentation == 7
+    assert world.provider("anthropic")._engine.fragmentation == 7
 
 
 def test_steps_are_played_in_order(follow, world):

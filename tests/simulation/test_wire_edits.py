@@ -198,7 +198,7 @@ def test_e08_openrouter_comments_while_the_first_token_is_awaited():
         assert "".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices) == "Paris"
         assert sim.clock.elapsed() == 18
     handle = make_world().provider("openrouter").replies(Reply("Paris", edit=edit, latency=18))
-    answered = Answered(handle.receive(exchange("openai", stream=True)))
+    answered = Answered(handle._provider.receive(exchange("openai", stream=True)))
     assert answered.pieces[:3] == [b": OPENROUTER PROCESSING\n\n"] * 3
     assert answered.waits == [5, 5, 5, 3]
 
@@ -241,7 +241,7 @@ def test_events_are_dropped_and_sent_twice_by_number(dialect):
     """From 0, and from -1 backwards; both of one edit count the events as the codec wrote them."""
     handle = make_world().provider(dialect).replies("one two three", times=None)
     written = post(handle, stream=True).pieces
-    handle.reset()
+    handle._provider.reset()
     handle.replies(Reply("one two three", edit=WireEdit(repeat=1)), Reply("one two three", edit=WireEdit(drop=-1)))
     handle.replies(Reply("one two three", edit=WireEdit(repeat=0, drop=2)))
     sizes = [list(map(len, post(handle, stream=True).pieces)) for _ in range(3)]
