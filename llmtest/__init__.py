@@ -60,6 +60,8 @@ if TYPE_CHECKING:
     from llmtest.types import ToolResult as ToolResult
     from llmtest.types import Usage as Usage
 
+    __version__: str
+
 _HOMES: dict[str, str] = {
     name: home
     for home, names in {
@@ -114,6 +116,10 @@ __all__ = sorted([*_HOMES, "errors", "faults"])  # noqa: PLE0605 - sorted, and t
 def __getattr__(name: str) -> object:
     if name in {"errors", "faults"}:
         return import_module(f"llmtest.{name}")
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("llmtest-sim")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_HOMES[name]), name)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from importlib import import_module
+from importlib.metadata import version
 
 import pytest
 
@@ -24,6 +25,11 @@ def test_an_unknown_name_is_an_attribute_error():
     """A misspelt name fails like on any module."""
     with pytest.raises(AttributeError, match=r"module 'llmtest' has no attribute 'Simulatoin'"):
         llmtest.Simulatoin  # noqa: B018 - reading the attribute is the act
+
+
+def test_the_version_is_that_of_the_installed_package():
+    """`llmtest.__version__` is what is installed; nobody else has to be told of a new version."""
+    assert llmtest.__version__ == version("llmtest-sim")
 
 
 def test_importing_the_package_imports_nothing_else():
