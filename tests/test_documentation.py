@@ -19,10 +19,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from llmtest import errors, load_config, load_scenario
+from llmtest import errors, faults, load_config, load_scenario
 from llmtest.resilience import conduct_of
 from llmtest.scenarios import Scenario, scenario_schema
 from llmtest.serving import load_script
+from tests.test_architecture import LEVELS
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -121,8 +122,18 @@ def run(pytester, *arguments):
     return pytester.runpytest_inprocess(*QUIET, *arguments)
 
 
+@pytest.fixture
+def own_faults():
+    """Forget the faults that a page defines: the catalogue is the process's, and so are these small runs."""
+    before = dict(faults.FAULTS)
+    yield
+    faults.FAULTS.clear()
+    faults.FAULTS.update(before)
+
+
+@pytest.mark.usefixtures("preloaded", "own_faults")
 @pytest.mark.parametrize("page", TESTED, ids=shown)
-def test_the_tests_of_a_page_do_what_it_says(pytester, preloaded, page):
+def test_the_tests_of_a_page_do_what_it_says(pytester, page):
     """The tests that a page shows pass as they stand; those that are said to fail print what the page shows."""
     lay_out(pytester, page)
     tests = {block.name: block for block in TESTS if block.page == page}
@@ -361,6 +372,22 @@ def test_the_navigation_lists_every_page():
 
     listed = pages(yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"])
     assert sorted(listed) == sorted(page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md"))
+
+
+@pytest.mark.parametrize("page", [README, DOCS / "explanation" / "house.md"], ids=shown)
+def test_the_house_shown_is_the_house_enforced(page):
+    """The rooms and their levels are those that `tests/test_architecture.py` enforces."""
+    rows = re.findall(r"^\| (\d) \| (`[^|]+`) \|", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    rooms = {room.strip("/"): int(level) for level, row in rows for room in re.findall(r"`([^`]+)`", row)}
+    assert rooms == LEVELS
+
+
+@pytest.mark.parametrize("page", LINKED, ids=shown)
+def test_every_path_named_is_there(page):
+    """A path of the repository that a page names exists."""
+    text = ANY_FENCE.sub("", page.read_text(encoding="utf-8"))
+    for path in re.findall(r"`((?:tests|llmtest|benchmarks|examples)/[\w./-]*)`", text):
+        assert (ROOT / path).exists(), f"{shown(page)}: there is no {path}"
 
 
 @pytest.mark.parametrize("page", LINKED, ids=shown)
