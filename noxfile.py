@@ -14,7 +14,7 @@ nox.options.reuse_existing_virtualenvs = True
 nox.needs_version = ">=2024.10"
 
 PYTHONS = ["3.11", "3.12", "3.13"]
-SERVICE_TESTS = ("tests/node", "tests/interception/test_intercept_litellm.py", "tests/integration/test_surroundings.py")
+SERVICE_TESTS = ("tests/node", "tests/interception", "tests/integration")
 
 
 @nox.session(python=PYTHONS)

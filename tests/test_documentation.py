@@ -230,6 +230,36 @@ def test_every_option_shown_exists(pytester, monkeypatch):
     assert ("llmtest", "simulate") in helps
 
 
+@pytest.mark.parametrize("command", ["simulate", "serve", "cassette inspect", "cassette verify"])
+def test_the_reference_has_every_option(pytester, monkeypatch, command):
+    """Every option of a command stands in the reference."""
+    monkeypatch.setenv("COLUMNS", "200")
+    text = (DOCS / "reference" / "command-line.md").read_text(encoding="utf-8")
+    shown_help = pytester.run(sys.executable, "-m", "llmtest", *command.split(), "--help").stdout.str()
+    for option in set(re.findall(r"^ +(--[a-z-]+)", shown_help, flags=re.MULTILINE)) - {"--help"}:
+        assert f"`{option}" in text, f"{command}: {option}"
+    assert f"## llmtest {command}" in text
+
+
+def test_the_reference_has_every_setting(pytester):
+    """Every flag and ini setting of the plugin stands in the reference."""
+    text = (DOCS / "reference" / "settings.md").read_text(encoding="utf-8")
+    shown_help = pytester.run(sys.executable, "-m", "pytest", "--help").stdout.str()
+    settings = set(re.findall(r"--llmtest-[a-z-]+|llmtest_[a-z_]+", shown_help))
+    assert len(settings) > 10
+    for setting in settings - {"llmtest_sim"}:
+        assert f"`{setting}" in text, setting
+
+
+@pytest.mark.parametrize("page", ["reference/faults.md", "how-to/inject-faults.md"])
+def test_the_catalogue_of_faults_is_whole(page):
+    """Every fault is named where people choose one, and those of a stage but the first in the table of stages."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    for kind in faults.FAULTS.values():
+        if page.startswith("how-to") or kind.stage != "abort":
+            assert f"`{kind.__name__}" in text, kind.__name__
+
+
 def test_the_failure_of_the_readme_is_the_failure_printed(pytester, preloaded):
     """The text shown for one call too many is, line by line, what pytest prints."""
     pytester.makepyfile(
