@@ -72,7 +72,7 @@ def services(session: nox.Session) -> None:
     for program in ("redis-server", "node", "npm"):
         if shutil.which(program) is None:
             session.warn(f"{program} is not installed: its tests are skipped")
-    folder = Path(session.create_tmp())
+    folder = Path(session.create_tmp()).resolve()
     if shutil.which("npm"):
         shutil.copy("tests/node/package.json", folder)
         quiet = ("--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error")
