@@ -23,6 +23,7 @@ from llmtest.types import (
     ToolDefinition,
 )
 from llmtest.wire import dialect as dialect_of
+from tests.wire.lenient import lenient
 
 SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 TOOL = ToolDefinition("weather", "Tells it.", SCHEMA, strict=True)
@@ -37,7 +38,7 @@ def body_of(dialect, request):
 def read(dialect, body):
     """Return the request that a body is read as."""
     path = "/v1/chat/completions" if dialect == "openai" else "/v1/messages"
-    return dialect_of(dialect).read("POST", path, "", {}, json.dumps(body).encode()).request
+    return lenient(dialect).read("POST", path, "", {}, json.dumps(body).encode()).request
 
 
 @pytest.mark.parametrize(

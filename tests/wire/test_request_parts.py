@@ -17,6 +17,7 @@ from llmtest.types import (
     ToolDefinition,
 )
 from llmtest.wire import dialect as dialect_of
+from tests.wire.lenient import lenient
 
 HEADERS = {
     "openai": {"authorization": "Bearer sk-test"},
@@ -31,7 +32,7 @@ def read_back(dialect, request):
     """Return the request as a simulated provider reads it."""
     codec = dialect_of(dialect).chat
     wire = codec.encode_call(request, stream=False)
-    return codec.dialect.read("POST", PATHS[dialect], "", HEADERS[dialect], wire.body).request
+    return lenient(dialect).read("POST", PATHS[dialect], "", HEADERS[dialect], wire.body).request
 
 
 def sent(dialect, request):

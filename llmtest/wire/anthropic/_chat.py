@@ -27,7 +27,12 @@ def _decode_call(
 ) -> WireCall:
     del parameters
     parsed = asked(body)
-    request, unread = _request.decode_call(parsed, limit_required=endpoint.operation == "chat")
+    request, unread = _request.decode_call(
+        parsed,
+        limit_required=endpoint.operation == "chat",
+        strict=bool(endpoint.dialect.settings.get("is_anthropic")),
+        is_beta=header(headers, "anthropic-beta") is not None,
+    )
     stream = parsed.get("stream") is True
     api_key = endpoint.dialect.read_key(headers)
     return WireCall(endpoint, request, parsed["model"], stream, api_key, include_usage=True, unread=unread)

@@ -31,9 +31,9 @@ def _decode_call(
     options = parsed.pop("stream_options", None) if isinstance(parsed.get("stream_options"), dict) else None
     if options is not None and parsed.get("stream") is not True:
         parsed["stream_options"] = options
-    completion, unread = _request.decode_call(parsed)
-    options = options or {}
     dialect = endpoint.dialect
+    completion, unread = _request.decode_call(parsed, strict=bool(dialect.settings.get("is_openai")))
+    options = options or {}
     return WireCall(
         endpoint,
         completion,

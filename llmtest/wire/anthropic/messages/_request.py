@@ -19,6 +19,7 @@ from llmtest.types import (
 from llmtest.wire._foreign import can_say
 from llmtest.wire._records import Unread
 from llmtest.wire.anthropic._checks import check
+from llmtest.wire.anthropic._strict import check_strictly
 from llmtest.wire.anthropic.messages._options import decode_options, encode_options
 from llmtest.wire.anthropic.messages._parts import DIALECT, decode_part, encode_part
 from llmtest.wire.anthropic.messages._tools import read_tools, write_tools
@@ -178,18 +179,22 @@ def _decode_result(block: Mapping[str, Any]) -> ChatMessage:
 
 
 def decode_call(
-    body: Mapping[str, Any], *, limit_required: bool = True
+    body: Mapping[str, Any], *, limit_required: bool = True, strict: bool = False, is_beta: bool = False
 ) -> tuple[CompletionRequest | None, Unread | None]:
     """Check the body of a request, and read it, or say how to, where it is as plain as most are.
 
     Args:
         body: The request, parsed.
         limit_required: Whether `max_tokens` must be there; counting tokens needs no limit.
+        strict: Whether it is Anthropic itself that is asked, which refuses more than servers that speak like it.
+        is_beta: Whether the request came with the header `anthropic-beta`, which allows more fields.
 
     Raises:
         WireFormatError: Anthropic would refuse it; the error has Anthropic's words.
     """
     texts = check(body, limit_required=limit_required)
+    if strict:
+        check_strictly(body, is_plain=texts is not None, is_beta=is_beta)
     system = body.get("system")
     if (
         texts is None

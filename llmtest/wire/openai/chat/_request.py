@@ -16,6 +16,7 @@ from llmtest.types import (
 )
 from llmtest.wire._records import Unread
 from llmtest.wire.openai._checks import RENAMED_ROLES, ROLES, check
+from llmtest.wire.openai._strict import check_strictly
 from llmtest.wire.openai.chat._options import decode_options, encode_limit, encode_options
 from llmtest.wire.openai.chat._parts import (
     DIALECT,
@@ -119,13 +120,19 @@ def decode_messages(raw: Sequence[Mapping[str, Any]]) -> tuple[ChatMessage, ...]
     return tuple(found)
 
 
-def decode_call(body: Mapping[str, Any]) -> tuple[CompletionRequest | None, Unread | None]:
+def decode_call(body: Mapping[str, Any], *, strict: bool = False) -> tuple[CompletionRequest | None, Unread | None]:
     """Check the body of a request, and read it, or say how to, where it is as plain as most are.
+
+    Args:
+        body: The request, parsed.
+        strict: Whether it is OpenAI itself that is asked, which refuses more than servers that speak like it.
 
     Raises:
         WireFormatError: OpenAI would refuse it; the error has OpenAI's words.
     """
     texts = check(body)
+    if strict:
+        check_strictly(body, is_plain=texts is not None)
     if texts is None or any(body.get(name) is not None for name in _TOOL_FIELDS):
         return _decode_body(body, is_plain=texts is not None), None
     limit = body.get("max_completion_tokens")

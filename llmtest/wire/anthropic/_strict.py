@@ -1,0 +1,115 @@
+"""What Anthropic refuses beyond wrong types: unknown fields, and calls and results that do not belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from llmtest.wire.anthropic._checks import refuse
+
+_KNOWN = frozenset(
+    {"max_tokens", "messages", "model", "cache_control", "container", "diagnostics", "inference_geo", "metadata"}
+    | {"output_config", "service_tier", "speed", "stop_sequences", "stream", "system", "thinking", "tool_choice"}
+    | {"tools", "user_profile_id", "workspace_id", "temperature", "top_p", "top_k"}
+)
+_BETA = _KNOWN | frozenset(
+    {"billing_policy", "compaction", "context_management", "fallback_credit_token", "fallbacks", "mcp_servers"}
+    | {"output_format", "thread"}
+)
+"""With a header `anthropic-beta`, whatever it names."""
+_MESSAGE = frozenset({"role", "content"})
+_BLOCKS: Mapping[str, frozenset[str]] = {
+    "text": frozenset({"type", "text", "cache_control", "citations"}),
+    "thinking": frozenset({"type", "thinking", "signature"}),
+    "redacted_thinking": frozenset({"type", "data"}),
+    "tool_use": frozenset({"type", "id", "name", "input", "cache_control", "caller"}),
+    "tool_result": frozenset({"type", "tool_use_id", "content", "is_error", "cache_control"}),
+}
+"""Fields of the commonest blocks."""
+
+
+def check_strictly(body: Mapping[str, Any], *, is_plain: bool, is_beta: bool) -> None:
+    """Check what Anthropic checks beyond the types of the fields.
+
+    Args:
+        body: A request that `check` let through.
+        is_plain: Whether its messages are nothing but roles and texts.
+        is_beta: Whether it came with the header `anthropic-beta`.
+
+    Raises:
+        WireFormatError: Anthropic would refuse it.
+    """
+    known = _BETA if is_beta else _KNOWN
+    if not body.keys() <= known:
+        raise _extra(next(name for name in body if name not in known))
+    if is_plain:
+        return
+    for index, message in enumerate(body["messages"]):
+        if not message.keys() <= _MESSAGE:
+            raise _extra(f"messages.{index}.{next(name for name in message if name not in _MESSAGE)}")
+        for position, block in enumerate(_blocks(message)):
+            _check_block(f"messages.{index}.content.{position}", block)
+    _check_calls(body["messages"])
+
+
+def _extra(place: str) -> Exception:
+    return refuse(f"{place}: Extra inputs are not permitted")
+
+
+def _blocks(message: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    content = message["content"]
+    return content if isinstance(content, list) else ()
+
+
+def _check_block(at: str, block: Mapping[str, Any]) -> None:
+    kind = block["type"]
+    known = _BLOCKS.get(kind)
+    if known is not None and not block.keys() <= known:
+        raise _extra(f"{at}.{kind}.{next(name for name in block if name not in known)}")
+    if kind == "thinking":
+        if "signature" not in block:
+            raise refuse(f"{at}.thinking.signature: Field required")
+        if not block["signature"]:
+            raise refuse(f"{at}: Invalid `signature` in `thinking` block")
+
+
+def _check_calls(messages: Sequence[Mapping[str, Any]]) -> None:
+    """Check that every call of a tool has its result in the next turn, and every result its call in the turn before."""
+    called: list[str] = []
+    for index, turn in _turns(messages):
+        found = [
+            (number, position, block) for number, message in turn for position, block in enumerate(_blocks(message))
+        ]
+        results = [each for each in found if each[2]["type"] == "tool_result"]
+        for number, position, block in results:
+            if block.get("tool_use_id") not in called:
+                raise refuse(
+                    f"messages.{number}.content.{position}: unexpected `tool_use_id` found in `tool_result` blocks: "
+                    f"{block.get('tool_use_id')}. Each `tool_result` block must have a corresponding `tool_use` block "
+                    "in the previous message."
+                )
+        answered = {block.get("tool_use_id") for _, _, block in results}
+        _check_answered([each for each in called if each not in answered], index)
+        called = [str(block.get("id")) for _, _, block in found if block["type"] == "tool_use"]
+    _check_answered(called, len(messages))
+
+
+def _turns(messages: Sequence[Mapping[str, Any]]) -> Iterator[tuple[int, list[tuple[int, Mapping[str, Any]]]]]:
+    """Yield messages in a row of one role, which Anthropic takes as one turn, each with its number."""
+    turn: list[tuple[int, Mapping[str, Any]]] = []
+    for number, message in enumerate(messages):
+        if turn and turn[-1][1]["role"] != message["role"]:
+            yield turn[0][0], turn
+            turn = []
+        turn.append((number, message))
+    yield turn[0][0], turn
+
+
+def _check_answered(waiting: Sequence[str], index: int) -> None:
+    """Refuse calls without results; the message of the calls is the one before `index`."""
+    if waiting:
+        raise refuse(
+            f"messages.{index - 1}: `tool_use` ids were found without `tool_result` blocks immediately after: "
+            f"{', '.join(waiting)}. Each `tool_use` block must have a corresponding `tool_result` block in the next "
+            "message."
+        )

@@ -1,0 +1,106 @@
+"""What only OpenAI itself refuses: servers that speak like it take fields they do not know, and ask for no order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from llmtest.wire.openai._checks import refuse
+
+_KNOWN = frozenset(
+    {"messages", "model", "audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs"}
+    | {"max_completion_tokens", "max_tokens", "metadata", "modalities", "moderation", "n", "parallel_tool_calls"}
+    | {"prediction", "presence_penalty", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention"}
+    | {"reasoning_effort", "response_format", "safety_identifier", "seed", "service_tier", "stop", "store", "stream"}
+    | {"stream_options", "temperature", "tool_choice", "tools", "top_logprobs", "top_p", "user", "verbosity"}
+    | {"web_search_options"}
+)
+_REASONING = re.compile(r"(?:ft:)?(?:o\d(?:-|$)|gpt-5(?!-chat))")
+"""Models that think before they answer; they know the limit by its new name alone."""
+
+
+def check_strictly(body: Mapping[str, Any], *, is_plain: bool) -> None:
+    """Check what OpenAI checks beyond the types of the fields.
+
+    Args:
+        body: A request that `check` let through.
+        is_plain: Whether its messages are nothing but roles and texts.
+
+    Raises:
+        WireFormatError: OpenAI would refuse it.
+    """
+    if not body.keys() <= _KNOWN:
+        unknown = sorted(body.keys() - _KNOWN)
+        noun = "argument" if len(unknown) == 1 else "arguments"
+        raise refuse(f"Unrecognized request {noun} supplied: {', '.join(unknown)}")
+    if body.get("max_tokens") is not None and _REASONING.match(body["model"]):
+        raise refuse(
+            "Unsupported parameter: 'max_tokens' is not supported with this model. "
+            "Use 'max_completion_tokens' instead.",
+            "max_tokens",
+            "unsupported_parameter",
+        )
+    if body.get("metadata") and body.get("store") is not True:
+        raise refuse("The 'metadata' parameter is only allowed when 'store' is enabled.", "metadata")
+    form = body.get("response_format")
+    if form is not None and form.get("type") == "json_object" and not _say_json(body["messages"]):
+        raise refuse(
+            "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'.",
+            "messages",
+        )
+    if not is_plain:
+        _check_order(body["messages"])
+
+
+def _say_json(messages: Iterable[Mapping[str, Any]]) -> bool:
+    return any("json" in text.lower() for message in messages for text in _texts(message.get("content")))
+
+
+def _texts(content: object) -> Iterable[str]:
+    if isinstance(content, str):
+        return (content,)
+    parts = content if isinstance(content, list) else ()
+    return (part["text"] for part in parts if isinstance(part.get("text"), str))
+
+
+def _check_order(messages: Sequence[Mapping[str, Any]]) -> None:
+    """Check that every call of a tool has its result right after it, and every result its call."""
+    called: set[str] = set()
+    waiting: list[str] = []
+    for index, message in enumerate(messages):
+        if message["role"] != "tool":
+            _check_answered(waiting, index)
+            called = {
+                call["id"] for call in message.get("tool_calls") or () if isinstance(call, dict) and _has_id(call)
+            }
+            waiting = sorted(called)
+            continue
+        answered = message["tool_call_id"]
+        if not called:
+            raise refuse(
+                "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with "
+                "'tool_calls'.",
+                f"messages.[{index}].role",
+            )
+        if answered not in called:
+            raise refuse(
+                f"Invalid parameter: 'tool_call_id' of '{answered}' not found in 'tool_calls' of previous message.",
+                f"messages.[{index}].tool_call_id",
+            )
+        if answered in waiting:
+            waiting.remove(answered)
+    _check_answered(waiting, len(messages))
+
+
+def _has_id(call: Mapping[str, Any]) -> bool:
+    return isinstance(call.get("id"), str)
+
+
+def _check_answered(waiting: Sequence[str], index: int) -> None:
+    if waiting:
+        raise refuse(
+            "An assistant message with 'tool_calls' must be followed by tool messages responding to each "
+            f"'tool_call_id'. The following tool_call_ids did not have response messages: {', '.join(waiting)}",
+            f"messages.[{index}].role",
+        )
