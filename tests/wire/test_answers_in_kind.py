@@ -143,6 +143,22 @@ def test_a_tier_that_a_test_gives_is_told():
     assert ANTHROPIC.chat.decode_answer(said[0][1], {}).service_tier == "priority"
 
 
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("name", ["vllm", "ollama", "openrouter"])
+def test_e14_a_compatible_server_says_nothing_that_only_openai_says(name, stream):
+    """No tier, no fingerprint, no padding: they are OpenAI's own."""
+    with Simulation() as sim:
+        handle = sim.provider(name).at("http://compatible.test/v1").replies("Paris")
+        client = openai.OpenAI(api_key="k", base_url="http://compatible.test/v1")
+        answer = client.chat.completions.create(
+            model="m", messages=MESSAGES, stream=stream, service_tier="flex", logprobs=True
+        )
+        told = [each.model_dump(exclude_unset=True) for each in (answer if stream else [answer])]
+        assert handle.received == 1
+    assert not {"service_tier", "system_fingerprint", "obfuscation"} & {field for each in told for field in each}
+    assert any(choice["logprobs"] for each in told for choice in each["choices"])
+
+
 CALLS = CompletionResponse(
     parts=(ToolCall("c1", "weather", '{"city": "Paris"}'), ToolCall("c2", "time", "{}")),
     finish_reason=FinishReason.TOOL_USE,

@@ -32,7 +32,8 @@ def _decode_call(
     if options is not None and parsed.get("stream") is not True:
         parsed["stream_options"] = options
     dialect = endpoint.dialect
-    completion, unread = _request.decode_call(parsed, strict=bool(dialect.settings.get("is_openai")))
+    is_openai = bool(dialect.settings.get("is_openai"))
+    completion, unread = _request.decode_call(parsed, strict=is_openai)
     options = options or {}
     return WireCall(
         endpoint,
@@ -44,12 +45,13 @@ def _decode_call(
         bool(dialect.settings.get("obfuscates")) and options.get("include_obfuscation") is not False,
         unread,
         parsed.get("n") or 1,
-        shaping(parsed),
+        shaping(parsed, is_openai=is_openai),
     )
 
 
 def _encode_answer(response: CompletionResponse, call: WireCall, meta: ResponseMeta) -> bytes:
-    return _response.encode_bytes(response, meta, call.shaping)
+    is_openai = bool(call.endpoint.dialect.settings.get("is_openai"))
+    return _response.encode_bytes(response, meta, call.shaping, is_openai=is_openai)
 
 
 def _encode_stream(

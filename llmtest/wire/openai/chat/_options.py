@@ -117,8 +117,9 @@ def decode_format(raw: object) -> ResponseFormat | None:
     )
 
 
-def shaping(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the fields of a request that its answer depends on; most requests have none."""
+def shaping(body: Mapping[str, Any], *, is_openai: bool = True) -> Mapping[str, Any]:
+    """Return the fields of a request that its answer depends on; most requests have none, and only OpenAI has tiers."""
     if SHAPING.isdisjoint(body):
         return NO_FIELDS
-    return {name: body[name] for name in SHAPING if body.get(name) is not None}
+    names = SHAPING if is_openai else SHAPING - {"service_tier"}
+    return {name: body[name] for name in names if body.get(name) is not None}

@@ -176,24 +176,26 @@ def _tokens_of(parts: Sequence[ResponsePart]) -> list[TokenLogprob]:
     return [token for part in parts if isinstance(part, TextPart) for token in part.logprobs]
 
 
-def head_fields(response: CompletionResponse, meta: ResponseMeta) -> dict[str, Any]:
-    """Return the body's fields beside choices and usage, as the answer was read or as OpenAI would have it."""
+def head_fields(response: CompletionResponse, meta: ResponseMeta, *, is_openai: bool = True) -> dict[str, Any]:
+    """Return the body's fields beside choices and usage, as the answer was read or as OpenAI would have it.
+
+    Args:
+        response: What is answered.
+        meta: What surrounds it.
+        is_openai: Whether OpenAI itself answers, which tells more than servers that speak like it.
+    """
     extra = {name: value for name, value in response.extra_for(DIALECT).items() if name not in _KEPT}
     if "created" not in extra:
-        extra = {
-            "created": meta.created_s,
-            "service_tier": "default",
-            "system_fingerprint": SYSTEM_FINGERPRINT,
-            **extra,
-        }
+        own = {"service_tier": "default", "system_fingerprint": SYSTEM_FINGERPRINT} if is_openai else {}
+        extra = {"created": meta.created_s, **own, **extra}
     if response.service_tier is not None:
         extra["service_tier"] = response.service_tier
     return extra
 
 
-def encode_body(response: CompletionResponse, meta: ResponseMeta) -> dict[str, Any]:
-    """Write the body of a complete answer."""
-    extra = head_fields(response, meta)
+def encode_body(response: CompletionResponse, meta: ResponseMeta, *, is_openai: bool = True) -> dict[str, Any]:
+    """Write the body of a complete answer; `head_fields` has the arguments."""
+    extra = head_fields(response, meta, is_openai=is_openai)
     choices = [choice_body(response, 0)]
     choices += (choice_body(other, index) for index, other in enumerate(response.alternatives, 1))
     body: dict[str, Any] = {
@@ -210,20 +212,27 @@ def encode_body(response: CompletionResponse, meta: ResponseMeta) -> dict[str, A
     return body
 
 
-def encode_bytes(response: CompletionResponse, meta: ResponseMeta, wanted: Mapping[str, Any] = NO_FIELDS) -> bytes:
+def encode_bytes(
+    response: CompletionResponse,
+    meta: ResponseMeta,
+    wanted: Mapping[str, Any] = NO_FIELDS,
+    *,
+    is_openai: bool = True,
+) -> bytes:
     """Write a complete answer; what does not change from one request to the next is written once.
 
     Args:
         response: What is answered.
         meta: What surrounds it.
         wanted: What `shaping` found in the request.
+        is_openai: Whether OpenAI itself answers.
     """
     if wanted:
         response = in_kind(response, wanted)
     if response.extra or response.alternatives or response.service_tier or OpaquePart in map(type, response.parts):
-        return dumps(encode_body(response, meta))
+        return dumps(encode_body(response, meta, is_openai=is_openai))
     model = meta.model if response.model is None else response.model
-    tail = _tail(response.parts, response.finish_reason, response.raw_finish_reason, response.usage, model)
+    tail = _tail(response.parts, response.finish_reason, response.raw_finish_reason, response.usage, model, is_openai)
     identity = dump_text(meta.id if response.id is None else response.id)
     return f'{{"id":{identity},"object":"chat.completion","created":{meta.created_s},'.encode() + tail
 
@@ -235,12 +244,13 @@ def _tail(
     raw_finish_reason: str | None,
     usage: Usage,
     model: str | None,
+    is_openai: bool,
 ) -> bytes:
     """Write everything after `created`."""
     response = CompletionResponse(
         parts=parts, finish_reason=finish_reason, raw_finish_reason=raw_finish_reason, usage=usage, model=model
     )
-    body = encode_body(response, ResponseMeta())
+    body = encode_body(response, ResponseMeta(), is_openai=is_openai)
     for name in ("id", "object", "created"):
         del body[name]
     return dumps(body)[1:]

@@ -28,7 +28,8 @@ class _Writer:
     """Writes the chunks of one answer; what every chunk repeats is written once."""
 
     def __init__(self, response: CompletionResponse, call: WireCall, meta: ResponseMeta) -> None:
-        extra = answers.head_fields(response, meta)
+        is_openai = bool(call.endpoint.dialect.settings.get("is_openai"))
+        extra = answers.head_fields(response, meta, is_openai=is_openai)
         self.late = {key: value for key, value in extra.items() if isinstance(value, dict | list)}
         head = {
             "id": response.id if response.id is not None else meta.id,
