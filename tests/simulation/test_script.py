@@ -494,6 +494,7 @@ def test_a_stream_of_several_answers_tells_each():
 
 
 def test_anthropic_knows_no_number_of_answers():
-    """A field of that name in another dialect asks for nothing."""
-    answered = post(make_world().provider("anthropic").replies("Paris"), n=2)
-    assert [block["text"] for block in answered.json["content"]] == ["Paris"]
+    """A field of that name is refused like any other that Anthropic does not know, and no step is played."""
+    anthropic = make_world().provider("anthropic").replies("Paris")
+    assert post(anthropic, n=2).json["error"]["message"] == "n: Extra inputs are not permitted"
+    assert [block["text"] for block in post(anthropic).json["content"]] == ["Paris"]
