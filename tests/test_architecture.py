@@ -1,12 +1,15 @@
 """The house of the README, enforced: levels, siblings, budgets of imports and lines, one place for time and chance."""
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from llmtest.wire import dialects
 
 PACKAGE = Path(__file__).parent.parent / "llmtest"
 
@@ -222,3 +225,45 @@ def test_a_plain_pytest_run_pays_nothing():
     assert len(loaded) <= 10, loaded
     foreign = [name for name in loaded if name.split(".")[0] not in {"llmtest", *sys.stdlib_module_names}]
     assert foreign == []
+
+
+def strings_of(path: Path) -> list[tuple[int, str]]:
+    """Return the texts a file writes, docstrings left out."""
+    documented = {
+        id(node.body[0].value)
+        for node in nodes_of(path)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    described = {id(node.value) for node in nodes_of(path) if isinstance(node, ast.Expr)}
+    return [
+        (node.lineno, node.value)
+        for node in nodes_of(path)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documented | described
+    ]
+
+
+SPOKEN_OF = {
+    "testing/_simulation.py": "the typed properties of `llm_sim`",
+    "costs/_prices.py": "names of the price list, which is another registry",
+    "costs/_snapshot.py": "the same",
+    "costs/_tiers.py": "the same",
+    "costs/_unknown.py": "advice that names a switch of one API",
+    "cassettes/_redaction.py": "shapes of keys, of many more vendors",
+    "types/_extra.py": "an example in an error text, on the ground floor",
+    "scenarios/_profiles.py": "the names of published traces",
+    "simulation/http/_blocked_text.py": "a variable of litellm",
+}
+"""Files outside the dialects' own folders that may write the name of one."""
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.parts[0] != "wire" or len(path.parts) == 2], ids=str)
+def test_a_dialect_s_name_is_written_in_its_own_folder(path):
+    """What is known of an API stands in its record; everybody else asks the registry."""
+    if path.as_posix() in SPOKEN_OF:
+        return
+    names = {name for name in dialects() if name != "openai_compatible"}
+    for line, text in strings_of(path):
+        found = names & set(re.split(r"[^a-z0-9]+", text.lower()))
+        assert not found, f"{path}:{line} writes {sorted(found)} in {text!r}: take it from the record"

@@ -13,14 +13,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from llmtest.wire import dialects
+
 SECRET_HEADERS = frozenset(
     {
-        "anthropic-organization-id",
+        *(header for dialect in dialects().values() for header in dialect.private_headers),
         "api-key",
         "authorization",
         "cookie",
-        "openai-organization",
-        "openai-project",
         "proxy-authorization",
         "set-cookie",
         "x-amz-security-token",
@@ -30,7 +30,8 @@ SECRET_HEADERS = frozenset(
         "x-ms-client-request-id",
     }
 )
-"""Headers whose value is replaced whole, in requests and in answers, whatever their case."""
+"""Headers whose value is replaced whole, in requests and in answers, whatever their case: those that are called so
+everywhere, and those of each dialect."""
 
 SECRET_PARAMETERS = frozenset(
     {

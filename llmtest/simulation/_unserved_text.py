@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from llmtest.errors import HarnessError, SimulationStateError
 from llmtest.simulation._call_site import call_site
 from llmtest.simulation._script_texts import handle_text
+from llmtest.wire import default_dialect
 
 if TYPE_CHECKING:
     from llmtest.simulation._provider import SimulatedProvider
@@ -25,7 +26,8 @@ def unserved(provider: SimulatedProvider, match: Match, exchange: Exchange) -> H
         port = "" if exchange.port in {80, 443} else f":{exchange.port}"
         host = f"{exchange.host}{port}"
         root = next(iter(provider.dialect.mounts), "")
-        way = f'have the code use that one: base_url="{exchange.scheme}://{host}{root}" with an OpenAI client'
+        client = f"an {default_dialect().title} client"
+        way = f'have the code use that one: base_url="{exchange.scheme}://{host}{root}" with {client}'
         return SimulationStateError(
             f"`{name}` received a request to its native API, which is not simulated.\n\n"
             f"{_facts(method, path)}\n"

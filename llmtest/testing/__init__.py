@@ -4,6 +4,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from llmtest.testing._check_dialect import DialectCase as DialectCase
+    from llmtest.testing._check_dialect import check_dialect as check_dialect
     from llmtest.testing._simulation import Simulation as Simulation
     from llmtest.testing._step import unordered as unordered
     from llmtest.testing._unittest import AsyncSimulationTestCase as AsyncSimulationTestCase
@@ -11,8 +13,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AsyncSimulationTestCase": "llmtest.testing._unittest",
+    "DialectCase": "llmtest.testing._check_dialect",
     "Simulation": "llmtest.testing._simulation",
     "SimulationTestCase": "llmtest.testing._unittest",
+    "check_dialect": "llmtest.testing._check_dialect",
     "unordered": "llmtest.testing._step",
 }
 

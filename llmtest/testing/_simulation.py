@@ -19,6 +19,7 @@ from llmtest.testing._assertions import Assertions
 from llmtest.testing._environment import dummy_keys
 from llmtest.testing._failure import did_you_mean
 from llmtest.testing._verdict import combined, harness_error_in, is_reported
+from llmtest.wire import dialects
 
 __all__ = ["Simulation", "running_simulation"]
 
@@ -146,7 +147,10 @@ class Simulation(Assertions):
     if not TYPE_CHECKING:  # A type checker shall go on to know every name.
 
         def __getattr__(self, name: str) -> Any:
-            """Say how a provider of another name is made, which is what an unknown name mostly is."""
+            """Return the provider of a dialect that was registered, or say how one of another name is made."""
+            known = {} if name.startswith("_") else dialects()
+            if name in known and known[name].is_provider:
+                return self.provider(name)
             text = f"`{self.__dict__.get('name', 'Simulation')}` has no attribute `{name}`."
             if not name.startswith(("_", "assert")):
                 text += f' A provider of that name: .provider("{name}", base_url="https://...").'

@@ -82,7 +82,7 @@ def parse_steps(steps: Sequence[str | Unordered]) -> list[list[Step]]:
 def _parse(text: str) -> Step:
     if not isinstance(text, str):
         raise ConfigurationError(
-            f"a step is text like `openai:429`, got {text!r}.\n"
+            f"a step is text like `{default_dialect().name}:429`, got {text!r}.\n"
             "To fix: write each step as `provider:outcome` or `provider/model:outcome`."
         )
     target, colon, outcome = text.rpartition(":")

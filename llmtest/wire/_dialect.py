@@ -165,6 +165,7 @@ class Dialect:
         response_id: Makes the id of an answer of a number.
         request_id: Makes the id of a request.
         tool_call_id: Makes the id of a tool call.
+        private_headers: Its headers that tell who the caller is; no recording keeps their values.
         marks: Tells from headers whether only a client of this API can have sent them.
         models: Models that its list names from the start.
         default_model: Model that a provider of our own layer asks for where nobody names one.
@@ -203,6 +204,7 @@ class Dialect:
         response_id: Callable[[int], str] = lambda number: "resp_" + _ids.letters(number, 24),
         request_id: Callable[[int], str] = lambda number: "req_" + _ids.hexadecimal(number, 32),
         tool_call_id: Callable[[int], str] = lambda number: "call_" + _ids.letters(number, 24),
+        private_headers: tuple[str, ...] = (),
         marks: Callable[[Mapping[str, str]], bool] | None = None,
         models: tuple[str, ...] = (),
         default_model: str | None = None,
@@ -234,6 +236,7 @@ class Dialect:
         self.response_id = response_id
         self.request_id = request_id
         self.tool_call_id = tool_call_id
+        self.private_headers = private_headers
         self.marks = marks
         self.models = models
         self.default_model = default_model

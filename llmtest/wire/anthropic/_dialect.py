@@ -84,6 +84,7 @@ ANTHROPIC = Dialect(
     ),
     errors=_Errors(),
     head=_head,
+    private_headers=("anthropic-organization-id",),
     write_limits=limit_headers,
     read_limits=parse_limits,
     usual_limits={"requests": 50, "tokens": 48_000, "input_tokens": 40_000, "output_tokens": 8_000},

@@ -129,6 +129,7 @@ OPENAI = Dialect(
     ),
     errors=_Errors(),
     head=_head,
+    private_headers=("openai-organization", "openai-project"),
     write_limits=limit_headers,
     read_limits=parse_limits,
     usual_limits=_USUAL_LIMITS,
@@ -138,7 +139,11 @@ OPENAI = Dialect(
     default_model="gpt-4o",
     unserved=_UNSERVED,
     vocabulary=VOCABULARY,
-    settings={"obfuscates": True, "is_openai": True, "finish_words": RAW_FINISH},
+    settings={
+        "obfuscates": True,
+        "is_openai": True,
+        "finish_words": RAW_FINISH,
+    },
     is_default=True,
 )
 """OpenAI itself."""

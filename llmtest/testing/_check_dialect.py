@@ -1,0 +1,287 @@
+"""The conformance check of a dialect: what everything else takes for granted of its record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from llmtest import errors
+from llmtest.types import (
+    ChatMessage,
+    CompletionRequest,
+    CompletionResponse,
+    EmbeddingRequest,
+    EmbeddingResponse,
+    FinishReason,
+    ModelCard,
+    TextPart,
+    Usage,
+)
+from llmtest.wire import Dialect, Endpoint, ResponseMeta, WireCall, WireFormatError
+
+__all__ = ["DialectCase", "check_dialect"]
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+KEY = "sk-conformance"
+NUMBERS = (0, 1, (1 << 64) + 7)
+TEXTS = ("Paris", 'Grüße, 東京 🗼 and "quotes" \\ {braces}', "line one\nline two\n")
+FAILURES: tuple[tuple[type[errors.ProviderError], int], ...] = (
+    (errors.RateLimitedError, 429),
+    (errors.AuthenticationError, 401),
+    (errors.PermissionDeniedError, 403),
+    (errors.ModelNotFoundError, 404),
+    (errors.InvalidRequestError, 400),
+    (errors.ContextLengthExceededError, 400),
+    (errors.ServerError, 500),
+    (errors.OverloadedError, 503),
+)
+
+
+@dataclass(frozen=True)
+class DialectCase:
+    """One row of a dialect's own table: what it can say beyond plain text.
+
+    Args:
+        name: What a failure calls it.
+        request: A request that must come back from its encoding; None: the row is about an answer.
+        response: An answer that must come back from its encoding, whole and, where `streams`, in pieces.
+        streams: Whether the answer must come back from a stream as well.
+    """
+
+    name: str
+    request: CompletionRequest | None = None
+    response: CompletionResponse | None = None
+    streams: bool = True
+
+
+def check_dialect(dialect: Dialect, cases: Iterable[DialectCase] = ()) -> None:
+    """Check that a dialect keeps what everything built on it relies on; run it in a test of your own.
+
+    Addresses are URLs, paths lead to their endpoints and to nothing else, keys come back from their headers, ids differ
+    and repeat, every error comes back as the class it was, a wait too, and each endpoint reads what it writes, streams
+    in whatever pieces included.
+
+    Args:
+        dialect: The record.
+        cases: Rows of its own: what it can say beyond plain text.
+
+    Raises:
+        AssertionError: It does not; the text names the dialect, the endpoint, and what came instead.
+
+    Example:
+        >>> from llmtest.wire import dialect
+        >>> check_dialect(dialect("openai"))
+    """
+    _check_addresses(dialect)
+    _check_paths(dialect)
+    _check_ids(dialect)
+    for spoken in {id(each.dialect): each.dialect for each in dialect.served}.values():
+        _check_errors(spoken)
+    for endpoint in dialect.served:
+        _CHECKS[endpoint.gives](endpoint, tuple(cases))
+
+
+def _say(where: object, what: str) -> str:
+    return f"{where!r}: {what}"
+
+
+def _check_addresses(dialect: Dialect) -> None:
+    for url in (*dialect.hosts, *([dialect.base_url] if dialect.base_url else [])):
+        parts = urlsplit(url)
+        is_url = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        assert is_url, _say(dialect, f"`{url}` is no URL")
+    for name, text in dialect.variables.served.items():
+        assert "{url}" in text, _say(dialect, f"the variable `{name}` for child processes has no `{{url}}` in it")
+    headers = {name.lower(): value for name, value in dialect.auth(KEY)}
+    assert dialect.read_key(headers) == KEY, _say(dialect, f"a key does not come back from its headers {headers}")
+    assert not dialect.auth(None), _say(dialect, "headers for a key are written where there is none")
+
+
+def _check_paths(dialect: Dialect) -> None:
+    assert dialect.served, _say(dialect, "it has no endpoint, neither its own nor mounted ones")
+    for endpoint in dialect.served:
+        path = f"{endpoint.dialect.root}{endpoint.pattern}".replace("{model}", "m-1")
+        for address, anywhere in ((path, False), (f"/gateway{path}", True)):
+            found = dialect.match(endpoint.method, address, anywhere=anywhere).endpoint
+            assert found is endpoint, _say(endpoint, f"{endpoint.method} {address} leads to {found!r}")
+        assert dialect.match("BREW", path).endpoint is None, _say(endpoint, "any method leads to it")
+    assert dialect.match("GET", "/nowhere/at/all").endpoint is None, _say(dialect, "any path leads somewhere")
+
+
+def _check_ids(dialect: Dialect) -> None:
+    for make in (dialect.response_id, dialect.request_id, dialect.tool_call_id):
+        ids = [make(number) for number in NUMBERS]
+        assert len(set(ids)) == len(NUMBERS), _say(dialect, f"different numbers give equal ids: {ids}")
+        assert ids == [make(number) for number in NUMBERS], _say(dialect, "equal numbers give different ids")
+
+
+def _flat(headers: Iterable[tuple[str, str]]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers}
+
+
+def _check_errors(dialect: Dialect) -> None:
+    meta = ResponseMeta(id="id-1", model="m-1", request_id="req-1", api_key=KEY)
+    for kind, _ in FAILURES:
+        error = kind("", model="m-1")
+        if isinstance(error, errors.RateLimitedError):
+            error.retry_after = 30.0
+        status, headers, body = dialect.encode_error(error, meta)
+        assert status >= 400, _say(dialect, f"{kind.__name__} is sent with status {status}")
+        found = dialect.errors.decode(status, _flat(headers), body, NOW)
+        assert type(found) is kind, _say(dialect, f"{kind.__name__} comes back as {type(found).__name__}: {found}")
+        assert found.retry_after == error.retry_after, _say(
+            dialect, f"a wait of 30 s comes back as {found.retry_after}"
+        )
+    garbage = dialect.errors.decode(502, {}, b"<html>busy</html>", NOW)
+    assert isinstance(garbage, errors.ServerError), _say(dialect, f"a proxy's page is read as {type(garbage).__name__}")
+    for refusal in (dialect.errors.not_found("GET", "/x"), dialect.errors.not_allowed("GET", "/x")):
+        assert refusal.status in {404, 405}, _say(dialect, f"nothing at a path has the status {refusal.status}")
+
+
+def _meta(endpoint: Endpoint) -> ResponseMeta:
+    return ResponseMeta(
+        id=endpoint.dialect.response_id(1), created_s=1, model="m-1", request_id="req-1", now=NOW, number=1
+    )
+
+
+def _asked(endpoint: Endpoint, request: object, *, stream: bool = False) -> WireCall:
+    """Return a request as the server half reads what the client half wrote."""
+    wire = endpoint.encode_call(request, stream=stream)
+    headers = _flat((*wire.headers, *endpoint.dialect.auth(KEY)))
+    match = endpoint.dialect.match(wire.method, wire.path, below=True)
+    assert match.endpoint is endpoint, _say(endpoint, f"its own call goes to {wire.method} {wire.path}")
+    try:
+        call = endpoint.read(headers, wire.body, match.parameters)
+    except WireFormatError as refused:
+        raise AssertionError(_say(endpoint, f"it refuses its own call: {refused.error}")) from refused
+    assert call.api_key == KEY, _say(endpoint, f"the key of a call is read as {call.api_key!r}")
+    return call
+
+
+def _check_completion(endpoint: Endpoint, cases: Sequence[DialectCase]) -> None:
+    plain = [
+        CompletionRequest(messages=(ChatMessage.user(text),), model="m-1", max_tokens=64, stream=stream)
+        for text in TEXTS
+        for stream in ((False, True) if endpoint.streams else (False,))
+    ]
+    talk = (
+        ChatMessage.system("Be brief."),
+        ChatMessage.user("Hi"),
+        ChatMessage.assistant("Hello"),
+        ChatMessage.user("?"),
+    )
+    plain.append(CompletionRequest(messages=talk, model="m-1", max_tokens=64))
+    for request in (*plain, *(case.request for case in cases if case.request is not None)):
+        read = _asked(endpoint, request, stream=request.stream).request
+        assert read == request, _say(endpoint, f"a request comes back changed:\n  sent {request}\n  read {read}")
+    answers = [
+        CompletionResponse(parts=(TextPart(text),), finish_reason=reason, usage=Usage(12, 3), model="m-1", id="id-1")
+        for text in TEXTS
+        for reason in (FinishReason.STOP, FinishReason.LENGTH)
+    ]
+    own = [(case.response, case.streams) for case in cases if case.response is not None]
+    for answer, streams in [*((each, True) for each in answers), *own]:
+        _check_answer(endpoint, answer, _asked(endpoint, plain[0]))
+        if endpoint.streams and streams:
+            _check_stream(endpoint, answer, _asked(endpoint, plain[1], stream=True))
+
+
+def _said(response: CompletionResponse) -> CompletionResponse:
+    """Return what an answer says, without what surrounds it."""
+    return replace(response, raw_finish_reason=None, request_id=None, provider=None, service_tier=None, extra={})
+
+
+def _check_answer(endpoint: Endpoint, answer: CompletionResponse, call: WireCall) -> None:
+    meta = _meta(endpoint)
+    headers = _flat(endpoint.response_headers(meta))
+    assert "content-type" in headers, _say(endpoint, "its answers have no content type")
+    read = endpoint.decode_answer(endpoint.encode_answer(answer, call, meta), headers)
+    assert _said(read) == _said(answer), _say(
+        endpoint, f"an answer comes back changed:\n  sent {answer}\n  read {read}"
+    )
+
+
+def _check_stream(endpoint: Endpoint, answer: CompletionResponse, call: WireCall) -> None:
+    meta = _meta(endpoint)
+    call.include_usage = True
+    pieces = endpoint.encode_stream(answer, call, meta)
+    body = b"".join(pieces)
+    headers = _flat(endpoint.response_headers(meta, stream=True))
+    for size in (len(body), 1, 7, 64):
+        decoder = endpoint.stream_decoder(headers)
+        events = [event for start in range(0, len(body), size) for event in decoder.feed(body[start : start + size])]
+        assert decoder.done, _say(endpoint, "a whole stream has no last event")
+        (end,) = decoder.close()
+        assert end.response is not None, _say(endpoint, "a stream ends without its response")
+        read, said = end.response, _said(answer)
+        assert _said(read) == said, _say(
+            endpoint, f"a stream in pieces of {size} bytes comes back changed:\n  sent {answer}\n  read {read}"
+        )
+        text = "".join(event.text for event in events if event.kind == "text")
+        assert text == (answer.content or ""), _say(endpoint, f"the pieces of its text are {text!r}")
+    cut_off = _ending(endpoint, b"".join(pieces[:-1]), headers)
+    assert cut_off != "", _say(endpoint, "a stream without its last event passes for whole")
+    assert cut_off == "truncated", _say(endpoint, f"a stream without its last event is `{cut_off}`")
+    error = errors.OverloadedError("", model="m-1")
+    told = _ending(endpoint, pieces[0] + endpoint.encode_stream_error(error, meta), headers)
+    assert told == "error", _say(endpoint, f"an error inside a stream is `{told or 'passed over'}`")
+
+
+def _ending(endpoint: Endpoint, body: bytes, headers: Mapping[str, str]) -> str:
+    """Return how a stream breaks; an empty text where it does not."""
+    decoder = endpoint.stream_decoder(headers)
+    try:
+        decoder.feed(body)
+        decoder.close()
+    except errors.StreamInterruptedError as broken:
+        return broken.kind
+    return ""
+
+
+def _check_embeddings(endpoint: Endpoint, cases: Sequence[DialectCase]) -> None:
+    del cases
+    request = EmbeddingRequest(("a", "b"), "m-1")
+    call = _asked(endpoint, request)
+    assert call.request == request, _say(endpoint, f"a request comes back as {call.request}")
+    answer = EmbeddingResponse(((1.0, 0.5), (0.25, 0.0)), "m-1", Usage(2, 0))
+    read = endpoint.decode_answer(endpoint.encode_answer(answer, call, _meta(endpoint)), {})
+    assert read == answer, _say(endpoint, f"vectors come back as {read}")
+
+
+def _check_models(endpoint: Endpoint, cases: Sequence[DialectCase]) -> None:
+    del cases
+    model = "m-1" if "{model}" in endpoint.pattern else None
+    call = _asked(endpoint, model)
+    assert call.model == model, _say(endpoint, f"the model of its path is read as {call.model!r}")
+    read = endpoint.decode_answer(endpoint.encode_answer([ModelCard("m-1")], call, _meta(endpoint)), {})
+    assert [card.id for card in read] == ["m-1"], _say(endpoint, f"a list of models comes back as {read}")
+
+
+def _check_count(endpoint: Endpoint, cases: Sequence[DialectCase]) -> None:
+    del cases
+    request = CompletionRequest(messages=(ChatMessage.user("Hi"),), model="m-1", max_tokens=64)
+    call = _asked(endpoint, request)
+    read = endpoint.decode_answer(endpoint.encode_answer(17, call, _meta(endpoint)), {})
+    assert read == 17, _say(endpoint, f"17 tokens come back as {read}")
+
+
+def _check_json(endpoint: Endpoint, cases: Sequence[DialectCase]) -> None:
+    del cases
+    assert endpoint.needs_script or endpoint.default is not None, _say(
+        endpoint, "it answers nothing by itself and does not ask for a script: give it `default` or `needs_script=True`"
+    )
+    if endpoint.default is not None:
+        call, meta = endpoint.read({}, b"", {}), _meta(endpoint)
+        first, second = (endpoint.encode_answer(endpoint.default(call, meta), call, meta) for _ in range(2))
+        assert first == second, _say(endpoint, "equal calls get different answers")
+
+
+_CHECKS = {
+    "completion": _check_completion,
+    "embeddings": _check_embeddings,
+    "models": _check_models,
+    "token_count": _check_count,
+    "json": _check_json,
+}
