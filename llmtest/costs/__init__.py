@@ -10,7 +10,7 @@ from llmtest.costs._rates import Rates
 from llmtest.costs._reservation import Charge, Reservation
 from llmtest.costs._sqlite import SqliteBudgetStore
 from llmtest.costs._store import Balance, BudgetStore, MemoryBudgetStore
-from llmtest.costs._tokens import count_tokens, estimate_prompt_tokens, estimate_request_tokens
+from llmtest.costs._tokens import cache_blocks, count_tokens, estimate_prompt_tokens, estimate_request_tokens
 
 __all__ = [
     "Balance",
@@ -29,6 +29,7 @@ __all__ = [
     "Reservation",
     "Spend",
     "SqliteBudgetStore",
+    "cache_blocks",
     "context_window",
     "count_tokens",
     "default_prices",

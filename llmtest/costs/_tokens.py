@@ -7,7 +7,9 @@ Simulations use the estimate everywhere, so that installing a tokenizer changes 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Protocol
 
 from llmtest.errors import ConfigurationError
@@ -25,9 +27,9 @@ from llmtest.types import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from llmtest.types import CompletionRequest, ContentPart, ToolDefinition
+    from llmtest.types import CacheTtl, CompletionRequest, ContentPart, ToolDefinition
 
-__all__ = ["count_tokens", "estimate_prompt_tokens", "estimate_request_tokens"]
+__all__ = ["cache_blocks", "count_tokens", "estimate_prompt_tokens", "estimate_request_tokens"]
 
 ROLE_TOKENS = 1
 FRAMING_TOKENS = 3
@@ -110,6 +112,46 @@ def estimate_prompt_tokens(texts: Sequence[str]) -> int:
     for text in texts:
         total += (len(text) + 3) >> 2
     return total
+
+
+def cache_blocks(request: CompletionRequest) -> list[tuple[int, bytes, CacheTtl | None]]:
+    """Return the beginnings of a prompt that a provider's cache can keep: tools first, then message by message.
+
+    Each is told by the tokens up to its end, a digest of all that is said up to there, and for how long a mark at its
+    end asks to keep it; None: there is no mark. Anthropic's mark of a whole request stands at the end of the prompt.
+
+    Args:
+        request: The request.
+    """
+    found: list[tuple[int, bytes, CacheTtl | None]] = []
+    said = blake2b(digest_size=16)
+    total = 0
+    for tool in request.tools:
+        total += _tool_tokens(tool)
+        said.update(repr((tool.name, tool.description, tool.parameters)).encode())
+        found.append((total, said.digest(), tool.cache_ttl))
+    for message in request.messages:
+        content = message.content
+        said.update(f"{message.role}:".encode())
+        parts: Sequence[ContentPart] = content if isinstance(content, tuple) else (TextPart(content or ""),)
+        for place, part in enumerate(parts):
+            total += _part_tokens(part) + (0 if place else MESSAGE_TOKENS)
+            said.update(repr(_unmarked(part)).encode())
+            found.append((total, said.digest(), getattr(part, "cache_ttl", None)))
+        for call in message.tool_calls:
+            total += _call_tokens(call)
+            said.update(repr((call.id, call.name, call.arguments)).encode())
+            found.append((total, said.digest(), None))
+    for fields in request.extra.values():
+        control = fields.get("cache_control")
+        if isinstance(control, dict) and found:
+            tokens, digest, _ = found[-1]
+            found[-1] = (tokens, digest, "1h" if control.get("ttl") == "1h" else "5m")
+    return found
+
+
+def _unmarked(part: ContentPart) -> ContentPart:
+    return replace(part, cache_ttl=None) if getattr(part, "cache_ttl", None) else part  # type: ignore[arg-type]  # whatever has a mark can be without it
 
 
 def _message_tokens(message: ChatMessage) -> int:

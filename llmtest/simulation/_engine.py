@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from llmtest import errors, events
@@ -18,19 +16,23 @@ from llmtest.costs import count_tokens, estimate_prompt_tokens, estimate_request
 from llmtest.faults import Fault, FaultRule, Target
 from llmtest.simulation._fault_effects import lay_on
 from llmtest.simulation._latency import LatencyModel
+from llmtest.simulation._prompt_cache import PromptCache
 from llmtest.simulation._quota import Quota, Refusal
-from llmtest.simulation._script_texts import broken_callable, unscripted
+from llmtest.simulation._script_texts import broken_callable, no_value, unscripted
 from llmtest.simulation._service_steps import send_raw, serve_step
+from llmtest.simulation._spoken_answer import say
 from llmtest.simulation.plan._answer import Answer, RequestRecord
 from llmtest.simulation.plan._billing import bill_of
-from llmtest.simulation.plan._fragmentation import Cutter, Fragmentation
+from llmtest.simulation.plan._fragmentation import Fragmentation
 from llmtest.simulation.plan._plan import Exchange
 from llmtest.simulation.plan._request_log import RecentRequests
+from llmtest.simulation.script._generated_answer import Generated
 from llmtest.simulation.script._generated_text import filler
 from llmtest.simulation.script._reply import Prepared, Reply, lets_answer_begin, prepare
+from llmtest.simulation.script._schema import SchemaError
 from llmtest.simulation.script._script import Rule, Script
 from llmtest.simulation.script._service_answers import Embedding, Json, Raw
-from llmtest.types import UNKNOWN_USAGE, CompletionRequest, CompletionResponse, EmbeddingRequest, Usage
+from llmtest.types import CompletionRequest, EmbeddingRequest
 from llmtest.wire import Dialect, Endpoint, WireCall
 
 if TYPE_CHECKING:
@@ -41,11 +43,6 @@ __all__ = ["Engine"]
 MOST_CALLS_REMEMBERED = 4096
 RESULTS = (Reply, str, Fault, Json, Raw, Embedding)
 """Logical calls whose attempts are counted at one time; older ones are over."""
-
-
-@lru_cache(maxsize=1024)
-def _usage_of(prompt: int, output: int, reasoning: int) -> Usage:
-    return Usage(prompt, output, 0, 0, reasoning)
 
 
 def _size(call: WireCall, answer: Answer) -> None:
@@ -95,6 +92,7 @@ class Engine:
         self.latency: LatencyModel | None = None
         self.window: int | None = None
         self.fragmentation: Fragmentation | None = None
+        self.prompt_cache = PromptCache()
         self.rules: list[FaultRule] = []
         most = self.world.most_requests
         self.records: list[RequestRecord] | RecentRequests = [] if most is None else RecentRequests(most)
@@ -158,7 +156,7 @@ class Engine:
         assert rule is not None
         content: Any = rule.default if step is None else step.content
         if content.__class__ is Prepared:
-            self._say(content, call, answer, key, is_direct=exchange is None)
+            say(self, content, call, answer, key, is_direct=exchange is None)
             return answer
         if isinstance(content, Json | Raw):
             send_raw(self, content.raw, answer, key)
@@ -171,7 +169,8 @@ class Engine:
             lay_on(fault, answer, self)
         if answer.error is None and answer.failure is None:
             assert prepared is not None
-            self._say(prepared, call, answer, key, is_direct=exchange is None)
+            others = () if step is not None else self._others(rule, call)
+            say(self, prepared, call, answer, key, is_direct=exchange is None, others=others)
         return answer
 
     def _draw_key(self, answer: Answer) -> tuple[object, ...]:
@@ -250,9 +249,9 @@ class Engine:
             return prepare(content), None
         if not lets_answer_begin(content):
             return None, content
-        default: Callable[[CompletionRequest], str] | None = rule.default or self.script.base.default
+        default = rule.default or self.script.base.default
         if default is not None:
-            return prepare(default(request)), content
+            return prepare(self.called(default, request, answer)), content
         return prepare(filler(getattr(content, "after_chunks", 0) + 4)), content
 
     def called(self, function: Callable[[Any], Any], request: Any, answer: Answer) -> Any:
@@ -263,6 +262,9 @@ class Engine:
         """
         try:
             result = function(request)
+        except SchemaError as error:
+            self.note(answer, "harness_error")
+            raise self.world.record_harness_error(no_value(self.name, error)) from error
         except Exception as error:
             self.note(answer, "harness_error")
             raise self.world.record_harness_error(broken_callable(self.name, "reply", error)) from error
@@ -274,74 +276,14 @@ class Engine:
         self.note(answer, "harness_error")
         raise self.world.record_harness_error(broken_callable(self.name, "reply", mistake))
 
-    def _say(
-        self, prepared: Prepared, call: WireCall, answer: Answer, key: tuple[object, ...], *, is_direct: bool
-    ) -> None:
-        """Fill in the response, what it bills and when it comes."""
-        if prepared.fault is not None:
-            lay_on(prepared.fault, answer, self)
-        usage = prepared.usage
-        choices = call.choices
-        if usage is None:
-            most = answer.max_tokens
-            output, reasoning = prepared.output_tokens, prepared.reasoning_tokens
-            if most is not None and output > most:
-                # A text may be scripted longer than the request allows; a bill that long no provider writes.
-                output, reasoning = most, min(reasoning, most)
-            usage = _usage_of(answer.prompt_tokens, output * choices, reasoning * choices)
-        said = prepared.said
-        if is_direct or choices > 1 or said is None or not self._says_the_same(said, usage, answer.model):
-            said = self._response(prepared, usage, choices, answer, is_direct=is_direct)
-        answer.response = said
-        answer.chunks = prepared.chunks
-        answer.headers = prepared.headers
-        if prepared.is_odd:
-            answer.edits += prepared.edits
-            answer.events = prepared.events
-        if answer.stream:
-            mode = prepared.fragmentation or self.fragmentation or self.world.fragmentation
-            if mode != "events":
-                answer.cutter = Cutter(mode, self.world.seed, self.name, answer.number)
-        latency = self.latency if prepared.latency is None else prepared.latency
-        if latency is not None:
-            if not key:
-                key = ("reply", answer.number)
-            answer.head_ns, answer.body_ns = latency.draw_ns(
-                usage.output_tokens, self.world.seed, "latency", self.name, *key
-            )
-        quota = self.quota
-        if quota is not None:
-            admitted = answer.max_tokens or 0
-            if usage.output_tokens > admitted:
-                with self.world.lock:
-                    quota.settle(usage.output_tokens - admitted)
-
-    def _says_the_same(self, said: CompletionResponse, usage: Usage, model: str | None) -> bool:
-        return said.usage is usage and said.model == model and said.provider == self.name
-
-    def _response(
-        self, prepared: Prepared, usage: Usage, choices: int, answer: Answer, *, is_direct: bool
-    ) -> CompletionResponse:
-        number = answer.exchange
-        parts = prepared.parts
-        if prepared.needs_ids:
-            make_id, base = self.spoken.tool_call_id, self.world.number(number) << 16
-            parts = prepared.with_ids(lambda index: make_id(base + index))
-        response = CompletionResponse(
-            parts=parts,
-            finish_reason=prepared.finish_reason,
-            usage=usage,
-            model=answer.model,
-            id=f"sim-{number}" if is_direct else None,
-            provider=self.name,
-        )
-        if choices > 1:
-            # The same answer in each: a test scripts what comes back, not what a model might vary.
-            others = (replace(response, usage=UNKNOWN_USAGE),) * (choices - 1)
-            return replace(response, alternatives=others)
-        if not (is_direct or prepared.needs_ids):
-            prepared.said = response
-        return response
+    @staticmethod
+    def _others(rule: Rule, call: WireCall) -> tuple[Prepared, ...]:
+        """Return the further answers of a request that wants several, where they are generated: each is another one."""
+        request = _completion(call)
+        choices = max(call.choices, request.n or 1)
+        if choices == 1 or not isinstance(rule.default, Generated):
+            return ()
+        return tuple(prepare(rule.default.choice(request, number)) for number in range(1, choices))
 
     def _unscripted(self, call: WireCall, exchange: Exchange | None, answer: Answer) -> errors.HarnessError:
         self.note(answer, "unscripted")
@@ -369,8 +311,18 @@ class Engine:
         cost: Decimal | None = None
         now = world.clock.now_ns()
         if usage is not None:
-            cost = world.prices.cost(self.name, answer.model, usage)
-            world.costs.record(self.name, answer.model, usage, cost, at_ns=now, call=answer.call)
+            tier = answer.service_tier
+            cost = world.prices.cost(self.name, answer.model, usage, tier=tier)
+            world.costs.record(
+                self.name,
+                answer.model,
+                usage,
+                cost,
+                at_ns=now,
+                call=answer.call,
+                service_tier=tier,
+                metadata=answer.metadata,
+            )
         record = answer.record
         if record is not None:
             record.outcome = outcome

@@ -11,7 +11,7 @@ from llmtest.simulation._call_site import declaration_site
 from llmtest.simulation._engine import Engine
 from llmtest.simulation._service_steps import operation_at, sayable
 from llmtest.simulation.script._criteria import criteria
-from llmtest.simulation.script._generated_text import echo, generator
+from llmtest.simulation.script._generated_answer import Generated, echo
 from llmtest.simulation.script._reply import Answerable, Reply, as_arguments, prepare
 from llmtest.simulation.script._script import Content, Rule
 from llmtest.simulation.script._service_answers import Embedding, Json, Raw
@@ -244,14 +244,17 @@ class RuleHandle:
         return self
 
     def generates(self, seed: int | None = None, words: int = 40) -> Self:
-        """Answer with generated text, where no step is left: the same prompt gets the same text.
+        """Answer with what nobody wrote, where no step is left: the same prompt gets the same answer.
+
+        Words, but where the request wants something else: a call of a tool that it requires or names, with arguments by
+        the tool's schema; a JSON object; a value that is valid against its schema. Several answers (`n`) differ.
 
         Args:
-            seed: Seed of the text; the world's by default.
-            words: How many words; 1 or more.
+            seed: Seed of the answers; the world's by default.
+            words: How many words a text has; 1 or more.
 
         Raises:
             ConfigurationError: `words` is below 1.
         """
-        self._rule.default = generator(self._engine.world.seed if seed is None else seed, words)
+        self._rule.default = Generated(self._engine.world.seed if seed is None else seed, words)
         return self

@@ -139,6 +139,15 @@ def unused_steps(
     return UnusedStepsError("\n".join(lines))
 
 
+def no_value(provider: str, error: Exception) -> SimulationStateError:
+    """Make the error of a schema for which no answer can be generated."""
+    return SimulationStateError(
+        f"`{provider}`: no answer can be generated for the schema of this request: {error}.\n\n"
+        'To fix: mend the schema, or script the answer: replies(\'{"name": "Ada"}\'), or '
+        'calls_tool("name", {"argument": "value"})'
+    )
+
+
 def broken_callable(provider: str, what: str, error: Exception) -> SimulationStateError:
     """Make the error of a test's own function that failed inside a simulated provider."""
     return SimulationStateError(

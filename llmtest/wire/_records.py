@@ -42,11 +42,13 @@ class Unread:
             are no tools.
         max_tokens: Most tokens of the answer.
         read: Reads it, which cannot fail any more.
+        is_bare: Whether it asks for nothing that changes the answer beside its length.
     """
 
     texts: Sequence[str]
     max_tokens: int | None
     read: Callable[[], CompletionRequest]
+    is_bare: bool = False
 
 
 class WireCall:

@@ -6,6 +6,7 @@ same decision.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -144,6 +145,8 @@ class Answer:
         max_tokens: Most tokens that the request allows the answer to have; None: no limit.
         taken: Pieces of a streamed body that the client has taken.
         told: Events of a stream that the client was told.
+        service_tier: The tier that serves it; None: the standard one.
+        metadata: The caller's own labels of the request.
     """
 
     record: RequestRecord | None = None
@@ -174,6 +177,8 @@ class Answer:
     max_tokens: int | None = None
     taken: list[bytes] | None = None
     told: list[StreamEvent] | None = None
+    service_tier: str | None = None
+    metadata: Mapping[str, str] = MappingProxyType({})
 
     def __init__(
         self, number: int, exchange: int, call: int, start_ns: int, operation: str, model: str | None, stream: bool

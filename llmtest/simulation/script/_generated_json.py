@@ -14,7 +14,7 @@ from typing import Any
 
 from llmtest.simulation.script._generated_patterns import text_of_pattern
 from llmtest.simulation.script._generated_words import Words, usual_range
-from llmtest.simulation.script._schema import SchemaError, is_valid, matches, resolve, same
+from llmtest.simulation.script._schema import SHAPES, SchemaError, is_valid, matches, resolve, same
 from llmtest.simulation.script._schema_merge import merge, plain
 
 __all__ = ["any_object", "value_of"]
@@ -264,9 +264,11 @@ class _Maker:
         return _NONE
 
     def _text(self, flat: Mapping[str, Any], name: str, attempt: int) -> str:
-        if "pattern" in flat:
+        form = str(flat.get("format", "")).lower()
+        formatted = self._words.text_by_format(form)
+        # A format without a known shape is only kept by what is made for it.
+        if "pattern" in flat and (formatted is None or (form in SHAPES and attempt % 2 == 0)):
             return text_of_pattern(flat["pattern"], self._dice, attempt)
-        formatted = self._words.text_by_format(str(flat.get("format", "")).lower())
         if formatted is not None:
             return formatted
         least, most = int(flat.get("minLength", 0)), flat.get("maxLength", math.inf)

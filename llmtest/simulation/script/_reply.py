@@ -45,7 +45,9 @@ class Reply:
         text: What it says; None for nothing.
         tool_calls: Tools it calls. An empty id gets one in the provider's form; arguments go out as they are written.
         usage: Tokens it bills; counted from prompt and answer by default.
-        finish_reason: Why it stopped; by default `tool_use` with tool calls, else `stop`.
+        finish_reason: Why it stopped; by default `tool_use` with tool calls, else `stop`. A reply that says neither
+            this nor `usage` is cut to the request's `max_tokens` (`length`) and at its stop sequences, as a provider's
+            is; one that says either is played as it is written.
         thinking: What it thinks before it answers.
         chunks: The pieces in which a stream delivers the text, word by word by default. Without `text` they are the
             text; with it their concatenation must equal it.
@@ -191,6 +193,12 @@ class Prepared:
     edits: Edits = ()
     is_odd: bool = False
     """Whether there are events or edits."""
+    is_final: bool = False
+    """Whether the reply says itself what it bills or why it ended, so that no option of a request cuts it."""
+    stop_sequence: str | None = None
+    """The text of the request that ended it."""
+    fitted: tuple[tuple[int | None, tuple[str, ...]], Prepared] | None = None
+    """Limits it was cut to last, and what was left."""
     said: CompletionResponse | None = None
     """The last response made of it, without an id: equal requests get the same one."""
 
@@ -240,6 +248,7 @@ def _work_out(reply: Reply) -> Prepared:
         events=None if reply.events is None else tuple(reply.events),
         edits=tuple((edit, None) for edit in edits_of(reply.edit)),
         is_odd=reply.events is not None or reply.edit is not None,
+        is_final=reply.usage is not None or reply.finish_reason is not None,
     )
 
 

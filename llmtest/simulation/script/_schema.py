@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-__all__ = ["SchemaError", "is_valid", "resolve", "types_of"]
+__all__ = ["SHAPES", "SchemaError", "is_valid", "matches", "resolve", "same", "types_of"]
 
 TYPES = ("object", "array", "string", "integer", "number", "boolean", "null")
 
@@ -24,7 +24,7 @@ class SchemaError(ValueError):
 
 
 _DATE, _TIME = r"\d{4}-\d\d-\d\d", r"\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
-_SHAPES = {
+SHAPES = {
     name: re.compile(pattern, re.IGNORECASE)
     for name, pattern in {
         "date": _DATE,
@@ -137,7 +137,7 @@ def _combines(schema: Mapping[str, Any], value: Any, root: Any) -> bool:
 def _is_text(schema: Mapping[str, Any], value: str, _root: Any) -> bool:
     if not schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", math.inf):
         return False
-    shape = _SHAPES.get(str(schema.get("format", "")).lower())
+    shape = SHAPES.get(str(schema.get("format", "")).lower())
     if shape is not None and not shape.fullmatch(value):
         return False
     return "pattern" not in schema or matches(schema["pattern"], value)

@@ -74,7 +74,7 @@ class Rule:
     criteria: Criteria = ANY
     steps: list[Step] = field(default_factory=list)
     position: int = 0
-    default: Callable[[CompletionRequest], str] | None = None
+    default: Callable[[CompletionRequest], Any] | None = None
     specificity: int = 0
 
     @property

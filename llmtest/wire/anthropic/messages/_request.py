@@ -33,6 +33,10 @@ _MODELLED = frozenset(
 )
 
 
+_BARE = frozenset({"messages", "system", "model", "stream", "max_tokens", "temperature", "top_p", "top_k"})
+"""Fields beside which a request asks for nothing that changes the answer."""
+
+
 def encode_system(messages: Sequence[ChatMessage]) -> Any:
     """Write all system messages as the `system` field; None where there are none."""
     found = [message for message in messages if message.role == "system"]
@@ -205,7 +209,7 @@ def decode_call(
         return _decode_body(body, is_plain=texts is not None), None
     if system is not None:
         texts.append(system)
-    return None, Unread(texts, body.get("max_tokens"), partial(_decode_body, body))
+    return None, Unread(texts, body.get("max_tokens"), partial(_decode_body, body), body.keys() <= _BARE)
 
 
 def _decode_body(body: Mapping[str, Any], *, is_plain: bool = True) -> CompletionRequest:

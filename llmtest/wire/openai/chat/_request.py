@@ -36,6 +36,12 @@ _MODELLED = frozenset(
 )
 
 
+_BARE = frozenset({"messages", "model", "stream", "stream_options", "max_tokens", "max_completion_tokens", "user"}) | (
+    frozenset({"temperature", "top_p", "seed", "frequency_penalty", "presence_penalty"})
+)
+"""Fields beside which a request asks for nothing that changes the answer."""
+
+
 def encode_messages(messages: Sequence[ChatMessage]) -> list[dict[str, Any]]:
     """Write the conversation."""
     return [_encode_message(message) for message in messages]
@@ -136,7 +142,8 @@ def decode_call(body: Mapping[str, Any], *, strict: bool = False) -> tuple[Compl
     if texts is None or any(body.get(name) is not None for name in _TOOL_FIELDS):
         return _decode_body(body, is_plain=texts is not None), None
     limit = body.get("max_completion_tokens")
-    return None, Unread(texts, body.get("max_tokens") if limit is None else limit, partial(_decode_body, body))
+    most = body.get("max_tokens") if limit is None else limit
+    return None, Unread(texts, most, partial(_decode_body, body), body.keys() <= _BARE)
 
 
 def _decode_body(body: Mapping[str, Any], *, is_plain: bool = True) -> CompletionRequest:
