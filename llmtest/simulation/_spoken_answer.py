@@ -63,15 +63,7 @@ def say(
         said = _said_in_kind(engine, prepared, call, options, answer, others, is_direct=is_direct)
         usage = said.usage
     answer.response = said
-    answer.chunks = prepared.chunks
-    answer.headers = prepared.headers
-    if prepared.is_odd:
-        answer.edits += prepared.edits
-        answer.events = prepared.events
-    if answer.stream:
-        mode = prepared.fragmentation or engine.fragmentation or engine.world.fragmentation
-        if mode != "events":
-            answer.cutter = Cutter(mode, engine.world.seed, engine.name, answer.number)
+    _deliver(engine, prepared, answer)
     latency = engine.latency if prepared.latency is None else prepared.latency
     if latency is not None:
         if not key:
@@ -85,6 +77,19 @@ def say(
         if usage.output_tokens > admitted:
             with engine.world.lock:
                 quota.settle(usage.output_tokens - admitted)
+
+
+def _deliver(engine: Engine, prepared: Prepared, answer: Answer) -> None:
+    """Note how an answer travels: its headers, its pieces, and what is odd about them."""
+    answer.chunks = prepared.chunks
+    answer.headers = prepared.headers
+    if prepared.is_odd:
+        answer.edits += prepared.edits
+        answer.events = prepared.events
+    if answer.stream:
+        mode = prepared.fragmentation or engine.fragmentation or engine.world.fragmentation
+        if mode != "events":
+            answer.cutter = Cutter(mode, engine.world.seed, engine.name, answer.number)
 
 
 def _completion(call: WireCall) -> CompletionRequest:

@@ -6,9 +6,11 @@ import anthropic
 import httpx2
 import openai
 import pytest
+from pydantic import BaseModel, Field
 
 from llmtest import Reply, faults
 from llmtest.errors import ConfigurationError
+from llmtest.serving import Server, served_world
 from llmtest.types import ToolCall
 from tests.serving.served_calls import EVERY, MESSAGES, STREAMED, WHOLE, anthropic_options, openai_options
 
@@ -280,3 +282,25 @@ def test_headers_of_a_reply_reach_the_client(llm_server):
     assert answer.headers["x-request-id"].startswith("req_")
     with pytest.raises(ConfigurationError, match="the header `x-team` cannot be"):
         Reply("Rome", headers={"x-team": "a\r\nb: c"})
+
+
+class City(BaseModel):
+    """What an application wants back."""
+
+    city: str
+    population: int = Field(ge=1)
+
+
+def test_e05_a_plain_server_gives_models_and_tool_calls():
+    """`llmtest serve` without any script: `parse(Model)` succeeds, a required tool is called, a limit cuts."""
+    world, _ = served_world()
+    with Server(world) as served:
+        client = openai.OpenAI(**openai_options(served.base_url))
+        parsed = client.chat.completions.parse(model="gpt-4o", messages=MESSAGES, response_format=City)
+        assert isinstance(parsed.choices[0].message.parsed, City)
+        tool = {"type": "function", "function": {"name": "tell", "parameters": City.model_json_schema()}}
+        called = client.chat.completions.create(model="gpt-4o", messages=MESSAGES, tools=[tool], tool_choice="required")
+        (call,) = called.choices[0].message.tool_calls
+        assert City.model_validate_json(call.function.arguments)
+        cut = client.chat.completions.create(model="gpt-4o", messages=MESSAGES, max_tokens=3)
+        assert (cut.choices[0].finish_reason, cut.usage.completion_tokens) == ("length", 3)

@@ -1,6 +1,5 @@
 """What a request asks of its answer, honoured by scripted and generated answers alike: decided without any wire."""
 
-import asyncio
 import json
 from decimal import Decimal
 
@@ -145,12 +144,9 @@ def test_e04_a_stream_ends_where_the_limit_is(openai):
     """A streamed answer is the same cut text, in pieces, its own pieces included."""
     openai.replies(Reply(chunks=["abcd", "efgh", "ijkl"]), "abcd efgh ijkl")
 
-    async def collect():
-        provider = openai.as_provider("gpt-4o")
-        request = CompletionRequest((ChatMessage.user("hi"),), max_tokens=2, stream=True)
-        return [[event async for event in provider.stream_async(request)] for _ in range(2)]
-
-    exact, words = asyncio.run(collect())
+    request = CompletionRequest((ChatMessage.user("hi"),), max_tokens=2, stream=True)
+    provider = openai.as_provider("gpt-4o")
+    exact, words = list(provider.stream(request)), list(provider.stream(request))
     assert [event.text for event in exact if event.kind == "text"] == ["abcd", "efgh"]
     assert "".join(event.text for event in words if event.kind == "text") == "abcd efg"
     assert exact[-1].response.finish_reason is FinishReason.LENGTH
