@@ -169,17 +169,17 @@ def _response(
     if prepared.needs_ids:
         make_id, base = engine.spoken.tool_call_id, engine.world.number(number) << 16
         parts = prepared.with_ids(partial(_numbered, make_id, base + (place << 8)))
-    ended = prepared.stop_sequence
+    # Where an API tells which text ended an answer, the field has the name of the reason.
+    told = None if prepared.stop_sequence is None else engine.spoken.settings.get("stop_field")
     return CompletionResponse(
         parts=parts,
         finish_reason=prepared.finish_reason,
-        raw_finish_reason=None if ended is None or is_direct else "stop_sequence",
+        raw_finish_reason=told,
         usage=usage,
         model=answer.model,
         id=f"sim-{number}" if is_direct else None,
         provider=engine.name,
-        # Only Anthropic tells which text it was.
-        extra=NO_EXTRA if ended is None else {"anthropic": {"stop_sequence": ended}},
+        extra=NO_EXTRA if told is None else {engine.spoken.name: {told: prepared.stop_sequence}},
         service_tier=answer.service_tier,
     )
 

@@ -88,9 +88,12 @@ def _wanted_tool(request: CompletionRequest, words: Words) -> ToolDefinition | N
 
 
 def _shows_thoughts(request: CompletionRequest) -> bool:
-    """Tell whether a request asks for thoughts that are shown, as Anthropic's does."""
-    thinking = request.extra_for("anthropic").get("thinking") if request.extra else None
-    return isinstance(thinking, dict) and thinking.get("type") in {"enabled", "adaptive"}
+    """Tell whether a request asks, in whatever API's words, for thoughts that are shown."""
+    for fields in request.extra.values():
+        thinking = fields.get("thinking")
+        if isinstance(thinking, dict) and thinking.get("type") in {"enabled", "adaptive"}:
+            return True
+    return False
 
 
 def _dump(value: object) -> str:

@@ -96,6 +96,6 @@ ANTHROPIC = Dialect(
     default_model="claude-sonnet-4-5",
     unserved=(Unserved("POST", "/v1/complete", "have the code call the Messages API: POST /v1/messages"),),
     vocabulary=VOCABULARY,
-    settings={"is_anthropic": True, "finish_words": RAW_FINISH},
+    settings={"is_anthropic": True, "finish_words": RAW_FINISH, "stop_field": "stop_sequence"},
 )
 """Anthropic itself."""
