@@ -30,8 +30,7 @@ def _decode_call(
     request, unread = _request.decode_call(
         parsed,
         limit_required=endpoint.operation == "chat",
-        strict=bool(endpoint.dialect.settings.get("is_anthropic")),
-        is_beta=header(headers, "anthropic-beta") is not None,
+        strict=headers if endpoint.dialect.settings.get("is_anthropic") else None,
     )
     stream = parsed.get("stream") is True
     api_key = endpoint.dialect.read_key(headers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from llmtest.wire._headers import header
 from llmtest.wire.anthropic._checks import refuse
 
 _KNOWN = frozenset(
@@ -28,20 +29,22 @@ _BLOCKS: Mapping[str, frozenset[str]] = {
 """Fields of the commonest blocks."""
 
 
-def check_strictly(body: Mapping[str, Any], *, is_plain: bool, is_beta: bool) -> None:
+def check_strictly(body: Mapping[str, Any], headers: Mapping[str, str], *, is_plain: bool) -> None:
     """Check what Anthropic checks beyond the types of the fields.
 
     Args:
         body: A request that `check` let through.
+        headers: What came with it; `anthropic-beta` allows more fields.
         is_plain: Whether its messages are nothing but roles and texts.
-        is_beta: Whether it came with the header `anthropic-beta`.
 
     Raises:
         WireFormatError: Anthropic would refuse it.
     """
-    known = _BETA if is_beta else _KNOWN
-    if not body.keys() <= known:
-        raise _extra(next(name for name in body if name not in known))
+    if not body.keys() <= _KNOWN:
+        known = _KNOWN if header(headers, "anthropic-beta") is None else _BETA
+        unknown = next((name for name in body if name not in known), None)
+        if unknown is not None:
+            raise _extra(unknown)
     if is_plain:
         return
     for index, message in enumerate(body["messages"]):

@@ -183,22 +183,22 @@ def _decode_result(block: Mapping[str, Any]) -> ChatMessage:
 
 
 def decode_call(
-    body: Mapping[str, Any], *, limit_required: bool = True, strict: bool = False, is_beta: bool = False
+    body: Mapping[str, Any], *, limit_required: bool = True, strict: Mapping[str, str] | None = None
 ) -> tuple[CompletionRequest | None, Unread | None]:
     """Check the body of a request, and read it, or say how to, where it is as plain as most are.
 
     Args:
         body: The request, parsed.
         limit_required: Whether `max_tokens` must be there; counting tokens needs no limit.
-        strict: Whether it is Anthropic itself that is asked, which refuses more than servers that speak like it.
-        is_beta: Whether the request came with the header `anthropic-beta`, which allows more fields.
+        strict: The headers that came with it, where Anthropic itself is asked, which refuses more than servers that
+            speak like it; None where it is one of those.
 
     Raises:
         WireFormatError: Anthropic would refuse it; the error has Anthropic's words.
     """
     texts = check(body, limit_required=limit_required)
-    if strict:
-        check_strictly(body, is_plain=texts is not None, is_beta=is_beta)
+    if strict is not None:
+        check_strictly(body, strict, is_plain=texts is not None)
     system = body.get("system")
     if (
         texts is None

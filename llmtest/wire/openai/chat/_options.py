@@ -36,7 +36,7 @@ def encode_options(request: CompletionRequest, extra: dict[str, Any], body: dict
         if OPENAI_S_OWN.match(request.model or ""):
             raise NotSupportedError(f"openai: `{request.model}` cannot choose among the `top_k` likeliest tokens")
         body["top_k"] = request.top_k
-    raw = extra.pop("response_format", None)
+    raw = extra.pop("response_format", None) if extra else None
     if raw is not None and decode_format(raw) == request.response_format:
         body["response_format"] = raw
     elif request.response_format is not None:

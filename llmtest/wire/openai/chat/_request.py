@@ -29,7 +29,7 @@ from llmtest.wire.openai.chat._parts import (
 )
 from llmtest.wire.openai.chat._tools import read_tools, write_tools
 
-_TOOL_FIELDS = ("tools", "tool_choice", "functions")
+_TOOL_FIELDS = frozenset({"tools", "tool_choice", "functions"})
 _MODELLED = frozenset(
     {"messages", "model", "stream", "max_tokens", "max_completion_tokens", "temperature", "top_p", "stop", "tools"}
     | {"tool_choice"}
@@ -139,7 +139,7 @@ def decode_call(body: Mapping[str, Any], *, strict: bool = False) -> tuple[Compl
     texts = check(body)
     if strict:
         check_strictly(body, is_plain=texts is not None)
-    if texts is None or any(body.get(name) is not None for name in _TOOL_FIELDS):
+    if texts is None or not _TOOL_FIELDS.isdisjoint(body):
         return _decode_body(body, is_plain=texts is not None), None
     limit = body.get("max_completion_tokens")
     most = body.get("max_tokens") if limit is None else limit
