@@ -151,7 +151,7 @@ def test_e14_a_compatible_server_says_nothing_that_only_openai_says(name, stream
         handle = sim.provider(name).at("http://compatible.test/v1").replies("Paris")
         client = openai.OpenAI(api_key="k", base_url="http://compatible.test/v1")
         answer = client.chat.completions.create(
-            model="m", messages=MESSAGES, stream=stream, service_tier="flex", logprobs=True
+            model="m", messages=MESSAGES, stream=stream, service_tier="auto", logprobs=True
         )
         told = [each.model_dump(exclude_unset=True) for each in (answer if stream else [answer])]
         assert handle.received == 1
