@@ -86,6 +86,107 @@ CIRCLES = {
 }
 """Imports against the order of the floors, late or in hints alone, each with its reason."""
 
+AT_IMPORT: dict[str, list[set[str]]] = {
+    "wire": [
+        {
+            "_foreign",
+            "_headers",
+            "_ids",
+            "_json",
+            "_records",
+            "_vocabulary",
+            "anthropic.messages._citations",
+            "anthropic.messages._options",
+            "framing._sse",
+            "framing._words",
+        },
+        {
+            "_classify",
+            "anthropic._checks",
+            "anthropic._limits",
+            "anthropic._vocabulary",
+            "anthropic.messages._parts",
+            "anthropic.messages._usage",
+            "framing._ndjson",
+            "openai._checks",
+            "openai._limits",
+            "openai._vocabulary",
+            "openai.chat._logprobs",
+            "openai.chat._options",
+            "openai.chat._parts",
+            "openai.chat._usage",
+        },
+        {
+            "anthropic._bodies",
+            "anthropic._errors",
+            "anthropic._strict",
+            "anthropic.messages._response",
+            "anthropic.messages._tools",
+            "framing._framing",
+            "openai._bodies",
+            "openai._errors",
+            "openai._strict",
+            "openai.chat._answer_in_kind",
+            "openai.chat._media",
+            "openai.chat._tools",
+        },
+        {"anthropic.messages._request", "framing._event_decoder", "openai.chat._request", "openai.chat._response"},
+        {"_endpoint", "_json_errors", "anthropic.messages._stream", "openai.chat._stream"},
+        {"_dialect", "anthropic._chat", "anthropic._models", "openai._chat", "openai._embeddings", "openai._models"},
+        {"_registry", "anthropic._dialect", "openai._dialect"},
+        {"azure._dialect", "gemini._dialect", "ollama._dialect", "openrouter._dialect", "vllm._dialect"},
+    ],
+    "simulation": [
+        {
+            "_addresses",
+            "_call_site",
+            "_dummy_keys",
+            "_endpoints",
+            "_latency",
+            "_own_endpoint",
+            "_quota",
+            "plan._answer",
+            "plan._billing",
+            "plan._events",
+            "plan._plan",
+            "plan._refusal",
+            "script._criteria",
+            "script._generated_words",
+            "script._schema",
+            "script._service_answers",
+            "script._windows",
+        },
+        {
+            "_fault_effects",
+            "direct._limited_wait",
+            "direct._plan_reader",
+            "http._blocked_text",
+            "plan._fragmentation",
+            "plan._performance",
+            "plan._request_log",
+            "plan._wire_edit",
+            "script._generated_patterns",
+            "script._generated_text",
+            "script._schema_merge",
+        },
+        {"script._generated_json", "script._reply"},
+        {"plan._render", "script._script"},
+        {"_script_texts"},
+        {"_service_steps", "_unserved_text"},
+        {"_engine"},
+        {"_receive", "_rule_handle"},
+        {"direct._provider"},
+        {"_handle"},
+        {"_provider"},
+        {"_world"},
+        {"http._transport"},
+        {"http._gate"},
+    ],
+}
+"""The floors of rooms whose files name each other in hints: what a file needs to be imported is on a lower floor.
+
+A front door of an inner room stands on the floor of the highest file behind it."""
+
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 
@@ -158,6 +259,61 @@ def test_every_floor_and_every_circle_is_real():
         assert {name for floor in floors for name in floor} == known
     for source, target in CIRCLES:
         assert f"llmtest.{target}" in imports_of(Path(*source.split(".")).with_suffix(".py"))
+
+
+def needed_by(path: Path) -> set[str]:
+    """Return the modules of the package that a file needs to be imported: no hints, nothing late."""
+    found: set[str] = set()
+    waiting: list[ast.stmt] = list(ast.parse((PACKAGE / path).read_text()).body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("llmtest"):
+            below = [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= {each for each in below if file_of(each)} or {node.module}
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" not in ast.dump(node.test):
+            waiting += [*node.body, *node.orelse]
+        elif isinstance(node, ast.Try | ast.With):
+            waiting += node.body
+    return found
+
+
+def file_of(module: str) -> Path | None:
+    """Return the file of a dotted module name, a front door included."""
+    inside = Path(*module.split(".")[1:])
+    return next((each for each in (inside.with_suffix(".py"), inside / "__init__.py") if each in FILES), None)
+
+
+def needs_inside(path: Path, room: str) -> set[Path]:
+    """Return the files of its room that a file needs to be imported, front doors opened."""
+    found: set[Path] = set()
+    waiting = [file for file in map(file_of, needed_by(path)) if file is not None and file.parts[0] == room]
+    while waiting:
+        file = waiting.pop()
+        if file.name != "__init__.py":
+            found.add(file)
+        elif len(file.parts) > 2:
+            waiting += (inner for inner in map(file_of, needed_by(file)) if inner is not None)
+    return found
+
+
+@pytest.mark.parametrize("path", [path for path in FILES if path.parts[0] in AT_IMPORT], ids=str)
+def test_files_are_imported_from_the_ground_up(path):
+    """In a room with floors nothing needs what is above it or beside it, so that there is no circle."""
+    if path.name == "__init__.py":
+        return
+    room = path.parts[0]
+    floor_of = {each: number for number, floor in enumerate(AT_IMPORT[room]) for each in floor}
+    assert inner_name(path) in floor_of, f"{path} has no floor: add it to AT_IMPORT"
+    for file in needs_inside(path, room) - {path}:
+        lower = floor_of[inner_name(file)] < floor_of[inner_name(path)]
+        assert lower, f"{path} (floor {floor_of[inner_name(path)]}) needs {file} (floor {floor_of[inner_name(file)]})"
+
+
+def test_every_floor_holds_files_that_are_there():
+    """The table names no file that is gone."""
+    for room, floors in AT_IMPORT.items():
+        known = {inner_name(path) for path in FILES if path.parts[0] == room and path.name != "__init__.py"}
+        assert {name for floor in floors for name in floor} == known
 
 
 def test_third_party_libraries_are_imported_in_few_files():
