@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import logging
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -37,6 +39,7 @@ def serve(
             show_default=False,
         ),
     ] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Tell on stderr of every request, a line each.")] = False,
 ) -> None:
     """Serve simulated OpenAI, Anthropic and other providers on one port, in real time.
 
@@ -47,7 +50,8 @@ def serve(
     from llmtest.serving import Server, served_world
 
     world, furnish = served_world(seed=seed, scenario=scenario, script=script, fragmentation=fragmentation)
-    server = Server(world, host, port, on_reset=furnish)
+    logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.INFO if verbose else logging.WARNING)
+    server = Server(world, host, port, on_reset=furnish, verbose=verbose)
     if not server.is_loopback:
         typer.echo(
             f"warning: {server.base_url} can be reached from other machines; whoever reaches it can read every "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from llmtest.errors import HarnessError, ProviderError, RequestTooLargeError, ServerError
@@ -31,10 +32,12 @@ class Reception:
 
     Args:
         world: The providers. Its clock should be the machine's: what is served takes its time.
+        verbose: Whether the log tells of every request; of those that nobody serves it always does.
     """
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *, verbose: bool = False) -> None:
         self._world = world
+        self._verbose = verbose
         self.call: LogicalCall | None = None
         """The logical call that requests belong to, where somebody has marked one."""
 
@@ -49,10 +52,14 @@ class Reception:
             head: Its head, where that is kept; then what the body says is read once.
         """
         if "origin" not in exchange.headers:
-            return self._decide(exchange, head)
-        if is_preflight(exchange.method, exchange.headers):
-            return permission(exchange.headers)
-        return readable(self._decide(exchange, head))
+            plan = self._decide(exchange, head)
+        elif is_preflight(exchange.method, exchange.headers):
+            plan = permission(exchange.headers)
+        else:
+            plan = readable(self._decide(exchange, head))
+        if self._verbose:
+            plan.on_end = _told(exchange, plan.on_end)
+        return plan
 
     def _decide(self, exchange: Exchange, head: RequestHead | None) -> Plan:
         route = None if head is None else head.route
@@ -114,6 +121,16 @@ class Reception:
         meta = ResponseMeta(created_s=int(now.timestamp()), now=now, api_key="")
         status, headers, body = dialect.encode_error(error, meta)
         return Plan((Head(status, (*headers, *more)), Chunk(body)), str(status), _nothing)
+
+
+def _told(exchange: Exchange, on_end: Callable[[str], None]) -> Callable[[str], None]:
+    """Tell the log how a request ended."""
+
+    def end(outcome: str) -> None:
+        on_end(outcome)
+        logger.info("%s %s: %s", exchange.method, exchange.path, outcome)
+
+    return end
 
 
 def _nothing(outcome: str) -> None:

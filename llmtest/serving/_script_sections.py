@@ -217,6 +217,8 @@ class WhenSection(Section):
     """Text in any tool result."""
     api_key: Text | None = None
     """The key that came with the request."""
+    operation: Text | None = None
+    """What is asked for: `chat`, `embeddings`, `models`, ...; `*` works too."""
 
     @model_validator(mode="after")
     def _say_something(self) -> WhenSection:

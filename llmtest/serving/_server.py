@@ -45,6 +45,7 @@ class Server:
         port: 0 to 65535; 0 takes a free one.
         grace: Seconds that answers under way may go on when the server stops, 0 or more.
         on_reset: Called after `POST /_llmtest/reset` has forgotten everything.
+        verbose: Whether the log tells of every request.
 
     Raises:
         ConfigurationError: The port is taken, the world's time is virtual, or the extra `[server]` is not installed.
@@ -62,6 +63,7 @@ class Server:
         *,
         grace: float = GRACE_S,
         on_reset: Callable[[], None] | None = None,
+        verbose: bool = False,
     ) -> None:
         _require_extra()
         self._world: World = getattr(world, "world", world)
@@ -71,7 +73,7 @@ class Server:
                 'To fix: Simulation(time="real"), or the fixture `llm_server`'
             )
         self._grace = grace
-        self._reception = Reception(self._world)
+        self._reception = Reception(self._world, verbose=verbose)
         self._on_reset = on_reset
         self._listener = listen(host, port)
         self.base_url = base_url_of(self._listener, host)

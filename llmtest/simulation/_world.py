@@ -225,6 +225,9 @@ class World:
         """Keep an error of the test itself, so that it cannot be swallowed, and return it to be raised."""
         with self.lock:
             self.harness_errors.append(error)
+            if self.most_requests is not None and len(self.harness_errors) > self.most_requests:
+                # Who serves for weeks keeps the latest, as of requests.
+                del self.harness_errors[0]
             call = self.current_call()
             self.trace.append(HarnessErrorRecorded(self.clock.now_ns(), 0 if call is None else call.id, error))
         return error

@@ -7,9 +7,9 @@ import pytest
 from llmtest.clock import SystemClock, VirtualClock
 from llmtest.errors import ScenarioError
 from llmtest.events import Trace
-from llmtest.serving import load_script
+from llmtest.serving import load_script, parse_script
 from llmtest.simulation import World
-from tests.serving.served_asgi import ask
+from tests.serving.served_asgi import ask, world_that_answers
 
 CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "What weather?"}]}
 
@@ -345,3 +345,12 @@ def test_a_mistake_is_named_with_its_line(follow, tmp_path, monkeypatch, text, m
     with pytest.raises(ScenarioError) as caught:
         follow(text)
     assert str(caught.value).replace(f"{tmp_path}/", "").startswith(message)
+
+
+def test_a_step_may_be_for_an_operation():
+    """`operation` in `when` keeps a step for requests of that kind."""
+    world = world_that_answers()
+    parse_script(b'{"openai": [{"fails": "overloaded", "when": {"operation": "embeddings"}}]}').apply(world)
+    assert ask("POST", "/v1/chat/completions", json.dumps(CHAT).encode(), world=world).status == 200
+    body = json.dumps({"model": "e", "input": "a"}).encode()
+    assert [ask("POST", "/v1/embeddings", body, world=world).status for _ in range(2)] == [503, 200]
