@@ -126,8 +126,7 @@ def _said_in_kind(
         usage = _cached(engine, usage, prepared, _completion(call), answer, is_direct=is_direct)
     answer.metadata = options.metadata
     tier = options.tier
-    if tier is not None and (not is_direct or engine.world.prices.has_tier(engine.name, tier)):
-        # Whoever reads the wire has read a word that its provider knows; the direct path knows every word.
+    if tier is not None and engine.world.prices.has_tier(engine.name, tier):
         answer.service_tier = tier
     first, *more = (
         _response(engine, each, UNKNOWN_USAGE if place else usage, answer, is_direct=is_direct, place=place)
