@@ -15,6 +15,7 @@ from llmtest.wire.anthropic._chat import COUNT_TOKENS, MESSAGES
 from llmtest.wire.anthropic._limits import limit_headers, parse_limits
 from llmtest.wire.anthropic._models import MODEL, MODELS
 from llmtest.wire.anthropic._vocabulary import VOCABULARY
+from llmtest.wire.anthropic._without_effect import WITHOUT_EFFECT
 from llmtest.wire.anthropic.messages import _stream
 from llmtest.wire.anthropic.messages._response import RAW_FINISH
 from llmtest.wire.framing import Framing
@@ -96,6 +97,11 @@ ANTHROPIC = Dialect(
     default_model="claude-sonnet-4-5",
     unserved=(Unserved("POST", "/v1/complete", "have the code call the Messages API: POST /v1/messages"),),
     vocabulary=VOCABULARY,
-    settings={"is_anthropic": True, "finish_words": RAW_FINISH, "stop_field": "stop_sequence"},
+    settings={
+        "is_anthropic": True,
+        "finish_words": RAW_FINISH,
+        "stop_field": "stop_sequence",
+        "without_effect": WITHOUT_EFFECT,
+    },
 )
 """Anthropic itself."""

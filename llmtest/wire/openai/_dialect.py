@@ -17,6 +17,7 @@ from llmtest.wire.openai._embeddings import EMBEDDINGS
 from llmtest.wire.openai._limits import limit_headers, parse_limits
 from llmtest.wire.openai._models import MODEL, MODELS
 from llmtest.wire.openai._vocabulary import VOCABULARY
+from llmtest.wire.openai._without_effect import WITHOUT_EFFECT
 from llmtest.wire.openai.chat import _stream
 from llmtest.wire.openai.chat._response import RAW_FINISH
 
@@ -143,6 +144,7 @@ OPENAI = Dialect(
         "obfuscates": True,
         "is_openai": True,
         "finish_words": RAW_FINISH,
+        "without_effect": WITHOUT_EFFECT,
     },
     is_default=True,
 )
