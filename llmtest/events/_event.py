@@ -57,16 +57,22 @@ def hashed_fields(kind: Any) -> tuple[str, ...]:
 
 rare_facts = attrgetter(*hashed_fields(Usage)[2:])
 NO_RARE_FACTS = rare_facts(Usage())
+_last: tuple[Usage | None, str] = (None, "None")
 
 
 def plain_usage(it: Usage | None) -> str:
     """Return tokens as a line tells them: input and output, and the other facts where any of them is out of the way."""
     if it is None:
         return "None"
-    rare = rare_facts(it)
-    if rare == NO_RARE_FACTS:
-        return f"{it.input_tokens},{it.output_tokens}"
-    return ",".join([f"{it.input_tokens},{it.output_tokens}", *map(str, rare)])
+    global _last  # noqa: PLW0603 - an answer and its attempt tell of one usage, one after the other
+    last, text = _last
+    if it is not last:
+        rare = rare_facts(it)
+        text = f"{it.input_tokens},{it.output_tokens}"
+        if rare != NO_RARE_FACTS:
+            text = ",".join([text, *map(str, rare)])
+        _last = (it, text)
+    return text
 
 
 def plain(value: object) -> str:

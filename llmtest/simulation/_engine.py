@@ -231,7 +231,10 @@ class Engine:
     def _select(self, call: WireCall) -> Rule | None:
         script = self.script
         if len(script.rules) == 1:
-            return script.base if script.base.can_answer(call.endpoint.gives) else None
+            base = script.base
+            if base.default is not None and call.endpoint.gives == "completion":
+                return base
+            return base if base.can_answer(call.endpoint.gives) else None
         try:
             return script.select(call)
         except Exception as error:

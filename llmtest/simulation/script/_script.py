@@ -105,7 +105,7 @@ class Rule:
 
     def take(self, gives: str, request_number: int, now_ns: int) -> Step | None:
         """Play the next step; None where only the default is left."""
-        step = self.next_for(gives)
+        step = self.next_for(gives) if self.position < len(self.steps) else None
         if step is None:
             return None
         if len(step.used_by) < REMEMBERED:
