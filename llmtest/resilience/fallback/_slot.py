@@ -15,6 +15,10 @@ from llmtest.types import Provider
 __all__ = ["FallbackSlot"]
 
 
+MEMBERS = ("name", "model", "capabilities", "complete", "complete_async", "stream", "stream_async")
+"""What a provider has."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FallbackSlot:
     """One place of a chain; what is None here is taken from the chain.
@@ -40,7 +44,8 @@ class FallbackSlot:
     quota_group: str | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.provider, Provider):
+        # Looked up as calls do it: `isinstance` overlooks what a wrapper hands on by `__getattr__`, from Python 3.12 on.
+        if not all(hasattr(self.provider, name) for name in MEMBERS):
             raise ConfigurationError(
                 f"{self.provider!r} is no provider: a provider has `name`, `model`, `capabilities`, `complete`, "
                 "`complete_async`, `stream` and `stream_async`"
