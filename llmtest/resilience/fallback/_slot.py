@@ -44,7 +44,7 @@ class FallbackSlot:
     quota_group: str | None = None
 
     def __post_init__(self) -> None:
-        # Looked up as calls do it: `isinstance` overlooks what a wrapper hands on by `__getattr__`, from Python 3.12 on.
+        # `isinstance` overlooks what a wrapper hands on by `__getattr__`, from Python 3.12 on.
         if not all(hasattr(self.provider, name) for name in MEMBERS):
             raise ConfigurationError(
                 f"{self.provider!r} is no provider: a provider has `name`, `model`, `capabilities`, `complete`, "
