@@ -39,7 +39,9 @@ HISTORY = (
     FaultFired(2, 1, "noise", "openai", 3),
     RequestAnswered(5, 1, 1, "openai", "gpt-4o", "200", 0, FULL, True, Decimal("0.10")),
     RequestAnswered(6, 1, 3, "openai", None, "429", 2, retry_after=1.5, fault="rate_limited"),
-    RequestAnswered(6, 1, 2, "openai", "ada", "200", 2, Usage(9), True, None, None, None, "embeddings"),
+    RequestAnswered(
+        6, 1, 2, "openai", "ada", "200", 2, Usage(9), True, None, None, None, "embeddings", "flex", (("a", "b"),)
+    ),
     AttemptEnded(7, 1, Attempt("openai", "gpt-4o", 0, 5, "200", FULL, True, Decimal("1E-7"), 2, 0.25, "key", "hedge")),
     AttemptEnded(8, 1, Attempt("openai", None, 0, 5, "503", slept_before=0.25, error=REFUSED)),
     AttemptEnded(8, 1, Attempt("openai", None, 0, 5, "error", error=ValueError("odd"))),

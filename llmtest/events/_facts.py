@@ -42,7 +42,7 @@ from llmtest.events._requests import (
     RequestReceived,
 )
 
-__all__ = ["COUNTS", "EVENTS", "Fact", "FactsError", "event_of", "facts_in", "facts_of"]
+__all__ = ["COUNTS", "EVENTS", "LABELS", "Fact", "FactsError", "event_of", "facts_in", "facts_of"]
 
 EVENTS: tuple[type[Event], ...] = (
     CallStarted,
@@ -66,6 +66,8 @@ EVENTS: tuple[type[Event], ...] = (
 
 COUNTS = tuple[tuple[str, int], ...]
 """Numbers by name, sorted by it."""
+LABELS = tuple[tuple[str, str], ...]
+"""Texts by name."""
 BY_KIND = {cls.kind: cls for cls in EVENTS}
 WORDS: dict[type, tuple[str, tuple[type, ...]]] = {
     int: ("a whole number", (int,)),
@@ -133,7 +135,7 @@ def _encoder(kind: Any) -> Callable[[Any], Any] | None:
     """Return what makes data of a value; None where it is data already."""
     if kind is Decimal:
         return "{:f}".format
-    if kind == COUNTS:
+    if kind in (COUNTS, LABELS):
         return dict
     if is_dataclass(kind):
         return _encode_object
@@ -208,8 +210,8 @@ def _decode(kind: Any, value: Any, where: str) -> Any:
         return value
     if kind is Decimal:
         return _decode_decimal(value, where)
-    if kind == COUNTS:
-        return _decode_counts(value, where)
+    if kind in (COUNTS, LABELS):
+        return _decode_counts(value, where) if kind == COUNTS else _decode_labels(value, where)
     if is_dataclass(kind):
         return _decode_object(kind, value, where)
     assert _is_error(kind), f"{where}: no way to write a {kind}"
@@ -224,6 +226,12 @@ def _decode_decimal(value: object, where: str) -> Decimal:
     if amount is None or not amount.is_finite():
         raise FactsError(f'{where} is an amount as text, such as "0.0035", got {_shown(value)}')
     return amount
+
+
+def _decode_labels(value: object, where: str) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, dict) or not all(isinstance(label, str) for label in value.values()):
+        raise FactsError(f"{where} is an object of texts, got {_shown(value)}")
+    return tuple(value.items())
 
 
 def _decode_counts(value: object, where: str) -> tuple[tuple[str, int], ...]:

@@ -64,6 +64,8 @@ class RequestAnswered(Event):
         retry_after: Wait that the provider asked for, in seconds.
         fault: The fault that struck, by its name.
         operation: What was asked for: `chat`, `embeddings`, `models`.
+        service_tier: The tier that served it; None: the standard one.
+        metadata: The caller's own labels of the request, by name.
     """
 
     kind: ClassVar[str] = "answer"
@@ -79,6 +81,8 @@ class RequestAnswered(Event):
     retry_after: float | None = None
     fault: str | None = None
     operation: str = "chat"
+    service_tier: str | None = None
+    metadata: tuple[tuple[str, str], ...] = ()
 
     def line(self) -> str:
         """The facts as one line."""

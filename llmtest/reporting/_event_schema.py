@@ -16,7 +16,7 @@ from dataclasses import is_dataclass
 from decimal import Decimal
 from typing import Any, Literal, get_args, get_origin
 
-from llmtest.events import COUNTS, EVENTS, Fact, facts_in
+from llmtest.events import COUNTS, EVENTS, LABELS, Fact, facts_in
 from llmtest.reporting._event_file import EVENT_SCHEMA, RunHeader
 from llmtest.types import Attempt, Usage
 
@@ -105,6 +105,8 @@ def _shape(fact: Fact) -> dict[str, Any]:
         return {"type": ["string", "null"] if fact.optional else "string", "pattern": r"^-?[0-9]+(\.[0-9]+)?$"}
     if kind == COUNTS:
         return {"type": "object", "additionalProperties": {"type": "integer"}}
+    if kind == LABELS:
+        return {"type": "object", "additionalProperties": {"type": "string"}}
     reference = {"$ref": f"#/$defs/{getattr(kind, '__name__', '') if is_dataclass(kind) else 'Error'}"}
     return {"anyOf": [reference, {"type": "null"}]} if fact.optional else reference
 
@@ -162,6 +164,8 @@ def _type(fact: Fact) -> str:
         words = ", ".join(f"`{word}`" for word in get_args(kind))
     elif kind == COUNTS:
         words = "object of whole numbers"
+    elif kind == LABELS:
+        words = "object of texts"
     elif is_dataclass(kind):
         words = f"object `{getattr(kind, '__name__', '')}`"
     else:

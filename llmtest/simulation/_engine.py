@@ -346,6 +346,8 @@ class Engine:
             None if error is None else error.retry_after,
             answer.fault,
             answer.operation,
+            answer.service_tier,
+            tuple(answer.metadata.items()) if answer.metadata else (),
         )
         with world.lock:
             world.trace.append(event)

@@ -180,6 +180,13 @@ def test_e05_json_is_an_object_and_by_a_schema_it_is_valid(openai):
     assert ask(openai, response_format=ResponseFormat("text")).content == ask(openai).content
 
 
+def test_e05_any_json_fits_the_schema_that_the_prompt_tells(openai):
+    """Libraries that ask for any JSON write their schema into the prompt, and get what fits it."""
+    told = f"Answer with JSON by this {{schema}}:\n```json\n{json.dumps(CITY, indent=2)}\n```"
+    response = ask(openai.generates(), told, response_format=ResponseFormat("json_object"))
+    assert Draft202012Validator(CITY).is_valid(json.loads(response.content))
+
+
 def test_e05_json_that_is_cut_is_cut_like_the_real_thing(openai):
     """Structured output under a small limit is no JSON, and says `length`."""
     response = ask(openai.generates(), response_format=ResponseFormat.json_schema(CITY), max_tokens=3)
@@ -304,11 +311,14 @@ def test_e13_a_tier_without_a_published_price_is_no_known_cost(world, openai):
     assert world.costs.entries[0].cost_usd is None
 
 
-def test_e20_labels_of_a_request_are_in_the_ledger(world, openai):
-    """What the caller labels a request with is with its cost."""
+def test_e20_labels_of_a_request_are_in_the_ledger_and_in_the_trace(world, openai):
+    """What the caller labels a request with is with its cost and its event."""
     ask(openai.replies("x"), metadata={"team": "search"})
     assert world.costs.entries[0].metadata == {"team": "search"}
     assert list(world.costs.by_metadata("team")) == ["search"]
+    ask(openai.replies("x"), model="gpt-5", service_tier="flex")
+    answered = [event for event in world.trace if event.kind == "answer"]
+    assert [(event.metadata, event.service_tier) for event in answered] == [((("team", "search"),), None), ((), "flex")]
 
 
 def cached(world, *parts, tools=(), **options):

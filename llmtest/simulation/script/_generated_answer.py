@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from llmtest.clock import draw_bits
 from llmtest.errors import ConfigurationError
@@ -13,6 +14,9 @@ from llmtest.simulation.script._reply import Reply
 from llmtest.types import CompletionRequest, ToolCall, ToolDefinition
 
 __all__ = ["Generated", "echo"]
+
+MOST_BRACES = 50
+"""How many places of a prompt are looked at for a schema."""
 
 NO_NAME = frozenset({None, "auto", "none", "required"})
 """What `tool_choice` may be beside the name of a tool."""
@@ -69,7 +73,8 @@ class Generated:
         if form is None or form.type == "text":
             text = self._text(words)
         else:
-            text = _dump(any_object(words) if form.schema is None else value_of(form.schema, words))
+            schema = _told_schema(request) if form.schema is None else form.schema
+            text = _dump(any_object(words) if schema is None else value_of(schema, words))
         return text if thinking is None else Reply(text, thinking=thinking)
 
     def _text(self, words: Words) -> str:
@@ -94,6 +99,25 @@ def _shows_thoughts(request: CompletionRequest) -> bool:
         if isinstance(thinking, dict) and thinking.get("type") in {"enabled", "adaptive"}:
             return True
     return False
+
+
+def _told_schema(request: CompletionRequest) -> dict[str, Any] | None:
+    """Return the schema of an object that the words of a prompt hold, as libraries write it for any JSON; else None."""
+    decoder = json.JSONDecoder()
+    for message in request.messages:
+        text = message.text if message.role in {"system", "user"} else ""
+        place = text.find("{")
+        for _ in range(MOST_BRACES):
+            if place < 0:
+                break
+            try:
+                found, end = decoder.raw_decode(text, place)
+            except ValueError:
+                found, end = None, place + 1
+            if isinstance(found, dict) and isinstance(found.get("properties"), dict):
+                return found
+            place = text.find("{", end)
+    return None
 
 
 def _dump(value: object) -> str:
