@@ -96,7 +96,7 @@ def _unserved(provider: SimulatedProvider, match: Match, method: str, path: str)
         error = dialect.errors.not_found(method, path)
         error.message = (
             f"{error.message}. The native API of `{provider.name}` is not simulated; llmtest serves its "
-            f"{dialect.title} one below /{provider.name}{root}."
+            f"{dialect.spoken.title} one below /{provider.name}{root}."
         )
         return error
     return dialect.errors.not_allowed(method, path) if match.allowed else _not_found(match, method, path)

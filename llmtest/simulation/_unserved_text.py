@@ -31,7 +31,7 @@ def unserved(provider: SimulatedProvider, match: Match, exchange: Exchange) -> H
         return SimulationStateError(
             f"`{name}` received a request to its native API, which is not simulated.\n\n"
             f"{_facts(method, path)}\n"
-            f"  simulated: its {match.dialect.title} API, below {root}\n\n"
+            f"  simulated: its {match.dialect.spoken.title} API, below {root}\n\n"
             + _fixes(
                 way,
                 _by_script(provider, method, path),

@@ -154,7 +154,8 @@ class Dialect:
         auth: Writes the headers that carry a key.
         read_key: Reads the key out of the headers of a request.
         variables: Its variables of the environment.
-        errors: Its errors; by default `{"error": {"message", "type", "code"}}`.
+        errors: Its errors; by default those of the dialect it is mounted with, where it has no endpoint of its
+            own, else `{"error": {"message", "type", "code"}}`.
         head: Headers of every answer beside `content-type` and rate limits.
         write_limits: Writes rate limits as headers; by default none are told.
         read_limits: Reads them.
@@ -227,7 +228,6 @@ class Dialect:
         self.auth = auth
         self.read_key = read_key
         self.variables = variables or Variables()
-        self.errors: Errors = errors or JsonErrors()
         self.head = head
         self.write_limits = write_limits
         self.read_limits = read_limits
@@ -249,6 +249,7 @@ class Dialect:
         self.is_common = is_common
         self.endpoints = tuple(endpoint.of(self) for endpoint in endpoints)
         self.mounts = {prefix: dialect.below(prefix) for prefix, dialect in (mounts or {}).items()}
+        self.errors: Errors = errors or (JsonErrors() if self.spoken is self else self.spoken.errors)
         self._static = {(each.method, each.pattern): each for each in self.endpoints if "{" not in each.pattern}
         self._matches: dict[tuple[str, str, bool, bool], Match] = {}
 
@@ -315,7 +316,7 @@ class Dialect:
             if start >= 0:
                 return dialect._found(method, path[start:], below=False, anywhere=anywhere)  # noqa: SLF001 - its own
         if not self.endpoints:
-            return Match(self.spoken, is_native=True)
+            return Match(self, is_native=True)
         allowed: list[str] = []
         for endpoint in (*self._static.values(), *(each for each in self.endpoints if "{" in each.pattern)):
             parameters = self._leads(endpoint, path, below=below, anywhere=anywhere)

@@ -79,7 +79,6 @@ UNKNOWN = [
     ("POST", "/openia/v1/chat/completions", {}, "Did you mean the provider `openai`?"),
     ("POST", "/openai/v1/nothing", {}, "Invalid URL (POST /openai/v1/nothing). "),
     ("POST", "/v1/complete", {"anthropic-version": "2023-06-01"}, "llmtest serves POST /v1/messages, "),
-    ("POST", "/ollama/api/chat", {}, "llmtest serves its OpenAI-compatible one below /ollama/v1."),
     ("POST", "/gemini/v1beta/models/m:generateContent", {}, "below /gemini/v1beta/openai."),
     ("POST", "/azure/openai/deployments/d/chat/completions", {}, "below /azure/openai/v1."),
 ]
@@ -234,3 +233,23 @@ def test_any_value_in_any_field_has_an_answer(path, changes):
 def test_any_request_at_all_has_an_answer(method, path, headers, body):
     """Whatever method, path, headers and bytes come, an answer goes back."""
     check(ask(method, f"/{path}" if not path.startswith("/") else path, body, headers))
+
+
+def test_e31_ollama_s_native_paths_fail_with_a_text():
+    """Clients of Ollama's own API print what stands under `error`: a text, not an object."""
+    answer = ask("POST", "/ollama/api/chat", json.dumps({"model": "llama3.2", "messages": []}).encode())
+    assert answer.status == 404
+    assert answer.json["error"].endswith("llmtest serves its OpenAI-compatible one below /ollama/v1.")
+
+
+def test_e21_a_deployment_is_refused_on_a_port_as_it_is_in_process():
+    """An address of Azure's own is not answered with another API's bytes, on a port either."""
+    world = world_that_answers()
+    body = json.dumps(POSTED["/v1/chat/completions"]).encode()
+    answers = [
+        ask("POST", f"{path}/deployments/gpt/chat/completions", body, world=world)
+        for path in ("/openai", "/azure/openai")
+    ]
+    assert [answer.status for answer in answers] == [404, 404]
+    assert "The native API of `azure` is not simulated" in answers[1].json["error"]["message"]
+    assert [type(error).__name__ for error in world.harness_errors] == ["SimulationStateError"] * 2

@@ -177,3 +177,15 @@ def test_e26_the_official_sdks_raise_what_they_raise_for_the_real_thing():
         client = openai.OpenAI(api_key="k", base_url="http://localhost:8000/v1")
         client.chat.completions.create(model="llama-3", messages=SAY, extra_body={"top_k": 5})
         assert sim.vllm.requests[0].request.top_k == 5
+
+
+def test_a_thread_that_goes_on_brings_results_alone():
+    """The tool runner of the SDK for Node leaves the calls with the provider (beta `thread`)."""
+    result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "18 degrees"}
+    body = {"model": "claude-sonnet-4-6", "max_tokens": 9, "messages": [{"role": "user", "content": [result]}]}
+    headers = {"x-api-key": "k", "anthropic-version": "2023-06-01", "anthropic-beta": "threads"}
+    thread = {"type": "continue", "previous_message_id": "msg_1"}
+    read = dialect_of("anthropic").read
+    assert read("POST", "/v1/messages", "", headers, json.dumps({**body, "thread": thread}).encode()).model
+    with pytest.raises(WireFormatError):
+        read("POST", "/v1/messages", "", headers, json.dumps({**body, "thread": {"type": "create"}}).encode())

@@ -52,7 +52,8 @@ def check_strictly(body: Mapping[str, Any], headers: Mapping[str, str], *, is_pl
             raise _extra(f"messages.{index}.{next(name for name in message if name not in _MESSAGE)}")
         for position, block in enumerate(_blocks(message)):
             _check_block(f"messages.{index}.content.{position}", block)
-    _check_calls(body["messages"])
+    thread = body.get("thread")
+    _check_calls(body["messages"], goes_on=isinstance(thread, dict) and thread.get("type") == "continue")
 
 
 def _extra(place: str) -> Exception:
@@ -76,16 +77,20 @@ def _check_block(at: str, block: Mapping[str, Any]) -> None:
             raise refuse(f"{at}: Invalid `signature` in `thinking` block")
 
 
-def _check_calls(messages: Sequence[Mapping[str, Any]]) -> None:
-    """Check that every call of a tool has its result in the next turn, and every result its call in the turn before."""
+def _check_calls(messages: Sequence[Mapping[str, Any]], *, goes_on: bool) -> None:
+    """Check that every call of a tool has its result in the next turn, and every result its call in the turn before.
+
+    A thread that goes on (beta) sends the new turns alone: the calls before the first of them are with the provider.
+    """
     called: list[str] = []
+    first = messages[0] if goes_on else None
     for index, turn in _turns(messages):
         found = [
             (number, position, block) for number, message in turn for position, block in enumerate(_blocks(message))
         ]
         results = [each for each in found if each[2]["type"] == "tool_result"]
         for number, position, block in results:
-            if block.get("tool_use_id") not in called:
+            if block.get("tool_use_id") not in called and turn[0][1] is not first:
                 raise refuse(
                     f"messages.{number}.content.{position}: unexpected `tool_use_id` found in `tool_result` blocks: "
                     f"{block.get('tool_use_id')}. Each `tool_result` block must have a corresponding `tool_use` block "

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
+from llmtest.errors import ProviderError
 from llmtest.wire._dialect import Dialect, Variables
+from llmtest.wire._json import dumps
+from llmtest.wire._json_errors import JsonErrors
+from llmtest.wire._records import Headers, ResponseMeta
 from llmtest.wire.openai import COMPATIBLE
 
 __all__ = ["OLLAMA"]
@@ -28,8 +32,18 @@ def _complete(value: str) -> str:
     return f"{parts.scheme}://{host}{'' if port is None else f':{port}'}{parts.path}"
 
 
+class _Errors(JsonErrors):
+    """Errors of its native API, whose message is a plain text: `{"error": "model not found"}`."""
+
+    def encode(self, error: ProviderError, meta: ResponseMeta, headers: Headers) -> tuple[int, Headers, bytes]:
+        """Write an error as status, headers and body."""
+        status, found, _ = super().encode(error, meta, headers)
+        return status, found, error.body if error.body is not None else dumps({"error": error.message})
+
+
 OLLAMA = Dialect(
     "ollama",
+    errors=_Errors(),
     title="Ollama",
     base_url=f"http://localhost:{PORT}/v1",
     hosts=(f"http://localhost:{PORT}", f"http://127.0.0.1:{PORT}", f"http://[::1]:{PORT}"),
