@@ -148,7 +148,8 @@ class Engine:
             gives = call.endpoint.gives
             rule = self._select(call)
             step = None if rule is None else rule.take(gives, answer.number, answer.start_ns)
-        if rule is None and call.endpoint.needs_script:
+        has_default = rule is not None and rule.default is not None and gives == "completion"
+        if step is None and not has_default and call.endpoint.needs_script:
             raise self._unscripted(call, exchange, answer)
         if gives != "completion":
             serve_step(self, None if step is None else step.content, call, answer, key)
@@ -231,10 +232,7 @@ class Engine:
     def _select(self, call: WireCall) -> Rule | None:
         script = self.script
         if len(script.rules) == 1:
-            base = script.base
-            if base.default is not None and call.endpoint.gives == "completion":
-                return base
-            return base if base.can_answer(call.endpoint.gives) else None
+            return script.base
         try:
             return script.select(call)
         except Exception as error:

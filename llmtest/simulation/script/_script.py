@@ -88,15 +88,20 @@ class Rule:
         A row of steps is the conversation's. Vectors in it wait for a request for vectors, whenever that comes, and a
         conversation passes them over. What is for any request (a fault, JSON) is met by others when it is the next one.
         """
-        steps = self.steps
-        for index in range(self.position, len(steps)):
+        steps, position = self.steps, self.position
+        if position < len(steps):
+            # The next step in the row is nearly always the one.
+            step = steps[position]
+            if step.left != 0 and (step.gives is None or step.gives == gives):
+                return step
+        for index in range(position, len(steps)):
             step = steps[index]
             if step.left == 0:
                 continue
             if step.gives == gives:
                 return step
             if step.gives is None:
-                return step if gives == "completion" or index == self.position else None
+                return step if gives == "completion" or index == position else None
         return None
 
     def can_answer(self, gives: str) -> bool:
