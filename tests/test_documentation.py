@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from llmtest import errors, faults, load_config, load_scenario
+from llmtest import errors, faults, load_config, load_scenario, wire
 from llmtest.resilience import conduct_of
 from llmtest.scenarios import Scenario, scenario_schema
 from llmtest.serving import load_script
@@ -131,7 +131,16 @@ def own_faults():
     faults.FAULTS.update(before)
 
 
-@pytest.mark.usefixtures("preloaded", "own_faults")
+@pytest.fixture
+def own_dialects():
+    """Forget the dialects that a page registers, for the same reason."""
+    before = set(wire.dialects())
+    yield
+    for name in set(wire.dialects()) - before:
+        wire.unregister(name)
+
+
+@pytest.mark.usefixtures("preloaded", "own_faults", "own_dialects")
 @pytest.mark.parametrize("page", TESTED, ids=shown)
 def test_the_tests_of_a_page_do_what_it_says(pytester, page):
     """The tests that a page shows pass as they stand; those that are said to fail print what the page shows."""
