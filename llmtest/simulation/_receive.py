@@ -6,6 +6,7 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING
 
+from llmtest.errors import SimulationStateError
 from llmtest.simulation._endpoints import serve
 from llmtest.simulation._engine import Engine
 from llmtest.simulation._fault_effects import note_edits
@@ -97,6 +98,11 @@ def plan_of(engine: Engine, answer: Answer, call: WireCall) -> Plan:
     except UnappliedEditError as problem:
         engine.note(answer, "harness_error")
         raise engine.world.record_harness_error(unapplied_edit(engine.name, problem)) from None
+    except NotImplementedError as missing:
+        # A half that a dialect does not have is the test's problem: code under test must not be able to swallow it.
+        engine.note(answer, "harness_error")
+        error = SimulationStateError(f"`{engine.name}` cannot write this answer: {missing}.")
+        raise engine.world.record_harness_error(error) from None
     if answer.struck:
         note_edits(answer, engine)
 

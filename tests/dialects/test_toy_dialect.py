@@ -16,7 +16,7 @@ from llmtest.events import RequestAnswered
 from llmtest.testing import check_dialect
 from llmtest.types import CompletionRequest
 from llmtest.wire import registered
-from tests.dialects.toy import TOY
+from tests.dialects.toy import TALK, TOY
 
 URL = "https://api.toy.test/v2/talk"
 ASKED = {"model": "toy-1", "talk": [{"who": "user", "say": "hi"}], "most": 9}
@@ -205,3 +205,16 @@ def test_a_name_is_taken_once():
     assert str(caught.value) == (
         "there is a dialect named `toy` already.\n\nTo fix: give yours another name, such as `my_toy`"
     )
+
+
+def test_a_half_that_is_missing_is_a_harness_error():
+    """A stream that a dialect cannot write is the test's problem, recorded, and no exception that code can swallow."""
+    names = ("decode_call", "encode_answer")
+    talk = wire.Endpoint("chat", "POST", "/talk", gives="completion", **{name: getattr(TALK, name) for name in names})
+    mute = wire.Dialect("mute", hosts=("https://mute.test",), endpoints=(talk,))
+    with registered(mute), Simulation(strict=False) as sim:
+        sim.mute.echoes()
+        with pytest.raises(SimulationStateError, match="has no such half"):
+            httpx.post("https://mute.test/talk", json={**ASKED, "stream": True})
+        assert len(sim.world.harness_errors) == 1
+        sim.world.harness_errors.clear()
