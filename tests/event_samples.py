@@ -20,6 +20,7 @@ from llmtest.events import (
     HarnessErrorRecorded,
     LiveRequestPassed,
     RealIoObserved,
+    RealTimePassed,
     RequestAnswered,
     RequestReceived,
     RetryScheduled,
@@ -71,6 +72,9 @@ HISTORY = (
     BudgetWarned(9, 1, "ledger", "unsettled", error=OSError("locked")),
     LiveRequestPassed(9, 0, "example.com", "GET"),
     RealIoObserved(9, 0, "127.0.0.1:80"),
+    RealTimePassed(9, 0, "native_wait", 3.98, where="app.py:12"),
+    RealTimePassed(9, 0, "native_wait", 0.5),
+    RealTimePassed(9, 0, "foreign_clock", library="somelib"),
     HarnessErrorRecorded(9, 0, ValueError("one\ntwo")),
     HarnessErrorRecorded(9, 0, KeyboardInterrupt()),
     CallEnded(10, 1, "chat", "ok", "openai", "gpt-4o", 0, 5),
@@ -128,6 +132,9 @@ TABLE = """\
 0.000     1  budget_warned    ledger             not settled yet: locked
 0.000     -  live             example.com        GET
 0.000     -  real_io          127.0.0.1:80
+0.000     -  real_time        app.py:12          4.0 s of real time passed in a wait that is not virtual
+0.000     -  real_time                           0.5 s of real time passed in a wait that is not virtual
+0.000     -  real_time        somelib            reads the machine's clock, which is not virtual
 0.000     -  harness_error    ValueError         one
 0.000     -  harness_error    KeyboardInterrupt
 0.000     1  call_end         chat               ok by openai/gpt-4o

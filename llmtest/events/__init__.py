@@ -47,6 +47,8 @@ from llmtest.events._requests import (
     HarnessErrorRecorded,
     LiveRequestPassed,
     RealIoObserved,
+    RealTimeCause,
+    RealTimePassed,
     RequestAnswered,
     RequestReceived,
 )
@@ -80,6 +82,8 @@ __all__ = [
     "LiveRequestPassed",
     "LogicalCall",
     "RealIoObserved",
+    "RealTimeCause",
+    "RealTimePassed",
     "RecordedError",
     "RequestAnswered",
     "RequestReceived",

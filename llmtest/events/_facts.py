@@ -38,6 +38,7 @@ from llmtest.events._requests import (
     HarnessErrorRecorded,
     LiveRequestPassed,
     RealIoObserved,
+    RealTimePassed,
     RequestAnswered,
     RequestReceived,
 )
@@ -60,6 +61,7 @@ EVENTS: tuple[type[Event], ...] = (
     BudgetWarned,
     LiveRequestPassed,
     RealIoObserved,
+    RealTimePassed,
     HarnessErrorRecorded,
 )
 """Every class of event, in the order in which the documentation tells of them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from llmtest.events._event import Event, plain_usage
 from llmtest.types import Usage
@@ -14,9 +14,14 @@ __all__ = [
     "HarnessErrorRecorded",
     "LiveRequestPassed",
     "RealIoObserved",
+    "RealTimeCause",
+    "RealTimePassed",
     "RequestAnswered",
     "RequestReceived",
 ]
+
+RealTimeCause = Literal["native_wait", "foreign_clock"]
+"""Why a clock that is not virtual may have decided something."""
 
 
 @dataclass(slots=True)
@@ -121,6 +126,26 @@ class RealIoObserved(Event):
     kind: ClassVar[str] = "real_io"
 
     peer: str
+
+
+@dataclass(slots=True)
+class RealTimePassed(Event):
+    """Somebody went by a clock that is not virtual, so that nothing can be said of how long the code under test waited.
+
+    Args:
+        cause: `native_wait`: real time passed while no thread of the simulation could run, and its clock stood.
+            `foreign_clock`: a library was used that reads the machine's clock where nobody can replace it.
+        seconds: Real seconds that were seen to pass; 0 where the cause is a library.
+        library: The library that reads another clock; None for a wait.
+        where: The innermost line of Python that waited, as `file:line`; None where it is not known.
+    """
+
+    kind: ClassVar[str] = "real_time"
+
+    cause: RealTimeCause
+    seconds: float = 0.0
+    library: str | None = None
+    where: str | None = None
 
 
 @dataclass(slots=True)

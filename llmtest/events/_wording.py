@@ -30,6 +30,7 @@ from llmtest.events._requests import (
     HarnessErrorRecorded,
     LiveRequestPassed,
     RealIoObserved,
+    RealTimePassed,
     RequestAnswered,
     RequestReceived,
 )
@@ -104,6 +105,13 @@ def _(event: FaultFired) -> Words:
 @describe.register
 def _(event: RealIoObserved) -> Words:
     return event.peer, ""
+
+
+@describe.register
+def _(event: RealTimePassed) -> Words:
+    if event.cause == "native_wait":
+        return event.where or "", f"{event.seconds:.1f} s of real time passed in a wait that is not virtual"
+    return event.library or "", "reads the machine's clock, which is not virtual"
 
 
 @describe.register
