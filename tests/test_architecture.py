@@ -26,6 +26,7 @@ LEVELS = {
     "resilience": 2,
     "simulation": 2,
     "cassettes": 2,
+    "conduct": 3,
     "config": 3,
     "scenarios": 4,
     "reporting": 5,

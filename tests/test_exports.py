@@ -43,6 +43,7 @@ def test_importing_the_package_imports_nothing_else():
 ROOMS = [
     "cassettes",
     "clock",
+    "conduct",
     "config",
     "costs",
     "interception",

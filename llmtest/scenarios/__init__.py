@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from llmtest.scenarios._chain_calls import has_breakers
-    from llmtest.scenarios._findings import FINDINGS, Finding
-    from llmtest.scenarios._judge_test import judge_conduct, judge_history
+    from llmtest.scenarios._judge_test import judge_history
     from llmtest.scenarios._loading import load_scenario
     from llmtest.scenarios._profiles import PROFILES, Profile
     from llmtest.scenarios._result import Check, RunResult, Transition
@@ -18,11 +17,9 @@ if TYPE_CHECKING:
     from llmtest.scenarios._world_setup import furnish, prices_of
 
 __all__ = [
-    "FINDINGS",
     "PROFILES",
     "Check",
     "FaultSpec",
-    "Finding",
     "Load",
     "Profile",
     "ProviderSpec",
@@ -34,7 +31,6 @@ __all__ = [
     "Transition",
     "furnish",
     "has_breakers",
-    "judge_conduct",
     "judge_history",
     "load_scenario",
     "prices_of",
@@ -48,7 +44,6 @@ _HOMES = {
     name: home
     for home, names in {
         "_chain_calls": ("has_breakers",),
-        "_findings": ("FINDINGS", "Finding"),
         "_world_setup": ("furnish", "prices_of"),
         "_loading": ("load_scenario",),
         "_profiles": ("PROFILES", "Profile"),
@@ -58,7 +53,7 @@ _HOMES = {
         "_schema": ("scenario_schema",),
         "_spec": ("FaultSpec", "Load", "ProviderSpec", "Scenario", "Stage"),
         "_trace_file": ("TraceFile", "TraceRow"),
-        "_judge_test": ("judge_conduct", "judge_history"),
+        "_judge_test": ("judge_history",),
     }.items()
     for name in names
 }

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
-from llmtest.events import AttemptEnded, CallEnded, CircuitSkipped, Event, RequestReceived
-from llmtest.scenarios._findings import Finding, Findings
-from llmtest.scenarios._request_log import RequestLog
+from llmtest.conduct import Judge, request_log
+from llmtest.events import CallEnded, Event
 from llmtest.scenarios._result import RunResult
 from llmtest.scenarios._spec import Scenario
 from llmtest.scenarios._tally import Tally
 from llmtest.scenarios._totals import sum_up
 from llmtest.simulation import World
 
-__all__ = ["judge_conduct", "judge_history"]
+__all__ = ["judge_history"]
 
 
 def judge_history(
@@ -39,36 +38,20 @@ def judge_history(
         inferred_breakers: States of circuits that no event told.
     """
     events = list(history)
+    log = request_log(events, world)
+    tally = Tally(Judge(log, keeps=True), inferred=True, told=log.told)
+    for event in events:
+        handler = tally.handlers.get(type(event))
+        if handler is not None:
+            handler(event)
     return sum_up(
         scenario,
         world,
-        _tallied(events, world),
+        tally,
         seed=world.seed,
         made=sum(isinstance(event, CallEnded) for event in events),
         digest=digest,
         virtual_seconds=virtual_seconds,
         inferred_breakers=inferred_breakers,
+        history=events,
     )
-
-
-def judge_conduct(history: Iterable[Event], world: World) -> dict[str, Finding]:
-    """Judge how a history's calls treated their providers; return each kind of finding, the first of its kind.
-
-    Args:
-        history: Every event, each request in a logical call.
-        world: Where it happened.
-    """
-    tally = _tallied(list(history), world)
-    tally.close(None)
-    return tally.findings.found
-
-
-def _tallied(events: Sequence[Event], world: World) -> Tally:
-    told = {event.call for event in events if isinstance(event, AttemptEnded | CircuitSkipped)}
-    log = RequestLog((event for event in events if isinstance(event, RequestReceived)), world, told)
-    tally = Tally(Findings(None, log), inferred=True, told=told)
-    for event in events:
-        handler = tally.handlers.get(type(event))
-        if handler is not None:
-            handler(event)
-    return tally

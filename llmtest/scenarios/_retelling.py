@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from llmtest.conduct import FINDINGS, Judge
 from llmtest.costs import CostLedger
 from llmtest.events import CallEnded, Event, FaultFired, RequestAnswered, RequestReceived
-from llmtest.scenarios._findings import Findings
 from llmtest.scenarios._result import RunResult
 from llmtest.scenarios._tally import RunTrace, Tally
 from llmtest.scenarios._totals import counted
@@ -41,7 +41,7 @@ def retold(
         inferred: Whether retries and fallbacks are inferred from requests, because foreign code took them.
         elapsed_ns: When the run ended, in nanoseconds of its clock; None takes the last event's time.
     """
-    tally = Tally(Findings(None), inferred=inferred)
+    tally = Tally(Judge(ignore=FINDINGS), inferred=inferred)
     trace = RunTrace(tally)
     costs = CostLedger(keep=False)
     fired = dict.fromkeys(faults, 0)

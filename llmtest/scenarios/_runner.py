@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from llmtest.clock import SystemClock, VirtualClock, run_virtual
+from llmtest.conduct import Judge, Witness
 from llmtest.events import Event, subscribed
 from llmtest.scenarios._chain_calls import ChainCalls, breaker_config
 from llmtest.scenarios._driving import ProgressReport, drive
-from llmtest.scenarios._findings import Findings, Witness
 from llmtest.scenarios._result import RunResult
 from llmtest.scenarios._spec import Load, Scenario
 from llmtest.scenarios._tally import RunTrace, Tally
@@ -60,7 +60,7 @@ def run_scenario(
     wall = SystemClock()
     started_ns = wall.now_ns()
     clock = VirtualClock()
-    tally = Tally(_findings(scenario), inferred=scenario.target is not None)
+    tally = Tally(_judge(scenario), inferred=scenario.target is not None)
     trace = RunTrace(tally, on_event=on_event)
     world = World(clock, trace, seed, prices_of(scenario), keep_requests=False)
     furnish(world, scenario)
@@ -96,11 +96,12 @@ def run_scenario(
     )
 
 
-def _findings(scenario: Scenario) -> Findings:
+def _judge(scenario: Scenario) -> Judge:
     breaker = breaker_config(scenario.chain)
     retry = scenario.chain.retry if scenario.chain else None
-    return Findings(
-        None if breaker is None else breaker.half_open_max_calls,
+    has_retry_budget = retry is not None and retry.budget is not None
+    return Judge(
         Witness("the chain" if scenario.chain else "the app, or its SDK"),
-        judges_giving_up=retry is None or retry.budget is None,
+        half_open_calls=None if breaker is None else breaker.half_open_max_calls,
+        ignore=("gave_up",) if has_retry_budget else (),  # A caller with such a budget need not try twice.
     )

@@ -10,9 +10,9 @@ from typing import Any
 
 from llmtest import events
 from llmtest.clock import VirtualClock
+from llmtest.conduct import Judge, Suspicion
 from llmtest.config import BudgetSection
 from llmtest.events import DIGEST_BATCH
-from llmtest.scenarios._findings import Findings
 from llmtest.scenarios._measures import Sample
 
 __all__ = ["RunTrace", "Tally"]
@@ -26,13 +26,13 @@ class Tally:
     """What a run amounts to, from its events.
 
     Args:
-        findings: Judges the run beside the counting.
+        judge: Judges the run beside the counting.
         inferred: Whether retries and fallbacks are inferred from the providers' log, because foreign code takes them:
             a request after a failure of the same call, and none after an answer, which is an agent's next turn.
         told: Calls whose retries and fallbacks are not inferred all the same, because our own layer tells them.
     """
 
-    def __init__(self, findings: Findings, *, inferred: bool = False, told: Collection[int] = ()) -> None:
+    def __init__(self, judge: Judge, *, inferred: bool = False, told: Collection[int] = ()) -> None:
         self.attempts: Counter[str] = Counter()
         self.retries = 0
         self.fallbacks = 0
@@ -45,7 +45,7 @@ class Tally:
         self.spend_by_day: dict[int, Decimal] = {}
         self.latency = Sample()
         self.ttft = Sample()
-        self.findings = findings
+        self.judge = judge
         self._inferred = inferred
         self._told = told
         self._calls: dict[int, dict[str, int]] = {}
@@ -58,8 +58,8 @@ class Tally:
             events.BreakerChanged: self._breaker_changed,
             events.BudgetRejected: self._budget_rejected,
             events.CallEnded: self._call_ended,
-            events.HarnessErrorRecorded: findings.harness_error,
-            events.CircuitSkipped: findings.refused,
+            events.HarnessErrorRecorded: judge.harness_error,
+            events.CircuitSkipped: judge.refused,
         }
         if told or not inferred:
             self.handlers[events.RetryScheduled] = self._retried
@@ -77,7 +77,7 @@ class Tally:
             asked[provider] = asked.get(provider, 0) + 1
         if self._inferred:
             self._infer(event)
-        self.findings.received(event, first=first)
+        self.judge.received(event, first=first)
 
     def _infer(self, event: events.RequestReceived) -> None:
         if event.stream:
@@ -93,7 +93,7 @@ class Tally:
         if event.cost_usd is not None:
             day = event.start_ns // 86_400_000_000_000  # A budget charges the day in which it reserved.
             self.spend_by_day[day] = self.spend_by_day.get(day, ZERO) + event.cost_usd
-        self.findings.answered(event)
+        self.judge.answered(event)
         if self._inferred:
             self._note_outcome(event)
 
@@ -117,12 +117,12 @@ class Tally:
 
     def _budget_rejected(self, event: events.BudgetRejected) -> None:
         self.rejected += 1
-        self.findings.refused(event)
+        self.judge.refused(event)
 
     def _breaker_changed(self, event: events.BreakerChanged) -> None:
         self.breaker.setdefault(event.provider, [event.from_state]).append(event.to_state)
         self.transitions.append((event.at_ns, event.provider, event.to_state))
-        self.findings.breaker_changed(event)
+        self.judge.breaker_changed(event)
 
     def _call_ended(self, event: events.CallEnded) -> None:
         call = event.call
@@ -136,15 +136,16 @@ class Tally:
             self.errors[event.outcome] += 1
         self._served.pop(call, None)
         self._failed.pop(call, None)
-        self.findings.call_ended(event, self._calls.pop(call, NOBODY))
+        self.judge.call_ended(event, self._calls.pop(call, NOBODY))
 
-    def close(self, budget: BudgetSection | None) -> None:
+    def close(self, budget: BudgetSection | None, history: Collection[events.Event] = ()) -> None:
         """Judge what can only be told at the end.
 
         Args:
             budget: The limits that were set.
+            history: Everything that happened; empty where it was not kept.
         """
-        self.findings.finish()
+        self.judge.finish(history)
         if budget is None:
             return
         total = sum(self.spend_by_day.values(), ZERO)
@@ -161,7 +162,7 @@ class Tally:
         ):
             if limit is not None and spent > limit:
                 text = f"${spent:.4f} were spent of the {scope}'s ${limit}."
-                self.findings.add("budget_overshoot", text, self.findings.caller)
+                self.judge.add("budget_overshoot", Suspicion(text, self.judge.caller))
 
 
 class RunTrace(events.Trace):

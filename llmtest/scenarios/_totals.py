@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from llmtest.costs import CostLedger
+from llmtest.events import Event
 from llmtest.scenarios._chain_calls import has_breakers
 from llmtest.scenarios._judging import judge
 from llmtest.scenarios._result import RunResult, Transition
@@ -26,6 +27,7 @@ def sum_up(
     virtual_seconds: float,
     wall_seconds: float = 0.0,
     inferred_breakers: Mapping[str, list[str]] | None = None,
+    history: Collection[Event] = (),
 ) -> RunResult:
     """Return what came of a run, its expectations judged.
 
@@ -39,10 +41,11 @@ def sum_up(
         virtual_seconds: How long the run took on its own clock.
         wall_seconds: How long it really took; 0 where nobody asks.
         inferred_breakers: States of circuits that no event told.
+        history: Everything that happened; empty where it was not kept.
     """
     names = [spec.name for spec in scenario.providers]
     names += [handle.name for handle in world.handles if handle.name not in names]
-    tally.close(scenario.budget or (scenario.chain.budget if scenario.chain else None))
+    tally.close(scenario.budget or (scenario.chain.budget if scenario.chain else None), history)
     result = counted(
         tally,
         world.costs,
@@ -55,7 +58,7 @@ def sum_up(
         wall_seconds=wall_seconds,
     )
     result.scenario, result.path, result.seed, result.digest = scenario.name, scenario.path, seed, digest
-    result.findings = {name: str(finding) for name, finding in tally.findings.found.items()}
+    result.findings = {name: str(finding) for name, finding in tally.judge.verdict.findings.items()}
     result.expectations = judge(scenario.expect, scenario.faults, result, tally)
     return result
 

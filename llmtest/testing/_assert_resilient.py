@@ -24,7 +24,7 @@ def check_resilient(trace: Trace, world: World, ignore: Collection[str]) -> None
         ConfigurationError: `ignore` names no finding.
     """
     __tracebackhide__ = True
-    from llmtest.scenarios import FINDINGS, judge_conduct
+    from llmtest.conduct import FINDINGS, judge_conduct
 
     for name in [ignore] if isinstance(ignore, str) else ignore:
         if name not in FINDINGS:
@@ -32,8 +32,8 @@ def check_resilient(trace: Trace, world: World, ignore: Collection[str]) -> None
                 f"assert_resilient: there is no finding `{name}` to ignore.{did_you_mean(name, FINDINGS)}\n"
                 f"Findings: {', '.join(FINDINGS)}."
             )
-    found = judge_conduct(with_marks(trace, "assert_resilient"), world)
-    left = {name: finding for name, finding in found.items() if name not in ignore}
+    ignored = [ignore] if isinstance(ignore, str) else ignore
+    left = judge_conduct(with_marks(trace, "assert_resilient"), world, ignore=ignored).findings
     if not left:
         return
     width = max(map(len, left))

@@ -74,6 +74,11 @@ class RequestRecord:
         return self._call.stream
 
     @property
+    def api_key(self) -> str | None:
+        """The key that came with it; None where there was none."""
+        return self._call.api_key
+
+    @property
     def method(self) -> str:
         """`POST`; empty where the request came without HTTP."""
         return "" if self._exchange is None else self._exchange.method

@@ -1,0 +1,75 @@
+"""The verdict: what a caller did to its providers that no caller should, judged from what happened.
+
+Two kinds of evidence are kept apart. What the providers saw is known of every request, whoever sent it. What the caller
+got is known of marked calls only; a finding that needs it is undecided elsewhere, and accuses nobody.
+
+| file | what it holds |
+|---|---|
+| `_witness` | what is known of requests beside their events |
+| `_evidence` | what is known of a request, a call, a run |
+| `_outcomes` | what outcomes mean for the question whether to ask again |
+| `_kind` | what a finding is made of |
+| `findings/` | the kinds of findings, one file each, and their table |
+| `_verdict` | what a judgement comes to |
+| `_judge` | the judge, who collects evidence while a run goes on |
+| `_request_log` | what the providers' own records tell |
+| `_judge_history` | judging a history that was kept |
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llmtest.conduct._evidence import CallEvidence, RequestEvidence, RunEvidence
+    from llmtest.conduct._judge import Judge
+    from llmtest.conduct._judge_history import judge_conduct, request_log
+    from llmtest.conduct._kind import FindingKind, Suspicion, Threshold
+    from llmtest.conduct._request_log import RequestLog
+    from llmtest.conduct._verdict import Finding, Verdict
+    from llmtest.conduct._witness import Witness
+    from llmtest.conduct.findings._table import FINDINGS, KINDS, as_thresholds
+
+__all__ = [
+    "FINDINGS",
+    "KINDS",
+    "CallEvidence",
+    "Finding",
+    "FindingKind",
+    "Judge",
+    "RequestEvidence",
+    "RequestLog",
+    "RunEvidence",
+    "Suspicion",
+    "Threshold",
+    "Verdict",
+    "Witness",
+    "as_thresholds",
+    "judge_conduct",
+    "request_log",
+]
+
+_HOMES = {
+    name: home
+    for home, names in {
+        "_evidence": ("CallEvidence", "RequestEvidence", "RunEvidence"),
+        "_judge": ("Judge",),
+        "_judge_history": ("judge_conduct", "request_log"),
+        "_kind": ("FindingKind", "Suspicion", "Threshold"),
+        "_request_log": ("RequestLog",),
+        "_verdict": ("Finding", "Verdict"),
+        "_witness": ("Witness",),
+        "findings._table": ("FINDINGS", "KINDS", "as_thresholds"),
+    }.items()
+    for name in names
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"llmtest.conduct.{_HOMES[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,20 @@
+"""The kinds of findings, one file each: the rule in words and in code, its thresholds, whom it blames, how to mend it.
+
+| file | what was done |
+|---|---|
+| `_retry_after_ignored` | asked again before the wait was over |
+| `_retry_storm` | sent more repeats than a provider in trouble can bear |
+| `_no_backoff` | asked again and again without a pause |
+| `_retried_non_retryable` | sent the same again after a final refusal |
+| `_truncated_answer_accepted` | took half an answer for a whole one |
+| `_gave_up` | failed at the first thing that went wrong |
+| `_no_read_timeout` | waited as long as the SDK waits by itself |
+| `_budget_overshoot` | spent more than somebody had allowed |
+| `_half_open_herd` | let everybody through a circuit that was to be tried |
+| `_harness_error` | the run itself was wrong |
+| `_table` | all of them, in the order in which they are told |
+"""
+
+from llmtest.conduct.findings._table import FINDINGS, KINDS, as_thresholds, limits_of
+
+__all__ = ["FINDINGS", "KINDS", "as_thresholds", "limits_of"]

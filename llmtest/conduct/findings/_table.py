@@ -1,0 +1,79 @@
+"""All kinds of findings. A new one is a file of its own and a line here; everything else is derived from this table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from difflib import get_close_matches
+from numbers import Real
+
+from llmtest.conduct._kind import FindingKind, Limits
+from llmtest.conduct.findings import (
+    _budget_overshoot,
+    _gave_up,
+    _half_open_herd,
+    _harness_error,
+    _no_backoff,
+    _no_read_timeout,
+    _retried_non_retryable,
+    _retry_after_ignored,
+    _retry_storm,
+    _truncated_answer_accepted,
+)
+from llmtest.errors import ConfigurationError
+
+__all__ = ["FINDINGS", "KINDS", "as_thresholds", "limits_of"]
+
+KINDS: dict[str, FindingKind] = {
+    kind.name: kind
+    for kind in (
+        _retry_after_ignored.KIND,
+        _retry_storm.KIND,
+        _no_backoff.KIND,
+        _retried_non_retryable.KIND,
+        _truncated_answer_accepted.KIND,
+        _gave_up.KIND,
+        _no_read_timeout.KIND,
+        _budget_overshoot.KIND,
+        _half_open_herd.KIND,
+        _harness_error.KIND,
+    )
+}
+"""Every kind by its name, in the order in which a verdict tells them."""
+
+FINDINGS = tuple(KINDS)
+
+
+def limits_of(given: Mapping[str, float]) -> dict[str, Limits]:
+    """Return the thresholds of every kind; what is given, as `as_thresholds` checked it, goes before the defaults."""
+    return {name: kind.limits(given) for name, kind in KINDS.items()}
+
+
+def as_thresholds(given: Mapping[str, float], assertion: str) -> dict[str, float]:
+    """Check thresholds that somebody wrote: `{"retry_storm": 20}`, or `{"retry_storm.minute_share": 0.5}`.
+
+    Args:
+        given: Values by name.
+        assertion: Who asks, for the error.
+
+    Raises:
+        ConfigurationError: There is no such threshold, or it cannot have this value.
+    """
+    least: dict[str, float] = {}
+    for name, kind in KINDS.items():
+        for threshold in kind.thresholds:
+            least.setdefault(name, threshold.least)
+            least[f"{name}.{threshold.name}"] = threshold.least
+    for name, value in given.items():
+        if name not in least:
+            near = get_close_matches(str(name), least, n=1)
+            hint = f" Did you mean `{near[0]}`?" if near else ""
+            bare = f"`{name}` has no threshold" if name in KINDS else f"there is no threshold `{name}`"
+            raise ConfigurationError(
+                f"{assertion}: {bare}.{hint}\nThresholds: {', '.join(key for key in least if '.' in key)}."
+            )
+        if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value) or value < least[name]:
+            raise ConfigurationError(
+                f"{assertion}: the threshold `{name}` is a number, {least[name]:g} or more; got {value!r}."
+            )
+    return {name: float(value) for name, value in given.items()}
