@@ -17,7 +17,7 @@ from llmtest.cassettes._recording import Done, Recording
 from llmtest.cassettes._transport import transport_class
 from llmtest.clock import active_clock
 from llmtest.errors import CassetteMismatchError, HarnessError, NetworkBlockedError
-from llmtest.interception import Onward, is_loopback
+from llmtest.interception import Onward, is_loopback, is_pattern
 
 OnError = Callable[[HarnessError], object]
 
@@ -73,6 +73,9 @@ class Deck:
 
     def _is_let_past(self, host: str) -> bool:
         return any(fnmatchcase(host.lower(), pattern) for pattern in self._allowed)
+
+    def allowed_names(self) -> Iterable[str]:
+        return [name for name in (*self._live_hosts, *self._allowed) if not is_pattern(name)]
 
     def passed(self, method: str, host: str) -> None:
         """Nothing is kept of requests that pass by."""

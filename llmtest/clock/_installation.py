@@ -54,8 +54,8 @@ def virtual_time(
     """Let the calling thread and every thread it starts live by a virtual clock while the context is open.
 
     `time.time`, `monotonic`, `perf_counter`, `sleep` and their kin, `datetime.now`, `date.today`, waits with a limit on
-    events, conditions, queues and futures, and every event loop made inside read one clock. Threads that were there
-    before keep real time. `Lock.acquire`, `SimpleQueue.get` and `Thread.join` with a limit keep real limits.
+    events, conditions, queues, futures, locks and threads, and every event loop made inside read one clock. Threads
+    that were there before keep real time, and so do locks that were made before.
 
     Args:
         clock: Clock to live by; by default a new one.

@@ -138,6 +138,13 @@ _sleep.__name__ = _sleep.__qualname__ = "sleep"
 _strftime.__name__ = _strftime.__qualname__ = "strftime"
 
 _by_identity = {id(getattr(REAL, name)): function for name, function in VIRTUAL.items()}
+
+
+def also_by_name(real: Any, replacement: Any) -> None:
+    """Replace one more thing in the modules that imported it by name; said before any module is looked at."""
+    _by_identity[id(real)] = replacement
+
+
 _scanned: dict[str, tuple[int, tuple[tuple[str, Any], ...]]] = {}
 _NO_ALIASES: tuple[tuple[str, Any], ...] = ()
 

@@ -20,8 +20,7 @@ _SENDS = frozenset({"send", "sendall", "sendmsg"})
 _RECEIVES = frozenset({"recv", "recv_into", "recvmsg"})
 
 
-def _make(name: str) -> Callable[..., Any]:
-    real = getattr(socket.socket, name)
+def _make(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
     connects = name in {"connect", "connect_ex"}
 
     def method(self: socket.socket, *args: Any, **options: Any) -> Any:
@@ -55,14 +54,14 @@ def _peer(address: Any) -> str:
     return str(address)
 
 
-_METHODS = {
-    name: _make(name)
+_METHODS = tuple(
+    name
     for name in ("connect", "connect_ex", "accept", *_SENDS, "sendto", *_RECEIVES, "recvfrom")
     if hasattr(socket.socket, name)
-}
+)
 
 
 def install_sockets(patches: Patches) -> None:
-    """Watch every socket."""
-    for name, method in _METHODS.items():
-        patches.replace(socket.socket, name, method)
+    """Watch every socket, through whatever guards the methods already."""
+    for name in _METHODS:
+        patches.replace(socket.socket, name, _make(name, getattr(socket.socket, name)))

@@ -5,14 +5,17 @@ Waits with a time limit on conditions, events, queues and futures end by the vir
 
 from __future__ import annotations
 
+import _thread
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from llmtest.clock._clock import to_ns
-from llmtest.clock._names import called_by_a_real_caller, party_of_caller
+from llmtest.clock._locks import install_locks, release_joiners
+from llmtest.clock._names import also_by_name, called_by_a_real_caller, party_of_caller
 from llmtest.clock._participants import Party
 from llmtest.clock._waits import ThreadWait
 
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 _real_start = threading.Thread.start
 _real_bootstrap = threading.Thread._bootstrap  # type: ignore[attr-defined]  # noqa: SLF001 - where a thread begins
 _real_wait = threading.Condition.wait
+_real_start_new_thread = _thread.start_new_thread
 _real_submit = ThreadPoolExecutor.submit
 
 
@@ -33,6 +37,7 @@ def _start(self: threading.Thread) -> None:
         return
     member = party.invite()
     self._llmtest_membership = (party, member)  # type: ignore[attr-defined]  # read by `_bootstrap`, in the new thread
+    self._llmtest_joiners = deque()  # type: ignore[attr-defined]  # taken away at its end, by `release_joiners`
     try:
         _real_start(self)
     except BaseException:
@@ -59,6 +64,30 @@ def _bootstrap(self: threading.Thread) -> None:  # pragma: no cover - a new thre
         _real_bootstrap(self)
     finally:
         party.leave(member)
+        release_joiners(self)
+
+
+def _start_new_thread(function: Callable[..., object], args: tuple[Any, ...], kwargs: Any = None, /) -> int:
+    """Start a thread without an object for it; it takes part if the starting one does."""
+    party = party_of_caller()
+    options = {} if kwargs is None else kwargs
+    if party is None:
+        return _real_start_new_thread(function, args, options)
+    member = party.invite()
+
+    def run(*args: Any, **options: Any) -> None:  # pragma: no cover - such a thread is not traced
+        party.join(member)
+        try:
+            party.take_turn()
+            function(*args, **options)
+        finally:
+            party.leave(member)
+
+    try:
+        return _real_start_new_thread(run, args, options)
+    except BaseException:
+        party.dismiss(member)
+        raise
 
 
 def _wait(self: Any, timeout: float | None = None) -> bool:
@@ -122,3 +151,9 @@ def install_threads(patches: Patches) -> None:
     patches.replace(threading.Thread, "_bootstrap", _bootstrap)
     patches.replace(threading.Condition, "wait", _wait)
     patches.replace(ThreadPoolExecutor, "submit", _submit)
+    for name in ("start_new_thread", "start_new"):
+        patches.replace(_thread, name, _start_new_thread)
+    install_locks(patches)
+
+
+also_by_name(_real_start_new_thread, _start_new_thread)

@@ -4,7 +4,7 @@ Whoever wants to answer or refuse requests opens a `Gate`: simulated providers, 
 """
 
 from llmtest.interception._clients import SIMULATED, Library, libraries
-from llmtest.interception._gates import Gate, Onward, is_loopback
+from llmtest.interception._gates import Gate, Onward, is_loopback, is_pattern
 from llmtest.interception._opening import opened
 
-__all__ = ["SIMULATED", "Gate", "Library", "Onward", "is_loopback", "libraries", "opened"]
+__all__ = ["SIMULATED", "Gate", "Library", "Onward", "is_loopback", "is_pattern", "libraries", "opened"]

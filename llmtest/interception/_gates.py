@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -47,6 +48,10 @@ class Gate(Protocol):
 
     def is_allowed(self, host: str) -> bool:
         """Tell whether requests to a host that nobody answers may leave."""
+        ...
+
+    def allowed_names(self) -> Iterable[str]:
+        """Return the allowed hosts that are exact names, whose addresses may be reached as well."""
         ...
 
     def passed(self, method: str, host: str) -> None:
@@ -108,3 +113,8 @@ def is_loopback(host: str) -> bool:
         return False
     mapped = getattr(address, "ipv4_mapped", None)
     return (mapped or address).is_loopback or address.is_unspecified
+
+
+def is_pattern(host: str) -> bool:
+    """Tell whether an allowed host stands for many, such as `*.example.org`."""
+    return any(sign in host for sign in "*?[")

@@ -1,18 +1,25 @@
 """Stop every connection that is no request of `httpx` or `httpx2`: aiohttp, requests, urllib3, raw sockets.
 
-The guard sits on Python's own `socket` class and on name resolution. A library that opens sockets in C without it
+The guard sits on Python's own `socket` class, on name resolution and on uvloop's ways to a connection: on connecting,
+and on sending, as a connection may be older than the guard. A library that opens sockets in C without any of them
 (grpc, c-ares) is out of reach.
 """
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import socket
+import ssl
+import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from llmtest.interception._gates import current_gate, is_loopback
+from llmtest.interception._gates import Gate, current_gate, is_loopback
+from llmtest.interception._proxies import host_behind_proxy
 
 INTERNET = {socket.AF_INET, socket.AF_INET6}
 NAMES_MAX = 4096
@@ -21,6 +28,12 @@ NAMES_MAX = 4096
 _resolved: dict[str, str] = {}
 """Addresses that name resolution gave for allowed hosts, with the host."""
 _resolving = threading.Lock()
+_checked: WeakKeyDictionary[socket.socket, Gate] = WeakKeyDictionary()
+"""Connections whose other end was checked, with the gate that let them pass."""
+_checking = threading.Lock()
+_real_resolve: Any = socket.getaddrinfo
+_SENDS: dict[str, int | None] = {"send": None, "sendall": None, "sendto": 1, "sendmsg": 3}
+"""Methods that send, and how many arguments after the data there are where the last one is an address."""
 
 
 def _check(host: str, what: str) -> None:
@@ -50,6 +63,64 @@ def _guarded(real: Any, position: int) -> Any:
     return method
 
 
+def _sending(real: Any, address_at: int | None) -> Any:
+    """Return a sending method that checks what is sent, and where to.
+
+    Args:
+        real: The method.
+        address_at: Position of an address among its arguments, which may be left out; None: it takes none.
+    """
+
+    def method(self: socket.socket, data: Any, *args: Any) -> Any:
+        gate = current_gate()
+        if gate is not None and self.family in INTERNET:
+            address = None
+            if address_at is not None and len(args) >= address_at:
+                address = args[-1]
+            if address is None:
+                _connection_check(self, gate)
+            else:
+                _address_check(self, address)
+            outside = host_behind_proxy(data)
+            if outside is not None:
+                _check(outside, "a request through a proxy on this machine")
+        return real(self, data, *args)
+
+    return method
+
+
+def _connection_check(self: socket.socket, gate: Gate) -> None:
+    """Check the other end of a connection once for each gate: it may have been opened before there was any."""
+    with _checking:
+        if _checked.get(self) is gate:
+            return
+    try:
+        host, port = self.getpeername()[:2]
+    except OSError:
+        return
+    if not is_loopback(host):
+        name = getattr(self, "server_hostname", None) or host
+        if not gate.concerns_caller() and not gate.answers(name):
+            return
+        if not gate.is_allowed(name) and not _is_allowed_name(gate, host):
+            raise gate.blocked(f"a connection to port {port} that was open before", name, by_socket=True)
+    with _checking:
+        _checked[self] = gate
+
+
+def _is_allowed_name(gate: Gate, address: str) -> bool:
+    """Tell whether an address belongs to a name that is allowed, which nobody has looked up under this gate."""
+    if gate.is_allowed(address) or gate.is_allowed(_resolved.get(address, address)):
+        return True
+    for name in gate.allowed_names():
+        with suppress(OSError, UnicodeError):
+            if any(entry[4][0] == address for entry in _real_resolve(name, None)):
+                with _resolving:
+                    _resolved[address] = name
+                return True
+    return False
+
+
 def _resolve(real: Any) -> Any:
     def getaddrinfo(host: Any, *args: Any, **options: Any) -> Any:
         name = host.decode("ascii", "replace") if isinstance(host, bytes) else host
@@ -70,22 +141,51 @@ def _resolve(real: Any) -> Any:
     return getaddrinfo
 
 
+def _reaching_out(real: Any) -> Any:
+    """Return a method of uvloop's loop, whose sockets are not Python's, that checks the host first."""
+    signature = inspect.signature(getattr(asyncio.AbstractEventLoop, real.__name__))
+
+    async def method(self: Any, *args: Any, **options: Any) -> Any:
+        given = signature.bind_partial(self, *args, **options).arguments
+        address = given.get("remote_addr") or (given.get("host"), given.get("port"))
+        if address[0] is not None:
+            host = address[0].decode("ascii", "replace") if isinstance(address[0], bytes) else str(address[0])
+            _check(host, f"a connection to port {address[1]}")
+        return await real(self, *args, **options)
+
+    return method
+
+
 @contextmanager
 def patch_sockets() -> Iterator[None]:
-    """Ask the current gate before anything connects, while the context is open."""
-    methods = {"connect": 0, "connect_ex": 0, "sendto": -1}
-    before = {name: socket.socket.__dict__.get(name) for name in methods}
-    real_resolve = socket.getaddrinfo
-    for name, position in methods.items():
-        setattr(socket.socket, name, _guarded(getattr(socket.socket, name), position))
-    socket.getaddrinfo = _resolve(real_resolve)
+    """Ask the current gate before anything connects or is sent, while the context is open."""
+    global _real_resolve  # noqa: PLW0603 - what leaves the process is one thing for the whole process
+    changed: list[tuple[type, str, Any]] = []
+
+    def replace(owner: type, name: str, method: Any) -> None:
+        changed.append((owner, name, owner.__dict__.get(name)))
+        setattr(owner, name, method)
+
+    for name in ("connect", "connect_ex"):
+        replace(socket.socket, name, _guarded(getattr(socket.socket, name), 0))
+    for name, address_at in _SENDS.items():
+        if hasattr(socket.socket, name):
+            replace(socket.socket, name, _sending(getattr(socket.socket, name), address_at))
+    for name in ("send", "sendall", "write"):
+        replace(ssl.SSLSocket, name, _sending(ssl.SSLSocket.__dict__[name], None))
+    loop: Any = getattr(sys.modules.get("uvloop"), "Loop", None)
+    for name in ("create_connection", "create_datagram_endpoint", "getaddrinfo") if loop is not None else ():
+        replace(loop, name, _reaching_out(getattr(loop, name)))
+    _real_resolve = socket.getaddrinfo
+    socket.getaddrinfo = _resolve(_real_resolve)
     try:
         yield
     finally:
-        socket.getaddrinfo = real_resolve
-        for name, method in before.items():
+        socket.getaddrinfo = _real_resolve
+        for owner, name, method in reversed(changed):
             if method is None:
-                delattr(socket.socket, name)
+                delattr(owner, name)
             else:
-                setattr(socket.socket, name, method)
+                setattr(owner, name, method)
         _resolved.clear()
+        _checked.clear()

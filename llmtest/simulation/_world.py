@@ -11,6 +11,7 @@ from llmtest.costs import CostLedger, Prices, default_prices
 from llmtest.errors import ConfigurationError, HarnessError, UnusedStepsError
 from llmtest.events import HarnessErrorRecorded, LogicalCall, Trace, current_call
 from llmtest.faults import FaultRule
+from llmtest.interception import is_pattern
 from llmtest.simulation._addresses import Place, environment_places, first_places, parse_host, parse_place
 from llmtest.simulation._handle import ProviderHandle
 from llmtest.simulation._provider import SimulatedProvider
@@ -197,6 +198,10 @@ class World:
         """Tell whether requests to a host pass through."""
         host = host.lower().strip("[]")
         return host in self._allowed or any(fnmatchcase(host, allowed) for allowed in self._allowed)
+
+    def allowed_names(self) -> list[str]:
+        """Return the allowed hosts that are exact names."""
+        return [host for host in self._allowed if not is_pattern(host)]
 
     def add_fault_rule(self, rule: FaultRule) -> FaultRule:
         """Let faults strike by rule; rules strike in the order in which they were added.

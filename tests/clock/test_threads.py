@@ -1,9 +1,12 @@
 """Threads of a simulation wait together: sleeps overlap, work holds time still, strangers are not touched."""
 
+import _thread
 import asyncio
 import queue
+import sys
 import threading
 import time
+import types
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -405,4 +408,159 @@ def test_a_unittest_case_runs_in_virtual_time(clock):
     result = unittest.TestResult()
     unittest.defaultTestLoader.loadTestsFromTestCase(Case).run(result)
     assert (result.testsRun, result.errors, result.failures) == (1, [], [])
+    assert clock.elapsed() == 35.0
+
+
+@pytest.mark.parametrize("name", ["Lock", "RLock"])
+def test_t34_a_lock_is_waited_for_in_virtual_time(clock, name):
+    """A limit of 2.5 s on a lock that is held for 10 s ends at 2.5; one of 20 s gets it at 10."""
+    lock, log, held = getattr(threading, name)(), [], threading.Event()
+
+    def holder():
+        with lock:
+            held.set()
+            time.sleep(10)
+
+    with at_most_real(2):
+        thread = start(holder)
+        held.wait()
+        log.append((lock.acquire(timeout=2.5), clock.elapsed()))
+        log.append((lock.acquire(blocking=False), clock.elapsed()))
+        log.append((lock.acquire(timeout=20), clock.elapsed()))
+        lock.release()
+        thread.join()
+    assert log == [(False, 2.5), (False, 2.5), (True, 10.0)]
+    with lock:
+        assert lock.acquire(timeout=0) is (name == "RLock")
+
+
+def test_t34_a_lock_imported_by_name_is_virtual_too():
+    """`from threading import Lock` at the top of a module is how most code has it."""
+    module = types.ModuleType("some_application")
+    exec("from threading import Lock, RLock\nfrom queue import SimpleQueue\ndef make(): return Lock()", vars(module))
+    sys.modules["some_application"] = module
+    try:
+        with virtual_time() as clock:
+            lock = module.make()
+            assert lock.acquire(timeout=5)
+            assert not lock.acquire(timeout=5)
+            assert lock.locked()
+            assert isinstance(lock, type(module.make()))
+            assert "locked" in repr(lock)
+            assert clock.elapsed() == 5.0
+        assert module.Lock is threading.Lock
+    finally:
+        del sys.modules["some_application"]
+
+
+def test_t34_several_wait_for_one_lock(clock):
+    """Each release lets one of them go on, in the order in which they came."""
+    lock, log = threading.Lock(), []
+
+    def worker(name):
+        got = lock.acquire(timeout=25)
+        log.append((name, got, clock.elapsed()))
+        if got:
+            time.sleep(10)
+            lock.release()
+
+    threads = []
+    for name in "abcd":
+        threads.append(start(worker, name))
+        time.sleep(1)
+    for thread in threads:
+        thread.join()
+    assert log == [("a", True, 0.0), ("b", True, 10.0), ("c", True, 20.0), ("d", False, 28.0)]
+
+
+def test_t34_a_condition_on_a_lock_of_the_simulation_works(clock):
+    """Conditions take locks of either kind apart and put them together again."""
+    for make in (threading.Lock, threading.RLock):
+        condition, woken = threading.Condition(make()), []
+
+        def waiter(condition=condition, woken=woken):
+            with condition:
+                woken.append(condition.wait(timeout=30))
+
+        thread = start(waiter)
+        time.sleep(3)
+        with condition:
+            condition.notify()
+        thread.join()
+        assert woken == [True]
+    assert clock.elapsed() == 6.0
+
+
+def test_t34_the_end_of_a_thread_is_waited_for_in_virtual_time(clock):
+    """`join(timeout=2)` on a thread that sleeps 10 s returns at 2, `join(timeout=20)` at 10."""
+    with at_most_real(2):
+        thread = start(time.sleep, 10)
+        thread.join(timeout=2)
+        assert (clock.elapsed(), thread.is_alive()) == (2.0, True)
+        thread.join(timeout=20)
+        assert (clock.elapsed(), thread.is_alive()) == (10.0, False)
+        thread.join(timeout=20)
+        assert clock.elapsed() == 10.0
+        with pytest.raises(RuntimeError, match="cannot join current thread"):
+            threading.current_thread().join(timeout=1)
+        with pytest.raises(RuntimeError, match="cannot join thread before it is started"):
+            threading.Thread().join(timeout=1)
+
+
+def test_t34_semaphores_barriers_and_simple_queues_wait_in_virtual_time(clock):
+    """Whatever waits with a limit in Python code does."""
+    with at_most_real(3):
+        semaphore = threading.Semaphore(0)
+        assert not semaphore.acquire(timeout=5)
+        with pytest.raises(threading.BrokenBarrierError):
+            threading.Barrier(2).wait(timeout=5)
+        with pytest.raises(queue.Empty):
+            queue.SimpleQueue().get(timeout=5)
+        assert clock.elapsed() == 15.0
+        jobs = queue.SimpleQueue()
+        start(lambda: (time.sleep(2), jobs.put("job")))
+        assert jobs.get(timeout=5) == "job"
+        assert clock.elapsed() == 17.0
+
+
+def test_t34_locks_of_a_thread_from_before_wait_in_real_time():
+    """Strangers get the machine's own locks, and a lock of the simulation keeps their limit as it is."""
+    found = []
+    go, lock_made = threading.Event(), threading.Event()
+    shared = []
+
+    def stranger():
+        go.wait(10)
+        found.append(type(threading.Lock()))
+        lock_made.wait(10)
+        began = REAL.monotonic()
+        found.append(shared[0].acquire(timeout=0.05))
+        found.append(REAL.monotonic() - began >= 0.04)
+
+    thread = start(stranger)
+    plain = type(threading.Lock())
+    with virtual_time():
+        go.set()
+        shared.append(threading.Lock())
+        shared[0].acquire()
+        lock_made.set()
+        thread.join()
+    assert found == [plain, False, True]
+
+
+def test_t46_a_thread_without_an_object_takes_part(clock):
+    """`_thread.start_new_thread` makes a thread of the simulation as `Thread.start` does."""
+    done, seen = threading.Event(), []
+
+    def work(seconds, *, label):
+        time.sleep(seconds)
+        seen.append((label, clock.elapsed(), isinstance(active_clock(), SystemClock)))
+        done.set()
+
+    _thread.start_new_thread(work, (30,), {"label": "a"})
+    assert done.wait(60)
+    assert seen == [("a", 30.0, False)]
+    with pytest.raises(TypeError):
+        _thread.start_new_thread(work, "no tuple")
+    time.sleep(5)
     assert clock.elapsed() == 35.0

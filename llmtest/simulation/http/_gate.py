@@ -10,7 +10,7 @@ from typing import Any
 from llmtest.clock import SystemClock, active_clock
 from llmtest.errors import HarnessError, NetworkBlockedError
 from llmtest.events import LiveRequestPassed
-from llmtest.interception import Onward, opened
+from llmtest.interception import Onward, is_pattern, opened
 from llmtest.simulation._world import World
 from llmtest.simulation.http._blocked_text import blocked_text, ways_in_a_world, ways_without_a_world
 from llmtest.simulation.http._transport import carrier_class
@@ -83,6 +83,9 @@ class _WorldGate:
     def is_allowed(self, host: str) -> bool:
         return self._world.is_allowed(host)
 
+    def allowed_names(self) -> Iterable[str]:
+        return self._world.allowed_names()
+
     def passed(self, method: str, host: str) -> None:
         call = self._world.current_call()
         event = LiveRequestPassed(self._world.clock.now_ns(), 0 if call is None else call.id, host, method)
@@ -119,6 +122,9 @@ class _ShutGate:
 
     def is_allowed(self, host: str) -> bool:
         return any(fnmatchcase(host.lower(), pattern) for pattern in self._allowed)
+
+    def allowed_names(self) -> Iterable[str]:
+        return [name for name in self._allowed if not is_pattern(name)]
 
     def passed(self, method: str, host: str) -> None:
         """Nothing is kept without a world."""
