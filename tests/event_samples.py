@@ -8,6 +8,7 @@ from llmtest.errors import ServerError, UnknownPriceError
 from llmtest.events import (
     AttemptEnded,
     BreakerChanged,
+    BreakerWatched,
     BudgetRejected,
     BudgetWarned,
     CacheHit,
@@ -59,6 +60,9 @@ HISTORY = (
     BreakerChanged(9, 1, "openai", "half_open", "closed", "probes_succeeded", 1),
     BreakerChanged(9, 1, "openai", "half_open", "closed", "probes_succeeded", 2),
     BreakerChanged(9, 1, "openai", "open", "closed", "reset"),
+    BreakerWatched(9, 0, "openai", "pybreaker", "llm", "closed"),
+    BreakerWatched(9, 0, "openai", "purgatory", "openai", "open"),
+    BreakerWatched(9, 0, "openai", "aiobreaker", None, "half_open"),
     CacheHit(9, 1, "openai", "gpt-4o"),
     CacheHit(9, 1, "openai", None),
     BudgetRejected(9, 1, "day", *LIMIT, Decimal("0.10"), Decimal("0.3")),
@@ -119,6 +123,9 @@ TABLE = """\
 0.000     1  breaker          openai             half_open -> closed: 1 probe succeeded
 0.000     1  breaker          openai             half_open -> closed: 2 probes succeeded
 0.000     1  breaker          openai             open -> closed: reset
+0.000     -  breaker_watched  openai             closed: a circuit `llm` of pybreaker
+0.000     -  breaker_watched  openai             open: a circuit of purgatory
+0.000     -  breaker_watched  openai             half_open: a circuit of aiobreaker
 0.000     1  cache_hit        openai/gpt-4o
 0.000     1  cache_hit        openai
 0.000     1  budget_rejected  day                spent 1.2 + reserved 0.1 + requested 0.3 > limit $1.5

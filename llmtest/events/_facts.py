@@ -26,6 +26,7 @@ from llmtest.events._calls import CallEnded, CallStarted
 from llmtest.events._event import Event
 from llmtest.events._policies import (
     BreakerChanged,
+    BreakerWatched,
     BudgetRejected,
     BudgetWarned,
     CacheHit,
@@ -56,6 +57,7 @@ EVENTS: tuple[type[Event], ...] = (
     FallbackTaken,
     CircuitSkipped,
     BreakerChanged,
+    BreakerWatched,
     CacheHit,
     BudgetRejected,
     BudgetWarned,

@@ -1,4 +1,4 @@
-"""What the policies of our own layer decided."""
+"""What policies decided: those of our own layer, and breakers of others that are watched."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ __all__ = [
     "BreakerCause",
     "BreakerChanged",
     "BreakerState",
+    "BreakerWatched",
     "BudgetRejected",
     "BudgetUnit",
     "BudgetWarned",
@@ -95,6 +96,25 @@ class BreakerChanged(Event):
     outcome: str | None = None
     error_class: str | None = None
     open_for: float | None = None
+
+
+@dataclass(slots=True)
+class BreakerWatched(Event):
+    """From now on a circuit breaker of another library is watched.
+
+    Args:
+        provider: Whose circuit it is.
+        library: The library that it is of.
+        circuit: What the library calls it; None: it has no name there.
+        state: The state that it was found in.
+    """
+
+    kind: ClassVar[str] = "breaker_watched"
+
+    provider: str
+    library: str
+    circuit: str | None
+    state: BreakerState
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from llmtest.events._calls import CallEnded, CallStarted
 from llmtest.events._event import Event, plain
 from llmtest.events._policies import (
     BreakerChanged,
+    BreakerWatched,
     BudgetRejected,
     BudgetUnit,
     BudgetWarned,
@@ -157,6 +158,12 @@ def _(event: BreakerChanged) -> Words:
         "all_open": "every circuit is open",
     }.get(event.cause, event.cause)
     return event.provider, f"{event.from_state} -> {event.to_state}: {why}"
+
+
+@describe.register
+def _(event: BreakerWatched) -> Words:
+    name = f" `{event.circuit}`" if event.circuit and event.circuit != event.provider else ""
+    return event.provider, f"{event.state}: a circuit{name} of {event.library}"
 
 
 @describe.register

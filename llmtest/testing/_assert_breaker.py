@@ -1,13 +1,14 @@
-"""`assert_breaker`: the states a circuit went through, told by our layer or inferred from the provider's log."""
+"""`assert_breaker`: the states a circuit went through, told by a breaker or inferred from marked calls."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from llmtest.errors import AmbiguousCallError, ConfigurationError
-from llmtest.events import AttemptEnded, BreakerChanged, Trace
+from llmtest.events import AttemptEnded, BreakerChanged, BreakerWatched, Trace
 from llmtest.testing._failure import did_you_mean, failure, side_by_side
-from llmtest.testing._history import Seen, attempts_of, matches_target
+from llmtest.testing._history import attempts_of
+from llmtest.testing._inferred_circuit import Undecided, circuit_of, marked_calls
 
 __all__ = ["check_breaker", "states_of"]
 
@@ -47,61 +48,65 @@ def states_of(trace: Trace, provider: str, assertion: str) -> tuple[list[str], s
     """Return the states a circuit went through, from `closed` on, and how they are known.
 
     Raises:
-        AmbiguousCallError: The breaker is not ours and the calls are not marked, so nothing can be inferred.
+        AmbiguousCallError: The breaker is not ours, and what the calls show does not decide.
     """
     __tracebackhide__ = True
     told = _told(trace, provider)
     if told is not None:
         return told, "told by the breaker's own events"
-    return _inferred(trace, provider, assertion), "inferred from the provider's log"
+    return _inferred(trace, provider, assertion), "inferred from marked calls and the provider's log"
 
 
 def _told(trace: Trace, provider: str) -> list[str] | None:
-    """Return the states from the events of our layer; None where the provider's calls are not our layer's."""
+    """Return the states from the events of a breaker; None where none tells of this provider."""
+    found = [event.state for event in trace.of(BreakerWatched) if event.provider == provider][:1]
     changes = [change for change in trace.of(BreakerChanged) if change.provider == provider]
+    if found and changes and [found[0], *(each.to_state for each in changes[:-1])] != [c.from_state for c in changes]:
+        raise AmbiguousCallError(
+            f"assert_breaker: two circuits tell of themselves as `{provider}`, and their states are mixed.\n"
+            "To fix: give the one that you watch a name of its own, and assert that:\n"
+            f'  llm_sim.watch_breaker(breaker, provider="{provider}/mine")\n'
+            f'  llm_sim.assert_breaker("{provider}/mine", ...)'
+        )
     if changes:
         return [changes[0].from_state, *(change.to_state for change in changes)]
+    if found:
+        return [*found]
     if any(ended.attempt.provider == provider for ended in trace.of(AttemptEnded)):
         return ["closed"]
     return None
 
 
 def _inferred(trace: Trace, provider: str, assertion: str) -> list[str]:
-    """Read a foreign breaker's states from who was asked in each marked call.
-
-    A call that never asks the provider, after calls that did and failed, met an open circuit. The next call that asks
-    it again is the probe of a half-open one; its outcome closes or opens the circuit.
+    """Read a foreign breaker's states from marked calls, with a request and without.
 
     Raises:
-        AmbiguousCallError: The calls are not marked, so that a call that skipped the provider cannot be seen.
+        AmbiguousCallError: The calls are not marked, or what happened has another explanation as well.
     """
     __tracebackhide__ = True
     attempts = attempts_of(trace)
-    if any(seen.call == 0 for seen in attempts) or len({seen.call for seen in attempts}) < 2:
+    calls = marked_calls(trace, attempts)
+    watch = f'llm_sim.watch_breaker(breaker, provider="{provider}")'
+    if any(seen.call == 0 for seen in attempts) or len(calls) < 2:
         raise AmbiguousCallError(
             f"{assertion} cannot infer the circuit of `{provider}`: the code under test is not our own layer, and "
             "its calls are not marked.\n\n"
             "  An open circuit shows only as a call that does not ask the provider.\n\n"
-            "To fix: mark each call of the code under test:\n"
-            '  with llm_sim.call("summary"):\n'
-            "      my_app.summarise(text)"
+            "To fix, one of:\n"
+            f"  1. watch the breaker, where it is one of those that can be: {watch}\n"
+            "  2. mark each call of the code under test, those that send nothing as well:\n"
+            '     with llm_sim.call("summary"):\n'
+            "         my_app.summarise(text)"
         )
-    calls: dict[int, list[Seen]] = {}
-    for seen in attempts:
-        calls.setdefault(seen.call, []).append(seen)
-    states, failed = ["closed"], False
-    for members in calls.values():
-        mine = [seen for seen in members if matches_target(seen, provider)]
-        if not mine:
-            if failed and states[-1] != "open":
-                states.append("open")
-            continue
-        if states[-1] == "open":
-            states.append("half_open")
-        failed = not any(seen.answered for seen in mine)
-        if states[-1] == "half_open" and not failed:
-            states.append("closed")
-    return states
+    try:
+        return circuit_of(calls, provider)
+    except Undecided as undecided:
+        raise AmbiguousCallError(
+            f"{assertion} cannot tell what the circuit of `{provider}` did.\n\n"
+            f"  {undecided}\n\n"
+            f"To fix: watch the breaker itself: {watch}\n"
+            "Where there is none that can be watched, assert what the provider saw, with `assert_sequence`."
+        ) from None
 
 
 def _is_subsequence(wanted: Sequence[str], actual: Sequence[str]) -> bool:

@@ -113,13 +113,16 @@ class Assertions(ABC):
     def assert_breaker(self, provider: str, *states: str, exact: bool = True) -> None:
         """Assert the states a provider's circuit went through, from `closed` on.
 
+        Our own layer and breakers that `watch_breaker` reads tell them. Those of other code are inferred from marked
+        calls, with a request and without, where these leave one explanation.
+
         Args:
-            provider: Whose circuit.
+            provider: Whose circuit: a provider, or `provider/model` where each model has a circuit.
             states: `closed`, `open`, `half_open`.
             exact: Whether these are all states; with False, others may come between.
 
         Raises:
-            AmbiguousCallError: The breaker is not ours and the calls are not marked, so nothing can be inferred.
+            AmbiguousCallError: The breaker is not ours, and what the calls show does not decide.
         """
         __tracebackhide__ = True
         check_breaker(self.trace, provider, states, exact=exact)

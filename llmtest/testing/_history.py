@@ -36,6 +36,7 @@ class Seen:
         stream: Whether the answer was asked for as a stream.
         fault: The fault that decided it, where one did.
         requested: Whether a request was made; False for a skipped circuit and a cache hit.
+        ended_ns: When it ended; None while it is under way.
     """
 
     began: int
@@ -49,6 +50,7 @@ class Seen:
     stream: bool = False
     fault: str | None = None
     requested: bool = True
+    ended_ns: int | None = None
 
     @property
     def target(self) -> str:
@@ -96,6 +98,7 @@ def attempts_of(events: Iterable[Event]) -> list[Seen]:
             announced = under_way.pop(event.exchange, None)
             attempt = _unannounced(position, event, seen) if announced is None else announced
             attempt.ended = position
+            attempt.ended_ns = event.at_ns
             attempt.outcome = event.outcome
             attempt.fault = event.fault
             attempt.model = event.model or attempt.model

@@ -23,6 +23,9 @@ from llmtest.wire import dialects
 
 __all__ = ["Simulation", "running_simulation"]
 
+if TYPE_CHECKING:
+    from llmtest.testing.breakers import WatchedBreakers
+
 T = TypeVar("T")
 _running: Simulation | None = None
 _starting = threading.Lock()
@@ -79,6 +82,7 @@ class Simulation(Assertions):
         self._fragmentation = self._world.fragmentation
         self._prices = self._world.prices
         self._started_ns = self._clock.now_ns()
+        self._breakers: WatchedBreakers | None = None
 
     @property
     def strict(self) -> bool:
@@ -196,6 +200,38 @@ class Simulation(Assertions):
                 events.CallEnded(self._world.clock.now_ns(), call.id, label, outcome, None, None, start_ns)
             )
 
+    def watch_breaker(self, breaker: object, provider: str | None = None) -> None:
+        """Read a circuit breaker of another library, so that its states are told and need not be inferred.
+
+        What it does becomes events of the trace, at the simulation's time: `assert_breaker`, the findings of
+        `assert_resilient` and reports see them. Retries of tenacity and stamina become events as well. When the
+        simulation ends, the object is as it was.
+
+        Args:
+            breaker: A breaker of pybreaker, aiobreaker or circuitbreaker, a factory of purgatory or one of its
+                breakers, a `Retrying` of tenacity, a caller of stamina, or any function that one of them decorates.
+            provider: Whose circuit it is: a provider, or `provider/model` where each model has a circuit. By default
+                the provider that the breaker is named after, else the only one there is.
+
+        Raises:
+            ConfigurationError: It cannot be read, or it is unknown whose circuit it is.
+            SimulationStateError: The simulation is not running.
+
+        Example:
+            `llm_sim.watch_breaker(app.openai_breaker, provider="openai")`
+        """
+        if self._stack is None:
+            raise SimulationStateError(
+                f"`{self.name}` is not running, so no breaker can be watched.\n"
+                "To fix: call `sim.watch_breaker(...)` inside `with Simulation() as sim:`."
+            )
+        if self._breakers is None:
+            from llmtest.testing.breakers import WatchedBreakers
+
+            self._breakers = WatchedBreakers(self._world, lambda: self.trace)
+            self._stack.callback(self._breakers.close)
+        self._breakers.watch(breaker, provider)
+
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the virtual loop and return its result; `asyncio.run` inside the `with` does the same.
 
@@ -245,7 +281,7 @@ class Simulation(Assertions):
 
     def stop(self) -> None:
         """Take everything away again; harmless where the simulation does not run."""
-        stack, self._stack = self._stack, None
+        stack, self._stack, self._breakers = self._stack, None, None
         if stack is not None:
             stack.close()
             self._count()
@@ -257,6 +293,8 @@ class Simulation(Assertions):
         self._world.prices = self._prices  # A scenario may have brought its own.
         self._world.fragmentation = self._fragmentation
         self.trace = self._world.trace = events.Trace()
+        if self._breakers is not None:
+            self._breakers.announce()
         self._started_ns = self._clock.now_ns()
 
     def _count(self) -> None:

@@ -234,7 +234,7 @@ def skip():
 @checked()
 def test_it(llm_sim):
     time.sleep(60)
-    for step in (ask, skip):
+    for step in (ask, ask, skip):
         with llm_sim.call("summary"):
             step()
 """
