@@ -173,7 +173,7 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     return (yield from _session(item.config).teardown(item, nextitem))
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
     """Remember failures, and add what the simulation can say about them."""
     report = yield
@@ -197,10 +197,10 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Stop what an interrupted run left behind, and send a worker's counts to its controller."""
+    """Stop what an interrupted run left behind, fail for what came late, send a worker's counts to its controller."""
     plugin = session.config.stash.get(SESSION, None)
-    if plugin is not None:
-        plugin.finish()
+    if plugin is not None and not plugin.finish() and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -166,6 +166,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "direct._limited_wait",
             "direct._plan_reader",
             "http._blocked_text",
+            "http._late_gate",
             "plan._fragmentation",
             "plan._performance",
             "plan._request_log",

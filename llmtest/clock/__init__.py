@@ -9,6 +9,7 @@ from llmtest.clock._exclusive import Turn
 from llmtest.clock._identity import unique_key
 from llmtest.clock._installation import virtual_time
 from llmtest.clock._loop import VirtualTimeLoop
+from llmtest.clock._outlived import has_left_something, outlived
 from llmtest.clock._running import is_virtual_loop, new_virtual_loop, run_virtual
 from llmtest.clock._time_limits import TimeLimit, TimeLimits
 from llmtest.clock._token_bucket import TokenBucket
@@ -28,9 +29,11 @@ __all__ = [
     "Waiter",
     "active_clock",
     "draw_bits",
+    "has_left_something",
     "is_virtual_loop",
     "iterate_blocking",
     "new_virtual_loop",
+    "outlived",
     "run_blocking",
     "run_virtual",
     "stream",

@@ -17,6 +17,7 @@ from llmtest.clock._freezegun import freezegun_follows
 from llmtest.clock._loop import VirtualTimeLoop
 from llmtest.clock._names import install_names, party_of_caller, uninstall_names
 from llmtest.clock._order import deterministic_order
+from llmtest.clock._outlived import leave_behind
 from llmtest.clock._participants import Party
 from llmtest.clock._patches import Patches
 from llmtest.clock._real import REAL
@@ -131,6 +132,7 @@ def _monotonic_base(clock: VirtualClock) -> int:
 def _retire(clock: VirtualClock, party: Party) -> None:
     _Running.highest_ns = max(_Running.highest_ns, clock.monotonic_ns())
     party.close()
+    leave_behind(party)
     clock._party = None  # noqa: SLF001 - the clock and its installation are one machine
 
 
@@ -158,4 +160,6 @@ def _install_loops(patches: Patches, party: Party) -> None:
 
 
 def _virtual_loop(party: Party) -> VirtualTimeLoop:
-    return VirtualTimeLoop(party.clock, jumps_max=party.jumps_max, elapsed_max=party.elapsed_max)
+    loop = VirtualTimeLoop(party.clock, jumps_max=party.jumps_max, elapsed_max=party.elapsed_max)
+    party.made_loops.add(loop)
+    return loop

@@ -48,6 +48,11 @@ class JobBook:
         with self._mutex:
             self._pools[executor].queued -= 1
 
+    def workers(self) -> set[int]:
+        """Return the threads that are in a job."""
+        with self._mutex:
+            return {ident for pool in self._pools.values() for ident in pool.workers}
+
     def is_about_to_start(self, is_free: Callable[[int], bool]) -> bool:
         """Tell whether a job is queued that an idle worker will take.
 

@@ -92,6 +92,11 @@ class Party:
         """Real time until which socket activity keeps time still; 0 where no real socket was used."""
         self.replies = ReplyBook()
         self.loops: WeakSet[VirtualTimeLoop] = WeakSet()
+        self.made_loops: WeakSet[VirtualTimeLoop] = WeakSet()
+        self.born: WeakSet[threading.Thread] = WeakSet()
+        """Threads that a participant started."""
+        self.bare: set[int] = set()
+        """The numbers of those that have no object."""
         self.grace_ns = int(grace_s * NS_PER_SECOND)
         self.jumps_max = jumps_max
         self.elapsed_max = elapsed_max

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from llmtest.clock._clock import to_ns
 from llmtest.clock._locks import install_locks, release_joiners
 from llmtest.clock._names import also_by_name, called_by_a_real_caller, party_of_caller
+from llmtest.clock._outlived import end_of_bare_thread, end_of_job
 from llmtest.clock._participants import Party
 from llmtest.clock._waits import ThreadWait
 
@@ -43,6 +44,7 @@ def _start(self: threading.Thread) -> None:
     except BaseException:
         party.dismiss(member)
         raise
+    party.born.add(self)
 
 
 def _bootstrap(self: threading.Thread) -> None:  # pragma: no cover - a new thread is traced from `_real_bootstrap` on
@@ -77,10 +79,13 @@ def _start_new_thread(function: Callable[..., object], args: tuple[Any, ...], kw
 
     def run(*args: Any, **options: Any) -> None:  # pragma: no cover - such a thread is not traced
         party.join(member)
+        party.bare.add(threading.get_ident())
         try:
             party.take_turn()
             function(*args, **options)
         finally:
+            party.bare.discard(threading.get_ident())
+            end_of_bare_thread()
             party.leave(member)
 
     try:
@@ -138,6 +143,7 @@ class _Job:
             return self._function(*args, **kwargs)
         finally:
             self._party.jobs.ended(self._executor)
+            end_of_job()
 
     def finished(self, _: Future[Any]) -> None:
         """Take note of a job that was cancelled before any worker took it."""

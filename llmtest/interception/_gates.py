@@ -75,30 +75,43 @@ class Gate(Protocol):
 
 
 _gates: tuple[Gate, ...] = ()
+_first: tuple[Gate, ...] = ()
+"""Gates that decide before all others, whichever was opened last."""
 
 
 def current_gate() -> Gate | None:
     """Return the gate that decides now: the last one opened that governs the calling context."""
+    for gate in _first:
+        if gate.governs():
+            return gate
     for gate in reversed(_gates):
         if gate.governs():
             return gate
     return None
 
 
-def push_gate(gate: Gate) -> bool:
-    """Let a gate decide from now on; returns whether it is the only one."""
-    global _gates  # noqa: PLW0603 - what leaves the process is one thing for the whole process
-    _gates = (*_gates, gate)
-    return len(_gates) == 1
+def push_gate(gate: Gate, *, first: bool = False) -> bool:
+    """Let a gate decide from now on; returns whether it is the only one.
+
+    Args:
+        gate: The gate.
+        first: Whether it decides before every other, also those that are opened later.
+    """
+    global _gates, _first  # noqa: PLW0603 - what leaves the process is one thing for the whole process
+    if first:
+        _first = (*_first, gate)
+    else:
+        _gates = (*_gates, gate)
+    return len(_gates) + len(_first) == 1
 
 
 def remove_gate(gate: Gate) -> bool:
     """Let a gate decide no longer; returns whether none is left."""
-    global _gates  # noqa: PLW0603 - see above
-    remaining = list(_gates)
-    remaining.remove(gate)
-    _gates = tuple(remaining)
-    return not _gates
+    global _gates, _first
+    left, first = list(_gates), list(_first)
+    (first if gate in first else left).remove(gate)
+    _gates, _first = tuple(left), tuple(first)
+    return not _gates and not _first
 
 
 @lru_cache(maxsize=512)

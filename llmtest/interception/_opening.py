@@ -15,10 +15,15 @@ _patches = ExitStack()
 
 
 @contextmanager
-def opened(gate: Gate) -> Iterator[None]:
-    """Let a gate decide about every request of the process while the context is open; the last one opened decides."""
+def opened(gate: Gate, *, first: bool = False) -> Iterator[None]:
+    """Let a gate decide about every request of the process while the context is open; the last one opened decides.
+
+    Args:
+        gate: The gate.
+        first: Whether it decides before every other, also those that are opened later.
+    """
     with _opening:
-        if push_gate(gate):
+        if push_gate(gate, first=first):
             _patches.enter_context(patch_clients())
             _patches.enter_context(patch_sockets())
     try:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from llmtest.simulation._world import World
     from llmtest.simulation.direct._provider import DirectProvider
     from llmtest.simulation.http._gate import block_network, intercept
+    from llmtest.simulation.http._late_gate import refuse_late_requests
     from llmtest.simulation.plan._answer import RequestRecord
     from llmtest.simulation.plan._fragmentation import Fragmentation, as_fragmentation
     from llmtest.simulation.plan._performance import Performance, TransportFault
@@ -57,6 +58,7 @@ __all__ = [
     "block_network",
     "intercept",
     "missing_keys",
+    "refuse_late_requests",
     "served",
     "user_traceback",
 ]
@@ -67,6 +69,7 @@ _HOMES = {
     "Raw": "script._service_answers",
     "DUMMY_KEY": "_dummy_keys",
     "missing_keys": "_dummy_keys",
+    "refuse_late_requests": "http._late_gate",
     "Chunk": "plan._plan",
     "Constant": "_latency",
     "DirectProvider": "direct._provider",

@@ -12,9 +12,11 @@ import pytest
 from llmtest.errors import ConfigurationError, HarnessError, SimulationStateError
 from llmtest.testing import _totals
 from llmtest.testing._plugin_cassette import CassetteShelf
+from llmtest.testing._plugin_late import LateErrors
 from llmtest.testing._plugin_loops import refuse_wider_loops
 from llmtest.testing._plugin_options import fragmentation_of, marker_slip, seed_of, time_of
 from llmtest.testing._plugin_summary import Summary
+from llmtest.testing._plugin_xfail import fail_for_harness_error
 from llmtest.testing._totals import Totals
 from llmtest.testing._verdict import combined, harness_error_in, is_reported
 
@@ -55,6 +57,7 @@ class PluginSession:
         self._shared: list[tuple[pytest.Collector, Simulation]] = []
         self._cassettes = CassetteShelf(config)
         self._guard: ExitStack | None = None
+        self._late = LateErrors(config.getini("llmtest_allowed_hosts"))
         self._blocked: list[HarnessError] = []
         """Live requests that were refused outside any simulation, until the test that made them ends."""
 
@@ -205,9 +208,12 @@ class PluginSession:
         self._cassettes.eject()
         simulation = item.stash.get(WORLD, None)
         if simulation is not None:
-            found = self._end(item, nextitem, simulation, problem)
+            found = self._end(item, simulation, problem)
             if found is not None:
                 problem = found
+        left = self._end_shared(nextitem)
+        if left and harness_error_in(problem) is None:
+            problem = combined(left)
         blocked, self._blocked[:] = self._unreported(item, self._blocked), []
         if blocked and harness_error_in(problem) is None:
             problem = combined(blocked)
@@ -236,29 +242,32 @@ class PluginSession:
         failure = item.stash.get(FAILURE, None)
         return [error for error in errors if not is_reported(error, failure)]
 
-    def _end(
-        self, item: pytest.Item, nextitem: pytest.Item | None, simulation: Simulation, problem: BaseException | None
-    ) -> HarnessError | None:
+    def _end(self, item: pytest.Item, simulation: Simulation, problem: BaseException | None) -> HarnessError | None:
         failed = FAILURE in item.stash or problem is not None
         new = self._unreported(item, simulation.findings(failed=failed))
         shared = any(simulation is world for _, world in self._shared)
         if shared:
             simulation.reset()
-            self._end_shared(nextitem)
         else:
             simulation.stop()
+            self._late.watch(simulation.world)
         del item.stash[WORLD]
         if new:
             return combined(new)
         return harness_error_in(problem)
 
-    def _end_shared(self, nextitem: pytest.Item | None) -> None:
+    def _end_shared(self, nextitem: pytest.Item | None) -> list[HarnessError]:
+        """End the worlds that the next test does not share; returns what was recorded since their last own test."""
         chain = nextitem.listchain() if nextitem is not None else []
+        found: list[HarnessError] = []
         for node, simulation in tuple(self._shared):
             if node not in chain:
                 self._shared.remove((node, simulation))
                 del node.stash[WORLD]
                 simulation.stop()
+                found += simulation.findings(failed=True)
+                self._late.watch(simulation.world)
+        return found
 
     def _count(self, item: pytest.Item) -> None:
         totals = _totals.drain()
@@ -276,7 +285,10 @@ class PluginSession:
             report.longrepr = _shown(call.excinfo.value)
         if call.when == "call" and report.passed:
             item.stash[PASSED] = True
-        if call.excinfo is None or not report.failed or call.when == "teardown":
+        if call.excinfo is not None:
+            fail_for_harness_error(item, call.excinfo.value, report)
+        expected = hasattr(report, "wasxfail")
+        if call.excinfo is None or not (report.failed or expected) or call.when == "teardown":
             return
         item.stash[FAILURE] = call.excinfo.value
         simulation = item.stash.get(WORLD, None)
@@ -293,32 +305,39 @@ class PluginSession:
 
     def unblock_network(self) -> None:
         """Let live requests through again."""
+        self._late.close()
         if self._guard is not None:
             self._guard.close()
             self._guard = None
 
-    def finish(self) -> None:
-        """End what an interrupted run left running, and hand a worker's counts over."""
+    def finish(self) -> bool:
+        """End what an interrupted run left running, and hand a worker's counts over; returns whether all is well."""
         from llmtest.testing._simulation import running_simulation
 
         self._cassettes.eject()
-        self._end_shared(None)
+        for error in self._end_shared(None):
+            self._late.add(error)
         left = running_simulation()
         if left is not None and left.name.startswith("llm_"):
             left.stop()
         self._summary.add("", _totals.drain())
         output = getattr(self._config, "workeroutput", None)
         if output is not None:
-            output["llmtest"] = self._summary.as_data()
+            output["llmtest"] = [self._summary.as_data(), self._late.texts]
+        return not self._late.texts
 
     def add_worker(self, data: list[Any]) -> None:
         """Add what a worker of pytest-xdist counted."""
-        self._summary.add_data(data)
+        counts, late = data
+        self._summary.add_data(counts)
+        self._late.add_texts(late)
 
     def summarise(self, terminal: Any) -> None:
         """Print the line that sums everything up."""
         if hasattr(self._config, "workerinput"):
             return
+        for line in self._late.lines():
+            terminal.write_line(line, red=True)
         for line in self._summary.lines(dearest=self._config.getoption("llmtest_costs") or 0):
             terminal.write_line(line)
 

@@ -16,6 +16,7 @@ from llmtest.errors import ConfigurationError, HarnessError, SimulationStateErro
 from llmtest.simulation import Fragmentation, ProviderHandle, World, intercept
 from llmtest.testing import _totals
 from llmtest.testing._assertions import Assertions
+from llmtest.testing._child_errors import ChildErrors
 from llmtest.testing._environment import dummy_keys
 from llmtest.testing._failure import did_you_mean
 from llmtest.testing._verdict import combined, harness_error_in, is_reported
@@ -83,6 +84,7 @@ class Simulation(Assertions):
         self._prices = self._world.prices
         self._started_ns = self._clock.now_ns()
         self._breakers: WatchedBreakers | None = None
+        self._child_errors = ChildErrors(self._world)
 
     @property
     def strict(self) -> bool:
@@ -272,6 +274,8 @@ class Simulation(Assertions):
                     )
                 )
             stack.enter_context(intercept(self._world))
+            self._child_errors.start()
+            stack.callback(self._child_errors.stop)
         except BaseException:
             stack.close()
             raise
@@ -290,6 +294,7 @@ class Simulation(Assertions):
         """Forget scripts, requests, trace and costs, as between two tests; the clock goes on."""
         self._count()
         self._world.reset()
+        self._child_errors.forget()
         self._world.prices = self._prices  # A scenario may have brought its own.
         self._world.fragmentation = self._fragmentation
         self.trace = self._world.trace = events.Trace()
@@ -330,7 +335,7 @@ class Simulation(Assertions):
         Args:
             failed: Whether the test has failed already; unused steps are then its consequence, not a finding.
         """
-        recorded = list(self._world.harness_errors)
+        recorded = [*self._world.harness_errors, *self._child_errors.found()]
         if recorded or failed or not self.strict:
             return recorded
         return list(self._world.unused_steps())
