@@ -25,6 +25,7 @@ from llmtest.events import (
     RequestAnswered,
     RequestReceived,
     RetryScheduled,
+    Returned,
 )
 from llmtest.types import Attempt, Usage
 
@@ -40,7 +41,7 @@ HISTORY = (
     RequestReceived(2, 1, 3, "openai", "gpt-4o", "chat", stream=True),
     FaultFired(2, 1, "noise", "openai", 3),
     RequestAnswered(5, 1, 1, "openai", "gpt-4o", "200", 0, FULL, True, Decimal("0.10")),
-    RequestAnswered(6, 1, 3, "openai", None, "429", 2, retry_after=1.5, fault="rate_limited"),
+    RequestAnswered(6, 1, 3, "openai", None, "429", 2, retry_after=1.5, fault="rate_limited", partial_text="P"),
     RequestAnswered(
         6, 1, 2, "openai", "ada", "200", 2, Usage(9), True, None, None, None, "embeddings", "flex", (("a", "b"),)
     ),
@@ -82,7 +83,7 @@ HISTORY = (
     HarnessErrorRecorded(9, 0, ValueError("one\ntwo")),
     HarnessErrorRecorded(9, 0, KeyboardInterrupt()),
     CallEnded(10, 1, "chat", "ok", "openai", "gpt-4o", 0, 5),
-    CallEnded(11, 1, "chat", "ok", "openai", None, 0),
+    CallEnded(11, 1, "chat", "ok", "openai", None, 0, returned=Returned("Hi", Usage(9, 2), "gpt-4o", Decimal("0.01"))),
     CallEnded(12, 1, "chat", "cancelled", None, None, 0),
 )
 

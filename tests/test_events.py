@@ -52,7 +52,7 @@ def test_m05_every_kind_of_event_has_its_samples(cls):
 @pytest.mark.parametrize("cls", KINDS, ids=lambda cls: cls.kind)
 def test_m05_fields_are_facts(cls):
     """A field is a number, a word, an amount, an error or an object of such: nothing that somebody has to parse."""
-    plain = {"int", "float", "str", "bool", "Decimal", "Usage", "Attempt", "Exception", "BaseException"}
+    plain = {"int", "float", "str", "bool", "Decimal", "Usage", "Returned", "Attempt", "Exception", "BaseException"}
     for hint in get_type_hints(cls).values():
         if hint == LABELS:
             continue

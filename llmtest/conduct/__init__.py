@@ -8,6 +8,7 @@ got is known of marked calls only; a finding that needs it is undecided elsewher
 | `_witness` | what is known of requests beside their events |
 | `_evidence` | what is known of a request, a call, a run |
 | `_outcomes` | what outcomes mean for the question whether to ask again |
+| `_returned` | what a value that an app returned says of its answer |
 | `_kind` | what a finding is made of |
 | `findings/` | the kinds of findings, one file each, and their table |
 | `_verdict` | what a judgement comes to |
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from llmtest.conduct._judge_history import judge_conduct, request_log
     from llmtest.conduct._kind import FindingKind, Suspicion, Threshold
     from llmtest.conduct._request_log import RequestLog
+    from llmtest.conduct._returned import returned_by, text_of, usage_of
     from llmtest.conduct._verdict import Finding, Verdict
     from llmtest.conduct._witness import Witness
     from llmtest.conduct.findings._table import FINDINGS, KINDS, as_thresholds
@@ -46,6 +48,9 @@ __all__ = [
     "as_thresholds",
     "judge_conduct",
     "request_log",
+    "returned_by",
+    "text_of",
+    "usage_of",
 ]
 
 _HOMES = {
@@ -56,6 +61,7 @@ _HOMES = {
         "_judge_history": ("judge_conduct", "request_log"),
         "_kind": ("FindingKind", "Suspicion", "Threshold"),
         "_request_log": ("RequestLog",),
+        "_returned": ("returned_by", "text_of", "usage_of"),
         "_verdict": ("Finding", "Verdict"),
         "_witness": ("Witness",),
         "findings._table": ("FINDINGS", "KINDS", "as_thresholds"),

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from llmtest.conduct._witness import Witness
-from llmtest.events import CallEnded, Event, RequestAnswered, RequestReceived
+from llmtest.events import CallEnded, Event, RequestAnswered, RequestReceived, Returned
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-__all__ = ["CallEvidence", "RequestEvidence", "RunEvidence"]
+__all__ = ["CallEvidence", "RequestEvidence", "Result", "RunEvidence"]
 
+Result = Literal["answered", "raised", "swallowed"]
 PENDING = "pending"
 """Outcome of a request that has no answer yet."""
 
@@ -119,6 +120,29 @@ class CallEvidence:
         """Name that its mark gave it."""
         return "" if self.ended is None else self.ended.label
 
+    @property
+    def result(self) -> Result | None:
+        """What the caller got; None where that is not known, as of every call that nobody marked.
+
+        `answered`: what a provider said, or whatever the caller returned instead. `raised`: an error. `swallowed`: the
+        call ended as if all were well, although its last request had failed, and nobody said that anything was
+        returned.
+        """
+        ended = self.ended
+        if ended is None or not self.is_marked:
+            return None
+        if ended.outcome != "ok":
+            return "raised"
+        has_failed = ended.provider is None and bool(self.requests) and self.requests[-1].has_failed
+        if not has_failed or (ended.returned is not None and ended.returned.text != ""):
+            return "answered"
+        return "swallowed"
+
+    @property
+    def returned(self) -> Returned | None:
+        """What the caller got, where somebody said it."""
+        return None if self.ended is None else self.ended.returned
+
     def stretches(self) -> Iterator[list[RequestEvidence]]:
         """Cut the call after each answer: what comes then is an agent's next turn, and repeats nothing."""
         stretch: list[RequestEvidence] = []
@@ -155,11 +179,10 @@ class RunEvidence:
     """A whole run, where its history was kept.
 
     Args:
-        calls: Its logical calls, in the order in which they ended.
+        calls: Its logical calls, in the order in which they began.
         events: Everything that happened, in order.
         witness: What is known of requests beside their events.
         budget: What the run may cost, in USD; None: nobody set a limit.
-        caller: Who makes the calls.
     """
 
     calls: Sequence[CallEvidence]

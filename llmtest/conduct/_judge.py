@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from llmtest import events
 from llmtest.conduct._evidence import CallEvidence, RequestEvidence, RunEvidence
-from llmtest.conduct._kind import FindingKind, Suspicion
+from llmtest.conduct._kind import Suspicion
 from llmtest.conduct._verdict import Verdict
 from llmtest.conduct._witness import Witness
 from llmtest.conduct.findings._half_open_herd import HalfOpenProbes
@@ -54,8 +54,6 @@ class Judge:
         self._keeps = keeps
         self._calls: dict[int, CallEvidence] = {}
         """Calls under way: those that have failed somewhere, or all of them."""
-        self._kept: list[CallEvidence] = []
-        self._events: list[events.Event] = []
         self._ignored = frozenset(ignore)
         self._minutes = BusyMinutes(self._limits["retry_storm"], self._witness.caller)
         self._half_open = HalfOpenProbes(half_open_calls, self._witness.caller)
@@ -119,7 +117,10 @@ class Judge:
 
     def call_ended(self, event: events.CallEnded, asked: Mapping[str, int]) -> None:
         """Judge a whole call and forget it; `asked` counts its requests by provider."""
-        call = self._calls.pop(event.call, None) if self._calls else None
+        if self._keeps:  # Streams that the call left open may still end, so it is judged when the run is over.
+            call: CallEvidence | None = self._evidence_of(event.call)
+        else:
+            call = self._calls.pop(event.call, None) if self._calls else None
         if call is None:
             self._minutes.add(event.at_ns, asked, None)
             return
@@ -127,16 +128,16 @@ class Judge:
         repeats = Counter(request.provider for _, request in call.repeats()) if len(call.requests) > 1 else None
         self._minutes.add(event.at_ns, asked, repeats)
         call.asked = sum(asked.values())
-        self._judge(call)
+        if not self._keeps:
+            self._judge(call)
 
     def _judge(self, call: CallEvidence) -> None:
-        if call.requests:
-            for kind in self._call_kinds:
-                assert kind.judge_call is not None
-                for suspicion in kind.judge_call(call, self._limits[kind.name]):
-                    self.add(kind.name, suspicion)
-        if self._keeps:
-            self._kept.append(call)
+        if not call.requests:
+            return
+        for kind in self._call_kinds:
+            assert kind.judge_call is not None
+            for suspicion in kind.judge_call(call, self._limits[kind.name]):
+                self.add(kind.name, suspicion)
 
     def finish(self, history: Collection[events.Event] = ()) -> Verdict:
         """Judge what is still open when the run ends, and the run as a whole, and return what was found.
@@ -144,22 +145,19 @@ class Judge:
         Args:
             history: Everything that happened, in order; empty where it was not kept.
         """
-        for call in list(self._calls.values()):
+        calls = list(self._calls.values())
+        self._calls.clear()
+        for call in calls:
             call.asked = call.asked or len(call.requests)
             self._judge(call)
-        self._calls.clear()
         for suspicion in self._minutes.finish():
             self.add("retry_storm", suspicion)
         if self._keeps:
-            self._judge_run(tuple(history))
+            self._judge_run(RunEvidence(calls, tuple(history), self._witness, self._budget))
         return self.verdict
 
-    def _judge_run(self, history: tuple[events.Event, ...]) -> None:
-        run = RunEvidence(self._kept, history, self._witness, self._budget)
+    def _judge_run(self, run: RunEvidence) -> None:
         for kind in self._kinds:
-            for suspicion in _of_run(kind, run, self._limits[kind.name]):
-                self.add(kind.name, suspicion)
-
-
-def _of_run(kind: FindingKind, run: RunEvidence, limits: Mapping[str, float]) -> list[Suspicion]:
-    return [] if kind.judge_run is None else list(kind.judge_run(run, limits))
+            if kind.judge_run is not None:
+                for suspicion in kind.judge_run(run, self._limits[kind.name]):
+                    self.add(kind.name, suspicion)

@@ -25,7 +25,7 @@ Events are cheap, because an hour of traffic makes a hundred thousand of them: s
 """
 
 from llmtest.events._attempts import AttemptEnded, RetryScheduled
-from llmtest.events._calls import CallEnded, CallStarted, LogicalCall, current_call
+from llmtest.events._calls import CallEnded, CallStarted, LogicalCall, Returned, current_call
 from llmtest.events._event import Event
 from llmtest.events._facts import COUNTS, EVENTS, LABELS, Fact, FactsError, event_of, facts_in, facts_of
 from llmtest.events._policies import (
@@ -90,6 +90,7 @@ __all__ = [
     "RequestAnswered",
     "RequestReceived",
     "RetryScheduled",
+    "Returned",
     "Trace",
     "begin_call",
     "current_call",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import ClassVar
 
 from llmtest.events._event import Event
+from llmtest.types import Usage
 
-__all__ = ["CallEnded", "CallStarted", "LogicalCall", "current_call"]
+__all__ = ["CallEnded", "CallStarted", "LogicalCall", "Returned", "current_call"]
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
@@ -28,6 +30,23 @@ class LogicalCall:
 
 current_call: ContextVar[LogicalCall | None] = ContextVar("llmtest_current_call", default=None)
 """The logical call that the running code belongs to; None outside any marked call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What the caller of a logical call got, as far as somebody told it.
+
+    Args:
+        text: The answer's text, empty where the caller got nothing; None: not known.
+        usage: The tokens that it was told.
+        model: The model that it was told.
+        cost_usd: The cost that it was told.
+    """
+
+    text: str | None = None
+    usage: Usage | None = None
+    model: str | None = None
+    cost_usd: Decimal | None = None
 
 
 @dataclass(slots=True)
@@ -58,6 +77,7 @@ class CallEnded(Event):
         model: The model that answered it.
         start_ns: When it began, counted from the clock's start.
         first_token_ns: When the first visible piece of a streamed answer was read; None where nothing was streamed.
+        returned: What the caller got, where a test or a scenario's target tells it.
     """
 
     kind: ClassVar[str] = "call_end"
@@ -68,6 +88,7 @@ class CallEnded(Event):
     model: str | None
     start_ns: int
     first_token_ns: int | None = None
+    returned: Returned | None = None
 
     def line(self) -> str:
         """The facts as one line."""

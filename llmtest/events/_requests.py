@@ -71,6 +71,7 @@ class RequestAnswered(Event):
         operation: What was asked for: `chat`, `embeddings`, `models`.
         service_tier: The tier that served it; None: the standard one.
         metadata: The caller's own labels of the request, by name.
+        partial_text: What a stream had said when it broke off; None where none did.
     """
 
     kind: ClassVar[str] = "answer"
@@ -88,6 +89,7 @@ class RequestAnswered(Event):
     operation: str = "chat"
     service_tier: str | None = None
     metadata: tuple[tuple[str, str], ...] = ()
+    partial_text: str | None = None
 
     def line(self) -> str:
         """The facts as one line."""

@@ -16,7 +16,7 @@ from dataclasses import is_dataclass
 from decimal import Decimal
 from typing import Any, Literal, get_args, get_origin
 
-from llmtest.events import COUNTS, EVENTS, LABELS, Fact, facts_in
+from llmtest.events import COUNTS, EVENTS, LABELS, Fact, Returned, facts_in
 from llmtest.reporting._event_file import EVENT_SCHEMA, RunHeader
 from llmtest.types import Attempt, Usage
 
@@ -42,7 +42,7 @@ NAMES = {"type": "array", "items": {"type": "string"}}
 def event_schema() -> dict[str, Any]:
     """Return the JSON Schema of a line of an event file."""
     kinds = {cls.kind: _object(cls, kind=cls.kind) for cls in EVENTS}
-    objects = {"Attempt": _object(Attempt), "Usage": _object(Usage), "Error": ERROR}
+    objects = {"Attempt": _object(Attempt), "Usage": _object(Usage), "Returned": _object(Returned), "Error": ERROR}
     lines = {"header": _header(), **kinds, "end": _end()}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -142,7 +142,7 @@ def _reference() -> Iterator[str]:
     yield from _table("Every event", "", facts_in(classes[0])[:2], _texts(classes[0]))
     for cls in classes:
         yield from _table(f"`{cls.kind}`", f"`{cls.__name__}`. {_summary(cls)}", facts_in(cls)[2:], _texts(cls))
-    objects: tuple[Any, ...] = (Attempt, Usage)
+    objects: tuple[Any, ...] = (Attempt, Usage, Returned)
     for inner in objects:
         yield from _table(f"Objects: `{inner.__name__}`", _summary(inner), facts_in(inner), _texts(inner))
 

@@ -10,8 +10,9 @@ from contextvars import copy_context
 from typing import Any, Self, TypeVar
 
 from llmtest.clock import VirtualClock, virtual_time
+from llmtest.conduct import returned_by
 from llmtest.errors import HarnessError
-from llmtest.events import CallEnded, CallStarted, LogicalCall, current_call
+from llmtest.events import CallEnded, CallStarted, LogicalCall, Returned, current_call
 from llmtest.scenarios._arrivals import Arrival
 from llmtest.scenarios._prompts import answer_size, answer_target, prompt_text
 from llmtest.scenarios._spec import Scenario
@@ -81,20 +82,21 @@ class TargetCalls:
         answer_size.set(max(1, arrival.output_tokens))
         start_ns = clock.now_ns()
         trace.append(CallStarted(start_ns, call.id, label))
-        outcome = "cancelled"
+        outcome, returned = "cancelled", None
         try:
-            await self._ask(prompt_text(arrival.input_tokens))
-            outcome = "ok"
+            value = await self._ask(prompt_text(arrival.input_tokens))
+            outcome, returned = "ok", returned_by(value)
         except HarnessError as error:  # Recorded where it arose; it ends the run.
             outcome = type(error).__name__
         except Exception as error:  # noqa: BLE001 - whatever the app raises is a failed call, not the run's failure
             outcome = type(error).__name__
         finally:
-            self._end(call, start_ns, outcome)
+            self._end(call, start_ns, outcome, returned)
 
-    def _end(self, call: LogicalCall, start_ns: int, outcome: str) -> None:
+    def _end(self, call: LogicalCall, start_ns: int, outcome: str, returned: Returned | None) -> None:
         now = self._clock.now_ns()
-        self._world.trace.append(CallEnded(now, call.id, call.label, outcome, None, None, start_ns))
+        end = CallEnded(now, call.id, call.label, outcome, None, None, start_ns, returned=returned)
+        self._world.trace.append(end)
 
 
 def _in_thread(target: Callable[[str], Any], pool: ThreadPoolExecutor) -> Callable[[str], Coroutine[Any, Any, Any]]:

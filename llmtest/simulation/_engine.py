@@ -22,7 +22,7 @@ from llmtest.simulation._script_texts import broken_callable, no_value, unscript
 from llmtest.simulation._service_steps import send_raw, serve_step
 from llmtest.simulation._spoken_answer import say
 from llmtest.simulation.plan._answer import Answer, RequestRecord
-from llmtest.simulation.plan._billing import bill_of
+from llmtest.simulation.plan._billing import bill_of, said_in
 from llmtest.simulation.plan._fragmentation import Fragmentation
 from llmtest.simulation.plan._plan import Exchange
 from llmtest.simulation.plan._request_log import RecentRequests
@@ -346,6 +346,7 @@ class Engine:
             answer.operation,
             answer.service_tier,
             tuple(answer.metadata.items()) if answer.metadata else (),
+            None if outcome == "200" or answer.told is None else said_in(answer.told),
         )
         with world.lock:
             world.trace.append(event)

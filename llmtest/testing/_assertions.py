@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from llmtest.conduct import Verdict
 from llmtest.events import Trace
 from llmtest.testing._assert_attempts import check_attempts, check_max_in_flight, check_retries
 from llmtest.testing._assert_breaker import check_breaker
@@ -28,6 +29,8 @@ class Assertions(ABC):
     """What can be asserted of a trace; every failure prints what was expected, what happened, and the trace."""
 
     trace: Trace
+    spend_limit: Decimal | None = None
+    """What the test may cost, in USD, where its marker says so."""
 
     @property
     @abstractmethod
@@ -146,15 +149,29 @@ class Assertions(ABC):
         __tracebackhide__ = True
         check_spend(self.trace, self.costs.total_usd, at_most=at_most, at_least=at_least)
 
-    def assert_resilient(self, ignore: Collection[str] = ()) -> None:
+    def assert_resilient(
+        self,
+        ignore: Collection[str] = (),
+        budget: str | Decimal | None = None,
+        thresholds: Mapping[str, float] | None = None,
+    ) -> Verdict:
         """Assert that the code under test treated its providers as it should, whatever went wrong.
 
         Args:
-            ignore: Findings to accept: `retry_after_ignored`, `retry_storm`, `no_backoff`, `retried_non_retryable`,
-                `truncated_answer_accepted`, `gave_up`, `no_read_timeout`, `budget_overshoot`, `half_open_herd`.
+            ignore: Findings to accept, by name; `llmtest.conduct.FINDINGS` lists them.
+            budget: What all calls may cost, in USD, as text or `Decimal`; by default what the marker `llm_budget`
+                allows.
+            thresholds: Numbers that rules turn on, in place of the defaults: `{"retry_storm": 20}`, or
+                `{"retry_storm.minute_share": 0.5}` where a rule has several.
+
+        Returns:
+            The verdict. What could not be decided is in its `undecided`, by name; it fails nothing.
 
         Raises:
-            AmbiguousCallError: Unmarked calls overlap; mark them with `llm_sim.call("label")`.
+            AmbiguousCallError: Which requests belong to one call cannot be told, and the verdict turns on it; mark
+                the calls with `llm_sim.call("label")`.
+            ConfigurationError: A name or a number makes no sense.
         """
         __tracebackhide__ = True
-        check_resilient(self.trace, self.world, ignore)
+        limit = self.spend_limit if budget is None else budget
+        return check_resilient(self.trace, self.world, ignore, budget=limit, thresholds=thresholds)

@@ -14,7 +14,7 @@ from llmtest.testing._failure import dollars, failure
 if TYPE_CHECKING:
     from llmtest.testing._simulation import Simulation
 
-__all__ = ["check_budget"]
+__all__ = ["check_budget", "marked_limit"]
 
 ZERO = Decimal(0)
 LARGEST = 3
@@ -28,15 +28,7 @@ def check_budget(mark: pytest.Mark, simulation: Simulation) -> None:
         UnknownPriceError: An answer has no known price, so the sum is unknown, which is not zero.
     """
     __tracebackhide__ = True
-    unknown = sorted(mark.kwargs.keys() - {"usd"})
-    if unknown or len(mark.args) > 1:
-        given = ", ".join([*map(repr, mark.args), *(f"{name}=..." for name in mark.kwargs)])
-        raise ConfigurationError(
-            f'`llm_budget({given})`: it takes one limit.\nTo fix: @pytest.mark.llm_budget(usd="0.05")'
-        )
-    limit = usd(mark.kwargs.get("usd", mark.args[0] if mark.args else None), "usd")
-    if limit is None:
-        raise ConfigurationError('`llm_budget` needs a limit.\nTo fix: @pytest.mark.llm_budget(usd="0.05")')
+    limit = budget_of(mark)
     spent = simulation.costs.total_usd
     if spent <= limit:
         return
@@ -51,3 +43,32 @@ def check_budget(mark: pytest.Mark, simulation: Simulation) -> None:
         simulation.trace,
         facts=facts,
     )
+
+
+def marked_limit(item: pytest.Item) -> Decimal | None:
+    """Return what a test's marker allows, in USD; None where it has none. A wrong one is told when the test ends."""
+    mark = item.get_closest_marker("llm_budget")
+    if mark is None:
+        return None
+    try:
+        return budget_of(mark)
+    except ConfigurationError:
+        return None
+
+
+def budget_of(mark: pytest.Mark) -> Decimal:
+    """Return the marker's limit, in USD.
+
+    Raises:
+        ConfigurationError: It says none, or more than that.
+    """
+    unknown = sorted(mark.kwargs.keys() - {"usd"})
+    if unknown or len(mark.args) > 1:
+        given = ", ".join([*map(repr, mark.args), *(f"{name}=..." for name in mark.kwargs)])
+        raise ConfigurationError(
+            f'`llm_budget({given})`: it takes one limit.\nTo fix: @pytest.mark.llm_budget(usd="0.05")'
+        )
+    limit = usd(mark.kwargs.get("usd", mark.args[0] if mark.args else None), "usd")
+    if limit is None:
+        raise ConfigurationError('`llm_budget` needs a limit.\nTo fix: @pytest.mark.llm_budget(usd="0.05")')
+    return limit

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from llmtest import events
@@ -98,24 +97,11 @@ class ServedSimulation(Simulation):
                 found |= dict.fromkeys(variables.keys[:1], DUMMY_KEY)
         return found
 
-    @contextmanager
-    def call(self, label: str) -> Iterator[events.LogicalCall]:
-        """Mark what runs inside as one logical call.
+    def note_mark(self, call: events.LogicalCall, *, begins: bool) -> None:
+        """Let requests that come over the socket belong to a marked call, as long as it is the only one.
 
-        Requests that come over the socket belong to it as long as it is the only one; where several overlap, nobody
-        can tell whose they are, and they stay unmarked.
-
-        Args:
-            label: How the trace calls it.
+        Where several overlap, nobody can tell whose they are, and they stay unmarked.
         """
-        with super().call(label) as call:
-            self._mark(call, begins=True)
-            try:
-                yield call
-            finally:
-                self._mark(call, begins=False)
-
-    def _mark(self, call: events.LogicalCall, *, begins: bool) -> None:
         with self.world.lock:
             if begins:
                 self._marked.append(call)

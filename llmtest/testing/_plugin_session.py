@@ -11,6 +11,7 @@ import pytest
 
 from llmtest.errors import ConfigurationError, HarnessError, SimulationStateError
 from llmtest.testing import _totals
+from llmtest.testing._plugin_budget import marked_limit
 from llmtest.testing._plugin_cassette import CassetteShelf
 from llmtest.testing._plugin_late import LateErrors
 from llmtest.testing._plugin_loops import refuse_wider_loops
@@ -110,6 +111,7 @@ class PluginSession:
             refuse_wider_loops(item, fixture)
         scenario = self._scenario_of(item)
         item.stash[WORLD] = self._start(item, fixture, time, None if scenario is None else scenario.seed)
+        item.stash[WORLD].spend_limit = marked_limit(item)
         if scenario is not None:
             item.stash[SCENARIO] = scenario
             world = item.stash[WORLD]
@@ -158,6 +160,7 @@ class PluginSession:
         if WORLD not in item.stash:
             name = request.fixturename or "llm_sim"
             item.stash[WORLD] = self._start(item, name, time_of(item, self._config))
+            item.stash[WORLD].spend_limit = marked_limit(item)
         world = item.stash[WORLD]
         if world.name != request.fixturename and (world.name, request.fixturename) not in SHARING:
             raise SimulationStateError(

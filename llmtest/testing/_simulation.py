@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Coroutine
+from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
@@ -19,6 +19,7 @@ from llmtest.testing._assertions import Assertions
 from llmtest.testing._child_errors import ChildErrors
 from llmtest.testing._environment import dummy_keys
 from llmtest.testing._failure import did_you_mean
+from llmtest.testing._marked_call import MarkedCall
 from llmtest.testing._verdict import combined, harness_error_in, is_reported
 from llmtest.wire import dialects
 
@@ -176,31 +177,20 @@ class Simulation(Assertions):
         """Let requests to a host pass through to whatever handles them: the network, or another mock."""
         self._world.allow(host)
 
-    @contextmanager
-    def call(self, label: str) -> Iterator[events.LogicalCall]:
-        """Mark what runs inside as one logical call of the code under test.
+    def call(self, label: str) -> MarkedCall:
+        """Mark what runs inside as one logical call of the code under test: `with llm_sim.call("summary"):`.
 
-        Without marks a test is one logical call. Mark calls where several run at once, or where one test makes
-        several, so that retries and fallbacks are counted where they belong.
+        Without marks, requests are put into calls by evidence. Mark calls where that does not suffice, and where what
+        the caller got matters: `with llm_sim.call("summary") as call: call.returned(my_app.summarise(text))`, or
+        `summarise = llm_sim.call("summary")(my_app.summarise)`.
 
         Args:
             label: How the trace calls it.
         """
-        call = self.trace.next_call(label)
-        start_ns = self._world.clock.now_ns()
-        token = events.current_call.set(call)
-        outcome = "ok"
-        self.trace.append(events.CallStarted(start_ns, call.id, label))
-        try:
-            yield call
-        except BaseException as error:
-            outcome = "cancelled" if type(error).__name__ == "CancelledError" else type(error).__name__
-            raise
-        finally:
-            events.current_call.reset(token)
-            self.trace.append(
-                events.CallEnded(self._world.clock.now_ns(), call.id, label, outcome, None, None, start_ns)
-            )
+        return MarkedCall(self, label)
+
+    def note_mark(self, call: events.LogicalCall, *, begins: bool) -> None:
+        """Hear that a marked call begins or ends; a world that is reached over a socket has to know."""
 
     def watch_breaker(self, breaker: object, provider: str | None = None) -> None:
         """Read a circuit breaker of another library, so that its states are told and need not be inferred.

@@ -108,7 +108,9 @@ def test_several_findings_are_all_told(run_app):
         "retry_storm: call 1 sent more than 10 requests without an answer. (6 such findings) "
         "To blame: the app, or its SDK.; "
         "no_backoff: call 1 asked `openai` again twice without a pause, last at 0.000 s. (5 such findings) "
-        "To blame: the app, or its SDK."
+        "To blame: the app, or its SDK.; "
+        "gave_up: call 1 met `openai:503` at 0.000 s, and ended without an answer and without an error. "
+        "(5 such findings) To blame: the app, or its SDK."
     )
 
 

@@ -1,14 +1,19 @@
 """`assert_resilient`: how the code under test treated its providers, and who is to blame."""
 
 import asyncio
+import textwrap
 import time
+from contextlib import nullcontext, suppress
+from decimal import Decimal
+from types import SimpleNamespace
 
 import anthropic
 import openai
 import pytest
 
-from llmtest import FallbackChain, LLMClient, OpenAIProvider, RetryConfig, faults
+from llmtest import FallbackChain, LLMClient, OpenAIProvider, RetryConfig, Usage, faults
 from llmtest.errors import AmbiguousCallError, ConfigurationError, ProviderError
+from llmtest.events import CallEnded, Returned
 from llmtest.simulation import Reply
 
 MESSAGES = [{"role": "user", "content": "Hi"}]
@@ -55,6 +60,10 @@ def test_a_failure_says_what_who_and_how_to_accept_it(llm_sim):
         "\n"
         "  retry_after_ignored  unmarked call 1 asked `openai` again at 0.500 s, 29.500 s before it was to. "
         "(2 such findings) To blame: the app.\n"
+        "                       | #1 openai/gpt-4o asked at 0.000 s: 429 retry_after=30 at 0.000 s\n"
+        "                       | #2 openai/gpt-4o asked at 0.500 s: 429 retry_after=30 at 0.500 s\n"
+        "                       To mend it: wait as long as `retry-after` (or `retry-after-ms`) says before the next "
+        "request to that provider.\n"
         "\n"
         'To fix: what is found, or accept it: llm_sim.assert_resilient(ignore=["retry_after_ignored"])'
     )
@@ -139,13 +148,12 @@ def test_a_storm_over_many_calls(llm_sim):
 def test_giving_up_at_once(llm_sim, fault):
     """A call that fails after one request, at what may pass, gave up."""
     llm_sim.openai.fails(fault)
-    with pytest.raises(openai.APIError):
+    with pytest.raises(openai.APIError), llm_sim.call("hasty"):
         ask(timeout=20)
     outcome = llm_sim.openai.requests[0].outcome
     at = llm_sim.clock.elapsed()
     assert complaint(llm_sim).splitlines()[2] == (
-        f"  gave_up  unmarked call 1 failed with `openai:{outcome}` at {at:.3f} s and did not try again. "
-        "To blame: the app."
+        f"  gave_up  call 1 failed with `openai:{outcome}` at {at:.3f} s and did not try again. To blame: the app."
     )
 
 
@@ -163,10 +171,10 @@ def test_giving_up_for_a_reason(llm_sim, fault):
     """What another request does not mend, what asks for a long wait, and a stream half read may end a call."""
     llm_sim.openai.fails(fault)
     client = openai.OpenAI(max_retries=0)
-    with pytest.raises(openai.APIError):
+    with pytest.raises(openai.APIError), llm_sim.call("has a reason"):
         for _ in client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True):
             pass
-    llm_sim.assert_resilient()
+    assert llm_sim.assert_resilient().undecided == {}
 
 
 def read(client):
@@ -178,15 +186,184 @@ def read(client):
     return "".join(choice.delta.content or "" for choice in chunks)
 
 
+def heard(client):
+    """Read a stream, and take what was heard for the answer."""
+    with client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True) as stream:
+        return "".join(choice.delta.content or "" for chunk in stream for choice in chunk.choices)
+
+
 def test_a_truncated_answer_taken_for_whole(llm_sim):
-    """A stream without its end, after which nothing happened, was taken for an answer: no SDK says a word."""
+    """A stream without its end whose text the caller returned was taken for an answer: no SDK says a word."""
     llm_sim.openai.fails(faults.StreamTruncated(after_chunks=2))
-    with openai.OpenAI().chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True) as stream:
-        list(stream)
-    assert complaint(llm_sim).splitlines()[2] == (
-        "  truncated_answer_accepted  unmarked call 1 took a stream of `openai` for whole that ended too early, at "
-        "0.000 s. To blame: the app, because no SDK tells it."
+    with llm_sim.call("half") as call:
+        call.returned(heard(openai.OpenAI()))
+    told, evidence = complaint(llm_sim).splitlines()[2:4]
+    assert told == (
+        "  truncated_answer_accepted  call 1 took a stream of `openai` for whole that ended too early, at 0.000 s. "
+        "To blame: the app, because no SDK tells it."
     )
+    assert evidence == ("                             | #1 openai/gpt-4o asked at 0.000 s: truncated at 0.000 s")
+
+
+def test_what_a_decorated_function_returns_is_what_its_caller_got(llm_sim):
+    """The decorator says by itself what was returned: half an answer, or pieces of it as they came."""
+    llm_sim.openai.fails(faults.StreamTruncated(after_chunks=2), times=2)
+    client = openai.OpenAI()
+    assert llm_sim.call("half")(heard)(client)
+    assert "truncated_answer_accepted  call 1 took" in complaint(llm_sim)
+
+    @llm_sim.call("pieces")
+    def pieces():
+        for chunk in client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True):
+            yield from (choice.delta.content for choice in chunk.choices if choice.delta.content)
+
+    assert list(pieces())
+    assert "truncated_answer_accepted  call 1 took a stream" in complaint(llm_sim)
+    assert "(2 such findings)" in complaint(llm_sim)
+
+
+def test_a_decorated_coroutine_is_a_call_each_time(llm_sim):
+    """A coroutine function and an asynchronous generator are marked like any other function."""
+    llm_sim.openai.replies("Paris").fails(faults.StreamTruncated(after_chunks=1))
+
+    @llm_sim.call("whole")
+    async def whole(client):
+        answer = await client.chat.completions.create(model="gpt-4o", messages=MESSAGES)
+        return answer.choices[0].message.content
+
+    @llm_sim.call("pieces")
+    async def pieces(client):
+        async for chunk in await client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True):
+            for choice in chunk.choices:
+                yield choice.delta.content or ""
+
+    async def main():
+        async with openai.AsyncOpenAI() as client:
+            return await whole(client), [piece async for piece in pieces(client)]
+
+    assert asyncio.run(main())[0] == "Paris"
+    ended = llm_sim.trace.of(CallEnded)
+    assert [(end.label, end.returned.text == "Paris") for end in ended] == [("whole", True), ("pieces", False)]
+    assert "truncated_answer_accepted  call 2 took" in complaint(llm_sim)
+
+
+@pytest.mark.parametrize("is_marked", [True, False], ids=["marked", "unmarked"])
+def test_what_the_caller_got_of_a_truncated_answer_is_not_guessed(llm_sim, is_marked):
+    """Where nobody says what the caller got, the verdict has a note and accuses nobody."""
+    llm_sim.openai.fails(faults.StreamTruncated(after_chunks=2))
+    with llm_sim.call("half") if is_marked else nullcontext():
+        heard(openai.OpenAI())
+    undecided = llm_sim.assert_resilient().undecided
+    name = "call 1" if is_marked else "unmarked call 1"
+    assert {kind: str(finding) for kind, finding in undecided.items()} == {
+        "truncated_answer_accepted": f"{name} may have taken a stream of `openai` for whole that ended too early, at "
+        "0.000 s: what its caller got is not known."
+    }
+
+
+def test_t01_a_truncated_stream_that_was_noticed_inside_the_marked_call(llm_sim):
+    """Code that raises at a stream that ended early, caught inside the mark, has accepted nothing."""
+    llm_sim.openai.fails(faults.StreamTruncated(after_chunks=2), times=2)
+    with llm_sim.call("noticed"), suppress(EOFError):
+        read(openai.OpenAI())
+    assert set(llm_sim.assert_resilient().undecided) == {"truncated_answer_accepted"}
+    with llm_sim.call("told") as call:
+        try:
+            read(openai.OpenAI())
+        except EOFError:
+            call.returned("Sorry, try later.")
+    assert llm_sim.assert_resilient().undecided["truncated_answer_accepted"].count == 1
+
+
+@pytest.mark.parametrize("retries", [0, 2])
+def test_t05_an_app_that_swallows_its_error_and_answers_nothing(llm_sim, retries):
+    """A call that ended as if all were well, and returned nothing after a failure, gave up."""
+    llm_sim.openai.fails(faults.ServerError(503), times=None)
+
+    @llm_sim.call("silent")
+    def silent():
+        try:
+            return ask(max_retries=retries)
+        except openai.APIError:
+            return None
+
+    assert silent() is None
+    assert complaint(llm_sim).splitlines()[2].startswith("  gave_up  call 1 met `openai:503` at ")
+    assert "and ended without an answer and without an error. To blame: the app." in complaint(llm_sim)
+
+
+def test_t05_an_error_that_is_swallowed_inside_the_mark(llm_sim):
+    """One request that failed, and a mark that ended without an error: nobody got an answer."""
+    llm_sim.openai.fails(faults.ServerError(503))
+    with llm_sim.call("silent"), suppress(openai.APIError):
+        ask()
+    assert "gave_up  call 1 met `openai:503` at 0.000 s, and ended without an answer" in complaint(llm_sim)
+
+
+def test_an_answer_of_the_app_s_own_is_no_giving_up(llm_sim):
+    """Whoever answers from elsewhere after tries with pauses did what can be done."""
+    llm_sim.openai.fails(faults.ServerError(503), times=None)
+    with llm_sim.call("degraded") as call:
+        try:
+            ask(max_retries=2)
+        except openai.APIError:
+            call.returned("Try again later.")
+    assert llm_sim.assert_resilient().undecided == {}
+
+
+def test_undecided_findings_are_listed_beside_others(llm_sim):
+    """The text of a failure has a note of what cannot be told, with the way to tell it, which works as printed."""
+    llm_sim.openai.fails(faults.AuthenticationFailed(), times=2).fails(faults.StreamTruncated(after_chunks=2))
+    persistently(2, pause=1)
+    with llm_sim.call("half"):
+        heard(openai.OpenAI())
+    text = complaint(llm_sim)
+    assert text.splitlines()[2].startswith("  retried_non_retryable  ")
+    note = text[text.index("  Undecided, because") : text.index("\n\nTo fix")]
+    assert note.splitlines()[1].startswith("  truncated_answer_accepted  call 1 may have taken a stream of `openai`")
+    advice = textwrap.dedent("\n".join(note.splitlines()[-2:]))
+    llm_sim.openai.replies("Short.")
+    my_app = SimpleNamespace(summarise=lambda text: ask(text).choices[0].message.content)
+    exec(advice, {"llm_sim": llm_sim, "my_app": my_app, "text": "Long."})
+    assert llm_sim.trace.of(CallEnded)[-1].returned.text == "Short."
+
+
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [
+        (None, ""),
+        ("", ""),
+        ([], ""),
+        ("Hi", "Hi"),
+        (["H", "i"], "Hi"),
+        ({"content": "Hi"}, "Hi"),
+        ({"choices": [{"message": {"content": "Hi"}}]}, "Hi"),
+        (SimpleNamespace(content=[SimpleNamespace(type="text", text="Hi")]), "Hi"),
+        (SimpleNamespace(output_text="Hi"), "Hi"),
+        ({"tool_calls": [1]}, None),
+        (42, None),
+    ],
+    ids=repr,
+)
+def test_what_a_value_says_is_read_whatever_it_is(llm_sim, told, text):
+    """Texts, answers of every SDK and pieces of streams are read; of anything else nothing is claimed."""
+    with llm_sim.call("any") as call:
+        call.returned(told)
+    assert llm_sim.trace.of(CallEnded)[-1].returned.text == text
+
+
+def test_usage_model_and_cost_are_part_of_the_result(llm_sim):
+    """What an SDK's answer tells of itself is kept, and what the test tells goes before it."""
+    llm_sim.openai.replies("Hi")
+    with llm_sim.call("all") as call:
+        answer = ask()
+        call.returned(answer, cost="0.01")
+    with llm_sim.call("told") as call:
+        call.returned(text="Hi", usage={"input_tokens": 1, "output_tokens": 2}, model="mine")
+    first, second = (end.returned for end in llm_sim.trace.of(CallEnded))
+    used = Usage(answer.usage.prompt_tokens, answer.usage.completion_tokens)
+    assert first == Returned("Hi", used, answer.model, Decimal("0.01"))
+    assert second == Returned("Hi", Usage(1, 2), "mine", None)
 
 
 def test_a_truncated_answer_noticed(llm_sim):

@@ -1,4 +1,4 @@
-"""`gave_up`: failed at the first thing that went wrong."""
+"""`gave_up`: failed at the first thing that went wrong, or swallowed it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,31 @@ REFUSED_BY_CALLER = frozenset({"BudgetExceededError", "CircuitOpenError", "Deadl
 
 
 def judge(call: CallEvidence, limits: Limits) -> Iterator[Suspicion]:
-    """Look at how a call ended that sent one request."""
-    ended, last = call.ended, call.requests[-1]
-    if ended is None or call.asked != 1 or call.is_refused or not may_pass(last, limits["wait"]):
+    """Look at how a call ended whose last request failed."""
+    last, ended = call.requests[-1], call.ended
+    if not last.has_failed or call.is_refused or not may_pass(last, limits["wait"]):
         return
-    if ended.outcome not in {"ok", "truncated"} and ended.outcome not in REFUSED_BY_CALLER:
-        failure = f"`{last.provider}:{last.outcome}` at {last.ended_ns / 1e9:.3f} s"
-        yield Suspicion(f"{call.name} failed with {failure} and did not try again.", call.witness.caller, (str(last),))
+    failure = f"`{last.provider}:{last.outcome}` at {last.ended_ns / 1e9:.3f} s"
+    is_single = call.asked == 1
+    match call.result:
+        case "raised" if is_single and ended is not None and ended.outcome not in REFUSED_BY_CALLER:
+            text = f"{call.name} failed with {failure} and did not try again."
+            yield Suspicion(text, call.witness.caller, (str(last),))
+        case "swallowed" if is_single or call.returned is not None:
+            text = f"{call.name} met {failure}, and ended without an answer and without an error."
+            yield Suspicion(text, call.witness.caller, (str(last),))
+        case "swallowed":
+            text = f"{call.name} ended without an error after {failure}; what its caller got instead is not known."
+            yield Suspicion(text, None, (str(last),), is_decided=False)
+        case None if is_single:
+            text = f"{call.name} met {failure} and did not try again; what its caller got instead is not known."
+            yield Suspicion(text, None, (str(last),), is_decided=False)
 
 
 KIND = FindingKind(
     name="gave_up",
-    rule="a call failed after a single request, at a failure that may pass within `wait` seconds",
+    rule="a call failed after a single request, at a failure that may pass within `wait` seconds; or it swallowed such "
+    "a failure and returned nothing",
     fix="try again after a pause (the SDK's `max_retries`, a retry of your own), or ask another provider",
     blames="app or provider layer",
     needs="caller",

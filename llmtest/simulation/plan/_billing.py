@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from llmtest.types import StreamEvent, Usage
     from llmtest.wire import Endpoint
 
-__all__ = ["bill_of", "events_in", "note_unsent"]
+__all__ = ["bill_of", "events_in", "note_unsent", "said_in"]
 
 GIVEN_UP = frozenset({"abandoned", "timeout", "stalled"})
 """Outcomes in which the client waited no longer, whatever the provider was about to say."""
@@ -67,3 +67,8 @@ def events_in(pieces: Iterable[bytes], endpoint: Endpoint) -> list[StreamEvent]:
         except ProviderError:
             break
     return found
+
+
+def said_in(told: Iterable[StreamEvent]) -> str:
+    """Return the text in what a client was told of a stream."""
+    return "".join(event.text for event in told if event.kind == "text")
