@@ -26,6 +26,11 @@ MOST_AT_ONCE = 64 * 1024
 
 LAST_CHUNK = b"0\r\n\r\n"
 
+HEAD_S = 5.0
+"""How long a client may take to send a head, from its first byte on, in seconds."""
+
+TOO_SLOW = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
 MOST_HEAD = 16 * 1024
 MOST_HELD = 64 * 1024
 """Longest head and longest body that are waited for on the short way, in bytes."""
@@ -45,6 +50,7 @@ class Connection(HttpToolsProtocol):
         self._reception = reception
         self._heads = heads
         self._held = b""
+        self._head_timer: asyncio.TimerHandle | None = None
         self._is_lost = False
         self._cycles: list[RequestResponseCycle] = []
         """Requests on uvicorn's way whose answers are not complete: one, and those that wait for it."""
@@ -69,9 +75,11 @@ class Connection(HttpToolsProtocol):
         if end < 4:
             if len(data) <= MOST_HEAD and data[:1].isalpha() and b"\n\n" not in data:
                 self._held = data
+                self._await_head()
             else:
                 super().data_received(data)
             return
+        self._head_is_there()
         head, body = self._heads.read(data[:end]), data[end:]
         if isinstance(head, bytes):
             super().data_received(head + body)
@@ -79,6 +87,21 @@ class Connection(HttpToolsProtocol):
             self._held = data
         elif head.length != len(body) or not self._answer(head, body):
             super().data_received(head.raw + body)
+
+    def _await_head(self) -> None:
+        """End the connection if the rest of a head does not come in time."""
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_S, self._give_up)
+
+    def _head_is_there(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _give_up(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(TOO_SLOW)
+            self.transport.close()
 
     def _answer(self, head: RequestHead, body: bytes) -> bool:
         """Decide about a request, and answer it if that takes no time."""
@@ -121,12 +144,14 @@ class Connection(HttpToolsProtocol):
         """Put the connection into the scope of a request that begins."""
         super().on_message_begin()
         self._between = False
+        self._await_head()
         extensions: dict[str, Any] = {LINE: self}
         self.scope["extensions"] = extensions
 
     def on_headers_complete(self) -> None:
         """Note whom to tell when the client leaves."""
         super().on_headers_complete()
+        self._head_is_there()
         self._cycles = [cycle for cycle in self._cycles if not cycle.response_complete]
         self._cycles.append(self.cycle)
         # uvicorn stops to read while a request waits in line, and would not see the client leave a stalled answer.
@@ -136,6 +161,7 @@ class Connection(HttpToolsProtocol):
         """Tell every request that the client has left; uvicorn tells the latest alone."""
         super().connection_lost(exc)
         self._is_lost = True
+        self._head_is_there()
         for waiter in self._waiters:
             _wake(waiter)
         for cycle in self._cycles:

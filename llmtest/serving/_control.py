@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -14,7 +16,11 @@ from starlette.routing import Route
 
 from llmtest.errors import ConfigurationError
 from llmtest.events import Trace, describe, facts_of
+from llmtest.serving._host_check import is_own_host
 from llmtest.simulation import RequestRecord, World
+
+if TYPE_CHECKING:
+    from llmtest.serving._script import ServedScript
 
 __all__ = ["control_plane"]
 
@@ -31,17 +37,32 @@ ENDPOINTS = (
 )
 
 
-def control_plane(world: World, on_reset: Callable[[], None] | None) -> Starlette:
+def control_plane(world: World, on_reset: Callable[[], None] | None, host: str = "") -> Any:
     """Return the application that serves the control plane of a world.
 
     Args:
         world: The providers.
         on_reset: Called when everything has been forgotten, to give the providers what they begin with.
+        host: Where the server listens, which is one of the names it answers to.
     """
     plane = _Plane(world, on_reset)
     routes = [Route(f"/_llmtest/{name}", getattr(plane, name), methods=[method]) for method, name in ENDPOINTS]
     handlers: Any = {HTTPException: _refused, ConfigurationError: _wrong, ClientDisconnect: _gone}
-    return Starlette(routes=routes, exception_handlers=handlers)
+    application = Starlette(routes=routes, exception_handlers=handlers)
+
+    async def guarded(scope: Any, receive: Any, send: Any) -> None:
+        asked = Headers(scope=scope).get("host", "")
+        if is_own_host(asked, host):
+            await application(scope, receive, send)
+            return
+        text = (
+            f"`Host: {asked}` is a name of the internet, which any web page can let lead here. "
+            "To fix: ask by address, as in http://127.0.0.1, or by a name without dots."
+        )
+        refused = _Answer({"error": {"type": "ControlPlaneError", "message": text}}, 403)
+        await refused(scope, receive, send)
+
+    return guarded
 
 
 class _Answer(Response):
@@ -108,9 +129,16 @@ class _Plane:
         from llmtest.serving._script import parse_script
 
         _refuse_pages(request)
-        script = parse_script(await _body_of(request))
+        body = await _body_of(request)
+
+        def read() -> ServedScript:
+            script = parse_script(body)
+            script.check(self._world)
+            return script
+
+        script = await asyncio.to_thread(read)  # a long one takes seconds, and clients are answered meanwhile
         with self._world.lock:
-            script.apply(self._world)
+            script.add(self._world)
         return _Answer({"status": "ok", "steps": script.counts()})
 
     async def reset(self, request: Request) -> Response:

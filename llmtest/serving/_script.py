@@ -45,6 +45,9 @@ from llmtest.wire import default_dialect, dialects
 
 __all__ = ["ServedScript", "load_script", "parse_script"]
 
+MOST_STEPS = 10_000
+"""Steps that one script may have."""
+
 
 def _example() -> str:
     return f'{{"{default_dialect().name}": [{{"replies": "Paris"}}]}}'
@@ -63,6 +66,7 @@ class ServedScript:
     def __init__(self, document: Document) -> None:
         self._document = document
         self._providers: dict[str, tuple[ProviderSection, list[tuple[Location, StepSection]]]] = {}
+        self._require_few()
         for name, value in document.data.items():
             at: Location = (name,)
             if isinstance(value, list):
@@ -75,6 +79,20 @@ class ServedScript:
             places: list[Location] = [(*at, index) for index in range(len(steps))]
             self._providers[name] = section, [(place, validate(StepSection, document, place)) for place in places]
 
+    def _require_few(self) -> None:
+        """Refuse a script of so many steps that checking them would take the server's time from its clients."""
+        total = 0
+        for name, value in self._document.data.items():
+            steps = value.get("steps") if isinstance(value, dict) else value
+            total += len(steps) if isinstance(steps, list) else 0
+            if total > MOST_STEPS:
+                raise self._document.error(
+                    (name,),
+                    f"a script may have {MOST_STEPS:,} steps.\n"
+                    "To fix: `times: 1000` repeats a step, `times: forever` for as long as requests come; or post the "
+                    "script in parts, each when the one before it was played.",
+                )
+
     def counts(self) -> dict[str, int]:
         """Return how many steps each provider gets."""
         return {name: len(steps) for name, (_, steps) in self._providers.items()}
@@ -85,18 +103,36 @@ class ServedScript:
         Raises:
             ScenarioError: A provider is unknown, or a step would never be reached.
         """
-        names = [handle.name for handle in world.handles]
+        self.check(world)
+        self.add(world)
+
+    def check(self, world: World) -> None:
+        """Try the steps out on providers like those of a world.
+
+        Raises:
+            ScenarioError: A provider is unknown, or has no address.
+        """
         self._require_addresses()
-        self._require_reachable(world)
         trial = World(SystemClock(), Trace(keep=False), world.seed, world.prices)
         for handle in world.handles:
             trial.provider(handle.name, dialect=handle.dialect)
-        for target in (trial, world):
-            for name, (section, steps) in self._providers.items():
-                self._furnish(target, name, section, names)
-                rules: dict[tuple[tuple[str, Any], ...], RuleHandle] = {}
-                for place, step in steps:
-                    self._add(target.provider(name), place, step, rules)
+        self._give_to(trial, [handle.name for handle in world.handles])
+
+    def add(self, world: World) -> None:
+        """Add the steps, which have been checked, to the providers of a world.
+
+        Raises:
+            ScenarioError: A step would never be reached.
+        """
+        self._require_reachable(world)
+        self._give_to(world, [handle.name for handle in world.handles])
+
+    def _give_to(self, world: World, names: list[str]) -> None:
+        for name, (section, steps) in self._providers.items():
+            self._furnish(world, name, section, names)
+            rules: dict[tuple[tuple[str, Any], ...], RuleHandle] = {}
+            for place, step in steps:
+                self._add(world.provider(name), place, step, rules)
 
     def _require_addresses(self) -> None:
         for name in self._providers:

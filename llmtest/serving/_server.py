@@ -75,6 +75,7 @@ class Server:
         self._grace = grace
         self._reception = Reception(self._world, verbose=verbose)
         self._on_reset = on_reset
+        self._host = host
         self._listener = listen(host, port)
         self.base_url = base_url_of(self._listener, host)
         """Where it is reached: `http://127.0.0.1:4010`, without a slash at its end."""
@@ -210,7 +211,7 @@ class Server:
         """Make the control plane, when it is first asked for."""
         from llmtest.serving._control import control_plane
 
-        return control_plane(self._world, self._on_reset)
+        return control_plane(self._world, self._on_reset, self._host)
 
     def _keep_date(self, loop: asyncio.AbstractEventLoop, state: Any) -> None:
         date = formatdate(self._world.clock.time_ns() / 1e9, usegmt=True)
