@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import asyncio.events
 import random
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
 
 from llmtest.clock import _clock
 from llmtest.clock._clock import NS_PER_SECOND, VirtualClock
 from llmtest.clock._datetime import install_datetime, uninstall_datetime
+from llmtest.clock._event_loops import install_loops
 from llmtest.clock._freezegun import freezegun_follows
-from llmtest.clock._loop import VirtualTimeLoop
-from llmtest.clock._names import install_names, party_of_caller, uninstall_names
+from llmtest.clock._late_imports import LateImports
+from llmtest.clock._names import install_names, uninstall_names
 from llmtest.clock._order import deterministic_order
 from llmtest.clock._outlived import leave_behind
 from llmtest.clock._participants import Party
@@ -103,6 +102,7 @@ def _forget() -> None:
 def _install(stack: ExitStack, clock: VirtualClock, party: Party, seed: int) -> None:
     """Install everything; the stack takes it away again in reverse order."""
     patches = Patches()
+    imports = LateImports()
     clock._base_ns = _monotonic_base(clock)  # noqa: SLF001 - the clock and its installation are one machine
     party.join(party.invite())
     clock._party = party  # noqa: SLF001 - see above
@@ -113,10 +113,12 @@ def _install(stack: ExitStack, clock: VirtualClock, party: Party, seed: int) -> 
     stack.callback(patches.undo)
     stack.callback(uninstall_names)
     stack.enter_context(freezegun_follows(patches, party))
+    install_loops(patches, party, imports)  # before the names, which are then found in every module at once
     install_names(patches, party)
     install_threads(patches)
     install_sockets(patches)
-    _install_loops(patches, party)
+    sys.meta_path.insert(0, imports)
+    stack.callback(sys.meta_path.remove, imports)
     install_datetime()
     stack.callback(uninstall_datetime)
     stack.callback(random.setstate, random.getstate())
@@ -134,32 +136,3 @@ def _retire(clock: VirtualClock, party: Party) -> None:
     party.close()
     leave_behind(party)
     clock._party = None  # noqa: SLF001 - the clock and its installation are one machine
-
-
-def _install_loops(patches: Patches, party: Party) -> None:
-    """Make every way to a new event loop lead to a virtual one, for participants."""
-    policy = type(asyncio.get_event_loop_policy())
-    owner = next((base for base in policy.__mro__ if "_loop_factory" in vars(base)), None)
-    real_new = asyncio.events.new_event_loop
-
-    def new_event_loop() -> asyncio.AbstractEventLoop:
-        return _virtual_loop(party) if party_of_caller() is party else real_new()
-
-    patches.replace(asyncio.events, "new_event_loop", new_event_loop)
-    patches.replace(asyncio, "new_event_loop", new_event_loop)
-    if owner is not None:
-        real_factory = owner._loop_factory  # type: ignore[attr-defined]  # noqa: SLF001 - the hook of every policy
-
-        def loop_factory(*args: Any) -> asyncio.AbstractEventLoop:
-            loop: asyncio.AbstractEventLoop = (
-                _virtual_loop(party) if party_of_caller() is party else real_factory(*args)
-            )
-            return loop
-
-        patches.replace(owner, "_loop_factory", staticmethod(loop_factory))
-
-
-def _virtual_loop(party: Party) -> VirtualTimeLoop:
-    loop = VirtualTimeLoop(party.clock, jumps_max=party.jumps_max, elapsed_max=party.elapsed_max)
-    party.made_loops.add(loop)
-    return loop

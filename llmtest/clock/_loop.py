@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextvars import Context
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +20,7 @@ from llmtest.clock._handles import Soon, Timer
 from llmtest.clock._order import order_anyio_scopes, ordered_task_factory
 from llmtest.clock._outside import OutsideWork, grace_of
 from llmtest.clock._real import REAL
+from llmtest.clock._rounds import PAUSE_S, SPINS_MAX, Polling, can_be_nested, run_nested, spin
 from llmtest.clock._stall import livelock_error, stalled_error
 from llmtest.clock._waits import LoopWait
 from llmtest.errors import HarnessError
@@ -36,18 +37,10 @@ SETTLED = 1 << 61
 """Sequence number of a timer that fires only when nothing else is left to do at its instant."""
 COMPACT_ABOVE = 100
 """Cancelled timers are swept out when there are more than this many and they are more than half of the heap."""
-SPINS_FOR_OTHERS = 20_000
-"""Further rounds, a millisecond each, that other threads get before polling for them is one, too."""
-SPINS_MAX = 100_000
-"""Rounds of the loop at one instant before it is called a livelock."""
 FOREIGN_PATIENCE_S = 1.0
 """Real seconds that a loop with nothing to wait for gives to threads it does not know, before it reports a stall."""
-
-
 IO_PATIENCE_S = 10.0
 """Real seconds that a loop with nothing but open sockets waits for them, before it reports a stall."""
-PAUSE_S = 0.001
-"""The shortest wait the selector can do."""
 
 
 class VirtualTimeLoop(OutsideWork):
@@ -59,10 +52,18 @@ class VirtualTimeLoop(OutsideWork):
         elapsed_max: Most virtual seconds likewise; None for no limit.
     """
 
+    _nest_patched = True
+    """What `nest_asyncio` asks a class before it replaces its methods: it can be run again from within by itself."""
+
     def __init__(
         self, clock: VirtualClock | None = None, *, jumps_max: int | None = None, elapsed_max: float | None = None
     ) -> None:
         super().__init__(VirtualClock() if clock is None else clock)
+        self.begin(self.clock, jumps_max=jumps_max, elapsed_max=elapsed_max)
+
+    def begin(self, clock: VirtualClock, *, jumps_max: int | None, elapsed_max: float | None) -> None:
+        """Live by a clock from now on, with no timer yet; the arguments are those of the class."""
+        self.live_by(clock)
         self._timers: list[tuple[int, int, Any]] = []
         self._sequence = 0
         self._dead = 0
@@ -72,11 +73,16 @@ class VirtualTimeLoop(OutsideWork):
         self._poked = False
         self._clock_resolution = 1e-9
         self._retired = False
-        self.set_task_factory(ordered_task_factory())
+        self.reads = 0
+        """How often somebody has asked the loop for the time."""
+        self.polled = Polling(0, 0)
+        if self.get_task_factory() is None:
+            self.set_task_factory(ordered_task_factory())
         order_anyio_scopes()
 
     def time(self) -> float:
         """Return seconds since the clock's start."""
+        self.reads += 1
         clock = self.clock
         return (clock._base_ns + clock._ns) / NS_PER_SECOND
 
@@ -117,6 +123,13 @@ class VirtualTimeLoop(OutsideWork):
         heappush(self._timers, (to_ns(when) - self.clock._base_ns, sequence, timer))
         return timer
 
+    def run_until_complete(self, future: Awaitable[T]) -> T:
+        """Run until a future is done; where `nest_asyncio` was applied also from within a run."""
+        if can_be_nested():
+            result: T = run_nested(self, future)
+            return result
+        return super().run_until_complete(future)
+
     async def wait_until_ns(self, ns: int) -> None:
         """Suspend the task until the clock reads `ns`: half the work of `asyncio.sleep`."""
         self._sequence = sequence = self._sequence + 1
@@ -125,7 +138,8 @@ class VirtualTimeLoop(OutsideWork):
         try:
             await future
         except BaseException:
-            self.count_dead_timer()
+            if isinstance(self, VirtualTimeLoop):  # else its simulation has ended meanwhile
+                self.count_dead_timer()
             raise
 
     async def settle_at_ns(self, ns: int) -> None:
@@ -172,6 +186,8 @@ class VirtualTimeLoop(OutsideWork):
                     or not self._jumps_left
                 ):
                     self._wait()
+                    if self._retired:
+                        return
                 else:
                     ns, _, item = heappop(timers)
                     if ns > clock._ns:
@@ -191,8 +207,10 @@ class VirtualTimeLoop(OutsideWork):
                 if timers and timers[0][0] <= clock._ns:
                     self._release_due()
                 if self._spins > SPINS_MAX:
-                    self._spin()
+                    spin(self)
             for _ in range(len(ready)):
+                if not ready:  # a run within this one has run them
+                    break
                 handle: Any = ready.popleft()
                 if not handle._cancelled:
                     try:
@@ -212,13 +230,17 @@ class VirtualTimeLoop(OutsideWork):
             context["source_traceback"] = handle._source_traceback
         self.call_exception_handler(context)
 
-    def _spin(self) -> None:
-        """Many rounds have passed at one instant: somebody polls, perhaps for work that is done elsewhere."""
-        party = self.clock._party
-        alone = not self._external and (party is None or party.solo_ident == _get_ident())
-        if alone or self._spins > SPINS_MAX + SPINS_FOR_OTHERS:
-            raise self._livelock(f"{SPINS_MAX:,} rounds of the loop have passed at one instant")
-        REAL.sleep(PAUSE_S)
+    def between_rounds(self) -> None:
+        """Find something to do for a single round, as `_run_once` does for many."""
+        if not self._ready and not self._stopping:
+            self._wait()
+            return
+        self._spins += 1
+        if len(self._fds) != self._own_fds:
+            self._process_events(self._selector.select(0))
+        self._release_due()
+        if self._spins > SPINS_MAX:
+            spin(self)
 
     def _release_due(self) -> None:
         """Make everything ready whose deadline has come, in the order of deadline and registration."""
@@ -241,7 +263,7 @@ class VirtualTimeLoop(OutsideWork):
             else:
                 item.set_result(None)
 
-    def _next_ns(self) -> int:
+    def next_ns(self) -> int:
         """Return the earliest live deadline, `NEVER_NS` where there is none."""
         timers = self._timers
         while timers:
@@ -255,7 +277,7 @@ class VirtualTimeLoop(OutsideWork):
         """Nothing can run: wait for what is outside, or else jump."""
         self._spins = 0
         if self._retired:
-            self._wait_in_real_time()
+            self._go_real()
             return
         party = self.clock._party
         if party is not None and party.solo_ident != _get_ident():
@@ -263,9 +285,9 @@ class VirtualTimeLoop(OutsideWork):
         elif self._is_busy_outside():
             self._wait_outside()
         else:
-            ns = self._next_ns()
+            ns = self.next_ns()
             if ns < NEVER_NS:
-                self._jump(ns)
+                self.jump(ns)
             else:
                 self._wait_for_strangers()
 
@@ -279,13 +301,18 @@ class VirtualTimeLoop(OutsideWork):
             or (party is not None and party.quiet_from_ns > 0)
         )
 
-    def _jump(self, ns: int) -> None:
+    def jump(self, ns: int) -> None:
+        """Move the clock, and make ready what is due then.
+
+        Raises:
+            VirtualTimeLivelockError: It has moved as far or as often as it may.
+        """
         clock = self.clock
         if ns > clock._ns:
             if ns > self._end_ns:
-                raise self._livelock(f"virtual time would pass its limit of {self._end_ns / NS_PER_SECOND:,.0f} s")
+                raise self.livelock(f"virtual time would pass its limit of {self._end_ns / NS_PER_SECOND:,.0f} s")
             if self._jumps_left == 0:
-                raise self._livelock("virtual time has jumped as often as it may")
+                raise self.livelock("virtual time has jumped as often as it may")
             self._jumps_left -= 1
             clock._ns = ns
         self._release_due()
@@ -296,30 +323,29 @@ class VirtualTimeLoop(OutsideWork):
         if self._ready:
             return
         party.loops.add(self)
-        party.hold(LoopWait(self, self._next_ns()))
+        party.hold(LoopWait(self, self.next_ns()))
         self._release_due()
 
     def retire(self) -> None:
-        """Go on in real time: the simulation of this loop, which runs in a thread of its own, has ended."""
+        """Keep real time from now on: the simulation of this loop has ended."""
         self._retired = True
+        if not self.is_running():
+            self._go_real()
 
-    def _wait_in_real_time(self) -> None:
-        before_ns = REAL.monotonic_ns()
-        ns = self._next_ns()
-        clock = self.clock
-        self.take_events(None if ns >= NEVER_NS else max(0, ns - clock._ns) / NS_PER_SECOND)
-        clock._ns += REAL.monotonic_ns() - before_ns
-        self._release_due()
+    def _go_real(self) -> None:
+        from llmtest.clock._adoption import release
+
+        release(self)
 
     def _wait_outside(self) -> None:
         """Wait for work outside the loop, or for real sockets as long as they are active."""
-        ns = self._next_ns()
+        ns = self.next_ns()
         grace_s = self._grace_left_s()
         patience_s = None if self._external else grace_s or (0.0 if ns < NEVER_NS else IO_PATIENCE_S)
         if self.take_events(patience_s) or self._ready or self._external or grace_s:
             return
         if ns < NEVER_NS:
-            self._jump(ns)
+            self.jump(ns)
         else:
             raise self.stalled()
 
@@ -364,7 +390,8 @@ class VirtualTimeLoop(OutsideWork):
         """Make and record the report that nothing can go on."""
         return self._recorded(stalled_error(self))
 
-    def _livelock(self, reason: str) -> HarnessError:
+    def livelock(self, reason: str) -> HarnessError:
+        """Make and record the report that the loop does not come to an end."""
         self._spins, self._jumps_left, self._end_ns = 0, -1, NEVER_NS  # whoever cleans up may still wait
         return self._recorded(livelock_error(self, reason))
 

@@ -42,6 +42,7 @@ class OutsideWork(asyncio.SelectorEventLoop):
         _debug: bool
         _closed: bool
         _stopping: bool
+        _thread_id: int | None
 
         def _check_closed(self) -> None: ...
         def _check_thread(self) -> None: ...
@@ -52,11 +53,19 @@ class OutsideWork(asyncio.SelectorEventLoop):
     def __init__(self, clock: VirtualClock) -> None:
         super().__init__(selectors.DefaultSelector())
         self.clock = clock
+
+    def live_by(self, clock: VirtualClock) -> None:
+        """Start to watch what goes on outside the loop.
+
+        Args:
+            clock: The clock from now on.
+        """
+        self.clock = clock
         self._external = 0
         self._quiet_from_ns = 0
         selector: Any = self._selector
         self._fds: Any = getattr(selector, "_fd_to_key", None) or selector.get_map()  # the table itself counts faster
-        self._own_fds = self._fds_before = len(self._fds)
+        self._own_fds = self._fds_before = 1  # the pair through which other threads wake the loop
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Log what nobody caught, except harness errors: they are recorded, and fail the test by themselves.

@@ -162,7 +162,7 @@ class Party:
                     member.wait.due = True
                     member.wait.wake()
             self._members.clear()
-        for loop in self.loops:
+        for loop in tuple(self.loops):
             loop.retire()
 
     def _count(self) -> None:
@@ -363,6 +363,25 @@ class Party:
         if self.quiet_from_ns == 0:
             return 0
         return max(0, self.quiet_from_ns - REAL.monotonic_ns(), self.replies.left_ns())
+
+    @property
+    def reads(self) -> int:
+        """A number that is another one after every reading of the clock."""
+        return self._reads
+
+    def others_wait(self) -> bool:
+        """Tell whether every thread but the calling one waits for something."""
+        with self._mutex:
+            own = _get_ident()
+            others = [member for member in self._members if member.ident != own]
+            return all(self._waits(member) for member in others) and not self.jobs.is_about_to_start(
+                self._will_take_a_job
+            )
+
+    def _waits(self, member: Participant) -> bool:
+        if member.wait is not None:
+            return not member.wait.due and not member.wait.busy()
+        return member.probe is not None and self._is_quiet(member, member.probe)
 
     def count_reads(self) -> None:
         """Notice a thread that waits by reading the clock over and over, which virtual time cannot end."""

@@ -310,6 +310,7 @@ def test_a_loop_without_tasks_says_so():
 def test_polling_without_sleeping_is_a_livelock(monkeypatch):
     """Time cannot move while something always runs."""
     monkeypatch.setattr("llmtest.clock._loop.SPINS_MAX", 500)
+    monkeypatch.setattr("llmtest.clock._rounds.SPINS_MAX", 500)
 
     async def main():
         while True:  # noqa: ASYNC110 - the mistake under test
@@ -321,6 +322,40 @@ def test_polling_without_sleeping_is_a_livelock(monkeypatch):
         "the event loop does not come to an end: 500 rounds of the loop have passed at one instant, at t=0 s.\n\n"
         "  task `Task-1` awaits sleep(0)"
     )
+
+
+def test_t39_polling_the_clock_takes_the_time_that_it_waits_for():
+    """Each idle round is a step of time, so the loop ends, at most a hundredth late."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        end = loop.time() + 60
+        while loop.time() < end:  # noqa: ASYNC110 - the habit under test
+            await asyncio.sleep(0)
+
+    _, elapsed = run(main())
+    assert 60 <= elapsed <= 61
+
+
+def test_t39_polling_for_something_else_lets_timers_fire():
+    """A task that polls without sleeping does not keep another from waking, nor its own limit from passing."""
+    done = []
+
+    async def finish():
+        await asyncio.sleep(20)
+        done.append(True)
+
+    async def main():
+        task = asyncio.create_task(finish())
+        while not done:  # noqa: ASYNC110 - the habit under test
+            await asyncio.sleep(0)
+        await task
+        with pytest.raises(TimeoutError):  # noqa: PT012 - the limit is what ends it
+            async with asyncio.timeout(10):
+                while True:  # noqa: ASYNC110 - the habit under test
+                    await asyncio.sleep(0)
+
+    assert run(main()) == (None, 30.0)
 
 
 @pytest.mark.parametrize(
