@@ -13,7 +13,7 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
 from heapq import heapify, heappush
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,7 @@ def adopt(loop: asyncio.AbstractEventLoop, party: Party) -> bool:
         return False
     adopted: Any = loop
     adopted._stock_class = kind
+    adopted.__dict__.pop("call_exception_handler", None)
     adopted.begin(party.clock, jumps_max=party.jumps_max, elapsed_max=party.elapsed_max)
     if hasattr(kind, "_nest_patched"):  # it is entered through methods that expect one round at a time
         adopted._run_once = lambda: one_round(adopted)
@@ -81,6 +82,8 @@ def _move_in(loop: VirtualTimeLoop, handle: Any) -> None:
 
 def release(loop: VirtualTimeLoop) -> None:
     """Let a loop keep real time from now on, as a stock loop that goes on where the virtual one was."""
+    if loop.is_closed():
+        return
     kind = loop.__dict__.pop("_stock_class", asyncio.SelectorEventLoop)
     loop.__dict__.pop("_run_once", None)
     timers = sorted(loop._timers, key=lambda entry: entry[:2])
@@ -99,7 +102,8 @@ def release(loop: VirtualTimeLoop) -> None:
                 heappush(stock._scheduled, item)
         elif not item.done():
             stock.call_at(when, _complete, item)
-    left = len(asyncio.all_tasks(stock)) if not stock.is_closed() else 0
+    stock.call_exception_handler = partial(VirtualTimeLoop.call_exception_handler, stock)
+    left = len(asyncio.all_tasks(stock))
     if left:
         _log.warning(
             "an event loop outlived the simulation that it was in, with %d tasks unfinished: it keeps real time from "

@@ -48,6 +48,12 @@ class JobBook:
         with self._mutex:
             self._pools[executor].queued -= 1
 
+    @property
+    def are_queued(self) -> bool:
+        """Whether a job waits for a worker."""
+        with self._mutex:
+            return any(pool.queued > 0 for pool in self._pools.values())
+
     def workers(self) -> set[int]:
         """Return the threads that are in a job."""
         with self._mutex:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
 from contextvars import Context
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -123,7 +123,7 @@ class VirtualTimeLoop(OutsideWork):
         heappush(self._timers, (to_ns(when) - self.clock._base_ns, sequence, timer))
         return timer
 
-    def run_until_complete(self, future: Awaitable[T]) -> T:
+    def run_until_complete(self, future: Generator[Any, None, T] | Awaitable[T]) -> T:
         """Run until a future is done; where `nest_asyncio` was applied also from within a run."""
         if can_be_nested():
             result: T = run_nested(self, future)
@@ -185,7 +185,7 @@ class VirtualTimeLoop(OutsideWork):
                     or timers[0][0] > self._end_ns
                     or not self._jumps_left
                 ):
-                    self._wait()
+                    self.wait()
                     if self._retired:
                         return
                 else:
@@ -199,13 +199,13 @@ class VirtualTimeLoop(OutsideWork):
                     else:
                         item.set_result(None)
                     if timers and timers[0][0] <= ns:
-                        self._release_due()
+                        self.release_due()
             else:
                 self._spins += 1
                 if len(fds) != own_fds:
                     self._process_events(self._selector.select(0))
                 if timers and timers[0][0] <= clock._ns:
-                    self._release_due()
+                    self.release_due()
                 if self._spins > SPINS_MAX:
                     spin(self)
             for _ in range(len(ready)):
@@ -230,19 +230,7 @@ class VirtualTimeLoop(OutsideWork):
             context["source_traceback"] = handle._source_traceback
         self.call_exception_handler(context)
 
-    def between_rounds(self) -> None:
-        """Find something to do for a single round, as `_run_once` does for many."""
-        if not self._ready and not self._stopping:
-            self._wait()
-            return
-        self._spins += 1
-        if len(self._fds) != self._own_fds:
-            self._process_events(self._selector.select(0))
-        self._release_due()
-        if self._spins > SPINS_MAX:
-            spin(self)
-
-    def _release_due(self) -> None:
+    def release_due(self) -> None:
         """Make everything ready whose deadline has come, in the order of deadline and registration."""
         timers = self._timers
         ready = self._ready
@@ -273,7 +261,7 @@ class VirtualTimeLoop(OutsideWork):
             self._dead -= 1
         return NEVER_NS
 
-    def _wait(self) -> None:
+    def wait(self) -> None:
         """Nothing can run: wait for what is outside, or else jump."""
         self._spins = 0
         if self._retired:
@@ -315,7 +303,7 @@ class VirtualTimeLoop(OutsideWork):
                 raise self.livelock("virtual time has jumped as often as it may")
             self._jumps_left -= 1
             clock._ns = ns
-        self._release_due()
+        self.release_due()
 
     def _wait_with_others(self, party: Party) -> None:
         """Wait among the threads of a simulation, which jump together."""
@@ -324,7 +312,7 @@ class VirtualTimeLoop(OutsideWork):
             return
         party.loops.add(self)
         party.hold(LoopWait(self, self.next_ns()))
-        self._release_due()
+        self.release_due()
 
     def retire(self) -> None:
         """Keep real time from now on: the simulation of this loop has ended."""

@@ -74,7 +74,7 @@ class OutsideWork(asyncio.SelectorEventLoop):
         then, with a traceback, may happen in the middle of anything: inside `ast.parse` it breaks pytest on 3.11.
         """
         if not isinstance(context.get("exception"), HarnessError):
-            super().call_exception_handler(context)
+            asyncio.SelectorEventLoop.call_exception_handler(self, context)  # also for one that was released meanwhile
 
     def run_in_executor(  # type: ignore[override]  # the stub's variadic types cannot be repeated here
         self, executor: Executor | None, func: Callable[..., T], *args: Any

@@ -19,9 +19,11 @@ from weakref import WeakSet
 
 from llmtest.clock._clock import NEVER_NS, NS_PER_SECOND, VirtualClock, to_ns
 from llmtest.clock._jobs import JobBook
+from llmtest.clock._member import Participant
+from llmtest.clock._readings import Readings
 from llmtest.clock._real import REAL
 from llmtest.clock._socket_replies import ReplyBook
-from llmtest.clock._thread_state import OTHER_NS, Doing, ThreadProbe, native_id
+from llmtest.clock._thread_state import OTHER_NS, Doing, ThreadProbe
 from llmtest.clock._waits import ThreadWait, Wait
 from llmtest.errors import HarnessError, VirtualTimeLivelockError
 
@@ -33,32 +35,12 @@ _get_ident = threading.get_ident
 
 PAUSE_MIN_S = 50e-6
 PAUSE_MAX_S = 2e-3
-READS_MAX = 2_000_000
-"""Readings of the clock at one instant before they are called a livelock."""
 TURN_PATIENCE_S = 0.5
 """Real seconds that a new thread waits for its turn."""
 STALL_PATIENCE_S = 1.0
 """Real seconds without a deadline anywhere before a stall is reported, if the first thread runs a loop."""
 LOCKED_PATIENCE_S = 5.0
 """The same, if the first thread waits for a lock, which somebody outside the simulation may yet release."""
-
-
-class Participant:
-    """One thread of the party."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.ident = 0
-        self.probe: ThreadProbe | None = None
-        self.wait: Wait | None = None
-        self.uses_sockets = False
-        self.asleep_since_ns = 0
-        """Real time since when every look found it asleep in a system call; 0 where the last one did not."""
-
-    def begin(self) -> None:
-        """Note which thread this is; called in it."""
-        self.ident = _get_ident()
-        self.probe = ThreadProbe(self.ident, native_id())
 
 
 class Party:
@@ -105,14 +87,14 @@ class Party:
         self._peers: set[str] = set()
         self._members: list[Participant] = []
         self._numbers = 0
-        self._reads = 0
-        self._read_ns = -1
+        self.readings = Readings(clock, self._recorded)
+        self.count_reads = self.readings.count
         self._mutex = _allocate_lock()
+        self.jobs = JobBook()
         self._leader: Wait | None = None
         self._pause_s = PAUSE_MIN_S
         self._quiet_since_ns = 0
         self._jumps = 0
-        self.jobs = JobBook()
         self._closed = False
 
     def invite(self) -> Participant:
@@ -168,7 +150,7 @@ class Party:
     def _count(self) -> None:
         """Find out whether one thread is all there is."""
         members = self._members
-        self.solo_ident = members[0].ident if len(members) == 1 else None
+        self.solo_ident = members[0].ident if len(members) == 1 and not self.jobs.are_queued else None
 
     def _member(self) -> Participant:
         member = self.idents.get(_get_ident())
@@ -364,11 +346,6 @@ class Party:
             return 0
         return max(0, self.quiet_from_ns - REAL.monotonic_ns(), self.replies.left_ns())
 
-    @property
-    def reads(self) -> int:
-        """A number that is another one after every reading of the clock."""
-        return self._reads
-
     def others_wait(self) -> bool:
         """Tell whether every thread but the calling one waits for something."""
         with self._mutex:
@@ -383,23 +360,6 @@ class Party:
             return not member.wait.due and not member.wait.busy()
         return member.probe is not None and self._is_quiet(member, member.probe)
 
-    def count_reads(self) -> None:
-        """Notice a thread that waits by reading the clock over and over, which virtual time cannot end."""
-        self._reads += 1
-        if self._reads < READS_MAX:
-            return
-        self._reads = 0
-        ns = self.clock._ns  # noqa: SLF001 - the clock and its party are one machine
-        if ns == self._read_ns:
-            raise self._recorded(
-                VirtualTimeLivelockError(
-                    f"the clock was read {READS_MAX:,} times and more at one instant, t={ns / NS_PER_SECOND:g} s.\n"
-                    "This usually means a loop waits by reading the clock: `while time.monotonic() < deadline: ...`.\n"
-                    "To fix: sleep in the loop, so that virtual time can move."
-                )
-            )
-        self._read_ns = ns
-
     def take_turn(self) -> None:
         """Wait until everybody who came before waits, so that threads begin in a repeatable order.
 
@@ -407,6 +367,18 @@ class Party:
         """
         if self.solo_ident != _get_ident():
             self.hold(ThreadWait(self.clock.now_ns()), patience_s=TURN_PATIENCE_S)
+
+    def queue_job(self, executor: ThreadPoolExecutor) -> None:
+        """Note that a job is on its way to a worker, who takes part once he has it, and may be of an older pool."""
+        self.jobs.queued(executor)
+        with self._mutex:
+            self._count()
+
+    def cancel_job(self, executor: ThreadPoolExecutor) -> None:
+        """Note that a job was cancelled before any worker took it."""
+        self.jobs.cancelled(executor)
+        with self._mutex:
+            self._count()
 
     def work_for(self, executor: ThreadPoolExecutor) -> None:
         """Note, in the worker, that a job has been taken; the worker takes part from now on, in its turn."""

@@ -11,7 +11,6 @@ import asyncio
 import asyncio.tasks
 import threading
 from asyncio import _get_running_loop, _set_running_loop
-from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from llmtest.clock._clock import NEVER_NS
@@ -39,7 +38,7 @@ def can_be_nested() -> bool:
     return hasattr(asyncio, "_nest_patched")
 
 
-def run_nested(loop: VirtualTimeLoop, awaitable: Awaitable[Any]) -> Any:
+def run_nested(loop: VirtualTimeLoop, awaitable: Any) -> Any:
     """Run a loop until an awaitable is done, also where it is running already.
 
     Raises:
@@ -70,7 +69,7 @@ def one_round(loop: VirtualTimeLoop) -> None:
     current: Any = asyncio.tasks._current_tasks  # type: ignore[attr-defined]
     task = current.pop(loop, None)
     try:
-        loop.between_rounds()
+        _find_something_to_do(loop)
         ready = loop._ready
         for _ in range(len(ready)):
             if not ready:  # a round within this one has run them
@@ -81,6 +80,18 @@ def one_round(loop: VirtualTimeLoop) -> None:
     finally:
         if task is not None:
             current[loop] = task
+
+
+def _find_something_to_do(loop: VirtualTimeLoop) -> None:
+    if not loop._ready and not loop._stopping:
+        loop.wait()
+        return
+    loop._spins += 1
+    if len(loop._fds) != loop._own_fds:
+        loop._process_events(loop._selector.select(0))
+    loop.release_due()
+    if loop._spins > SPINS_MAX:
+        spin(loop)
 
 
 def spin(loop: VirtualTimeLoop) -> None:
@@ -94,7 +105,7 @@ def spin(loop: VirtualTimeLoop) -> None:
     """
     past = loop._spins - SPINS_MAX
     party = loop.clock._party
-    reads = loop.reads + (party.reads if party is not None else 0)
+    reads = loop.reads + (party.readings.number if party is not None else 0)
     if past == 1:
         loop.polled = Polling(loop.clock._ns, reads)
     alone = not loop._external and (party is None or party.solo_ident == threading.get_ident())

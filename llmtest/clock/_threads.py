@@ -134,7 +134,7 @@ class _Job:
         self._executor = executor
         self._function = function
         self._started = False
-        party.jobs.queued(executor)
+        party.queue_job(executor)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self._started = True
@@ -148,7 +148,7 @@ class _Job:
     def finished(self, _: Future[Any]) -> None:
         """Take note of a job that was cancelled before any worker took it."""
         if not self._started:
-            self._party.jobs.cancelled(self._executor)
+            self._party.cancel_job(self._executor)
 
 
 def install_threads(patches: Patches) -> None:

@@ -253,3 +253,12 @@ def test_t49_a_waiter_cancelled_after_its_simulation_leaves_quietly():
         loop.run_until_complete(task)
     loop.close()
     gc.collect()
+
+
+def test_t14_the_workers_of_a_kept_loop_take_part(kept):
+    """A thread that the loop's pool has kept from an earlier simulation holds time still before it is at work."""
+    for _ in range(3):
+        with virtual_time() as clock:
+            kept.run_until_complete(asyncio.wait_for(asyncio.to_thread(time.sleep, 1), 5))
+            assert clock.elapsed() == 1.0
+    kept.run_until_complete(kept.shutdown_default_executor())

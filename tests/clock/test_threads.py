@@ -297,7 +297,7 @@ def test_a_background_sleeper_cannot_run_away_while_everybody_else_waits_for_eve
 
 def test_waiting_by_reading_the_clock_is_a_livelock(monkeypatch, clock):
     """A busy loop can never see virtual time pass."""
-    monkeypatch.setattr("llmtest.clock._participants.READS_MAX", 1000)
+    monkeypatch.setattr("llmtest.clock._readings.READS_MAX", 1000)
     with pytest.raises(VirtualTimeLivelockError, match="read 1,000 times and more at one instant, t=0 s"):  # noqa: PT012 - a loop
         while time.monotonic() < time.monotonic() + 1:
             pass
