@@ -132,9 +132,9 @@ def test_t14_a_loop_kept_between_simulations_is_virtual_in_each_and_real_between
             assert clock.elapsed() == 30.0
             assert is_virtual_loop(kept)
         assert type(kept) is asyncio.SelectorEventLoop
-        started = kept.time()
+        started = REAL.monotonic()
         kept.run_until_complete(asyncio.sleep(0.01))
-        assert started + 0.005 < kept.time() <= REAL.monotonic()
+        assert started < kept.time() <= REAL.monotonic()
 
 
 def test_t14_timers_of_a_kept_loop_move_with_it(kept):
@@ -228,14 +228,16 @@ def test_t49_a_virtual_loop_kept_past_its_simulation_keeps_real_time(caplog):
         asyncio.get_running_loop().create_task(asyncio.get_running_loop().clock.sleep_async(0.01))
         await asyncio.sleep(0)
 
+    before = REAL.monotonic()
     with virtual_time(), caplog.at_level(logging.WARNING, "llmtest"):
         loop = asyncio.new_event_loop()
+        far = loop.call_later(3600, print)
         loop.run_until_complete(leave_something())
     assert "an event loop outlived the simulation that it was in, with 2 tasks unfinished" in caplog.text
     assert type(loop) is asyncio.SelectorEventLoop
-    started = time.monotonic()
+    assert before + 3600 <= far.when() <= REAL.monotonic() + 3600
     loop.run_until_complete(asyncio.wait(asyncio.all_tasks(loop)))
-    assert time.monotonic() - started >= 0.015
+    far.cancel()
     with virtual_time() as clock:
         loop.run_until_complete(asyncio.sleep(60))
         assert clock.elapsed() == 60.0
