@@ -1,7 +1,9 @@
 """The vocabulary: what messages, requests, answers and usage say of themselves."""
 
 import inspect
-from dataclasses import FrozenInstanceError, replace
+import pickle
+from copy import copy
+from dataclasses import FrozenInstanceError, dataclass, replace
 from decimal import Decimal
 
 import pytest
@@ -259,3 +261,22 @@ def test_records_of_the_hot_path_are_dataclasses_like_any_other():
         one.n = 3
     with pytest.raises(TypeError, match="unexpected keyword argument 'temprature'"):
         CompletionRequest([ChatMessage.user("Hi")], temprature=1)
+
+
+@dataclass(frozen=True, slots=True)
+class CountedUsage(Usage):
+    """A record of the user's own, with one more field."""
+
+    images: int = 0
+
+
+@pytest.mark.parametrize("made", [Usage(1, 2), CountedUsage(1, 2, images=3)], ids=lambda made: type(made).__name__)
+def test_records_of_the_hot_path_are_what_they_are_called(made):
+    """They are of their own class once they are made, as are those of a class made of it, and stay frozen."""
+    assert type(made) in {Usage, CountedUsage}
+    assert (made.input_tokens, made.output_tokens, getattr(made, "images", 3)) == (1, 2, 3)
+    assert pickle.loads(pickle.dumps(made)) == copy(made) == made
+    with pytest.raises(FrozenInstanceError):
+        made.output_tokens = 3
+    with pytest.raises(FrozenInstanceError):
+        del made.output_tokens

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from llmtest.costs._money import money
 from llmtest.costs._tokens import estimate_request_tokens
 from llmtest.errors import ConfigurationError
+from llmtest.types._quick_init import quick_init
 
 if TYPE_CHECKING:
     from llmtest.costs._prices import Prices
@@ -22,6 +23,7 @@ PLAIN = 60
 """Power of ten up to which an amount needs no closer look."""
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """The most that a call may need.

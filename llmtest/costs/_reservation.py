@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from llmtest.costs._store import Hold
 from llmtest.types import Usage, UsageSource
+from llmtest.types._quick_init import quick_init
 
 if TYPE_CHECKING:
     from llmtest.costs._budget import Budget
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Charge", "Reservation"]
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Charge:
     """What a budget charged for one call.
