@@ -32,7 +32,7 @@ from llmtest.simulation.script._reply import Prepared, Reply, lets_answer_begin,
 from llmtest.simulation.script._schema import SchemaError
 from llmtest.simulation.script._script import Rule, Script
 from llmtest.simulation.script._service_answers import Embedding, Json, Raw
-from llmtest.types import CompletionRequest, EmbeddingRequest
+from llmtest.types import CompletionRequest, EmbeddingRequest, Usage
 from llmtest.wire import Dialect, Endpoint, WireCall
 
 if TYPE_CHECKING:
@@ -41,8 +41,11 @@ if TYPE_CHECKING:
 __all__ = ["Engine"]
 
 MOST_CALLS_REMEMBERED = 4096
-RESULTS = (Reply, str, Fault, Json, Raw, Embedding)
 """Logical calls whose attempts are counted at one time; older ones are over."""
+RESULTS = (Reply, str, Fault, Json, Raw, Embedding)
+"""What a function of a test may return; asking a union takes three times as long."""
+READY = (Fault, Json, Raw)
+"""What a step may be beside a prepared answer and a function."""
 
 
 def _size(call: WireCall, answer: Answer) -> None:
@@ -114,9 +117,10 @@ class Engine:
         now = world.clock.now_ns()
         trace = world.trace
         exchange_id = trace.next_exchange()
-        operation, model, stream = call.operation, call.model, call.stream
+        endpoint, model, stream = call.endpoint, call.model, call.stream
+        operation = endpoint.operation
         answer = Answer(number, exchange_id, call_id, now, operation, model, stream)
-        if call.endpoint.gives != "completion":
+        if endpoint.gives != "completion":
             answer.is_conversation = False
         if world.keep_requests:
             answer.record = RequestRecord(number, call, now, exchange)
@@ -135,19 +139,24 @@ class Engine:
             HarnessError: The script has no answer, or a function of it is broken; recorded already.
         """
         key: tuple[object, ...] = ()
+        rules, script = self.rules, self.script
         with self.world.lock:
             answer = self._open(call, exchange)
             _size(call, answer)
-            if self.rules or self.latency is not None:
+            if rules or self.latency is not None:
                 key = self._draw_key(answer)
-            is_limited = self.rules or self.quota is not None or self.window is not None
+            is_limited = rules or self.quota is not None or self.window is not None
             if is_limited and self._is_aborted(call, exchange, answer, key):
                 return answer
-            if self.script.has_windows:
-                self.script.pass_time(answer.start_ns)
+            if script.has_windows:
+                script.pass_time(answer.start_ns)
             gives = call.endpoint.gives
-            rule = self._select(call)
+            rule = script.base if len(script.rules) == 1 else self._select(call)
             step = None if rule is None else rule.take(gives, answer.number, answer.start_ns)
+        if step is not None and step.content.__class__ is Prepared:
+            # What most steps are, and only a conversation is given.
+            say(self, step.content, call, answer, key, is_direct=exchange is None)
+            return answer
         has_default = rule is not None and rule.default is not None and gives == "completion"
         if step is None and not has_default and call.endpoint.needs_script:
             raise self._unscripted(call, exchange, answer)
@@ -156,14 +165,8 @@ class Engine:
             return answer
         assert rule is not None
         content: Any = rule.default if step is None else step.content
-        if content.__class__ is Prepared:
-            say(self, content, call, answer, key, is_direct=exchange is None)
-            return answer
-        if isinstance(content, Json | Raw):
-            send_raw(self, content.raw, answer, key)
-            return answer
         prepared, fault = self._resolve(content, rule, _completion(call), answer)
-        if prepared is not None and isinstance(prepared, Raw):
+        if isinstance(prepared, Raw):
             send_raw(self, prepared, answer, key)
             return answer
         if fault is not None:
@@ -192,13 +195,13 @@ class Engine:
             if exchange is not None or refusal is not None:
                 answer.limits = self.quota.state(answer.start_ns)
             if refusal is not None:
-                answer.error = self._rate_limited(refusal, call.model)
+                answer.refuse(self._rate_limited(refusal, call.model))
                 return True
         if self.window is not None and answer.is_conversation and size > self.window:
             error = errors.ContextLengthExceededError("", model=call.model, status=400)
             error.requested_tokens = size
             error.max_tokens = self.window
-            answer.error = error
+            answer.refuse(error)
             return True
         if self.rules:
             self._strike(call, answer, key)
@@ -230,11 +233,8 @@ class Engine:
             lay_on(rule.fault, answer, self)
 
     def _select(self, call: WireCall) -> Rule | None:
-        script = self.script
-        if len(script.rules) == 1:
-            return script.base
         try:
-            return script.select(call)
+            return self.script.select(call)
         except Exception as error:
             raise self.world.record_harness_error(broken_callable(self.name, "predicate", error)) from error
 
@@ -242,8 +242,10 @@ class Engine:
         self, content: Any, rule: Rule, request: CompletionRequest, answer: Answer
     ) -> tuple[Prepared | Raw | None, Fault | None]:
         """Turn the content of a step into an answer, a fault, or a fault with an answer to break."""
-        if not isinstance(content, Fault):
+        if not isinstance(content, READY):
             content = self.called(content, request, answer)
+        if content.__class__ is Reply:
+            return prepare(content), None
         if isinstance(content, Json | Raw):
             return content.raw, None
         if not isinstance(content, Fault):
@@ -269,7 +271,7 @@ class Engine:
         except Exception as error:
             self.note(answer, "harness_error")
             raise self.world.record_harness_error(broken_callable(self.name, "reply", error)) from error
-        if isinstance(result, RESULTS):  # asking a union takes three times as long
+        if isinstance(result, RESULTS):
             return result
         if asyncio.iscoroutine(result):
             result.close()
@@ -308,22 +310,17 @@ class Engine:
     def finish(self, answer: Answer, outcome: str) -> None:
         """Note what came of a request, and charge for it."""
         world = self.world
-        usage = bill_of(answer, outcome)
+        name, model, call, tier, metadata = self.name, answer.model, answer.call, answer.service_tier, answer.metadata
+        response = answer.response
+        if outcome == "200" and response is not None and not answer.is_flawed:
+            usage: Usage | None = response.usage  # handed over whole, as nearly always
+        else:
+            usage = bill_of(answer, outcome)
         cost: Decimal | None = None
         now = world.clock.now_ns()
         if usage is not None:
-            tier = answer.service_tier
-            cost = world.prices.cost(self.name, answer.model, usage, tier=tier)
-            world.costs.record(
-                self.name,
-                answer.model,
-                usage,
-                cost,
-                at_ns=now,
-                call=answer.call,
-                service_tier=tier,
-                metadata=answer.metadata,
-            )
+            cost = world.prices.cost(name, model, usage, tier=tier)
+            world.costs.record(name, model, usage, cost, at_ns=now, call=call, service_tier=tier, metadata=metadata)
         record = answer.record
         if record is not None:
             record.outcome = outcome
@@ -332,10 +329,10 @@ class Engine:
         error = answer.error
         event = events.RequestAnswered(
             now,
-            answer.call,
+            call,
             answer.exchange,
-            self.name,
-            answer.model,
+            name,
+            model,
             outcome,
             answer.start_ns,
             usage,
@@ -344,8 +341,8 @@ class Engine:
             None if error is None else error.retry_after,
             answer.fault,
             answer.operation,
-            answer.service_tier,
-            tuple(answer.metadata.items()) if answer.metadata else (),
+            tier,
+            tuple(metadata.items()) if metadata else (),
             None if outcome == "200" or answer.told is None else said_in(answer.told),
         )
         with world.lock:

@@ -20,9 +20,11 @@ def lay_on(fault: Fault, answer: Answer, engine: Engine, rule: FaultRule | None 
     stage = fault.stage
     if isinstance(fault, WireEdit):
         answer.edits += ((fault, rule),)
+        answer.is_flawed = True
     elif stage in {"body", "stream"}:
         if answer.body_fault is not None or answer.stream_fault is not None:
             return
+        answer.is_flawed = True
         if stage == "body":
             answer.body_fault = fault
         else:
@@ -34,10 +36,11 @@ def lay_on(fault: Fault, answer: Answer, engine: Engine, rule: FaultRule | None 
             return
         answer.slow_ns = round(fault.seconds * 1e9)
     elif isinstance(fault, Timeout) and fault.phase == "first_token" and answer.stream:
-        answer.silent = True
+        answer.silent = answer.is_flawed = True
     else:
         _refuse(fault, answer, engine)
         answer.failure = fault.failure()
+        answer.is_flawed = answer.is_flawed or answer.error is not None or answer.failure is not None
     answer.fault = fault.name if answer.fault is None else answer.fault
     answer.fault_headers += fault.header_changes(engine.world.clock.now())
 

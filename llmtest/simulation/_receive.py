@@ -70,7 +70,7 @@ def refuse(engine: Engine, endpoint: Endpoint, exchange: Exchange, error: Provid
     """Turn down a request that the provider cannot read, or will not; no step is played."""
     call = WireCall(endpoint, model=_model_in(exchange.body), api_key="")
     answer = engine.open(call, exchange)
-    answer.error = error
+    answer.refuse(error)
     return plan_of(engine, answer, call)
 
 

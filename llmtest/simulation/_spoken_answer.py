@@ -49,21 +49,25 @@ def say(
         lay_on(prepared.fault, answer, engine)
     unread = call.unread
     options = PLAIN if unread is not None and unread.is_bare else options_of(_completion(call), answer.model)
-    prepared = fitted(prepared, answer.max_tokens, options.stop)
+    most = answer.max_tokens
     if options is PLAIN and call.choices == 1:
+        if most is not None and prepared.output_tokens > most:
+            prepared = fitted(prepared, most, ())
         usage = prepared.usage
         if usage is None:
             usage = _usage_of(answer.prompt_tokens, prepared.output_tokens, prepared.reasoning_tokens)
-        said = prepared.said
-        if is_direct or said is None or not _says_the_same(said, usage, answer.model, engine.name):
+        said = None if is_direct else prepared.said
+        if said is None or not _says_the_same(said, usage, answer.model, engine.name):
             said = _response(engine, prepared, usage, answer, is_direct=is_direct)
             if not (is_direct or prepared.needs_ids):
                 prepared.said = said
     else:
+        prepared = fitted(prepared, most, options.stop)
         said = _said_in_kind(engine, prepared, call, options, answer, others, is_direct=is_direct)
         usage = said.usage
     answer.response = said
-    _deliver(engine, prepared, answer)
+    if prepared.is_odd or answer.stream:
+        _deliver(engine, prepared, answer)
     latency = engine.latency if prepared.latency is None else prepared.latency
     if latency is not None:
         if not key:
@@ -83,9 +87,10 @@ def _deliver(engine: Engine, prepared: Prepared, answer: Answer) -> None:
     """Note how an answer travels: its headers, its pieces, and what is odd about them."""
     answer.chunks = prepared.chunks
     answer.headers = prepared.headers
-    if prepared.is_odd:
+    if prepared.edits or prepared.events is not None:
         answer.edits += prepared.edits
         answer.events = prepared.events
+        answer.is_flawed = True
     if answer.stream:
         mode = prepared.fragmentation or engine.fragmentation or engine.world.fragmentation
         if mode != "events":

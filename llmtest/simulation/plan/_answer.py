@@ -152,6 +152,8 @@ class Answer:
         told: Events of a stream that the client was told.
         service_tier: The tier that serves it; None: the standard one.
         metadata: The caller's own labels of the request.
+        is_flawed: Whether it is anything but a whole answer as the codec writes it: an error, a failure, a body or a
+            stream that breaks, a silence, an edit.
     """
 
     record: RequestRecord | None = None
@@ -184,6 +186,7 @@ class Answer:
     told: list[StreamEvent] | None = None
     service_tier: str | None = None
     metadata: Mapping[str, str] = MappingProxyType({})
+    is_flawed: bool = False
 
     def __init__(
         self, number: int, exchange: int, call: int, start_ns: int, operation: str, model: str | None, stream: bool
@@ -196,16 +199,12 @@ class Answer:
         self.model = model
         self.stream = stream
 
+    def refuse(self, error: ProviderError) -> None:
+        """Answer with an error instead."""
+        self.error = error
+        self.is_flawed = True
+
     @property
     def is_plain(self) -> bool:
         """Whether the answer is a whole response in which nothing is wrong."""
-        return (
-            (self.response is not None or self.content is not None or self.raw is not None)
-            and self.error is None
-            and self.failure is None
-            and self.body_fault is None
-            and not self.edits
-            and self.events is None
-            and self.stream_fault is None
-            and not self.silent
-        )
+        return not self.is_flawed and (self.response is not None or self.content is not None or self.raw is not None)

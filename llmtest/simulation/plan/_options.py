@@ -70,8 +70,8 @@ def options_of(request: CompletionRequest, model: str | None) -> Options:
         model: The model that answers.
     """
     effort, tier, choices = request.reasoning_effort, request.service_tier, request.n or 1
-    marks = _has_marks(request)
-    if not (request.stop_sequences or effort or tier or request.metadata or marks or choices > 1):
+    is_special = request.stop_sequences or effort or tier or request.metadata or choices > 1
+    if not (is_special or ((request.tools or request.extra or _has_parts(request)) and _has_marks(request))):
         return PLAIN
     thought = 0
     if effort and REASONING_MODELS.match((model or "").lower()):
@@ -81,9 +81,17 @@ def options_of(request: CompletionRequest, model: str | None) -> Options:
         thought,
         None if tier in STANDARD_TIERS else tier,
         request.metadata,
-        marks,
+        _has_marks(request),
         choices,
     )
+
+
+def _has_parts(request: CompletionRequest) -> bool:
+    """Tell whether any message is more than a text."""
+    for message in request.messages:  # noqa: SIM110 - `any` costs more than all the rest
+        if message.content.__class__ is tuple:
+            return True
+    return False
 
 
 def _has_marks(request: CompletionRequest) -> bool:
@@ -92,8 +100,8 @@ def _has_marks(request: CompletionRequest) -> bool:
         content = message.content
         if content.__class__ is tuple and any(getattr(part, "cache_ttl", None) for part in content or ()):
             return True
-    return (bool(request.tools) and any(tool.cache_ttl for tool in request.tools)) or (
-        bool(request.extra) and any("cache_control" in fields for fields in request.extra.values())
+    return any(tool.cache_ttl for tool in request.tools) or any(
+        "cache_control" in fields for fields in request.extra.values()
     )
 
 

@@ -192,7 +192,7 @@ class Prepared:
     events: tuple[Mapping[str, Any] | bytes, ...] | None = None
     edits: Edits = ()
     is_odd: bool = False
-    """Whether there are events or edits."""
+    """Whether there is more than the parts: pieces, headers, events, edits."""
     is_final: bool = False
     """Whether the reply says itself what it bills or why it ended, so that no option of a request cuts it."""
     stop_sequence: str | None = None
@@ -214,10 +214,11 @@ def prepare(reply: str | Reply) -> Prepared:
     """Work out what an answer consists of and what it bills."""
     if isinstance(reply, str):
         return _work_out(Reply(reply))
-    if reply.prepared is None:
-        object.__setattr__(reply, "prepared", _work_out(reply))
-        assert reply.prepared is not None
-    return reply.prepared
+    prepared = reply.prepared
+    if prepared is None:
+        prepared = _work_out(reply)
+        object.__setattr__(reply, "prepared", prepared)
+    return prepared
 
 
 def _work_out(reply: Reply) -> Prepared:
@@ -247,7 +248,7 @@ def _work_out(reply: Reply) -> Prepared:
         fragmentation=reply.fragmentation,
         events=None if reply.events is None else tuple(reply.events),
         edits=tuple((edit, None) for edit in edits_of(reply.edit)),
-        is_odd=reply.events is not None or reply.edit is not None,
+        is_odd=any(each is not None for each in (reply.chunks, reply.headers, reply.events, reply.edit)),
         is_final=reply.usage is not None or reply.finish_reason is not None,
     )
 

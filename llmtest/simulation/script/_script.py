@@ -89,11 +89,6 @@ class Rule:
         conversation passes them over. What is for any request (a fault, JSON) is met by others when it is the next one.
         """
         steps, position = self.steps, self.position
-        if position < len(steps):
-            # The next step in the row is nearly always the one.
-            step = steps[position]
-            if step.left != 0 and (step.gives is None or step.gives == gives):
-                return step
         for index in range(position, len(steps)):
             step = steps[index]
             if step.left == 0:
@@ -110,9 +105,16 @@ class Rule:
 
     def take(self, gives: str, request_number: int, now_ns: int) -> Step | None:
         """Play the next step; None where only the default is left."""
-        step = self.next_for(gives) if self.position < len(self.steps) else None
-        if step is None:
+        steps, position = self.steps, self.position
+        if position >= len(steps):
             return None
+        step = steps[position]
+        if step.left == 0 or (step.gives != gives and step.gives is not None):
+            # Nearly always the next step in the row is the one; only where it is not, the others are looked at.
+            later = self.next_for(gives)
+            if later is None:
+                return None
+            step = later
         if len(step.used_by) < REMEMBERED:
             step.used_by.append(request_number)
         if step.left is not None:
