@@ -40,6 +40,11 @@ DAY_NS = 86_400_000_000_000
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
+def _day_of(at: datetime) -> int:
+    """Return the UTC day of a time; one without a zone is UTC."""
+    return at.toordinal() if at.tzinfo is UTC or at.tzinfo is None else at.astimezone(UTC).toordinal()
+
+
 @dataclass(slots=True)
 class _Added:
     """What was added for one model: tariffs by their first day, and a context window."""
@@ -90,7 +95,12 @@ class Prices:
         """
         if usage.cost_usd is not None:
             return usage.cost_usd
-        tariff = self._tariff(provider, model, at, tier)
+        # Every simulated call asks two or three times, on the day of its clock.
+        day = active_clock().time_ns() // DAY_NS + EPOCH_ORDINAL if at is None else _day_of(at)
+        try:
+            tariff = self._tariffs[provider, model, day, tier]
+        except KeyError:
+            tariff = self._resolve(provider, model, day, at, tier)
         if tariff is None:
             return None
         if tariff.free:
@@ -294,12 +304,7 @@ class Prices:
         return added.get((name, model, tier)) or added.get((self._aliases.get(name, name), model, tier))
 
     def _tariff(self, provider: str, model: str | None, at: datetime | None, tier: str | None) -> Tariff | None:
-        if at is None:
-            day = active_clock().time_ns() // DAY_NS + EPOCH_ORDINAL
-        elif at.tzinfo is UTC or at.tzinfo is None:
-            day = at.toordinal()
-        else:
-            day = at.astimezone(UTC).toordinal()
+        day = active_clock().time_ns() // DAY_NS + EPOCH_ORDINAL if at is None else _day_of(at)
         try:
             return self._tariffs[provider, model, day, tier]
         except KeyError:

@@ -213,7 +213,8 @@ class FallbackChain:
         mark, token = current_call.get(), None
         if mark is None:
             mark, token = begin(self.name, clock)
-        call = RunningCall(mark.id, request, clock, parts, self._rules, self._prices_now(), timeouts, False)
+        prices = self.prices if self._has_own_list else self._prices_now()
+        call = RunningCall(mark.id, request, clock, parts, self._rules, prices, timeouts, False)
         try:
             response = await self._ask(call)
         except BaseException as error:

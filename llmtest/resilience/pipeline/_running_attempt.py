@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from functools import partial
@@ -68,7 +67,7 @@ class RunningAttempt:
         self.model = visit.request.model or place.provider.model
         self.permits: Sequence[Permit] = ()
         self.start_ns = now_ns = call.clock.now_ns()
-        self.limits = call.limits(place, now_ns, visit.last_error)
+        self.limits = place.timeouts if call.is_unlimited else call.limits(place, now_ns, visit.last_error)
 
     @property
     def request(self) -> CompletionRequest:
@@ -119,8 +118,14 @@ class RunningAttempt:
             call.attempts.append(attempt)
             publish(AttemptEnded(attempt.end_ns, call.id, attempt))
             for permit in self.permits:
-                settle = partial(permit.settle, usage, cost_usd=cost, provider=served, model=model)
-                self._close(settle if tier is None else partial(settle, service_tier=tier))
+                try:
+                    if tier is None:
+                        permit.settle(usage, cost_usd=cost, provider=served, model=model)
+                    else:
+                        permit.settle(usage, cost_usd=cost, provider=served, model=model, service_tier=tier)
+                except ConfigurationError as trouble:
+                    settle = partial(permit.settle, usage, cost_usd=cost, provider=served, model=model)
+                    self._owe(settle if tier is None else partial(settle, service_tier=tier), trouble)
         return CompletionResponse(
             parts=response.parts,
             finish_reason=response.finish_reason,
@@ -144,7 +149,7 @@ class RunningAttempt:
             events: What had come of a stream.
         """
         call, place = self.call, self.place
-        if isinstance(error, GeneratorExit) and call.process != os.getpid():
+        if isinstance(error, GeneratorExit) and not call.is_of_this_process:
             return  # A fork gives up its copy of a stream, which goes on in the process that began it.
         if isinstance(error, HarnessError):
             for permit in self.permits:
@@ -188,19 +193,23 @@ class RunningAttempt:
         return tier if tier is not None and self.call.prices.has_tier(self.place.name, tier) else None
 
     def _close(self, close: Callable[[], object]) -> ConfigurationError | None:
-        """Settle a permit, or give it back; return why that is not possible now.
+        """Settle a permit, or give it back; return why that is not possible now."""
+        try:
+            close()
+        except ConfigurationError as trouble:
+            self._owe(close, trouble)
+            return trouble
+        return None
+
+    def _owe(self, close: Callable[[], object], trouble: ConfigurationError) -> None:
+        """Leave a permit to be closed later.
 
         A ledger that cannot be written takes no answer away that was paid for, and makes no cancelled task look as if
         it went on. What was set aside counts until the place is asked again, which settles first.
         """
-        try:
-            close()
-        except ConfigurationError as trouble:
-            call = self.call
-            self.place.owed.append(close)
-            publish(BudgetWarned(call.clock.now_ns(), call.id, "ledger", "unsettled", error=trouble))
-            return trouble
-        return None
+        call = self.call
+        self.place.owed.append(close)
+        publish(BudgetWarned(call.clock.now_ns(), call.id, "ledger", "unsettled", error=trouble))
 
 
 def _word(error: BaseException) -> str:

@@ -20,6 +20,19 @@ __all__ = ["NS", "CallRules", "RunningCall"]
 
 NS = 1_000_000_000
 
+_forks = 0
+"""How many forks lie between the first process and this one. To ask the system which process this is takes a call of
+the kernel, and every call of a chain would ask."""
+
+
+def _note_fork() -> None:
+    global _forks  # noqa: PLW0603 - a process is one
+    _forks += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_note_fork)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRules:
@@ -51,6 +64,7 @@ class RunningCall:
     """
 
     __slots__ = (
+        "_forks",
         "_name",
         "_rules",
         "attempts",
@@ -59,9 +73,9 @@ class RunningCall:
         "clock",
         "deadline_ns",
         "id",
+        "is_unlimited",
         "parts",
         "prices",
-        "process",
         "refused_credentials",
         "request",
         "start_ns",
@@ -84,7 +98,7 @@ class RunningCall:
         self.clock = clock
         self.parts = parts
         self.prices = prices
-        self.process = os.getpid()
+        self._forks = _forks
         self.caller = caller
         self.streaming = streaming
         self.attempts: list[Attempt] = []
@@ -95,8 +109,18 @@ class RunningCall:
         self._name: str | None = None
         self._rules = rules
         self.start_ns = clock.now_ns()
-        allowed = shorter(rules.deadline, caller.total)
-        self.deadline_ns = None if allowed is None else self.start_ns + round(allowed * NS)
+        self.deadline_ns: int | None = None
+        self.is_unlimited = caller is NO_TIMEOUTS and rules.deadline is None
+        """Whether each place's own limits are all that holds."""
+        if not self.is_unlimited:
+            allowed = shorter(rules.deadline, caller.total)
+            if allowed is not None:
+                self.deadline_ns = self.start_ns + round(allowed * NS)
+
+    @property
+    def is_of_this_process(self) -> bool:
+        """Whether it was begun here; a fork gets a copy of what is under way."""
+        return self._forks == _forks
 
     @property
     def is_spent(self) -> bool:
