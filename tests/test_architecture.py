@@ -163,6 +163,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
         },
         {
             "_fault_effects",
+            "_origin",
             "direct._limited_wait",
             "direct._plan_reader",
             "http._blocked_text",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from llmtest.conduct._judge import Judge
     from llmtest.conduct._judge_history import judge_conduct, request_log
     from llmtest.conduct._kind import FindingKind, Suspicion, Threshold
-    from llmtest.conduct._request_log import RequestLog
+    from llmtest.conduct._request_log import RETRY_COUNT, RequestLog
     from llmtest.conduct._returned import returned_by, text_of, usage_of
     from llmtest.conduct._verdict import Finding, Verdict
     from llmtest.conduct._witness import Witness
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FINDINGS",
     "KINDS",
+    "RETRY_COUNT",
     "CallEvidence",
     "Finding",
     "FindingKind",
@@ -60,7 +61,7 @@ _HOMES = {
         "_judge": ("Judge",),
         "_judge_history": ("judge_conduct", "request_log"),
         "_kind": ("FindingKind", "Suspicion", "Threshold"),
-        "_request_log": ("RequestLog",),
+        "_request_log": ("RETRY_COUNT", "RequestLog"),
         "_returned": ("returned_by", "text_of", "usage_of"),
         "_verdict": ("Finding", "Verdict"),
         "_witness": ("Witness",),

@@ -8,7 +8,7 @@ import sysconfig
 from pathlib import Path
 from types import CodeType, TracebackType
 
-__all__ = ["call_site", "declaration_site", "user_traceback"]
+__all__ = ["call_site", "declaration_site", "is_foreign", "user_traceback"]
 
 PACKAGE = str(Path(__file__).parent.parent) + os.sep
 _LIBRARIES = tuple(
@@ -21,7 +21,7 @@ _LIBRARIES = tuple(
 _foreign: dict[CodeType, bool] = {}
 
 
-def _is_foreign(code: CodeType) -> bool:
+def is_foreign(code: CodeType) -> bool:
     """Tell whether code belongs to this package, the standard library or an installed library."""
     known = _foreign.get(code)
     if known is None:
@@ -43,7 +43,7 @@ def declaration_site() -> str:
     """Return `file:line` of the user's line that is being run; empty where none is on the stack."""
     frame = sys._getframe(1)  # noqa: SLF001 - the documented way to read the stack without building a traceback
     while frame is not None:
-        if not _is_foreign(frame.f_code):
+        if not is_foreign(frame.f_code):
             return f"{_shorten(frame.f_code.co_filename)}:{frame.f_lineno}"
         frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
     return ""
@@ -53,7 +53,7 @@ def call_site() -> str:
     """Return ``file:line in `function` `` of the user's line that is being run; empty where none is on the stack."""
     frame = sys._getframe(1)  # noqa: SLF001 - the documented way to read the stack without building a traceback
     while frame is not None:
-        if not _is_foreign(frame.f_code):
+        if not is_foreign(frame.f_code):
             return f"{_shorten(frame.f_code.co_filename)}:{frame.f_lineno} in `{frame.f_code.co_name}`"
         frame = frame.f_back  # type: ignore[assignment]  # None ends the loop
     return ""
@@ -70,6 +70,6 @@ def user_traceback(traceback: TracebackType | None) -> TracebackType | None:
         traceback = traceback.tb_next
     kept: TracebackType | None = None
     for line in reversed(lines):
-        if not _is_foreign(line.tb_frame.f_code):
+        if not is_foreign(line.tb_frame.f_code):
             kept = TracebackType(kept, line.tb_frame, line.tb_lasti, line.tb_lineno)
     return kept

@@ -16,6 +16,7 @@ from llmtest.costs import count_tokens, estimate_prompt_tokens, estimate_request
 from llmtest.faults import Fault, FaultRule, Target
 from llmtest.simulation._fault_effects import lay_on
 from llmtest.simulation._latency import LatencyModel
+from llmtest.simulation._origin import current_actor
 from llmtest.simulation._prompt_cache import PromptCache
 from llmtest.simulation._quota import Quota, Refusal
 from llmtest.simulation._script_texts import broken_callable, no_value, unscripted
@@ -123,8 +124,12 @@ class Engine:
         if endpoint.gives != "completion":
             answer.is_conversation = False
         if world.keep_requests:
-            answer.record = RequestRecord(number, call, now, exchange)
-            self.records.append(answer.record)
+            record = answer.record = RequestRecord(number, call, now, exchange)
+            self.records.append(record)
+            if not call_id:
+                record.actor = current_actor()
+                if world.origins.has_failures:
+                    record.follows = world.origins.failed_before()
         trace.append(events.RequestReceived(now, call_id, exchange_id, self.name, model, operation, stream))
         return answer
 
@@ -326,6 +331,8 @@ class Engine:
             record.outcome = outcome
             record.usage = usage
             record.cost_usd = cost
+            if outcome != "200" and not answer.call:
+                world.origins.note_failure(answer.exchange)
         error = answer.error
         event = events.RequestAnswered(
             now,

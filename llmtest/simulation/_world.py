@@ -14,6 +14,7 @@ from llmtest.faults import FaultRule
 from llmtest.interception import is_pattern
 from llmtest.simulation._addresses import Place, environment_places, first_places, parse_host, parse_place
 from llmtest.simulation._handle import ProviderHandle
+from llmtest.simulation._origin import Origins
 from llmtest.simulation._provider import SimulatedProvider
 from llmtest.simulation._script_texts import unused_steps
 from llmtest.simulation.plan._fragmentation import Fragmentation, as_fragmentation
@@ -74,6 +75,8 @@ class World:
         self.prices = default_prices() if prices is None else prices
         self.costs = CostLedger(keep=keep_requests and most_requests is None)
         self.lock = threading.RLock()
+        self.origins = Origins()
+        """Whose requests nobody marked."""
         self.harness_errors: list[HarnessError] = []
         self.fault_rules: list[FaultRule] = []
         self._providers: dict[str, SimulatedProvider] = {}
@@ -282,6 +285,7 @@ class World:
             for provider in self._providers.values():
                 provider.reset()
             self._matches.clear()
+            self.origins.reset()
             self.harness_errors.clear()
             self.fault_rules.clear()
             self.costs.clear()

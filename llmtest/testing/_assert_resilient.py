@@ -6,12 +6,12 @@ from collections.abc import Collection, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from llmtest.conduct import FINDINGS, Finding, Verdict, as_thresholds, judge_conduct
+from llmtest.conduct import FINDINGS, Finding, Verdict, as_thresholds, judge_conduct, request_log
 from llmtest.errors import ConfigurationError
 from llmtest.events import Trace
 from llmtest.testing._assert_resources import usd
 from llmtest.testing._failure import did_you_mean, failure
-from llmtest.testing._unmarked import with_marks
+from llmtest.testing._unmarked import Grouping, ambiguous_call, group_unmarked, with_marks
 
 if TYPE_CHECKING:
     from llmtest.simulation import World
@@ -48,9 +48,17 @@ def check_resilient(
                 f"Findings: {', '.join(FINDINGS)}."
             )
     limits = as_thresholds(thresholds or {}, "assert_resilient")
-    verdict = judge_conduct(
-        with_marks(trace, "assert_resilient"), world, ignore=ignored, thresholds=limits, budget=usd(budget, "budget")
-    )
+    allowed = usd(budget, "budget")
+
+    def judged(grouping: Grouping) -> Verdict:
+        history = with_marks(events, grouping.groups)
+        return judge_conduct(history, world, ignore=ignored, thresholds=limits, budget=allowed)
+
+    events = list(trace)
+    grouping = group_unmarked(events, request_log(events, world))
+    verdict = judged(grouping)
+    if grouping.doubts and judged(grouping.joined()).findings.keys() - verdict.findings.keys():
+        raise ambiguous_call("assert_resilient", grouping.doubts[0])
     if verdict.findings:
         raise _failure(verdict, trace)
     return verdict

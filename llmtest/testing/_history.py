@@ -36,6 +36,7 @@ class Seen:
         stream: Whether the answer was asked for as a stream.
         fault: The fault that decided it, where one did.
         requested: Whether a request was made; False for a skipped circuit and a cache hit.
+        exchange: Number of the request in the trace; 0 where none was made.
         ended_ns: When it ended; None while it is under way.
     """
 
@@ -50,6 +51,7 @@ class Seen:
     stream: bool = False
     fault: str | None = None
     requested: bool = True
+    exchange: int = 0
     ended_ns: int | None = None
 
     @property
@@ -68,6 +70,11 @@ class Seen:
         if self.outcome == "abandoned":
             return self.stream
         return self.outcome == "cache_hit" or (self.outcome.isdigit() and self.outcome.startswith("2"))
+
+    @property
+    def is_left(self) -> bool:
+        """Whether it is a stream that its reader left open, which stands in nobody's way."""
+        return self.stream and (self.ended is None or self.outcome == "abandoned")
 
     @property
     def failed(self) -> bool:
@@ -91,6 +98,7 @@ def attempts_of(events: Iterable[Event]) -> list[Seen]:
                 event.at_ns,
                 event.operation,
                 event.stream,
+                exchange=event.exchange,
             )
             under_way[event.exchange] = attempt
             seen.append(attempt)
@@ -121,6 +129,7 @@ def attempts_of(events: Iterable[Event]) -> list[Seen]:
 def _unannounced(position: int, event: RequestAnswered, seen: list[Seen]) -> Seen:
     """Make the attempt of an answer whose request is not in the trace, as after a reset between two tests."""
     attempt = Seen(position, None, event.call, event.provider, event.model, PENDING, event.start_ns, event.operation)
+    attempt.exchange = event.exchange
     seen.append(attempt)
     return attempt
 
@@ -152,6 +161,8 @@ def calls_of(attempts: Sequence[Seen], assertion: str) -> list[list[Seen]]:
 def _overlaps(attempts: Sequence[Seen]) -> Iterator[tuple[Seen, Seen]]:
     latest: Seen | None = None
     for attempt in attempts:
+        if latest is not None and latest.is_left:
+            latest = None
         if latest is not None and (latest.ended is None or latest.ended > attempt.began):
             yield latest, attempt
         if latest is None or (latest.ended is not None and (attempt.ended is None or attempt.ended > latest.ended)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -10,21 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from llmtest.errors import AmbiguousCallError, ConfigurationError
+from llmtest.errors import ConfigurationError
 from llmtest.testing._failure import did_you_mean, rendered
 
 if TYPE_CHECKING:
-    from llmtest.events import Event, Trace
+    from llmtest.events import Event
     from llmtest.scenarios import RunResult, Scenario
     from llmtest.testing._simulation import Simulation
+    from llmtest.testing._unmarked import Grouping
 
 __all__ = ["ScenarioMark", "scenario_mark"]
 
 MARK = "llm_scenario"
 ASKER = "llm_scenario(check=True)"
 KNOWN = ("path", "check")
-ASKED_OF_PROVIDERS = frozenset({"attempts", "breaker", "faults_fired", "spend"})
-"""Expectations for which it does not matter which requests make up a call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,7 @@ class ScenarioMark:
 
         Raises:
             AssertionError: Something did not hold.
-            AmbiguousCallError: Unmarked requests overlap, and an expectation is about calls.
+            AmbiguousCallError: Which requests belong to one call cannot be told, and an expectation turns on it.
         """
         __tracebackhide__ = True
         if not self.check or simulation.world.harness_errors:
@@ -75,9 +73,22 @@ class ScenarioMark:
             raise AssertionError(expectations_failed(result, reproduce=again, trace=rendered(simulation.trace)))
 
     def _result(self, simulation: Simulation) -> RunResult:
+        from llmtest.conduct import request_log
+        from llmtest.testing._unmarked import ambiguous_call, group_unmarked
+
+        __tracebackhide__ = True
+        events = list(simulation.trace)
+        grouping = group_unmarked(events, request_log(events, simulation.world))
+        result = self._judged(simulation, events, grouping)
+        if grouping.doubts and result.ok != self._judged(simulation, events, grouping.joined()).ok:
+            raise ambiguous_call(ASKER, grouping.doubts[0])
+        return result
+
+    def _judged(self, simulation: Simulation, events: list[Event], grouping: Grouping) -> RunResult:
         from llmtest.events import RequestReceived
         from llmtest.scenarios import judge_history
         from llmtest.testing._assert_breaker import states_of
+        from llmtest.testing._unmarked import with_marks
 
         __tracebackhide__ = True
         trace = simulation.trace
@@ -85,23 +96,12 @@ class ScenarioMark:
         circuits &= {event.provider for event in trace.of(RequestReceived)}  # Nothing opened the others.
         return judge_history(
             self.scenario,
-            self._history(trace),
+            with_marks(events, grouping.groups),
             simulation.world,
             digest=trace.digest(),
             virtual_seconds=simulation.waited,
             inferred_breakers={name: states_of(trace, name, ASKER)[0] for name in sorted(circuits)},
         )
-
-    def _history(self, trace: Trace) -> Iterable[Event]:
-        from llmtest.testing._unmarked import with_marks
-
-        __tracebackhide__ = True
-        try:
-            return with_marks(trace, ASKER)
-        except AmbiguousCallError:
-            if all(check.check.partition(".")[0] in ASKED_OF_PROVIDERS for check in self.scenario.expect):
-                return trace
-            raise
 
 
 def scenario_mark(item: pytest.Item) -> ScenarioMark | None:

@@ -111,12 +111,19 @@ class PluginSession:
             refuse_wider_loops(item, fixture)
         scenario = self._scenario_of(item)
         item.stash[WORLD] = self._start(item, fixture, time, None if scenario is None else scenario.seed)
-        item.stash[WORLD].spend_limit = marked_limit(item)
+        self._introduce(item)
         if scenario is not None:
             item.stash[SCENARIO] = scenario
             world = item.stash[WORLD]
             scenario.furnish(world)
             world.world.fragmentation = fragmentation_of(self._config, scenario.scenario.fragmentation)
+
+    @staticmethod
+    def _introduce(item: pytest.Item) -> None:
+        """Tell a world what it has to know of the test that lives in it."""
+        world = item.stash[WORLD]
+        world.spend_limit = marked_limit(item)
+        world.world.origins.begin_test(getattr(item, "obj", None))
 
     def _scenario_of(self, item: pytest.Item) -> ScenarioMark | None:
         if not item.get_closest_marker("llm_scenario"):
@@ -160,7 +167,7 @@ class PluginSession:
         if WORLD not in item.stash:
             name = request.fixturename or "llm_sim"
             item.stash[WORLD] = self._start(item, name, time_of(item, self._config))
-            item.stash[WORLD].spend_limit = marked_limit(item)
+            self._introduce(item)
         world = item.stash[WORLD]
         if world.name != request.fixturename and (world.name, request.fixturename) not in SHARING:
             raise SimulationStateError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Coroutine
 from contextlib import ExitStack
@@ -337,6 +338,7 @@ class Simulation(Assertions):
 
     def __enter__(self) -> Self:
         self.start()
+        self._world.origins.begin_test(sys._getframe(1).f_code)  # noqa: SLF001 - whoever enters it is the test
         return self
 
     def __exit__(

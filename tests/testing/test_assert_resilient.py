@@ -1,8 +1,10 @@
 """`assert_resilient`: how the code under test treated its providers, and who is to blame."""
 
 import asyncio
+import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from decimal import Decimal
 from types import SimpleNamespace
@@ -10,6 +12,8 @@ from types import SimpleNamespace
 import anthropic
 import openai
 import pytest
+from tenacity import retry as retrying
+from tenacity import stop_after_attempt, wait_fixed
 
 from llmtest import FallbackChain, LLMClient, OpenAIProvider, RetryConfig, Usage, faults
 from llmtest.errors import AmbiguousCallError, ConfigurationError, ProviderError
@@ -27,9 +31,10 @@ def ask(text="Hi", **options):
 
 def persistently(times, pause=0.0, **options):
     """Ask again and again until there is an answer."""
+    client = openai.OpenAI(**{"max_retries": 0, **options})
     for _ in range(times):
         try:
-            return ask(**options)
+            return client.chat.completions.create(model="gpt-4o", messages=MESSAGES)
         except openai.APIError:
             time.sleep(pause)
     return None
@@ -419,17 +424,154 @@ def test_the_direct_path_is_judged_too(llm_sim):
     assert "retried_non_retryable" in complaint(llm_sim)
 
 
-def test_overlapping_unmarked_calls_are_not_guessed(llm_sim):
-    """Which request repeats which cannot be told where unmarked calls overlap."""
-    llm_sim.openai.latency(1).replies("Hi", times=2)
+def test_overlapping_unmarked_calls_are_told_apart(llm_sim):
+    """Calls of several tasks and threads are several calls, also where they ask the same and the SDK asks again."""
+    llm_sim.openai.latency(1).fails(faults.ServerError(503), times=6).replies("Hi", times=6)
 
     async def both():
         async with openai.AsyncOpenAI() as client:
-            await asyncio.gather(*(client.chat.completions.create(model="gpt-4o", messages=MESSAGES) for _ in range(2)))
+            await asyncio.gather(*(client.chat.completions.create(model="gpt-4o", messages=MESSAGES) for _ in range(3)))
 
     asyncio.run(both())
-    with pytest.raises(AmbiguousCallError, match=r"^assert_resilient cannot tell which requests belong together"):
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda _: ask(max_retries=2), range(3)))
+    assert llm_sim.assert_resilient().undecided == {}
+
+
+@pytest.mark.parametrize("pause", [0.0, 10.0])
+def test_t02_calls_that_a_test_makes_one_after_the_other(llm_sim, pause):
+    """Five calls that fail, with the SDK's own retries in each, are no storm of one call, and nobody guesses."""
+    llm_sim.openai.fails(faults.ServerError(503), times=None)
+    for number in range(5):
+        with suppress(openai.APIError):
+            ask(f"question {number}", max_retries=2)
+        time.sleep(pause)
+    assert llm_sim.assert_resilient().undecided == {}
+    for _ in range(5):
+        with suppress(openai.APIError):
+            ask("one question", max_retries=2)
+        time.sleep(pause)
+    with pytest.raises(AmbiguousCallError, match=r"^assert_resilient cannot tell which requests belong together, and"):
         llm_sim.assert_resilient()
+
+
+def test_t02_equal_calls_that_are_refused(llm_sim):
+    """Three equal calls that are refused may be three or one; both ways to mark them work as they are printed."""
+    llm_sim.openai.fails(faults.InvalidRequest(), times=9)
+
+    def three(step):
+        for _ in range(3):
+            with suppress(openai.APIError):
+                step()
+
+    three(ask)
+    with pytest.raises(AmbiguousCallError) as caught:
+        llm_sim.assert_resilient()
+    advice = str(caught.value).partition("To fix: mark each call of the code under test, in one of two ways:\n")[2]
+    block, decorator = (textwrap.dedent(part) for part in advice.split("\n\n"))
+    llm_sim.reset()
+    llm_sim.openai.fails(faults.InvalidRequest(), times=6)
+    names = {"llm_sim": llm_sim, "my_app": SimpleNamespace(summarise=ask), "text": "Long."}
+    three(lambda: exec(block, names))
+    exec(decorator, names)
+    three(lambda: names["summarise"]("Long."))
+    assert llm_sim.assert_resilient().undecided == {}
+
+
+def test_t02_a_call_after_one_that_gave_up(llm_sim):
+    """Another question a second after a refusal with a wait is no retry that came too early."""
+    llm_sim.openai.fails(faults.RateLimited(retry_after=90)).replies("Hi")
+    with suppress(openai.APIError):
+        ask("one")
+    time.sleep(1)
+    ask("two")
+    llm_sim.assert_resilient()
+
+
+def test_the_same_question_where_the_verdict_does_not_turn_on_it(llm_sim):
+    """Doubts do not matter where both readings come to the same."""
+    llm_sim.openai.fails(faults.ServerError(503)).replies("Hi")
+    with suppress(openai.APIError):
+        ask()
+    time.sleep(5)
+    ask()
+    assert set(llm_sim.assert_resilient().undecided) == {"gave_up"}
+
+
+async def asking(times, pause):
+    """Ask again and again until there is an answer, on an event loop."""
+    async with openai.AsyncOpenAI(max_retries=0) as client:
+        for _ in range(times):
+            try:
+                return await client.chat.completions.create(model="gpt-4o", messages=MESSAGES)
+            except openai.APIError:
+                await asyncio.sleep(pause)
+    return None
+
+
+LOOPS = {
+    "of a library": retrying(wait=wait_fixed(1), stop=stop_after_attempt(3))(ask),
+    "of the app": lambda: persistently(3, pause=1),
+    "of a coroutine": lambda: asyncio.run(asking(3, pause=1)),
+}
+
+
+@pytest.mark.parametrize("loop", LOOPS.values(), ids=LOOPS)
+def test_a_loop_that_asks_again_is_one_call_without_a_mark(llm_sim, loop):
+    """Requests that one piece of running code sent one after the other are one call."""
+    llm_sim.openai.fails(faults.RateLimited(retry_after=30), times=2).replies("Hi")
+    assert loop() is not None
+    found = complaint(llm_sim).splitlines()[2]
+    assert found.startswith("  retry_after_ignored  unmarked call 1 asked `openai` again at 1.000 s, 29.000 s before")
+
+
+def questions(times):
+    """Go through questions that are the same, by a function of one's own."""
+    for _ in range(times):
+        with suppress(openai.APIError):
+            ask()
+
+
+def test_a_function_that_goes_through_calls_is_no_proof_of_a_retry(llm_sim):
+    """A loop over a function of the app may retry or go through questions, so nobody is accused."""
+    llm_sim.openai.fails(faults.InvalidRequest(), times=3)
+    questions(3)
+    with pytest.raises(AmbiguousCallError):
+        llm_sim.assert_resilient()
+
+
+def test_footprints_leave_a_debugger_s_trace_functions_alone(llm_sim):
+    """A trace function on a frame, as coverage and debuggers have them, goes on to be called."""
+    llm_sim.openai.fails(faults.ServerError(503)).replies("Hi")
+    lines = []
+
+    def tracer(frame, event, argument):
+        if frame.f_code is persistently.__code__:
+            lines.append(event)
+        return tracer
+
+    before = sys.gettrace()
+    sys.settrace(tracer)
+    try:
+        persistently(2)
+    finally:
+        sys.settrace(before)
+    assert lines[0] == "call"
+    assert lines[-1] == "return"
+    assert lines.count("line") > 6
+
+
+def test_t09_a_stream_left_open_stands_in_nobody_s_way(llm_sim):
+    """A stream that a library leaves open does not make the next call overlap: both are judged."""
+    llm_sim.openai.replies("Hello there, how are you?").replies("Hi")
+    stream = openai.OpenAI().chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True)
+    next(iter(stream))
+    ask()
+    llm_sim.assert_resilient()
+    llm_sim.assert_no_fallback()
+    llm_sim.assert_retries(exactly=0)
+    stream.close()
+    llm_sim.assert_no_fallback()
 
 
 def test_a_finding_that_does_not_exist_cannot_be_ignored(llm_sim):

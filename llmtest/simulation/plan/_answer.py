@@ -37,9 +37,11 @@ class RequestRecord:
         outcome: Status code or word, as in `RequestAnswered`; None while it is under way.
         usage: Tokens of the answer.
         cost_usd: Its price; None where nothing was billed or the price is unknown.
+        actor: The task or thread that sent it, where nobody marked its call; None where that is not known.
+        follows: Number of the failed request in the trace that the same running code had sent; 0 where none is known.
     """
 
-    __slots__ = ("_call", "_exchange", "at_ns", "cost_usd", "number", "outcome", "usage")
+    __slots__ = ("_call", "_exchange", "actor", "at_ns", "cost_usd", "follows", "number", "outcome", "usage")
 
     def __init__(self, number: int, call: WireCall, at_ns: int, exchange: Exchange | None) -> None:
         self.number = number
@@ -47,6 +49,8 @@ class RequestRecord:
         self.outcome: str | None = None
         self.usage: Usage | None = None
         self.cost_usd: Decimal | None = None
+        self.actor: object = None
+        self.follows = 0
         self._call = call
         self._exchange = exchange
 
