@@ -19,7 +19,7 @@ from llmtest.simulation._latency import LatencyModel
 from llmtest.simulation._origin import current_actor
 from llmtest.simulation._prompt_cache import PromptCache
 from llmtest.simulation._quota import Quota, Refusal
-from llmtest.simulation._script_texts import broken_callable, no_value, unscripted
+from llmtest.simulation._script_texts import broken_callable, no_value, unscripted, wrong_result
 from llmtest.simulation._service_steps import send_raw, serve_step
 from llmtest.simulation._spoken_answer import say
 from llmtest.simulation.plan._answer import Answer, RequestRecord
@@ -32,7 +32,7 @@ from llmtest.simulation.script._generated_text import filler
 from llmtest.simulation.script._reply import Prepared, Reply, lets_answer_begin, prepare
 from llmtest.simulation.script._schema import SchemaError
 from llmtest.simulation.script._script import Rule, Script
-from llmtest.simulation.script._service_answers import Embedding, Json, Raw
+from llmtest.simulation.script._service_answers import Json, Raw, fits
 from llmtest.types import CompletionRequest, EmbeddingRequest, Usage
 from llmtest.wire import Dialect, Endpoint, WireCall
 
@@ -43,8 +43,8 @@ __all__ = ["Engine"]
 
 MOST_CALLS_REMEMBERED = 4096
 """Logical calls whose attempts are counted at one time; older ones are over."""
-RESULTS = (Reply, str, Fault, Json, Raw, Embedding)
-"""What a function of a test may return; asking a union takes three times as long."""
+SAID = (Reply, str)
+"""What a function of a test may return about a conversation; asking a union takes three times as long."""
 READY = (Fault, Json, Raw)
 """What a step may be beside a prepared answer and a function."""
 
@@ -262,11 +262,11 @@ class Engine:
             return prepare(self.called(default, request, answer)), content
         return prepare(filler(getattr(content, "after_chunks", 0) + 4)), content
 
-    def called(self, function: Callable[[Any], Any], request: Any, answer: Answer) -> Any:
+    def called(self, function: Callable[[Any], Any], request: Any, answer: Answer, gives: str = "completion") -> Any:
         """Return what a function of the test says about a request.
 
         Raises:
-            HarnessError: It failed, or returned what no answer is made of; recorded already.
+            HarnessError: It failed, or returned what no answer to such a request is made of; recorded already.
         """
         try:
             result = function(request)
@@ -275,14 +275,16 @@ class Engine:
             raise self.world.record_harness_error(no_value(self.name, error)) from error
         except Exception as error:
             self.note(answer, "harness_error")
-            raise self.world.record_harness_error(broken_callable(self.name, "reply", error)) from error
-        if isinstance(result, RESULTS):
+            raise self.world.record_harness_error(broken_callable(self.name, "reply", error, gives)) from error
+        if isinstance(result, SAID) and gives == "completion":
+            return result
+        if isinstance(result, Fault) or fits(result, gives):
             return result
         if asyncio.iscoroutine(result):
             result.close()
-        mistake = TypeError(f"it returned {type(result).__name__}, not a str, a Reply or a fault")
         self.note(answer, "harness_error")
-        raise self.world.record_harness_error(broken_callable(self.name, "reply", mistake))
+        mistake = wrong_result(result, gives)
+        raise self.world.record_harness_error(broken_callable(self.name, "reply", mistake, gives))
 
     @staticmethod
     def _others(rule: Rule, call: WireCall) -> tuple[Prepared, ...]:
@@ -304,6 +306,7 @@ class Engine:
             stream=call.stream,
             request_number=answer.number,
             fixture=self.world.fixture,
+            operation=None if answer.is_conversation else call.operation,
         )
         return self.world.record_harness_error(error)
 

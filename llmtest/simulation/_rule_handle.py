@@ -9,7 +9,7 @@ from llmtest.errors import ConfigurationError
 from llmtest.faults import Fault
 from llmtest.simulation._call_site import declaration_site
 from llmtest.simulation._engine import Engine
-from llmtest.simulation._service_steps import operation_at, sayable
+from llmtest.simulation._service_steps import check_fits, operation_at, sayable
 from llmtest.simulation.script._criteria import criteria
 from llmtest.simulation.script._generated_answer import Generated, echo
 from llmtest.simulation.script._reply import Answerable, Reply, as_arguments, prepare
@@ -21,6 +21,8 @@ from llmtest.types import CompletionRequest, ToolCall
 __all__ = ["RuleHandle"]
 
 LABEL_LENGTH = 40
+SOMETHING = prepare("")
+"""Any answer to a conversation."""
 
 
 def _shown(text: str) -> str:
@@ -172,6 +174,10 @@ class RuleHandle:
     ) -> Self:
         engine = self._engine
         world = engine.world
+        operation = self._rule.criteria.operation
+        if operation is not None:
+            for content, label in steps:
+                check_fits(engine, operation, content, label)
         with world.lock:
             engine.script.add_steps(
                 self._rule,
@@ -239,9 +245,18 @@ class RuleHandle:
         return self.when(operation=operation)
 
     def echoes(self) -> Self:
-        """Answer with the last user message, where no step is left."""
+        """Answer with the last user message, where no step is left.
+
+        Raises:
+            ConfigurationError: The handle is for requests that are no conversation.
+        """
+        self._must_be_said("echoes()")
         self._rule.default = echo
         return self
+
+    def _must_be_said(self, label: str) -> None:
+        """Refuse a default where there is no conversation to answer."""
+        check_fits(self._engine, self._rule.criteria.operation, SOMETHING, label)
 
     def generates(self, seed: int | None = None, words: int = 40) -> Self:
         """Answer with what nobody wrote, where no step is left: the same prompt gets the same answer.
@@ -254,7 +269,8 @@ class RuleHandle:
             words: How many words a text has; 1 or more.
 
         Raises:
-            ConfigurationError: `words` is below 1.
+            ConfigurationError: `words` is below 1, or the handle is for requests that are no conversation.
         """
+        self._must_be_said("generates()")
         self._rule.default = Generated(self._engine.world.seed if seed is None else seed, words)
         return self

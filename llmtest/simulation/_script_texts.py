@@ -9,16 +9,19 @@ from llmtest.errors import ConfigurationError, SimulationStateError, UnscriptedR
 from llmtest.simulation._call_site import call_site
 from llmtest.simulation.plan._wire_edit import UnappliedEditError
 from llmtest.simulation.script._script import Script, Step, UnusedStep
+from llmtest.simulation.script._service_answers import answers_to
 from llmtest.wire import dialects
 
 __all__ = [
     "broken_callable",
     "handle_text",
+    "never_played",
     "spelled",
     "unapplied_edit",
     "unscripted",
     "unused_steps",
     "wordless",
+    "wrong_result",
 ]
 
 _ORDINALS = ("zeroth", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
@@ -72,10 +75,16 @@ def unscripted(
     stream: bool,
     request_number: int,
     fixture: str = "llm_sim",
+    operation: str | None = None,
 ) -> UnscriptedRequestError:
-    """Make the error of a request that no step answers."""
+    """Make the error of a request without a step; `operation` is what is asked for, if that is no conversation."""
     steps = script.steps
     handle = handle_text(provider, fixture)
+    said, always = '"..."', "echoes()"
+    if operation is not None:
+        verb, _, place = operation.partition(" ")
+        rule = f'on("{verb}", "{place}")' if place else f'when(operation="{verb}")'
+        handle, said, always = f"{handle}.{rule}", "Json({...})", "replies(Json({...}), times=None)"
     site = call_site()
     lines = [
         f"`{provider}` received a request that its script has no step for.",
@@ -96,20 +105,20 @@ def unscripted(
     if steps and not waiting:
         lines += [
             "To fix, one of:",
-            f'  1. {f"add a {spelled(len(steps) + 1)} step:":<27}{handle}.replies("...")',
-            f'  2. let the last step repeat:  {handle}.replies("...", times=None)',
+            f"  1. {f'add a {spelled(len(steps) + 1)} step:':<27}{handle}.replies({said})",
+            f"  2. let the last step repeat:  {handle}.replies({said}, times=None)",
         ]
     elif waiting:
         lines += [
             "To fix, one of:",
-            f'  1. add a step for every other request:  {handle}.replies("...")',
+            f"  1. add a step for every other request:  {handle}.replies({said})",
             "  2. widen the rule that should have matched",
         ]
     else:
         lines += [
             "To fix, one of:",
-            f'  1. add a step:            {handle}.replies("...")',
-            f"  2. answer every request:  {handle}.echoes()",
+            f"  1. add a step:            {handle}.replies({said})",
+            f"  2. answer every request:  {handle}.{always}",
         ]
     return UnscriptedRequestError("\n".join(lines))
 
@@ -148,12 +157,34 @@ def no_value(provider: str, error: Exception) -> SimulationStateError:
     )
 
 
-def broken_callable(provider: str, what: str, error: Exception) -> SimulationStateError:
-    """Make the error of a test's own function that failed inside a simulated provider."""
+def broken_callable(provider: str, what: str, error: Exception, gives: str = "completion") -> SimulationStateError:
+    """Make the error of a test's own function that failed inside a simulated provider.
+
+    Args:
+        provider: Its name.
+        what: What the function is: `reply` or `predicate`.
+        error: How it failed.
+        gives: What kind of request it was called with.
+    """
+    wanted = "a bool" if what == "predicate" else f"{', '.join(answers_to(gives))} or a fault"
     return SimulationStateError(
         f"`{provider}`: the test's own {what} function failed: {type(error).__name__}: {error}\n\n"
-        f"To fix: make the function return {'a bool' if what == 'predicate' else 'a str, a Reply or a fault'} for "
-        "every request it may see."
+        f"To fix: make the function return {wanted} for every request it may see."
+    )
+
+
+def wrong_result(result: object, gives: str) -> TypeError:
+    """Make the error of a function that returned what answers no request of its kind."""
+    return TypeError(f"it returned {type(result).__name__}, not {', '.join(answers_to(gives))} or a fault")
+
+
+def never_played(what: str, operation: str, gives: str) -> ConfigurationError:
+    """Make the error of a step that answers no request of the kind that its rule is for."""
+    example = {"completion": 'replies("Paris")', "embeddings": "replies(Embedding([0.1, 0.2]))"}
+    way = example.get(gives, 'replies(Json({"data": []}))')
+    return ConfigurationError(
+        f"{what} would never be played: it is no answer to `{operation}`, which takes "
+        f"{', '.join(answers_to(gives))} or a fault.\n\nTo fix: {way}"
     )
 
 

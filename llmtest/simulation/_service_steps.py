@@ -8,23 +8,23 @@ from llmtest.errors import ConfigurationError, SimulationStateError
 from llmtest.faults import Fault
 from llmtest.simulation._fault_effects import lay_on
 from llmtest.simulation._own_endpoint import own_endpoint
-from llmtest.simulation._script_texts import broken_callable, wordless
+from llmtest.simulation._script_texts import never_played, wordless
+from llmtest.simulation.script._reply import Prepared
 from llmtest.simulation.script._service_answers import Embedding, Json, Raw
 from llmtest.types import EmbeddingRequest
 
 if TYPE_CHECKING:
     from llmtest.simulation._engine import Engine
     from llmtest.simulation.plan._answer import Answer
-    from llmtest.simulation.script._reply import Prepared
     from llmtest.wire import WireCall
 
-__all__ = ["operation_at", "sayable", "send_raw", "serve_step"]
+__all__ = ["check_fits", "operation_at", "sayable", "send_raw", "serve_step"]
 
 
 def serve_step(engine: Engine, content: Any, call: WireCall, answer: Answer, key: tuple[object, ...]) -> None:
     """Let a step decide about what is no conversation; without one the endpoint answers as it always does."""
     if content is not None and callable(content) and not isinstance(content, Fault):
-        content = engine.called(content, call.request, answer)
+        content = engine.called(content, call.request, answer, call.endpoint.gives)
     if isinstance(content, Fault):
         lay_on(content, answer, engine)
         if answer.error is not None or answer.failure is not None:
@@ -35,10 +35,6 @@ def serve_step(engine: Engine, content: Any, call: WireCall, answer: Answer, key
     elif isinstance(content, Embedding):
         answer.scripted = content
         _check_vectors(engine, content, call, answer)
-    elif content is not None:
-        mistake = TypeError(f"it returned {type(content).__name__}, not an Embedding, a Json, a Raw or a fault")
-        engine.note(answer, "harness_error")
-        raise engine.world.record_harness_error(broken_callable(engine.name, "reply", mistake))
     _take_time(engine, answer, key)
 
 
@@ -87,6 +83,33 @@ def operation_at(engine: Engine, method: str, path: str) -> str:
     engine.own[verb, path] = known_endpoint = own_endpoint(engine.spoken, verb, path)
     engine.world.forget_matches()
     return known_endpoint.operation
+
+
+def check_fits(engine: Engine, operation: str | None, content: Any, label: str) -> None:
+    """Refuse a step that answers no request of the kind that its rule is for.
+
+    Args:
+        engine: The provider.
+        operation: What the rule is for; None, and a pattern: anything.
+        content: What is answered.
+        label: The step as error texts show it.
+
+    Raises:
+        ConfigurationError: It would never be played.
+    """
+    gives = None if operation is None else _given_by(engine, operation)
+    if gives is None or isinstance(content, Fault):
+        return
+    is_said = isinstance(content, Prepared)
+    if (is_said and gives != "completion") or (isinstance(content, Embedding) and gives != "embeddings"):
+        raise never_played(label, operation or "", gives)
+
+
+def _given_by(engine: Engine, operation: str) -> str | None:
+    """Return what the endpoint of an operation answers with; None where there is none of that name."""
+    own = (each for each in engine.own.values() if each.operation == operation)
+    found = next(own, None) or engine.dialect.endpoint(operation)
+    return None if found is None else found.gives
 
 
 def sayable(engine: Engine, prepared: Prepared) -> Prepared:

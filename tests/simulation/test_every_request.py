@@ -1,5 +1,7 @@
 """Every request goes through the engine, whatever it asks for: numbered, limited, scripted, faulted, billed."""
 
+import re
+
 import anthropic
 import httpx
 import openai
@@ -141,11 +143,70 @@ def test_an_endpoint_nobody_models_is_scripted(sim, client):
 
 
 def test_an_endpoint_nobody_models_needs_a_step(sim, client):
-    """Without a step left a request to it is an error of the test, like any other."""
-    sim.openai.on("POST", "/v1/images/generations").replies(Json({"created": 1, "data": []}))
-    client.images.generate(prompt="a cat")
+    """Without a step left a request to it is an error of the test, whose advice answers it."""
+    sim.openai.on("POST", "/v1/images/generations")
     with pytest.raises(UnscriptedRequestError, match="POST /v1/images/generations") as caught:
         client.images.generate(prompt="a cat")
+    assert forgiven(sim) == [caught.value]
+    advice = re.search(r"2\. answer every request: +llm_sim\.(.+)", str(caught.value))[1].replace("...", '"data": []')
+    eval(f"sim.{advice}", {"sim": sim, "Json": Json})
+    assert [client.images.generate(prompt="a cat").data for _ in range(2)] == [[], []]
+
+
+CONVERSATION = "a str, a Reply, a Json, a Raw or a fault"
+MISPLACED = [
+    ("POST", "/v1/images/generations", lambda rule: rule.replies("hi"), "replies('hi')"),
+    ("POST", "/v1/images/generations", lambda rule: rule.replies(Embedding([1.0])), "replies(Embedding)"),
+    ("POST", "/v1/images/generations", lambda rule: rule.calls_tool("look"), "calls_tool('look')"),
+    ("POST", "/v1/images/generations", lambda rule: rule.echoes(), "echoes()"),
+    ("POST", "/v1/embeddings", lambda rule: rule.replies("hi"), "replies('hi')"),
+    ("POST", "/v1/embeddings", lambda rule: rule.generates(), "generates()"),
+    ("POST", "/v1/chat/completions", lambda rule: rule.replies(Embedding([1.0])), "replies(Embedding)"),
+]
+TAKES = {
+    "/v1/images/generations": ("POST /v1/images/generations", "a Json, a Raw or a fault", 'Json({"data": []})'),
+    "/v1/embeddings": ("embeddings", "an Embedding, a Json, a Raw or a fault", "Embedding([0.1, 0.2])"),
+    "/v1/chat/completions": ("chat", CONVERSATION, '"Paris"'),
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "write", "label"), MISPLACED, ids=[f"{row[1]}-{row[3]}" for row in MISPLACED]
+)
+def test_a_step_that_answers_no_such_request_is_refused_where_it_is_written(sim, method, path, write, label):
+    """A text never answers an image, nor a vector a conversation; the advice is a step that does."""
+    operation, takes, example = TAKES[path]
+    rule = sim.openai.on(method, path)
+    with pytest.raises(ConfigurationError) as caught:
+        write(rule)
+    assert str(caught.value) == (
+        f"{label} would never be played: it is no answer to `{operation}`, which takes {takes}.\n\n"
+        f"To fix: replies({example})"
+    )
+    rule.replies(eval(example))
+
+
+@pytest.mark.parametrize(
+    ("path", "result"),
+    [
+        ("/v1/images/generations", "hi"),
+        ("/v1/images/generations", Embedding([1.0])),
+        ("/v1/embeddings", "hi"),
+        ("/v1/chat/completions", Embedding([1.0])),
+    ],
+)
+def test_a_function_that_returns_no_answer_to_its_request_is_an_error_of_the_test(sim, path, result):
+    """The error is recorded, and names what the function may return to such a request."""
+    sim.openai.on("POST", path).replies(lambda request: result)
+    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+    body = {"model": "m", "input": "hi"} if path.endswith("embeddings") else body
+    with pytest.raises(SimulationStateError) as caught:
+        httpx.post(f"https://api.openai.com{path}", json=body)
+    takes = TAKES[path][1]
+    assert str(caught.value) == (
+        f"`openai`: the test's own reply function failed: TypeError: it returned {type(result).__name__}, not {takes}"
+        f"\n\nTo fix: make the function return {takes} for every request it may see."
+    )
     assert forgiven(sim) == [caught.value]
 
 

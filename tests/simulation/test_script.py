@@ -66,7 +66,9 @@ def test_a_reply_may_be_a_function_of_the_request(openai):
     [
         pytest.param(lambda request: 1 / 0, "ZeroDivisionError: division by zero", id="raises"),
         pytest.param(
-            lambda request: 7, "TypeError: it returned int, not a str, a Reply or a fault", id="returns-something-else"
+            lambda request: 7,
+            "TypeError: it returned int, not a str, a Reply, a Json, a Raw or a fault",
+            id="returns-something-else",
         ),
     ],
 )
@@ -78,7 +80,7 @@ def test_a_broken_reply_function_is_the_test_s_mistake(function, text):
         post(handle)
     assert str(caught.value) == (
         f"`openai`: the test's own reply function failed: {text}\n\n"
-        "To fix: make the function return a str, a Reply or a fault for every request it may see."
+        "To fix: make the function return a str, a Reply, a Json, a Raw or a fault for every request it may see."
     )
     assert world.harness_errors == [caught.value]
     assert handle.requests[0].outcome == "harness_error"

@@ -12,7 +12,7 @@ from llmtest.errors import ConfigurationError
 from llmtest.faults._headers import check_header
 from llmtest.types import Usage, is_whole
 
-__all__ = ["Embedding", "Json", "Raw"]
+__all__ = ["Embedding", "Json", "Raw", "answers_to", "fits"]
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,22 @@ class Raw:
     def raw(self) -> Raw:
         """Itself."""
         return self
+
+
+def fits(result: object, gives: str) -> bool:
+    """Tell whether what a step or a function says answers a request of a kind, beside texts and faults.
+
+    Args:
+        result: What is said.
+        gives: What the endpoint answers with, as `Endpoint` says it.
+    """
+    return isinstance(result, Json | Raw) or (gives == "embeddings" and isinstance(result, Embedding))
+
+
+def answers_to(gives: str) -> tuple[str, ...]:
+    """Return what a request of a kind is answered by, as sentences list it."""
+    own = {"completion": ("a str", "a Reply"), "embeddings": ("an Embedding",)}.get(gives, ())
+    return (*own, "a Json", "a Raw")
 
 
 def _check(answer: Json | Raw, status: int, headers: Mapping[str, str] | None) -> None:
