@@ -13,6 +13,9 @@ openai:
   - {fails: {rate_limited: {retry_after: 20s}}, times: 2}                    # faults as scenario files name them
   - {fails: {server_error: {status: 503}}, for: 60s}                         # every request for a minute, then back
   - {fails: overloaded, when: {prompt_contains: weather}}
+  - replies: {embedding: [0.6, 0.8]}                   # the next request for vectors
+  - {on: POST /v1/images/generations, replies: {json: {data: []}}}           # an endpoint that nobody models
+  - {on: "GET /v1/files/{id}", replies: {raw: "a,b", headers: {content-type: text/csv}}}
   - {replies: Bye, times: forever}
 anthropic:
   - echoes: true                                       # where no step is left: the last user message
@@ -24,8 +27,8 @@ my-model:                                              # a name of your own says
   steps: [{generates: {words: 12}}]                    # where no step is left: generated text, which is the default
 ```
 
-`when` takes `prompt_contains`, `model`, `turn`, `tool_result_contains` and `api_key`; the most specific rule with steps
-left answers. A script adds to what is there: `POST /_llmtest/reset` goes back to the beginning.
+`when` takes `prompt_contains`, `model`, `turn`, `tool_result_contains`, `api_key` and `operation`; the most specific
+rule with steps left answers. A script adds to what is there: `POST /_llmtest/reset` goes back to the beginning.
 """
 
 from __future__ import annotations
@@ -130,7 +133,7 @@ class ServedScript:
     def _give_to(self, world: World, names: list[str]) -> None:
         for name, (section, steps) in self._providers.items():
             self._furnish(world, name, section, names)
-            rules: dict[tuple[tuple[str, Any], ...], RuleHandle] = {}
+            rules: dict[tuple[Any, ...], RuleHandle] = {}
             for place, step in steps:
                 self._add(world.provider(name), place, step, rules)
 
@@ -150,7 +153,7 @@ class ServedScript:
             if not before or not before[-1].lasts_for_ever:
                 continue
             for place, step in steps:
-                if step.when is None and not step.is_behaviour:
+                if step.when is None and step.on is None and not step.is_behaviour:
                     raise self._document.error(
                         place,
                         f"`{show_location(place)}` is never reached: the script has {before[-1].label} already, which "
@@ -187,12 +190,14 @@ class ServedScript:
         handle: ProviderHandle,
         place: Location,
         step: StepSection,
-        rules: dict[tuple[tuple[str, Any], ...], RuleHandle],
+        rules: dict[tuple[Any, ...], RuleHandle],
     ) -> None:
-        target: RuleHandle = handle
-        if step.when is not None:
-            key = tuple(step.when.conditions().items())
-            target = rules[key] if key in rules else rules.setdefault(key, handle.when(**dict(key)))
+        conditions = {} if step.when is None else step.when.conditions()
+        key = (step.on, *conditions.items())
+        target: RuleHandle | None = rules.get(key)
+        if target is None:
+            target = handle if step.on is None else handle.on(*step.on)
+            target = rules[key] = target.when(**conditions) if conditions else target
         try:
             _play(target, step)
         except ConfigurationError as error:

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from llmtest.config import Duration, Positive, Section, Text, did_you_mean, known, one_of
+from llmtest.config import Duration, Positive, Section, Text, one_of
 from llmtest.errors import ConfigurationError
 from llmtest.scenarios._fault_section import What, read_fault
 from llmtest.scenarios._file import LatencySection, LimitsSection, Pieces, Time
+from llmtest.serving._script_answers import SERVICE_KEYS, Headers, Tokens, check_keys, service_answer
 from llmtest.simulation import Reply
 from llmtest.types import FinishReason, ToolCall, Usage
 from llmtest.wire import dialects
@@ -47,29 +48,10 @@ def _texts(value: Any) -> Any:
     return tuple(value)
 
 
-def _headers(value: Any) -> Any:
-    if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
-        raise ValueError("must be a mapping of names to texts; put numbers in quotes")
-    for name, text in value.items():
-        if not name.isascii() or not name.replace("-", "").isalnum() or not text.isprintable():
-            raise ValueError(f"`{name}: {text}` is not a header")
-    return value
-
-
 def _whole(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(f"`{value}` is not a whole number")  # noqa: TRY004 - pydantic collects ValueErrors
     return value
-
-
-def _tokens(value: Any) -> int:
-    number = _whole(value)
-    if number < 0:
-        raise ValueError(f"`{value}` is below 0")
-    return number
-
-
-Tokens = Annotated[int, BeforeValidator(_tokens)]
 
 
 class UsageSection(Section):
@@ -104,7 +86,7 @@ class ReplySection(Section):
     """Why it stopped."""
     usage: UsageSection | None = None
     """What it bills; counted by default."""
-    headers: Annotated[Any, BeforeValidator(_headers)] = None
+    headers: Headers = None
     """Headers on top of the provider's own."""
     latency: Time | None = None
     """How long it takes."""
@@ -145,11 +127,10 @@ def _replies(value: Any) -> Any:
 def _one_reply(value: Any) -> Any:
     if isinstance(value, str):
         return value
+    if isinstance(value, dict) and any(key in value for key in SERVICE_KEYS):
+        return service_answer(value)
     if isinstance(value, dict):
-        unknown = next((key for key in value if key not in ReplySection.keys()), None)  # noqa: SIM118 - a class, not a mapping
-        if unknown is not None:
-            keys = ReplySection.keys()
-            raise ValueError(f"unknown key `{unknown}`.{did_you_mean(unknown, keys)}{known('keys', keys)}")
+        check_keys(ReplySection, value, more=SERVICE_KEYS)
         try:
             return ReplySection.model_validate(value).reply()
         except ConfigurationError as error:
@@ -231,11 +212,18 @@ class WhenSection(Section):
         return {name: value for name, value in self if value is not None}
 
 
+def _endpoint(value: Any) -> tuple[str, str]:
+    method, _, path = value.partition(" ") if isinstance(value, str) else ("", "", "")
+    if not method.isalpha() or not path.strip().startswith("/"):
+        raise ValueError(f"`{value}` is no method and path, such as `POST /v1/images/generations`")
+    return method.upper(), path.strip()
+
+
 class StepSection(Section):
     """One step of a script: exactly one of its actions, and how often and for whom it is played."""
 
     replies: Annotated[Any, BeforeValidator(_replies)] = None
-    """A text, a mapping with more than a text, or a list of them, one for each request."""
+    """A text, a mapping with more than a text or with what is no conversation, or a list of them, one a request."""
     calls_tool: ToolCallSection | None = None
     """A tool call."""
     calls_tools: list[ToolCallSection] | None = None
@@ -250,6 +238,8 @@ class StepSection(Section):
     """How often the step is played; `forever`."""
     for_: Duration | None = Field(None, alias="for")
     """How long `fails` lasts instead, however many requests come meanwhile."""
+    on: Annotated[Any, BeforeValidator(_endpoint)] = None
+    """Only for requests to this endpoint, also one that nobody models: `POST /v1/images/generations`."""
     when: WhenSection | None = None
     """Only for these requests."""
 
@@ -273,6 +263,8 @@ class StepSection(Section):
             raise ValueError(f"`{given[0]}` answers whenever no step is left, and has no `times`")
         if self.for_ is not None and (given[0] != "fails" or "times" in self.model_fields_set):
             raise ValueError("`for` goes with `fails`, and without `times`")
+        if self.on is not None and self.when is not None and self.when.operation is not None:
+            raise ValueError("`on` says which operation is meant already, so that `when` has no `operation` beside it")
         if self.calls_tools == []:
             raise ValueError("`calls_tools` needs at least one call")
         return self

@@ -214,12 +214,135 @@ def test_json_is_a_script_too(follow, world):
     assert answers(world, 1) == [(200, "café")]
 
 
+def test_what_is_no_conversation_has_answers_in_a_file(follow, world):
+    """Vectors wait for a request for vectors; JSON and bytes answer whatever comes next, a conversation too."""
+    follow(
+        """
+        openai:
+          - replies: Paris
+          - replies: {embedding: [0.5, 0.25], usage: {input_tokens: 7}}
+          - replies:
+              - {json: {ok: true}, status: 202, headers: {x-note: a}}
+              - {raw: "a,b", headers: {content-type: text/csv}}
+          - replies: {embedding: null}
+          - replies: {raw: {base64: AP8=}, status: 418}
+        """
+    )
+    embed = json.dumps({"model": "e", "input": ["a", "b"]}).encode()
+    chat = json.dumps(CHAT).encode()
+    vectors = ask("POST", "/v1/embeddings", embed, world=world)
+    assert [row["embedding"] for row in vectors.json["data"]] == [[0.5, 0.25]] * 2
+    assert vectors.json["usage"]["prompt_tokens"] == 7
+    assert answers(world, 1) == [(200, "Paris")]
+    said, table = (ask("POST", "/v1/chat/completions", chat, world=world) for _ in range(2))
+    assert (said.status, said.json, said.headers["x-note"]) == (202, {"ok": True}, "a")
+    assert (table.body, table.headers["content-type"]) == (b"a,b", "text/csv")
+    assert len(ask("POST", "/v1/embeddings", embed, world=world).json["data"][0]["embedding"]) == 1536
+    last = ask("POST", "/v1/chat/completions", chat, world=world)
+    assert (last.status, last.body) == (418, b"\x00\xff")
+    assert world.unused_steps() == []
+
+
+def test_an_endpoint_that_nobody_models_is_scripted_in_a_file(follow, world):
+    """`on` is a method and a path, bare or below the provider's name; with `when` it is narrower."""
+    follow(
+        """
+        openai:
+          - {on: post /v1/images/generations, replies: {json: {data: []}}, times: 2}
+          - {on: POST /v1/images/generations, fails: overloaded}
+          - {on: POST /v1/images/generations, when: {model: big}, replies: {json: [big]}}
+          - {on: "GET /v1/files/{id}", replies: {raw: text}}
+          - {on: POST /v1/embeddings, replies: {embedding: [[1.0]]}}
+        """
+    )
+    path, body = "/v1/images/generations", b'{"model": "m"}'
+    assert ask("POST", path, b'{"model": "big"}', world=world).json == ["big"]
+    assert ask("POST", path, body, world=world).json == {"data": []}
+    assert ask("POST", f"/openai{path}", body, world=world).json == {"data": []}
+    assert ask("POST", path, body, world=world).status == 503
+    assert ask("GET", "/v1/files/f-1", b"", world=world).body == b"text"
+    vectors = ask("POST", "/v1/embeddings", b'{"model": "e", "input": "a"}', world=world)
+    assert vectors.json["data"][0]["embedding"] == [1.0]
+    assert world.unused_steps() == []
+
+
+def test_json_that_was_posted_says_json():
+    """The body of `POST /_llmtest/script` has the same answers; `null` is JSON too."""
+    world = world_that_answers()
+    parse_script(b'{"openai": [{"replies": {"json": null}}, {"replies": {"json": "2026-01-01"}}]}').apply(world)
+    body = json.dumps(CHAT).encode()
+    assert [ask("POST", "/v1/chat/completions", body, world=world).json for _ in range(2)] == [None, "2026-01-01"]
+
+
 WRONG = {
+    "an-unknown-key-of-an-answer": (
+        "openai:\n  - replies: {json: {}, stauts: 503}\n",
+        (
+            "script.yaml:2: `openai[0].replies`: unknown key `stauts` beside `json`. Did you mean `status`?\n"
+            "Known keys: json, status, headers."
+        ),
+    ),
+    "a-text-beside-json": (
+        "openai:\n  - replies: {json: {}, text: a}\n",
+        "script.yaml:2: `openai[0].replies`: unknown key `text` beside `json`.\nKnown keys: json, status, headers.",
+    ),
+    "two-answers-in-one": (
+        "openai:\n  - replies: {json: {}, raw: a}\n",
+        (
+            "script.yaml:2: `openai[0].replies`: `json` and `raw` are two answers; give a list of them, one for each "
+            "request."
+        ),
+    ),
+    "a-status-that-is-none": (
+        "openai:\n  - replies: {json: {}, status: 99}\n",
+        "script.yaml:2: `openai[0].replies.status`: `99` is no status from 100 to 599.",
+    ),
+    "a-vector-of-words": (
+        "openai:\n  - replies: {embedding: [a]}\n",
+        "script.yaml:2: `openai[0].replies`: Embedding: a vector is a list of finite numbers, got ['a'].",
+    ),
+    "bytes-that-are-a-mapping": (
+        "openai:\n  - replies: {raw: {a: 1}}\n",
+        (
+            "script.yaml:2: `openai[0].replies.raw`: must be a text, or `{base64: iVBORw0KGgo=}` for other bytes; JSON "
+            "is `json: {...}`."
+        ),
+    ),
+    "bytes-that-cannot-be-decoded": (
+        "openai:\n  - replies: {raw: {base64: '*'}}\n",
+        "script.yaml:2: `openai[0].replies.raw`: `base64` cannot be decoded.",
+    ),
+    "a-header-of-json": (
+        "openai:\n  - replies: {json: {}, headers: {x: 1}}\n",
+        "script.yaml:2: `openai[0].replies.headers`: must be a mapping of names to texts; put numbers in quotes.",
+    ),
+    "vectors-that-bill-an-answer": (
+        "openai:\n  - replies: {embedding: [1], usage: {input_tokens: 1, output_tokens: 1}}\n",
+        "script.yaml:2: unknown key `output_tokens` in `openai[0].replies.usage`. Did you mean `input_tokens`?",
+    ),
+    "a-path-without-a-method": (
+        "openai:\n  - {on: /v1/images, replies: a}\n",
+        "script.yaml:2: `openai[0].on`: `/v1/images` is no method and path, such as `POST /v1/images/generations`.",
+    ),
+    "on-and-an-operation": (
+        "openai:\n  - {on: POST /v1/images, when: {operation: chat}, replies: {json: 1}}\n",
+        (
+            "script.yaml:2: `openai[0]`: `on` says which operation is meant already, so that `when` has no `operation` "
+            "beside it."
+        ),
+    ),
+    "a-text-to-what-is-no-conversation": (
+        "openai:\n  - {on: POST /v1/images, replies: a}\n",
+        (
+            "script.yaml:2: `openai[0]`: replies('a') would never be played: it is no answer to `POST /v1/images`, "
+            "which takes a Json, a Raw or a fault."
+        ),
+    ),
     "a-misspelt-key": (
         "openai:\n  - replies: a\n  - fials: overloaded\n",
         (
             "script.yaml:3: unknown key `fials` in `openai[1]`. Did you mean `fails`?\n"
-            "Known keys: replies, calls_tool, calls_tools, fails, echoes, generates, times, for, when."
+            "Known keys: replies, calls_tool, calls_tools, fails, echoes, generates, times, for, on, when."
         ),
     ),
     "a-misspelt-fault": (
