@@ -103,6 +103,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
         },
         {
             "_classify",
+            "_logprobs",
             "anthropic._checks",
             "anthropic._limits",
             "anthropic._vocabulary",

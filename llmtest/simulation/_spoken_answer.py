@@ -12,6 +12,7 @@ from llmtest.simulation._prompt_cache import as_asked
 from llmtest.simulation.plan._fragmentation import Cutter
 from llmtest.simulation.plan._options import PLAIN, Options, fitted, options_of
 from llmtest.types import UNKNOWN_USAGE, CompletionRequest, CompletionResponse, Usage
+from llmtest.wire import with_logprobs
 
 if TYPE_CHECKING:
     from llmtest.simulation._engine import Engine
@@ -137,7 +138,11 @@ def _said_in_kind(
         _response(engine, each, UNKNOWN_USAGE if place else usage, answer, is_direct=is_direct, place=place)
         for place, each in enumerate(spoken)
     )
-    return replace(first, alternatives=tuple(more)) if more else first
+    said = replace(first, alternatives=tuple(more)) if more else first
+    if is_direct and options.likeliest is not None and engine.spoken.settings.get("tells_logprobs"):
+        # Over HTTP the codec makes them up, as all that only one API tells.
+        return with_logprobs(said, options.likeliest)
+    return said
 
 
 def _count(spoken: tuple[Prepared, ...], options: Options, answer: Answer) -> Usage:

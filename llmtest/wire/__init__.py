@@ -9,6 +9,7 @@ ids are made of are passed in.
 | `_dialect`, `_endpoint`, `_registry` | the records, and which there are |
 | `_records` | what endpoints take and give |
 | `_vocabulary`, `_classify`, `_json_errors` | from the words of an error to its class, and back |
+| `_logprobs` | made-up probabilities of a simulated answer's words |
 | `_headers`, `_json`, `_ids` | the small change of the wire |
 | `framing/` | events cut out of bytes |
 | `openai/`, `anthropic/`, ... | the dialects, a folder each |
@@ -18,6 +19,7 @@ from llmtest.wire._dialect import Dialect, Errors, Match, Unserved, Variables
 from llmtest.wire._endpoint import Endpoint, Gives
 from llmtest.wire._headers import format_duration, parse_duration, parse_retry_after
 from llmtest.wire._json_errors import JsonErrors
+from llmtest.wire._logprobs import with_logprobs
 from llmtest.wire._records import (
     EPOCH,
     Headers,
@@ -83,4 +85,5 @@ __all__ = [
     "register",
     "registered",
     "unregister",
+    "with_logprobs",
 ]

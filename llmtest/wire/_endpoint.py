@@ -67,6 +67,8 @@ class Endpoint:
         encode_call: Client half: `(request, stream=...) -> WireRequest`, its path relative to the base URL; None where
             no client of ours asks.
         decode_answer: Client half: `(body, headers) -> answer`.
+        refuse_unsayable: Client half: `(request)`; raises `NotSupportedError` for what `encode_call` has no word for,
+            without writing the request, which the way without HTTP never does. None: it asks nothing.
         framing: How a streamed answer is cut into events.
         encode_stream: Server half: `(response, call, meta, chunks) -> list[bytes]`, one element per event, the last one
             included; `chunks` are the pieces in which the text arrives, None cuts it into words.
@@ -88,6 +90,7 @@ class Endpoint:
         encode_answer: Callable[[Any, WireCall, ResponseMeta], bytes],
         encode_call: Callable[..., WireRequest] | None = None,
         decode_answer: Callable[[bytes, Mapping[str, str]], Any] | None = None,
+        refuse_unsayable: Callable[[Any], None] | None = None,
         framing: Framing = SSE,
         encode_stream: Callable[..., list[bytes]] | None = None,
         stream_decoder: Callable[[Mapping[str, str] | None], StreamDecoder] | None = None,
@@ -103,6 +106,7 @@ class Endpoint:
         self.encode_answer = encode_answer
         self.framing = framing
         self.keep_alive = keep_alive
+        self.refuse_unsayable = refuse_unsayable
         self.default = default
         self.needs_script = gives == "completion" if needs_script is None else needs_script
         self._encode_call = encode_call
@@ -137,6 +141,7 @@ class Endpoint:
             encode_answer=self.encode_answer,
             encode_call=self._encode_call,
             decode_answer=self._decode_answer,
+            refuse_unsayable=self.refuse_unsayable,
             framing=self.framing,
             keep_alive=self.keep_alive,
             encode_stream=self._encode_stream,

@@ -95,7 +95,7 @@ def test_e04_whatever_is_cut_the_bill_is_what_was_sent(text, thinking, arguments
     """For any answer, limit and stop sequences: within the limit, a beginning of what was written, counted exactly."""
     calls = () if arguments is None else (ToolCall("c1", "find", arguments),)
     reply = Reply(text, thinking=thinking, tool_calls=calls)
-    response = ask(make_world().provider("openai").replies(reply), max_tokens=most, stop_sequences=tuple(stop))
+    response = ask(make_world().provider("anthropic").replies(reply), max_tokens=most, stop_sequences=tuple(stop))
     sent = [part.text for part in response.parts if not isinstance(part, ToolCall)]
     tokens = sum(map(count_tokens, sent))
     tokens += sum(3 + count_tokens(call.name) + count_tokens(call.arguments) for call in response.tool_calls)
@@ -153,9 +153,9 @@ def test_e04_a_stream_ends_where_the_limit_is(openai):
     assert exact[-1].response.usage.output_tokens == 2
 
 
-def test_a_limit_of_no_tokens_says_nothing(openai):
-    """`max_tokens=0` warms a cache: nothing is said, nothing of an answer is billed."""
-    response = ask(openai.replies("Paris"), max_tokens=0)
+def test_a_limit_of_no_tokens_says_nothing(world):
+    """`max_tokens=0` warms Anthropic's cache: nothing is said, nothing of an answer is billed."""
+    response = ask(world.provider("anthropic").replies("Paris"), max_tokens=0)
     assert (response.parts, response.usage.output_tokens, response.finish_reason) == ((), 0, FinishReason.LENGTH)
 
 

@@ -7,7 +7,7 @@ reads the real provider, so that the error is the one the HTTP path would give, 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -69,6 +69,7 @@ class DirectProvider:
         self.model = model
         self._engine = engine
         self._endpoint = endpoint
+        self._refuse = endpoint.refuse_unsayable
         self._step = tokens_per_event
         self._blocking = BlockingWaiter(engine.world.clock)
         self._async = AsyncWaiter(engine.world.clock)
@@ -116,6 +117,8 @@ class DirectProvider:
     async def _complete(self, request: CompletionRequest, timeouts: Timeouts, waiter: Waiter) -> CompletionResponse:
         engine = self._engine
         model = request.model or self.model
+        if self._refuse is not None:
+            self._must_be_sayable(self._refuse, request)
         answer = engine.decide(WireCall(self._endpoint, request, model))
         response = answer.response
         if response is None or not answer.is_plain:
@@ -147,6 +150,14 @@ class DirectProvider:
             shortest = round(min(limits) * NS) if limits else None
             self._known_limits = (timeouts, shortest)
         return shortest
+
+    def _must_be_sayable(self, refuse: Callable[[CompletionRequest], None], request: CompletionRequest) -> None:
+        """Refuse before any request what the API has no word for, as over HTTP."""
+        try:
+            refuse(request)
+        except ProviderError as error:
+            error.provider, error.model = self.name, request.model or self.model
+            raise
 
     def _limited(self, answer: Answer, timeouts: Timeouts, waiter: Waiter) -> LimitedWait:
         return LimitedWait(self._engine, answer, timeouts, waiter)
@@ -180,6 +191,8 @@ class DirectProvider:
     async def _stream(
         self, request: CompletionRequest, timeouts: Timeouts, waiter: Waiter
     ) -> AsyncGenerator[StreamEvent, None]:
+        if self._refuse is not None:
+            self._must_be_sayable(self._refuse, request)
         answer = self._engine.decide(WireCall(self._endpoint, request, request.model or self.model, True))
         wait = self._limited(answer, timeouts, waiter)
         plan = None if answer.is_plain else self._plan(answer, request)

@@ -49,6 +49,7 @@ class Options(NamedTuple):
         metadata: The caller's own labels.
         marks: Whether parts of the prompt are marked for the provider's cache.
         choices: How many answers are wanted.
+        likeliest: How many likeliest words to tell of at each place, where log probabilities are wanted.
     """
 
     stop: tuple[str, ...] = ()
@@ -57,6 +58,7 @@ class Options(NamedTuple):
     metadata: Mapping[str, str] = {}
     marks: bool = False
     choices: int = 1
+    likeliest: int | None = None
 
 
 PLAIN = Options()
@@ -70,7 +72,8 @@ def options_of(request: CompletionRequest, model: str | None) -> Options:
         model: The model that answers.
     """
     effort, tier, choices = request.reasoning_effort, request.service_tier, request.n or 1
-    is_special = request.stop_sequences or effort or tier or request.metadata or choices > 1
+    told = request.logprobs
+    is_special = request.stop_sequences or effort or tier or request.metadata or choices > 1 or told
     if not (is_special or ((request.tools or request.extra or _has_parts(request)) and _has_marks(request))):
         return PLAIN
     thought = 0
@@ -83,6 +86,7 @@ def options_of(request: CompletionRequest, model: str | None) -> Options:
         request.metadata,
         _has_marks(request),
         choices,
+        (request.top_logprobs or 0) if told else None,
     )
 
 

@@ -13,6 +13,7 @@ from llmtest.wire._records import ResponseMeta, StreamDecoder, WireCall, WireReq
 from llmtest.wire.anthropic import _errors
 from llmtest.wire.anthropic._bodies import HEADERS, answered, asked
 from llmtest.wire.anthropic.messages import _request, _response, _stream
+from llmtest.wire.anthropic.messages._options import refuse_unsayable
 
 __all__ = ["COUNT_TOKENS", "MESSAGES"]
 
@@ -91,6 +92,7 @@ MESSAGES = Endpoint(
     encode_answer=_encode_answer,
     encode_call=_encode_call,
     decode_answer=_decode_answer,
+    refuse_unsayable=refuse_unsayable,
     encode_stream=_encode_stream,
     stream_decoder=_stream_decoder,
     keep_alive=_stream.PING,

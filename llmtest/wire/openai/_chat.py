@@ -13,7 +13,7 @@ from llmtest.wire._records import ResponseMeta, StreamDecoder, WireCall, WireReq
 from llmtest.wire.openai import _errors
 from llmtest.wire.openai._bodies import JSON_HEADERS, STREAM_HEADERS, answered, asked
 from llmtest.wire.openai.chat import _request, _response, _stream
-from llmtest.wire.openai.chat._options import shaping
+from llmtest.wire.openai.chat._options import refuse_unsayable, shaping
 
 __all__ = ["CHAT"]
 
@@ -88,6 +88,7 @@ CHAT = Endpoint(
     encode_answer=_encode_answer,
     encode_call=_encode_call,
     decode_answer=_decode_answer,
+    refuse_unsayable=refuse_unsayable,
     encode_stream=_encode_stream,
     stream_decoder=_stream_decoder,
 )

@@ -108,7 +108,7 @@ COMPATIBLE = Dialect(
     response_id=_response_id,
     unserved=_UNSERVED,
     needs_key=False,
-    settings={"names_embeddings": True, "finish_words": RAW_FINISH},
+    settings={"names_embeddings": True, "finish_words": RAW_FINISH, "tells_logprobs": True},
     is_provider=False,
     is_common=True,
 )
@@ -144,6 +144,7 @@ OPENAI = Dialect(
         "obfuscates": True,
         "is_openai": True,
         "finish_words": RAW_FINISH,
+        "tells_logprobs": True,
         "without_effect": WITHOUT_EFFECT,
     },
     is_default=True,

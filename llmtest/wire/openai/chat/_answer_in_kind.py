@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from llmtest.types import CompletionResponse, FinishReason, ResponsePart, TextPart, ToolCall
-from llmtest.wire.openai.chat._logprobs import made_up
+from llmtest.types import CompletionResponse, FinishReason, ToolCall
+from llmtest.wire._logprobs import with_logprobs
 
 _TIERS = {"auto": "default", "standard_only": "default", "fast": "priority"}
 """What OpenAI calls the tier that a word of the request chose, where that is another word."""
@@ -23,23 +23,16 @@ def in_kind(response: CompletionResponse, wanted: Mapping[str, Any]) -> Completi
     changes: dict[str, Any] = {}
     if wanted.get("logprobs") is True:
         top = wanted.get("top_logprobs")
-        changes["parts"] = _with_logprobs(response.parts, top if isinstance(top, int) else 0)
+        response = with_logprobs(response, top if isinstance(top, int) else 0)
     tier = wanted.get("service_tier")
     if isinstance(tier, str) and response.service_tier is None:
         changes["service_tier"] = _TIERS.get(tier, tier)
     if "functions" in wanted and response.finish_reason is FinishReason.TOOL_USE and not response.raw_finish_reason:
         # One function at a time was all there was.
-        parts = changes.get("parts", response.parts)
+        parts = response.parts
         first = next((part for part in parts if isinstance(part, ToolCall)), None)
         changes["parts"] = tuple(part for part in parts if part is first or not isinstance(part, ToolCall))
         changes["raw_finish_reason"] = "function_call"
     if response.alternatives:
         changes["alternatives"] = tuple(in_kind(other, wanted) for other in response.alternatives)
     return replace(response, **changes)
-
-
-def _with_logprobs(parts: tuple[ResponsePart, ...], top: int) -> tuple[ResponsePart, ...]:
-    return tuple(
-        replace(part, logprobs=made_up(part.text, top)) if isinstance(part, TextPart) and not part.logprobs else part
-        for part in parts
-    )

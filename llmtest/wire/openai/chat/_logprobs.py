@@ -1,17 +1,11 @@
-"""How likely the tokens of an answer were, between JSON and types; and made-up ones for a simulated answer."""
+"""How likely the tokens of an answer were, between JSON and types."""
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from llmtest.types import TokenLogprob
-from llmtest.wire.framing._words import words
-
-_OTHERS = [" the", " a", ".", ",", " and", " to", " of", " in", " is", " that", " it", " for", " on", " with", " as"]
-_OTHERS += [" was", " be", " at", " by", " this", " an"]
-"""What might have stood in a token's place: common ones."""
 
 
 def encode_logprobs(tokens: Sequence[TokenLogprob]) -> dict[str, Any] | None:
@@ -45,32 +39,6 @@ def _decode_token(raw: Mapping[str, Any]) -> TokenLogprob:
     utf8 = raw.get("bytes")
     top = tuple(_decode_token(other) for other in raw.get("top_logprobs") or ())
     return TokenLogprob(str(raw["token"]), float(raw["logprob"]), None if utf8 is None else bytes(utf8), top)
-
-
-def made_up(text: str, top: int) -> tuple[TokenLogprob, ...]:
-    """Return a token for each word of a text, with the same numbers every time.
-
-    Args:
-        text: What the answer says.
-        top: How many likeliest tokens to tell of at each place, itself included.
-    """
-    return tuple(_make_up(word, place, top) for place, word in enumerate(words(text)))
-
-
-def _make_up(word: str, place: int, top: int) -> TokenLogprob:
-    said = TokenLogprob(word, -((zlib.crc32(word.encode(errors="replace")) + place) % 4000) / 10_000, _utf8(word))
-    if not top:
-        return said
-    others = [other for other in _OTHERS if other != word][: top - 1]
-    less_likely = (TokenLogprob(other, -2.0 - rank / 2, _utf8(other)) for rank, other in enumerate(others))
-    return TokenLogprob(said.token, said.logprob, said.utf8, (said, *less_likely))
-
-
-def _utf8(word: str) -> bytes | None:
-    try:
-        return word.encode()
-    except UnicodeEncodeError:
-        return None
 
 
 def by_piece(tokens: Sequence[Any], pieces: Sequence[str]) -> Iterator[list[Any]]:

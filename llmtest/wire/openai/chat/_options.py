@@ -20,12 +20,25 @@ DEFAULT_NAME = "answer"
 """OpenAI wants a name for a schema."""
 
 
+def refuse_unsayable(request: CompletionRequest) -> None:
+    """Refuse what Chat Completions have no word for and what would change the answer.
+
+    Raises:
+        NotSupportedError: The request asks for such a thing.
+    """
+    if request.top_k is not None and OPENAI_S_OWN.match(request.model or ""):
+        raise NotSupportedError(f"openai: `{request.model}` cannot choose among the `top_k` likeliest tokens")
+    if request.max_tokens == 0:
+        raise NotSupportedError("openai: an answer has at least one token; `max_tokens=0` is Anthropic's")
+
+
 def encode_options(request: CompletionRequest, extra: dict[str, Any], body: dict[str, Any]) -> None:
     """Write the options into a body; what of `extra` says the same in more words is taken out of it and written.
 
     Raises:
         NotSupportedError: The model cannot do what is asked.
     """
+    refuse_unsayable(request)
     for name in PLAIN:
         value = getattr(request, name)
         if value is not None:
@@ -33,8 +46,6 @@ def encode_options(request: CompletionRequest, extra: dict[str, Any], body: dict
     if request.service_tier == "standard_only":
         body["service_tier"] = "default"
     if request.top_k is not None:
-        if OPENAI_S_OWN.match(request.model or ""):
-            raise NotSupportedError(f"openai: `{request.model}` cannot choose among the `top_k` likeliest tokens")
         body["top_k"] = request.top_k
     raw = extra.pop("response_format", None) if extra else None
     if raw is not None and decode_format(raw) == request.response_format:
@@ -50,14 +61,9 @@ def encode_limit(request: CompletionRequest, body: dict[str, Any]) -> None:
 
     It goes by its new name, `max_completion_tokens`, to models that are OpenAI's by their name, because its reasoning
     models refuse the old one, and by `max_tokens` to all others, because some servers know only that.
-
-    Raises:
-        NotSupportedError: The limit is 0.
     """
     if request.max_tokens is None:
         return
-    if request.max_tokens == 0:
-        raise NotSupportedError("openai: an answer has at least one token; `max_tokens=0` is Anthropic's")
     name = "max_completion_tokens" if OPENAI_S_OWN.match(request.model or "") else "max_tokens"
     body[name] = request.max_tokens
 
