@@ -9,10 +9,11 @@ import httpx2
 import openai
 import pytest
 
-from llmtest import Json, Simulation, build_chain, faults, load_scenario, run_scenario, use_cassette, wire
+from llmtest import Json, Reply, Simulation, build_chain, faults, load_scenario, run_scenario, use_cassette, wire
 from llmtest.cli._app import run
 from llmtest.errors import ConfigurationError, OverloadedError, SimulationStateError, StreamInterruptedError
 from llmtest.events import RequestAnswered
+from llmtest.faults import FaultRule
 from llmtest.testing import check_dialect
 from llmtest.types import CompletionRequest
 from llmtest.wire import registered
@@ -218,3 +219,77 @@ def test_a_half_that_is_missing_is_a_harness_error():
             httpx.post("https://mute.test/talk", json={**ASKED, "stream": True})
         assert len(sim.world.harness_errors) == 1
         sim.world.harness_errors.clear()
+
+
+LATE = faults.SlowFirstToken(1)
+SILENT = (
+    "this API has no sign of life, for a stream of ndjson has no comments.\n\n"
+    "To fix: let the answer be late without one: Reply(text, fault=faults.SlowFirstToken(1))"
+)
+REFUSED_EDITS = [
+    (
+        Reply("Paris", edit=faults.WireEdit(comment="PROCESSING")),
+        'a stream of ndjson has no comments.\n\nTo fix: WireEdit(before=b"\\n") writes any bytes',
+        Reply("Paris", edit=faults.WireEdit(before=b"\n")),
+    ),
+    (
+        Reply("Paris", fault=LATE, edit=faults.WireEdit(keep_alive=0.25, comment="PROCESSING")),
+        SILENT,
+        Reply("Paris", fault=faults.SlowFirstToken(1)),
+    ),
+    (
+        Reply("Paris", fault=LATE, edit=faults.WireEdit(keep_alive=0.25)),
+        SILENT,
+        Reply("Paris", fault=faults.SlowFirstToken(1)),
+    ),
+]
+
+
+@pytest.mark.parametrize(("reply", "text", "instead"), REFUSED_EDITS, ids=["comment", "spoken-sign", "sign-of-life"])
+def test_lines_have_no_comments_and_no_signs_of_life(reply, text, instead):
+    """What lines of JSON cannot say is an error of the test, recorded; what is advised instead is sent."""
+    streamed = {**ASKED, "stream": True}
+    with Simulation(strict=False) as sim:
+        sim.toy.replies(reply)
+        with pytest.raises(SimulationStateError) as caught:
+            httpx.post(URL, json=streamed)
+        assert str(caught.value) == f"`toy`: {reply.edit!r}: {text}"
+        assert sim.world.harness_errors == [caught.value]
+        sim.world.harness_errors.clear()
+        sim.toy.replies(instead)
+        assert json.loads(httpx.post(URL, json=streamed).text.splitlines()[-1])["why"] == "end"
+
+
+def test_a_whole_answer_of_it_is_kept_alive():
+    """Outside a stream a blank line is a sign of life for whoever reads JSON."""
+    with Simulation() as sim:
+        sim.toy.replies(Reply("Paris", fault=LATE, edit=faults.WireEdit(keep_alive=0.4)))
+        assert httpx.post(URL, json=ASKED).text.startswith("\n\n{")
+
+
+def test_a_sign_of_life_of_its_own_is_sent():
+    """A dialect that says how it keeps a stream alive is kept alive so."""
+    names = ("decode_call", "encode_answer", "encode_stream", "stream_decoder", "framing")
+    given = {name: TALK.__dict__.get(name, TALK.__dict__.get(f"_{name}")) for name in names}
+    talk = wire.Endpoint("chat", "POST", "/talk", gives="completion", keep_alive=b'{"piece": ""}\n', **given)
+    with registered(wire.Dialect("alive", hosts=("https://alive.test",), endpoints=(talk,))), Simulation() as sim:
+        sim.alive.replies(Reply("Paris", fault=LATE, edit=faults.WireEdit(keep_alive=0.4)))
+        streamed = {**ASKED, "stream": True}
+        lines = httpx.post("https://alive.test/talk", json=streamed).text.splitlines()
+        assert lines[:2] == ['{"piece": ""}'] * 2
+        assert json.loads(lines[-1])["why"] == "end"
+        sim.alive.replies(Reply("Paris", fault=LATE, edit=faults.WireEdit(keep_alive=0.4, comment="hello")))
+        with pytest.raises(SimulationStateError, match=r"has no comments\.\n\nTo fix: leave `comment` out$"):
+            httpx.post("https://alive.test/talk", json=streamed)
+        sim.world.harness_errors.clear()
+
+
+def test_a_rule_whose_sign_of_life_cannot_be_said_does_not_strike():
+    """A rule for every provider passes this one over, and the answer is late as it was to be."""
+    with Simulation(strict=False) as sim:
+        rule = FaultRule("signs", faults.WireEdit(keep_alive=0.25))
+        sim.world.add_fault_rule(rule)
+        sim.toy.replies(Reply("Paris", fault=LATE))
+        text = httpx.post(URL, json={**ASKED, "stream": True}).text
+        assert [json.loads(line) for line in text.splitlines()][-1]["why"] == "end"
+        assert (rule.fired, sim.clock.elapsed()) == (0, 1.0)

@@ -252,9 +252,14 @@ def kept_alive(
                 f"no silence of this answer is longer than {edit.keep_alive:g} s",
                 f"let it be late, as in Reply(text, fault=faults.SlowFirstToken({4 * edit.keep_alive:g}))",
             )
+        try:
+            sign = Chunk(_sign(edit, endpoint) if is_stream else b"\n")
+        except UnappliedEditError:
+            if rule is None:
+                raise
+            continue
         if rule is not None:
             struck.append(rule)
-        sign = Chunk(_sign(edit, endpoint) if is_stream else b"\n")
         return _with_signs(_head_first(steps), every, sign)
     return steps
 
@@ -263,14 +268,20 @@ def _sign(edit: WireEdit, endpoint: Endpoint) -> bytes:
     """Return a sign of life: the API's own, or a comment."""
     if edit.comment is None and endpoint.keep_alive is not None:
         return endpoint.keep_alive
+    if endpoint.keep_alive is None and endpoint.framing.name != "sse":
+        late = f"faults.SlowFirstToken({4 * (edit.keep_alive or 0):g})"
+        raise UnappliedEditError(
+            edit,
+            f"this API has no sign of life, for a stream of {endpoint.framing.name} has no comments",
+            f"let the answer be late without one: Reply(text, fault={late})",
+        )
     return _comment(edit, edit.comment or "keep-alive", endpoint)
 
 
 def _comment(edit: WireEdit, text: str, endpoint: Endpoint) -> bytes:
     if endpoint.framing.name != "sse":
-        raise UnappliedEditError(
-            edit, f"a stream of {endpoint.framing.name} has no comments", "leave it out; `before` takes any bytes"
-        )
+        way = "leave `comment` out" if edit.keep_alive is not None else 'WireEdit(before=b"\\n") writes any bytes'
+        raise UnappliedEditError(edit, f"a stream of {endpoint.framing.name} has no comments", way)
     return comment_event(text)
 
 
