@@ -67,7 +67,7 @@ def examples(session: nox.Session) -> None:
 
 @nox.session(python="3.11")
 def services(session: nox.Session) -> None:
-    """Run the tests that need Redis, Node with its packages, or litellm; says what is missing."""
+    """Run the tests that need Redis, Node with its packages, litellm or instructor; says what is missing."""
     session.install("-e", ".[test]")
     for program in ("redis-server", "node", "npm"):
         if shutil.which(program) is None:
@@ -78,12 +78,17 @@ def services(session: nox.Session) -> None:
         quiet = ("--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error")
         session.run("npm", "install", "--prefix", str(folder), *quiet, external=True)
         session.env["LLMTEST_NODE_MODULES"] = str(folder)
-    # litellm needs openai 2, the suite needs openai 3: it lives in an environment of its own.
-    python = folder / "litellm" / ("Scripts" if os.name == "nt" else "bin") / "python"
-    if not python.exists():
-        session.run("python", "-m", "venv", str(folder / "litellm"))
-    session.run(str(python), "-m", "pip", "install", "-q", "litellm", "openai<3", "pytest", "-e", ".", external=True)
-    session.env["LLMTEST_LITELLM_PYTHON"] = str(python)
+    # litellm needs openai 2, the suite needs openai 3; instructor pins what openai needs: each has an environment.
+    needs = {
+        "litellm": ("litellm", "openai<3", "-e", "."),
+        "instructor": ("instructor", "anthropic", "-e", ".[server]"),
+    }
+    for name, packages in needs.items():
+        python = folder / name / ("Scripts" if os.name == "nt" else "bin") / "python"
+        if not python.exists():
+            session.run("python", "-m", "venv", str(folder / name))
+        session.run(str(python), "-m", "pip", "install", "-q", "pytest", *packages, external=True)
+        session.env[f"LLMTEST_{name.upper()}_PYTHON"] = str(python)
     session.env["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
     session.run("python", "-m", "pytest", "-q", *SERVICE_TESTS, *session.posargs)
 

@@ -160,6 +160,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "script._generated_words",
             "script._schema",
             "script._service_answers",
+            "script._told_schema",
             "script._windows",
         },
         {

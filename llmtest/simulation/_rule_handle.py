@@ -261,8 +261,9 @@ class RuleHandle:
     def generates(self, seed: int | None = None, words: int = 40) -> Self:
         """Answer with what nobody wrote, where no step is left: the same prompt gets the same answer.
 
-        Words, but where the request wants something else: a call of a tool that it requires or names, with arguments by
-        the tool's schema; a JSON object; a value that is valid against its schema. Several answers (`n`) differ.
+        Words, but where the request wants something else: a call of a tool that it requires, names or offers by `auto`,
+        with arguments by the tool's schema; a JSON object; a value that is valid against its schema, which may be told
+        in the words of the prompt. Several answers (`n`) differ.
 
         Args:
             seed: Seed of the answers; the world's by default.

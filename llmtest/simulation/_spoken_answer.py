@@ -11,7 +11,7 @@ from llmtest.simulation._fault_effects import lay_on
 from llmtest.simulation._prompt_cache import as_asked
 from llmtest.simulation.plan._fragmentation import Cutter
 from llmtest.simulation.plan._options import PLAIN, Options, fitted, options_of
-from llmtest.types import UNKNOWN_USAGE, CompletionRequest, CompletionResponse, Usage
+from llmtest.types import UNKNOWN_USAGE, CompletionRequest, CompletionResponse, FinishReason, Usage
 from llmtest.wire import with_logprobs
 
 if TYPE_CHECKING:
@@ -127,6 +127,9 @@ def _said_in_kind(
     # Scripted answers are the same in each: a test says what comes back, not what a model might vary.
     further = others or (prepared,) * (max(call.choices, options.choices) - 1)
     spoken = (prepared, *(fitted(other, answer.max_tokens, options.stop) for other in further))
+    ends = call.endpoint.dialect.settings.get("named_tool_ends") if options.names_tool else None
+    if ends is not None:
+        spoken = tuple(_ended(each, ends) for each in spoken)
     usage = _count(spoken, options, answer) if prepared.usage is None else prepared.usage
     if options.marks:
         usage = _cached(engine, usage, prepared, _completion(call), answer, is_direct=is_direct)
@@ -143,6 +146,13 @@ def _said_in_kind(
         # Over HTTP the codec makes them up, as all that only one API tells.
         return with_logprobs(said, options.likeliest)
     return said
+
+
+def _ended(prepared: Prepared, reason: FinishReason) -> Prepared:
+    """Return an answer that calls the tool which the request named, and ends for the reason that its API then tells."""
+    if prepared.says_why or prepared.finish_reason is not FinishReason.TOOL_USE:
+        return prepared
+    return replace(prepared, finish_reason=reason)
 
 
 def _count(spoken: tuple[Prepared, ...], options: Options, answer: Answer) -> Usage:

@@ -10,8 +10,9 @@ import pytest
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, Field
 
-from llmtest import Reply, Usage
+from llmtest import OpenAIProvider, Reply, Usage
 from llmtest.costs import count_tokens
+from llmtest.types import ChatMessage, CompletionRequest, FinishReason, ToolCall, ToolDefinition
 from tests.integration.sdk_calls import ANTHROPIC_MODEL, MESSAGES, OPENAI_MODEL
 
 
@@ -85,15 +86,54 @@ def test_e05_openai_json_mode_gets_an_object(llm_sim):
     assert isinstance(json.loads(answer.choices[0].message.content), dict)
 
 
-@pytest.mark.parametrize("choice", ["required", {"type": "function", "function": {"name": "plan_trip"}}])
-def test_e05_openai_calls_the_tool_that_it_must(llm_sim, choice):
-    """Required or named, which is what instructor and pydantic-ai send, a tool is called with a valid model."""
+NAMED = {"type": "function", "function": {"name": "plan_trip"}}
+
+
+@pytest.mark.parametrize(("choice", "ends"), [("required", "tool_calls"), ("auto", "tool_calls"), (NAMED, "stop")])
+def test_e05_openai_calls_the_tool_that_it_must(llm_sim, choice, ends):
+    """Required, offered or named, which is what instructor and pydantic-ai send, a tool is called with a valid model.
+
+    Where the tool is named OpenAI says `stop`, as its own guide to function calling warns.
+    """
     llm_sim.openai.generates()
-    message = ask_openai(tools=[OPENAI_TOOL], tool_choice=choice).choices[0].message
-    (call,) = message.tool_calls
+    (choice,) = ask_openai(tools=[OPENAI_TOOL], tool_choice=choice).choices
+    (call,) = choice.message.tool_calls
+    assert choice.finish_reason == ends
     assert call.function.name == "plan_trip"
     assert Trip.model_validate_json(call.function.arguments)
     assert Draft202012Validator(TOOL_SCHEMA).is_valid(json.loads(call.function.arguments))
+
+
+@pytest.mark.parametrize("choice", [NAMED, "required"], ids=["named", "required"])
+@pytest.mark.parametrize("says_why", [False, True], ids=["by-itself", "as-written"])
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_openai_ends_with_stop_where_a_tool_is_named(llm_sim, choice, says_why, stream):
+    """A scripted call too, streamed or not, unless the step says itself why it ends; compatible servers never do."""
+    reply = Reply(tool_calls=(ToolCall("", "plan_trip", "{}"),), finish_reason="tool_use" if says_why else None)
+    llm_sim.openai.replies(reply)
+    llm_sim.openrouter.replies(reply)
+    options = {"model": OPENAI_MODEL, "messages": MESSAGES, "tools": [OPENAI_TOOL], "tool_choice": choice}
+    found = []
+    for client in (openai.OpenAI(), openai.OpenAI(base_url="https://openrouter.ai/api/v1", api_key="k")):
+        if stream:
+            chunks = list(client.chat.completions.create(stream=True, **options))
+            found.append(chunks[-1].choices[0].finish_reason)
+        else:
+            found.append(client.chat.completions.create(**options).choices[0].finish_reason)
+    assert found == ["stop" if choice is NAMED and not says_why else "tool_calls", "tool_calls"]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_a_named_tool_ends_alike_with_and_without_http(llm_sim, stream):
+    """The direct path says what our own provider reads from the wire."""
+    llm_sim.openai.calls_tool("plan_trip", {}, times=2)
+    tool = ToolDefinition("plan_trip", "", TOOL_SCHEMA)
+    request = CompletionRequest((ChatMessage.user("hi"),), tools=(tool,), tool_choice="plan_trip")
+    found = []
+    for provider in (llm_sim.openai.as_provider(OPENAI_MODEL), OpenAIProvider(model=OPENAI_MODEL)):
+        answer = list(provider.stream(request))[-1].response if stream else provider.complete(request)
+        found.append((answer.finish_reason, [call.name for call in answer.tool_calls]))
+    assert found == [(FinishReason.STOP, ["plan_trip"])] * 2
 
 
 @pytest.mark.parametrize("choice", [{"type": "any"}, {"type": "tool", "name": "plan_trip"}])
@@ -112,6 +152,7 @@ def test_e19_functions_of_2023_are_called_in_kind(llm_sim):
     function = {"name": "plan_trip", "parameters": TOOL_SCHEMA}
     choice = ask_openai(functions=[function], function_call={"name": "plan_trip"}).choices[0]
     assert choice.message.tool_calls is None
+    assert choice.finish_reason == "stop"
     assert Trip.model_validate_json(choice.message.function_call.arguments)
 
 

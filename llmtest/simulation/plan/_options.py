@@ -36,6 +36,9 @@ REASONING_MODELS = re.compile(
 )
 """Models that think without showing it; others are not billed for any effort."""
 
+TOOL_CHOICES = frozenset({"auto", "required", "none"})
+"""What `tool_choice` may be beside the name of a tool."""
+
 STANDARD_TIERS = frozenset({"auto", "default", "standard", "standard_only"})
 
 
@@ -50,6 +53,7 @@ class Options(NamedTuple):
         marks: Whether parts of the prompt are marked for the provider's cache.
         choices: How many answers are wanted.
         likeliest: How many likeliest words to tell of at each place, where log probabilities are wanted.
+        names_tool: Whether one tool is named that has to be called.
     """
 
     stop: tuple[str, ...] = ()
@@ -59,6 +63,7 @@ class Options(NamedTuple):
     marks: bool = False
     choices: int = 1
     likeliest: int | None = None
+    names_tool: bool = False
 
 
 PLAIN = Options()
@@ -72,8 +77,8 @@ def options_of(request: CompletionRequest, model: str | None) -> Options:
         model: The model that answers.
     """
     effort, tier, choices = request.reasoning_effort, request.service_tier, request.n or 1
-    told = request.logprobs
-    is_special = request.stop_sequences or effort or tier or request.metadata or choices > 1 or told
+    told, tool = request.logprobs, request.tool_choice
+    is_special = request.stop_sequences or effort or tier or request.metadata or choices > 1 or told or tool
     if not (is_special or ((request.tools or request.extra or _has_parts(request)) and _has_marks(request))):
         return PLAIN
     thought = 0
@@ -87,6 +92,7 @@ def options_of(request: CompletionRequest, model: str | None) -> Options:
         _has_marks(request),
         choices,
         (request.top_logprobs or 0) if told else None,
+        tool is not None and tool not in TOOL_CHOICES,
     )
 
 

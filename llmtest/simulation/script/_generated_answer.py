@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 from llmtest.clock import draw_bits
 from llmtest.errors import ConfigurationError
@@ -11,12 +10,10 @@ from llmtest.simulation.script._generated_json import any_object, value_of
 from llmtest.simulation.script._generated_text import last_user_text
 from llmtest.simulation.script._generated_words import Words
 from llmtest.simulation.script._reply import Reply
+from llmtest.simulation.script._told_schema import FENCE, asks_in_words, told_schema, wants_fence
 from llmtest.types import CompletionRequest, ToolCall, ToolDefinition
 
 __all__ = ["Generated", "echo"]
-
-MOST_BRACES = 50
-"""How many places of a prompt are looked at for a schema."""
 
 NO_NAME = frozenset({None, "auto", "none", "required"})
 """What `tool_choice` may be beside the name of a tool."""
@@ -30,9 +27,10 @@ def echo(request: CompletionRequest) -> str:
 class Generated:
     """Answers a prompt with what it asks for, seeded: the same prompt gets the same answer.
 
-    A request that requires a tool, or names one, gets a call of it, with arguments by the tool's schema. One that wants
-    JSON gets an object, and one that gives a schema gets what is valid against it. Every other gets words. Where the
-    provider shows its thoughts and was asked to think, thoughts come first.
+    A request that requires a tool, names one, or offers its tools by `auto` before any of them has answered, gets a
+    call, with arguments by the tool's schema. One that wants JSON gets an object, and one that gives a schema, in a
+    field or in the words of its prompt, gets what is valid against it. Every other gets words. Where the provider
+    shows its thoughts and was asked to think, thoughts come first.
 
     Args:
         seed: Seed of the answers.
@@ -71,10 +69,13 @@ class Generated:
             return Reply(tool_calls=(ToolCall("", tool.name, arguments),), thinking=thinking)
         form = request.response_format
         if form is None or form.type == "text":
-            text = self._text(words)
+            schema = asks_in_words(request)
+            text = self._text(words) if schema is None else _dump(value_of(schema, words))
+            if schema is not None and wants_fence(request):
+                text = f"{FENCE}\n{text}\n```"
         else:
-            schema = _told_schema(request) if form.schema is None else form.schema
-            text = _dump(any_object(words) if schema is None else value_of(schema, words))
+            wanted = told_schema(request) if form.schema is None else form.schema
+            text = _dump(any_object(words) if wanted is None else value_of(wanted, words))
         return text if thinking is None else Reply(text, thinking=thinking)
 
     def _text(self, words: Words) -> str:
@@ -84,10 +85,12 @@ class Generated:
 
 
 def _wanted_tool(request: CompletionRequest, words: Words) -> ToolDefinition | None:
-    """Return the tool that must be called; None where nothing must."""
+    """Return the tool that is called; None where none is."""
     wanted = request.tool_choice
     if wanted in NO_NAME:
-        return words.dice.choice(request.tools) if wanted == "required" and request.tools else None
+        # Whoever offers tools in so many words, and not merely has them, sees one called; then its result is answered.
+        offered = wanted == "auto" and request.messages[-1].role == "user"
+        return words.dice.choice(request.tools) if (wanted == "required" or offered) and request.tools else None
     assert wanted is not None
     return next((tool for tool in request.tools if tool.name == wanted), ToolDefinition(wanted))
 
@@ -99,25 +102,6 @@ def _shows_thoughts(request: CompletionRequest) -> bool:
         if isinstance(thinking, dict) and thinking.get("type") in {"enabled", "adaptive"}:
             return True
     return False
-
-
-def _told_schema(request: CompletionRequest) -> dict[str, Any] | None:
-    """Return the schema of an object that the words of a prompt hold, as libraries write it for any JSON; else None."""
-    decoder = json.JSONDecoder()
-    for message in request.messages:
-        text = message.text if message.role in {"system", "user"} else ""
-        place = text.find("{")
-        for _ in range(MOST_BRACES):
-            if place < 0:
-                break
-            try:
-                found, end = decoder.raw_decode(text, place)
-            except ValueError:
-                found, end = None, place + 1
-            if isinstance(found, dict) and isinstance(found.get("properties"), dict):
-                return found
-            place = text.find("{", end)
-    return None
 
 
 def _dump(value: object) -> str:

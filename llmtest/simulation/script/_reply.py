@@ -195,6 +195,8 @@ class Prepared:
     """Whether there is more than the parts: pieces, headers, events, edits."""
     is_final: bool = False
     """Whether the reply says itself what it bills or why it ended, so that no option of a request cuts it."""
+    says_why: bool = False
+    """Whether the reply says itself why it ended."""
     stop_sequence: str | None = None
     """The text of the request that ended it."""
     fitted: tuple[tuple[int | None, tuple[str, ...]], Prepared] | None = None
@@ -250,6 +252,7 @@ def _work_out(reply: Reply) -> Prepared:
         edits=tuple((edit, None) for edit in edits_of(reply.edit)),
         is_odd=any(each is not None for each in (reply.chunks, reply.headers, reply.events, reply.edit)),
         is_final=reply.usage is not None or reply.finish_reason is not None,
+        says_why=reply.finish_reason is not None,
     )
 
 

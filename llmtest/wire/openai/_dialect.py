@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from llmtest.errors import InvalidRequestError, ProviderError, RateLimitedError, RateLimitKind, RequestTooLargeError
+from llmtest.types import FinishReason
 from llmtest.wire import _ids
 from llmtest.wire._dialect import Dialect, Unserved, Variables
 from llmtest.wire._records import Headers, ResponseMeta
@@ -145,6 +146,7 @@ OPENAI = Dialect(
         "is_openai": True,
         "finish_words": RAW_FINISH,
         "tells_logprobs": True,
+        "named_tool_ends": FinishReason.STOP,
         "without_effect": WITHOUT_EFFECT,
     },
     is_default=True,

@@ -13,6 +13,10 @@ _TIERS = {"auto": "default", "standard_only": "default", "fast": "priority"}
 """What OpenAI calls the tier that a word of the request chose, where that is another word."""
 
 
+_CALLS = (FinishReason.TOOL_USE, FinishReason.STOP)
+"""Why an answer ends that calls a function; `stop`, where the request named it."""
+
+
 def in_kind(response: CompletionResponse, wanted: Mapping[str, Any]) -> CompletionResponse:
     """Return a response as a request wants it.
 
@@ -27,10 +31,10 @@ def in_kind(response: CompletionResponse, wanted: Mapping[str, Any]) -> Completi
     tier = wanted.get("service_tier")
     if isinstance(tier, str) and response.service_tier is None:
         changes["service_tier"] = _TIERS.get(tier, tier)
-    if "functions" in wanted and response.finish_reason is FinishReason.TOOL_USE and not response.raw_finish_reason:
+    parts = response.parts
+    first = next((part for part in parts if isinstance(part, ToolCall)), None) if "functions" in wanted else None
+    if first is not None and response.finish_reason in _CALLS and not response.raw_finish_reason:
         # One function at a time was all there was.
-        parts = response.parts
-        first = next((part for part in parts if isinstance(part, ToolCall)), None)
         changes["parts"] = tuple(part for part in parts if part is first or not isinstance(part, ToolCall))
         changes["raw_finish_reason"] = "function_call"
     if response.alternatives:

@@ -159,7 +159,8 @@ def choice_body(response: CompletionResponse, index: int) -> dict[str, Any]:
         parts = _as_refusal(parts)
     return {
         "index": index,
-        "message": encode_message(parts, raw_finish),
+        # The form of 2023 stays when the request named the function, and the answer therefore ends with `stop`.
+        "message": encode_message(parts, response.raw_finish_reason if raw_finish == "stop" else raw_finish),
         "logprobs": encode_logprobs(_tokens_of(parts)),
         "finish_reason": raw_finish,
     }
