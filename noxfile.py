@@ -93,6 +93,12 @@ def services(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", "-q", *SERVICE_TESTS, *session.posargs)
 
 
+@nox.session(venv_backend="none")
+def detection(session: nox.Session) -> None:
+    """Run the publicly reported faults of other libraries; makes an environment for each group of them."""
+    session.run("bash", ".ci/run", "detection", external=True)
+
+
 @nox.session(python="3.11")
 def benchmarks(session: nox.Session) -> None:
     """Run the benchmarks in their short form; they print ratios and never fail."""
