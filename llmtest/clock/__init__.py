@@ -9,6 +9,7 @@ from llmtest.clock._exclusive import Turn
 from llmtest.clock._identity import unique_key
 from llmtest.clock._installation import virtual_time
 from llmtest.clock._loop import VirtualTimeLoop
+from llmtest.clock._other_loops import wait_for_ever
 from llmtest.clock._outlived import has_left_something, outlived
 from llmtest.clock._running import is_virtual_loop, new_virtual_loop, run_virtual
 from llmtest.clock._time_limits import TimeLimit, TimeLimits
@@ -40,4 +41,5 @@ __all__ = [
     "uniform",
     "unique_key",
     "virtual_time",
+    "wait_for_ever",
 ]

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from llmtest.clock._other_loops import settle_elsewhere, sleep_elsewhere
 from llmtest.clock._real import REAL
 from llmtest.errors import ConfigurationError
 
@@ -179,9 +180,11 @@ class VirtualClock:
 
     async def sleep_async_ns(self, ns: int) -> None:
         """Wait whole nanoseconds of virtual time, letting other tasks run."""
-        loop = asyncio.get_running_loop()
+        loop = asyncio._get_running_loop()  # noqa: SLF001 - the public name raises where there is no loop
         wait = getattr(loop, "wait_until_ns", None)
-        if wait is None or loop.clock is not self:  # type: ignore[attr-defined]  # only a virtual loop has a clock
+        if loop is None:
+            await sleep_elsewhere((self._base_ns + self._ns + ns) / NS_PER_SECOND)
+        elif wait is None or loop.clock is not self:  # type: ignore[attr-defined]  # only a virtual loop has a clock
             self.sleep_ns(ns)
             await asyncio.sleep(0)
         elif ns <= 0:
@@ -208,9 +211,12 @@ class VirtualClock:
             seconds: How far; 0 or more.
         """
         self._refuse_backwards(seconds)
-        loop = asyncio.get_running_loop()
+        loop = asyncio._get_running_loop()  # noqa: SLF001 - the public name raises where there is no loop
         settle = getattr(loop, "settle_at_ns", None)
-        if settle is None or loop.clock is not self:  # type: ignore[attr-defined]  # only a virtual loop has a clock
+        if loop is None:
+            await self.sleep_async(seconds)
+            await settle_elsewhere()
+        elif settle is None or loop.clock is not self:  # type: ignore[attr-defined]  # only a virtual loop has a clock
             await self.sleep_async(seconds)
         else:
             await settle(self._ns + to_ns(seconds))

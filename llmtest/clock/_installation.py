@@ -22,6 +22,7 @@ from llmtest.clock._patches import Patches
 from llmtest.clock._real import REAL
 from llmtest.clock._sockets import install_sockets
 from llmtest.clock._threads import install_threads
+from llmtest.clock._trio import install_trio
 from llmtest.errors import HarnessError, SimulationStateError
 
 JUMPS_MAX = 2_000_000
@@ -116,6 +117,7 @@ def _install(stack: ExitStack, clock: VirtualClock, party: Party, seed: int) -> 
     install_loops(patches, party, imports)  # before the names, which are then found in every module at once
     install_names(patches, party)
     install_threads(patches)
+    install_trio(stack, patches, party, imports)
     install_sockets(patches)
     sys.meta_path.insert(0, imports)
     stack.callback(sys.meta_path.remove, imports)

@@ -95,7 +95,7 @@ class Party:
         self._pause_s = PAUSE_MIN_S
         self._quiet_since_ns = 0
         self._jumps = 0
-        self._closed = False
+        self.is_closed = False
 
     def invite(self) -> Participant:
         """Count in a thread that is about to start."""
@@ -110,7 +110,7 @@ class Party:
         """Take part as the calling thread."""
         member.begin()
         with self._mutex:
-            if not self._closed:
+            if not self.is_closed:
                 self.idents[member.ident] = member
             self._count()
 
@@ -135,7 +135,7 @@ class Party:
     def close(self) -> None:
         """Release everybody who waits; they go on in real time."""
         with self._mutex:
-            self._closed = True
+            self.is_closed = True
             self.idents.clear()
             for member in self._members:
                 if member.probe is not None:
@@ -186,7 +186,7 @@ class Party:
             self._pause_s = PAUSE_MIN_S
         end_ns = NEVER_NS if patience_s is None else REAL.monotonic_ns() + to_ns(patience_s)
         try:
-            while not wait.due and not self._closed:
+            while not wait.due and not self.is_closed:
                 if patience_s is not None and REAL.monotonic_ns() > end_ns:
                     break
                 pause = self._lead(wait) if self._leader is wait else patience_s

@@ -4,18 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import os
+from operator import attrgetter
 from typing import Any
 
 from llmtest.errors import VirtualTimeLivelockError, VirtualTimeStalledError
 
-_SKIPPED = ("asyncio", "anyio", "llmtest/clock")
+_SKIPPED = ("asyncio", "anyio", "trio", "outcome", "llmtest/clock")
 
 
 def stalled_error(loop: asyncio.AbstractEventLoop) -> VirtualTimeStalledError:
     """Make the report of a loop in which every task waits, and none for time."""
+    return _stalled(_waiting_tasks(loop))
+
+
+def stalled_trio_error(runner: Any) -> VirtualTimeStalledError:
+    """Make the report of a run of trio in which every task waits, and none for time."""
+    tasks = sorted((task for task in runner.tasks if not _is_system_task(task)), key=attrgetter("_counter"))
+    rows = []
+    for task in tasks:
+        awaited, place = _where(task.coro, nearest=True)
+        rows.append((f"task `{task.name.rpartition('.')[2]}`", awaited, place))
+    return _stalled(_table(rows))
+
+
+def _is_system_task(task: Any) -> bool:
+    """Tell whether a task is one of trio's own, which always wait."""
+    nursery = task.parent_nursery
+    return nursery is None or task.coro.cr_code.co_filename.replace(os.sep, "/").endswith("/trio/_core/_entry_queue.py")
+
+
+def _stalled(tasks: str) -> VirtualTimeStalledError:
     return VirtualTimeStalledError(
         "every task is waiting, and none of them is waiting for time.\n\n"
-        f"{_waiting_tasks(loop)}\n"
+        f"{tasks}\n"
         "Virtual time can only jump to a deadline.\n"
         "To fix: add a timeout, or complete what the task waits for."
     )
@@ -34,7 +55,14 @@ def livelock_error(loop: asyncio.AbstractEventLoop, reason: str) -> VirtualTimeL
 
 def _waiting_tasks(loop: asyncio.AbstractEventLoop) -> str:
     tasks = sorted(asyncio.all_tasks(loop), key=hash)
-    rows = [(f"task `{task.get_name()}`", *_where(task)) for task in tasks]
+    rows = []
+    for task in tasks:
+        awaited, place = _where(task.get_coro())
+        rows.append((f"task `{task.get_name()}`", _other_tasks(task) or awaited, place))
+    return _table(rows)
+
+
+def _table(rows: list[tuple[str, str, str]]) -> str:
     if not rows:
         return "  (no task is left; the loop waits for a callback that never comes)\n"
     names = max(len(row[0]) for row in rows)
@@ -42,21 +70,26 @@ def _waiting_tasks(loop: asyncio.AbstractEventLoop) -> str:
     return "".join(f"  {name:<{names}} awaits {wait:<{waits}}  {place}\n" for name, wait, place in rows)
 
 
-def _where(task: asyncio.Task[Any]) -> tuple[str, str]:
-    """Return what a task awaits, and the innermost line of user code it stands on."""
+def _where(awaitable: Any, *, nearest: bool = False) -> tuple[str, str]:
+    """Return what a coroutine awaits, and the innermost line of user code it stands on.
+
+    Args:
+        awaitable: The coroutine.
+        nearest: Name what that line itself awaits, not what is waited for at the bottom of it.
+    """
     place = awaited = "?"
-    awaitable: Any = task.get_coro()
     while awaitable is not None:
         frames = (getattr(awaitable, name, None) for name in ("cr_frame", "gi_frame", "ag_frame"))
         frame = next((frame for frame in frames if frame is not None), None)
         if frame is not None and _is_plumbing(frame.f_code.co_filename):
             name = frame.f_code.co_qualname.rpartition("<locals>.")[2]
-            awaited = "sleep(0)" if name == "__sleep0" else f"{name}()"
+            if not nearest or awaited in {"?", "a future"}:
+                awaited = "sleep(0)" if name == "__sleep0" else f"{name}()"
         elif frame is not None:
             place = f"{_short(frame.f_code.co_filename)}:{frame.f_lineno}"
             awaited = "a future"
         awaitable = getattr(awaitable, "cr_await", None) or getattr(awaitable, "gi_yieldfrom", None)
-    return _other_tasks(task) or awaited, place
+    return awaited, place
 
 
 def _other_tasks(task: asyncio.Task[Any]) -> str | None:

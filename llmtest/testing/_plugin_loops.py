@@ -23,7 +23,6 @@ def refuse_wider_loops(item: pytest.Item, fixture: str) -> None:
     Raises:
         SimulationStateError: It does; the text names the setting that decides the loop's scope.
     """
-    _refuse_trio(item)
     own = SCOPES.index(FIXTURE_SCOPES.get(fixture, "function"))
     for scope, who, setting in (*_asyncio_loops(item), *_anyio_loops(item)):
         if scope in SCOPES and SCOPES.index(scope) > own:
@@ -38,17 +37,6 @@ def refuse_wider_loops(item: pytest.Item, fixture: str) -> None:
                 f"{who} runs on a loop that was made before `{fixture}` and keeps real time.\n"
                 f"To fix: let the first test on that loop use `{fixture}` too, as with an autouse fixture."
             )
-
-
-def _refuse_trio(item: pytest.Item) -> None:
-    params = getattr(getattr(item, "callspec", None), "params", {})
-    backend = params.get("anyio_backend")
-    if (backend[0] if isinstance(backend, tuple) else backend) == "trio":
-        raise SimulationStateError(
-            f"`{item.originalname}` runs on trio, whose time is not simulated.\n"  # type: ignore[attr-defined]  # a test with parameters is a Function
-            'To fix: let the fixture `anyio_backend` return "asyncio", or mark the test '
-            '`@pytest.mark.llm_time("real")`.'
-        )
 
 
 def _has_real_loop(item: pytest.Item, scope: str) -> bool:

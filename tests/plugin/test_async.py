@@ -94,26 +94,46 @@ def test_the_anyio_plugin(run_tests):
     result.assert_outcomes(passed=2)
 
 
-def test_the_trio_backend_is_refused(run_tests):
-    """Virtual time is asyncio's; a test of the trio backend is told so instead of waiting in earnest."""
+def test_t13_the_trio_backend_of_anyio_s_plugin_is_virtual(run_tests):
+    """Tests and asynchronous fixtures, worker threads, and a test in which nothing can happen any more."""
     result = run_tests(
         """
+        import time
+        import anyio, anyio.to_thread
         import pytest
 
+        @pytest.fixture
+        def anyio_backend():
+            return "trio"
+
+        @pytest.fixture
+        async def slow_service():
+            await anyio.sleep(5)
+            yield
+            await anyio.sleep(5)
+
         @pytest.mark.anyio
-        @pytest.mark.parametrize("anyio_backend", ["trio"])
-        async def test_it(llm_sim):
-            pass
+        async def test_waits(llm_sim, slow_service):
+            await anyio.sleep(30)
+            await anyio.to_thread.run_sync(time.sleep, 2)
+            assert llm_sim.clock.elapsed() == 37.0
+
+        @pytest.mark.anyio
+        async def test_hangs(llm_sim):
+            await anyio.Event().wait()
+
+        @pytest.mark.anyio
+        async def test_waits_again(llm_sim, slow_service):
+            time.sleep(1)
+            await anyio.sleep(3)
+            assert llm_sim.clock.elapsed() == 9.0
         """
     )
-    result.assert_outcomes(errors=1)
+    result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(
         [
-            "E *SimulationStateError: `test_it` runs on trio, whose time is not simulated.",
-            (
-                'E *To fix: let the fixture `anyio_backend` return "asyncio", or mark the test '
-                '`@pytest.mark.llm_time("real")`.'
-            ),
+            "E *VirtualTimeStalledError: every task is waiting, and none of them is waiting for time.",
+            "E *  task `_run_tests_and_fixtures` awaits Event.wait()  test_it.py:*",
         ]
     )
 

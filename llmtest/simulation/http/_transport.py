@@ -6,14 +6,13 @@ exceptions follow from the class): a client cannot tell a simulated failure from
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache, lru_cache
 from typing import Any, ClassVar
 
-from llmtest.clock import SystemClock
+from llmtest.clock import SystemClock, wait_for_ever
 from llmtest.errors import VirtualTimeStalledError
 from llmtest.interception import SIMULATED
 from llmtest.simulation._provider import SimulatedProvider
@@ -257,7 +256,7 @@ class _Carrier:
     async def wait_async(self, ns: int) -> None:
         """Let time pass, suspending."""
         if ns == FOREVER:
-            await asyncio.get_running_loop().create_future()
+            await wait_for_ever()
         await self._clock.sleep_async_ns(ns)
 
 
