@@ -183,7 +183,7 @@ class VirtualClock:
         loop = asyncio._get_running_loop()  # noqa: SLF001 - the public name raises where there is no loop
         wait = getattr(loop, "wait_until_ns", None)
         if loop is None:
-            await sleep_elsewhere((self._base_ns + self._ns + ns) / NS_PER_SECOND)
+            await sleep_elsewhere((self._ns + ns) / NS_PER_SECOND)
         elif wait is None or loop.clock is not self:  # type: ignore[attr-defined]  # only a virtual loop has a clock
             self.sleep_ns(ns)
             await asyncio.sleep(0)

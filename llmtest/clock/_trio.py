@@ -55,8 +55,8 @@ class TrioClock:
         """Nothing is to be done: time has begun already."""
 
     def current_time(self) -> float:
-        """Return what `time.monotonic` reads; once the simulation is over, that and the real seconds since then."""
-        now = max(self._party.clock.monotonic_ns() / NS_PER_SECOND, self._reached)
+        """Return seconds since the clock's start; once the simulation is over, those and the real ones since then."""
+        now = max(self._party.clock.now_ns() / NS_PER_SECOND, self._reached)
         self._reached = 0.0
         if not self._party.is_closed:
             return now
@@ -73,7 +73,7 @@ class TrioClock:
         if runner.waiting_for_idle:  # somebody waits until all tasks are blocked, which they are: that comes first
             return float("inf")
         clock = party.clock
-        ns = NEVER_NS if deadline == float("inf") else to_ns(deadline) - clock._base_ns
+        ns = to_ns(deadline)
         if ns > clock._ns:
             if ns >= NEVER_NS and runner.is_guest and not self._is_stuck(runner):
                 return HOST_PATIENCE_S

@@ -48,6 +48,8 @@ RUNNERS = {
 def _closed():
     yield
     for loop in kept_loop.__defaults__[0]:
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
 
 
