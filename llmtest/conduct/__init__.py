@@ -7,6 +7,7 @@ got is known of marked calls only; a finding that needs it is undecided elsewher
 |---|---|
 | `_witness` | what is known of requests beside their events |
 | `_evidence` | what is known of a request, a call, a run |
+| `_conversation` | whether one request asks again what another has asked |
 | `_outcomes` | what outcomes mean for the question whether to ask again |
 | `_returned` | what a value that an app returned says of its answer |
 | `_kind` | what a finding is made of |

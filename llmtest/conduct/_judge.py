@@ -89,10 +89,12 @@ class Judge:
 
     def answered(self, event: events.RequestAnswered) -> None:
         """Note what came of a request."""
+        if self._half_open.open and event.provider in self._half_open.open:
+            self._half_open.answered(event)
         if event.outcome == "200":
             if self._calls and event.call in self._calls:
                 self._close(self._calls[event.call], event)
-        elif self._call_kinds:
+        elif self._call_kinds or self._keeps:
             self._close(self._evidence_of(event.call), event)
 
     @staticmethod

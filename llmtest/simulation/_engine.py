@@ -336,6 +336,8 @@ class Engine:
             record.cost_usd = cost
             if outcome != "200" and not answer.call:
                 world.origins.note_failure(answer.exchange)
+            record.error = answer.error
+            record.response = answer.response
         error = answer.error
         event = events.RequestAnswered(
             now,

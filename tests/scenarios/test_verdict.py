@@ -262,6 +262,22 @@ def test_an_open_circuit_is_no_giving_up(tmp_path):
     assert (result.failed, verdict(result)) == (20, "clean")
 
 
+def test_probes_one_after_the_other_are_no_herd(tmp_path):
+    """A circuit that wants three probes to succeed, one at a time, lets no herd through."""
+    text = CHAIN.replace(
+        "chain:\n",
+        "chain:\n  circuit_breaker: {failure_threshold: 1, cooldown_secs: 2, half_open_max_calls: 1, "
+        "half_open_successes: 3}\n",
+    ).replace("duration: 5s", "duration: 30s")
+    text += (
+        "faults: [{at: 3s, for: 4s, where: {provider: openai}, what: {server_error: {status: 503}}}]\n"
+        "expect: {verdict: clean}\n"
+    )
+    result = run(tmp_path, text)
+    assert result.breaker["openai"][-3:] == ["open", "half_open", "closed"]
+    assert verdict(result) == "clean"
+
+
 NOISY = """\
 version: 1
 name: noisy

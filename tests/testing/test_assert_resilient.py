@@ -16,6 +16,7 @@ from tenacity import retry as retrying
 from tenacity import stop_after_attempt, wait_fixed
 
 from llmtest import FallbackChain, LLMClient, OpenAIProvider, RetryConfig, Usage, faults
+from llmtest.conduct import FINDINGS
 from llmtest.errors import AmbiguousCallError, ConfigurationError, ProviderError
 from llmtest.events import CallEnded, Returned
 from llmtest.simulation import Reply
@@ -580,8 +581,7 @@ def test_a_finding_that_does_not_exist_cannot_be_ignored(llm_sim):
         llm_sim.assert_resilient(ignore="gave-up")
     assert str(caught.value) == (
         "assert_resilient: there is no finding `gave-up` to ignore. Did you mean `gave_up`?\n"
-        "Findings: retry_after_ignored, retry_storm, no_backoff, retried_non_retryable, truncated_answer_accepted, "
-        "gave_up, no_read_timeout, budget_overshoot, half_open_herd, harness_error."
+        f"Findings: {', '.join(FINDINGS)}."
     )
 
 

@@ -11,6 +11,13 @@
 | `_no_read_timeout` | waited as long as the SDK waits by itself |
 | `_budget_overshoot` | spent more than somebody had allowed |
 | `_half_open_herd` | let everybody through a circuit that was to be tried |
+| `_fallback_on_client_error` | asked others what is wrong wherever it is asked |
+| `_no_fallback_after_break` | asked nobody else after a stream that had said nothing |
+| `_dead_provider_walked` | began every call at a provider that was dead |
+| `_request_mutated` | sent again something else than had failed |
+| `_duplicate_effect` | ran a tool twice for one call |
+| `_answers_glued` | returned the text of two attempts |
+| `_backoff_synchronised` | came back together with everybody who had failed |
 | `_harness_error` | the run itself was wrong |
 | `_table` | all of them, in the order in which they are told |
 """

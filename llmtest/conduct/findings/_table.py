@@ -9,12 +9,19 @@ from numbers import Real
 
 from llmtest.conduct._kind import FindingKind, Limits
 from llmtest.conduct.findings import (
+    _answers_glued,
+    _backoff_synchronised,
     _budget_overshoot,
+    _dead_provider_walked,
+    _duplicate_effect,
+    _fallback_on_client_error,
     _gave_up,
     _half_open_herd,
     _harness_error,
     _no_backoff,
+    _no_fallback_after_break,
     _no_read_timeout,
+    _request_mutated,
     _retried_non_retryable,
     _retry_after_ignored,
     _retry_storm,
@@ -36,6 +43,13 @@ KINDS: dict[str, FindingKind] = {
         _no_read_timeout.KIND,
         _budget_overshoot.KIND,
         _half_open_herd.KIND,
+        _fallback_on_client_error.KIND,
+        _no_fallback_after_break.KIND,
+        _dead_provider_walked.KIND,
+        _request_mutated.KIND,
+        _duplicate_effect.KIND,
+        _answers_glued.KIND,
+        _backoff_synchronised.KIND,
         _harness_error.KIND,
     )
 }

@@ -39,9 +39,23 @@ class RequestRecord:
         cost_usd: Its price; None where nothing was billed or the price is unknown.
         actor: The task or thread that sent it, where nobody marked its call; None where that is not known.
         follows: Number of the failed request in the trace that the same running code had sent; 0 where none is known.
+        error: What it was refused with; None where it was not.
+        response: What was decided to answer, whole even where its stream broke; None where that is no conversation.
     """
 
-    __slots__ = ("_call", "_exchange", "actor", "at_ns", "cost_usd", "follows", "number", "outcome", "usage")
+    __slots__ = (
+        "_call",
+        "_exchange",
+        "actor",
+        "at_ns",
+        "cost_usd",
+        "error",
+        "follows",
+        "number",
+        "outcome",
+        "response",
+        "usage",
+    )
 
     def __init__(self, number: int, call: WireCall, at_ns: int, exchange: Exchange | None) -> None:
         self.number = number
@@ -51,6 +65,8 @@ class RequestRecord:
         self.cost_usd: Decimal | None = None
         self.actor: object = None
         self.follows = 0
+        self.error: ProviderError | None = None
+        self.response: CompletionResponse | None = None
         self._call = call
         self._exchange = exchange
 
