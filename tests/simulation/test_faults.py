@@ -1,6 +1,8 @@
 """Every fault, in the dialect of the provider it hits, over the wire and on the direct path."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import pytest
 
@@ -11,24 +13,59 @@ from llmtest.simulation import Reply
 from llmtest.types import CompletionRequest, Timeouts, Usage
 from tests.simulation.sim_calls import Answered, exchange, make_world, post, texts_of
 
-STATUSES = [
-    (faults.RateLimited(retry_after=30), 429, 429, errors.RateLimitedError),
-    (faults.QuotaExceeded(), 429, 402, errors.QuotaExceededError),
-    (faults.QuotaExceeded(status=402), 402, 402, errors.QuotaExceededError),
-    (faults.QuotaExceeded(status=429), 429, 429, errors.QuotaExceededError),
-    (faults.AuthenticationFailed(), 401, 401, errors.AuthenticationError),
-    (faults.PermissionDenied(), 403, 403, errors.PermissionDeniedError),
-    (faults.ModelNotFound(), 404, 404, errors.ModelNotFoundError),
-    (faults.ContextLengthExceeded(), 400, 400, errors.ContextLengthExceededError),
-    (faults.InvalidRequest(), 400, 400, errors.InvalidRequestError),
-    (faults.InvalidRequest(status=409), 409, 409, errors.InvalidRequestError),
-    (faults.InvalidRequest(status=422), 422, 422, errors.InvalidRequestError),
-    (faults.Timeout(phase="server"), 408, 408, errors.ProviderTimeoutError),
-    (faults.ContentFiltered(), 400, 400, errors.ContentFilteredError),
-    (faults.RequestTooLarge(), 413, 413, errors.RequestTooLargeError),
-    (faults.ServerError(), 500, 500, errors.ServerError),
-    (faults.ServerError(status=502), 502, 502, errors.ServerError),
-    (faults.Overloaded(), 503, 529, errors.OverloadedError),
+REFUSALS = [
+    (faults.RateLimited(retry_after=30), 429, errors.RateLimitedError),
+    (faults.QuotaExceeded(), 429, errors.QuotaExceededError),
+    (faults.QuotaExceeded(status=402), 402, errors.QuotaExceededError),
+    (faults.QuotaExceeded(status=429), 429, errors.QuotaExceededError),
+    (faults.AuthenticationFailed(), 401, errors.AuthenticationError),
+    (faults.PermissionDenied(), 403, errors.PermissionDeniedError),
+    (faults.ModelNotFound(), 404, errors.ModelNotFoundError),
+    (faults.ContextLengthExceeded(), 400, errors.ContextLengthExceededError),
+    (faults.InvalidRequest(), 400, errors.InvalidRequestError),
+    (faults.InvalidRequest(status=409), 409, errors.InvalidRequestError),
+    (faults.InvalidRequest(status=422), 422, errors.InvalidRequestError),
+    (faults.Timeout(phase="server"), 408, errors.ProviderTimeoutError),
+    (faults.ContentFiltered(), 400, errors.ContentFilteredError),
+    (faults.RequestTooLarge(), 413, errors.RequestTooLargeError),
+    (faults.ServerError(), 500, errors.ServerError),
+    (faults.ServerError(status=502), 502, errors.ServerError),
+    (faults.Overloaded(), 503, errors.OverloadedError),
+]
+"""Fault, its usual status, and the error of our own layer."""
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How one dialect tells of faults: a new dialect adds one of these.
+
+    Args:
+        envelope: What the body of an error has inside `error`.
+        event: How an error inside a stream begins.
+        last: What a stream has in its last event, and nowhere before.
+        statuses: Statuses of its own, by the fault.
+    """
+
+    envelope: frozenset[str]
+    event: bytes
+    last: bytes
+    statuses: Mapping[faults.Fault, int] = field(default_factory=dict)
+
+
+MANNERS = {
+    "openai": Manner(frozenset({"message", "type", "param", "code"}), b'data: {"error":{', b"[DONE]"),
+    "anthropic": Manner(
+        frozenset({"message", "type"}),
+        b"event: error\ndata: ",
+        b"message_stop",
+        {faults.QuotaExceeded(): 402, faults.Overloaded(): 529},
+    ),
+}
+DIALECTS = list(MANNERS)
+BY_DIALECT = [
+    (dialect, fault, manner.statuses.get(fault, status), kind)
+    for dialect, manner in MANNERS.items()
+    for fault, status, kind in REFUSALS
 ]
 
 
@@ -38,13 +75,13 @@ def without_ids(message):
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-@pytest.mark.parametrize("dialect", ["openai", "anthropic"])
-@pytest.mark.parametrize(("fault", "openai", "anthropic", "kind"), STATUSES, ids=[str(row[0]) for row in STATUSES])
-def test_a_refusal_is_answered_in_the_provider_s_dialect(fault, openai, anthropic, kind, dialect, stream):
+@pytest.mark.parametrize(
+    ("dialect", "fault", "status", "kind"), BY_DIALECT, ids=[f"{row[0]}-{row[1]}" for row in BY_DIALECT]
+)
+def test_a_refusal_is_answered_in_the_provider_s_dialect(dialect, fault, status, kind, stream):
     """Status and body are the provider's; our own layer reads the same class back on both paths."""
     world = make_world()
     handle = world.provider(dialect).fails(fault, times=2)
-    status = openai if dialect == "openai" else anthropic
     answered = post(handle, stream=stream)
     assert answered.status == status
     assert answered.outcome == handle.requests[0].outcome == str(status)
@@ -52,7 +89,7 @@ def test_a_refusal_is_answered_in_the_provider_s_dialect(fault, openai, anthropi
     if status != 502:
         envelope = answered.json["error"]
         said = envelope["message"]
-        assert set(envelope) == ({"message", "type", "param", "code"} if dialect == "openai" else {"message", "type"})
+        assert set(envelope) == MANNERS[dialect].envelope
     provider = handle.as_provider("gpt-4o")
     with pytest.raises(kind) as caught:
         list(provider.stream(CompletionRequest.ask("hi"))) if stream else provider.complete(CompletionRequest.ask("hi"))
@@ -152,7 +189,7 @@ def streamed(fault, dialect="openai", text="one two three four"):
     return Answered(handle._provider.receive(exchange(dialect, text, stream=True))), handle
 
 
-@pytest.mark.parametrize("dialect", ["openai", "anthropic"])
+@pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize(
     ("fault", "failure", "outcome"),
     [
@@ -169,15 +206,14 @@ def test_a_stream_breaks_after_so_many_visible_pieces(fault, failure, outcome, d
     answered, handle = streamed(fault, dialect)
     assert texts_of(answered, dialect) == ["one", " two"]
     assert (answered.status, answered.failure, answered.outcome) == (200, failure, outcome)
-    assert b"[DONE]" not in answered.body
-    assert b"message_stop" not in answered.body
+    assert MANNERS[dialect].last not in answered.body
     record = handle.requests[0]
     assert record.outcome == outcome
     assert record.usage.input_tokens > 0
     assert 0 < record.usage.output_tokens < 5
 
 
-@pytest.mark.parametrize("dialect", ["openai", "anthropic"])
+@pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("fault", [faults.StreamDropped(0), faults.StreamTruncated(0), faults.StreamError(0)], ids=str)
 def test_a_stream_may_break_before_its_first_visible_piece(fault, dialect):
     """With `after_chunks=0` the stream opens and shows nothing."""
@@ -186,19 +222,24 @@ def test_a_stream_may_break_before_its_first_visible_piece(fault, dialect):
     assert texts_of(answered, dialect) == []
 
 
-@pytest.mark.parametrize("dialect", ["openai", "anthropic"])
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_stream_with_fewer_pieces_breaks_after_its_last(dialect):
     """A short answer is delivered whole, and its end is missing."""
     answered, _ = streamed(faults.StreamTruncated(99), dialect)
     assert texts_of(answered, dialect) == ["one", " two", " three", " four"]
-    assert b"[DONE]" not in answered.body
-    assert b"message_stop" not in answered.body
+    assert MANNERS[dialect].last not in answered.body
 
 
-def test_a_stream_error_is_an_event_of_the_dialect():
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_stream_error_is_an_event_of_the_dialect(dialect):
     """OpenAI's has a top-level `error`, Anthropic's is an event of that name."""
-    assert b'"error":{' in streamed(faults.StreamError(1))[0].pieces[-1]
-    assert streamed(faults.StreamError(1), "anthropic")[0].pieces[-1].startswith(b"event: error\ndata: ")
+    assert streamed(faults.StreamError(1), dialect)[0].pieces[-1].startswith(MANNERS[dialect].event)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_whole_stream_has_its_last_event(dialect):
+    """What tells a broken stream from a whole one is there where nothing breaks."""
+    assert MANNERS[dialect].last in streamed("one two", dialect)[0].pieces[-1]
 
 
 def test_a_stalled_stream_may_go_on():
