@@ -107,7 +107,7 @@ def read(interaction: Interaction) -> Reading:
     if response.status >= 400:
         failure = endpoint.decode_error(response.status, _flat(response.headers), response.body, now=ANY_TIME)
         return Reading(dialect, operation, model, prompt, failure.message)
-    if endpoint.gives == "completion":
+    if endpoint.gives == "completion" and endpoint.has("stream_decoder" if is_stream(response) else "decode_answer"):
         answer, problem = _answer(endpoint, response)
         if answer is None:
             return Reading(dialect, operation, model, prompt, problem=problem)
@@ -224,7 +224,7 @@ def _flat(headers: Headers) -> dict[str, str]:
 def is_last_heard(request: RecordedRequest, body: bytes) -> bool:
     """Tell whether a streamed body holds the event after which its client stops listening."""
     match = spoken_to(request)
-    if match is None or match.endpoint is None or not match.endpoint.streams:
+    if match is None or match.endpoint is None or not match.endpoint.has("stream_decoder"):
         return False
     decoder = match.endpoint.stream_decoder()
     try:

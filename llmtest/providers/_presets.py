@@ -79,9 +79,12 @@ class _Keyed(HttpProvider):
         }
         known = {**environment, **{name: value for name, value in settings.items() if value is not None}}
         if cls.dialect.needs_key and not known["api_key"]:
+            name = cls.dialect.name
             raise ConfigurationError(
-                f"`{cls.dialect.name}` needs an API key, and `{key_variable}` is not set.\n"
+                f"`{name}` needs an API key, and `{key_variable}` is not set.\n"
                 f"To fix: export {key_variable}=..., or pass `api_key`"
+                if key_variable
+                else f"`{name}` needs an API key, and no variable holds it.\nTo fix: pass `api_key`"
             )
         return cls(**known)
 

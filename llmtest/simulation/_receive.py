@@ -98,11 +98,10 @@ def plan_of(engine: Engine, answer: Answer, call: WireCall) -> Plan:
     except UnappliedEditError as problem:
         engine.note(answer, "harness_error")
         raise engine.world.record_harness_error(unapplied_edit(engine.name, problem)) from None
-    except NotImplementedError as missing:
-        # A half that a dialect does not have is the test's problem: code under test must not be able to swallow it.
+    except SimulationStateError as missing:
         engine.note(answer, "harness_error")
-        error = SimulationStateError(f"`{engine.name}` cannot write this answer: {missing}.")
-        raise engine.world.record_harness_error(error) from None
+        engine.world.record_harness_error(missing)
+        raise
     if answer.struck:
         note_edits(answer, engine)
 

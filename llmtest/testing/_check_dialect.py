@@ -80,6 +80,7 @@ def check_dialect(dialect: Dialect, cases: Iterable[DialectCase] = ()) -> None:
     for spoken in {id(each.dialect): each.dialect for each in dialect.served}.values():
         _check_errors(spoken)
     for endpoint in dialect.served:
+        _check_halves(endpoint)
         _CHECKS[endpoint.gives](endpoint, tuple(cases))
 
 
@@ -158,6 +159,16 @@ def _asked(endpoint: Endpoint, request: object, *, stream: bool = False) -> Wire
         raise AssertionError(_say(endpoint, f"it refuses its own call: {refused.error}")) from refused
     assert call.api_key == KEY, _say(endpoint, f"the key of a call is read as {call.api_key!r}")
     return call
+
+
+def _check_halves(endpoint: Endpoint) -> None:
+    """Check that what one half of an endpoint writes the other can read."""
+    if endpoint.gives != "json":
+        for half in ("encode_call", "decode_answer"):
+            assert endpoint.has(half), _say(endpoint, f"it has no `{half}`, so that no client of ours can use it")
+    writes, reads = endpoint.has("encode_stream"), endpoint.has("stream_decoder")
+    missing = "stream_decoder" if writes else "encode_stream"
+    assert writes == reads, _say(endpoint, f"it has one half of its streams, and no `{missing}`")
 
 
 def _check_completion(endpoint: Endpoint, cases: Sequence[DialectCase]) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
 
-from llmtest.errors import InvalidRequestError, ProviderError, RateLimitedError, RateLimitKind
+from llmtest.errors import ConfigurationError, InvalidRequestError, ProviderError, RateLimitedError, RateLimitKind
 from llmtest.wire import _ids
 from llmtest.wire._endpoint import Endpoint
 from llmtest.wire._headers import bearer_token
@@ -281,11 +281,14 @@ class Dialect:
         """The endpoint that completes a conversation: its own, or that of the first dialect it is mounted with.
 
         Raises:
-            LookupError: It has none.
+            ConfigurationError: It has none.
         """
         found = next((each for each in self.served if each.gives == "completion"), None)
         if found is None:
-            raise LookupError(f"the dialect `{self.name}` has no endpoint that gives completions")
+            raise ConfigurationError(
+                f"the dialect `{self.name}` completes no conversation: no endpoint of it gives completions.\n\n"
+                'To fix: Dialect(endpoints=(Endpoint("chat", "POST", "/chat", gives="completion", ...),))'
+            )
         return found
 
     def endpoint(self, operation: str) -> Endpoint | None:

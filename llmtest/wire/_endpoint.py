@@ -28,7 +28,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
-from llmtest.errors import ProviderError
+from llmtest.errors import ProviderError, SimulationStateError
 from llmtest.wire._records import Headers, ResponseMeta, StreamDecoder, WireCall, WireRequest
 from llmtest.wire.framing import SSE, Framing
 
@@ -43,6 +43,14 @@ Gives = Literal["completion", "embeddings", "models", "token_count", "json"]
 `completion`: a `CompletionResponse`, which a script says. `embeddings`: an `EmbeddingResponse`. `models`: a sequence of
 `ModelCard`. `token_count`: an `int`. `json`: whatever JSON can say, made by `default` where no script says it.
 """
+
+_CANNOT = {
+    "encode_call": "write a request",
+    "decode_answer": "read an answer",
+    "encode_stream": "write a streamed answer",
+    "stream_decoder": "read a streamed answer",
+}
+"""What a dialect cannot do without one of the functions that it need not have."""
 
 _PARAMETER = re.compile(r"\\\{(\w+)\\\}")
 
@@ -167,7 +175,7 @@ class Endpoint:
 
     def encode_call(self, request: Any, *, stream: bool = False) -> WireRequest:
         """Write a request."""
-        return self._has(self._encode_call)(request, stream=stream)  # type: ignore[no-any-return]  # as declared
+        return self._has("encode_call")(request, stream=stream)  # type: ignore[no-any-return]  # as declared
 
     def decode_answer(self, body: bytes, headers: Mapping[str, str]) -> Any:
         """Read a whole answer.
@@ -177,7 +185,7 @@ class Endpoint:
             InvalidResponseError: The body is not of this dialect.
             ProviderError: The body is an error although the status was a success.
         """
-        return self._has(self._decode_answer)(body, headers)
+        return self._has("decode_answer")(body, headers)
 
     @property
     def streams(self) -> bool:
@@ -186,15 +194,29 @@ class Endpoint:
 
     def encode_stream(self, response: Any, call: WireCall, meta: ResponseMeta, chunks: Any = None) -> list[bytes]:
         """Write a streamed answer, one element per event, the last one included."""
-        return self._has(self._encode_stream)(response, call, meta, chunks)  # type: ignore[no-any-return]  # as declared
+        return self._has("encode_stream")(response, call, meta, chunks)  # type: ignore[no-any-return]  # as declared
 
     def stream_decoder(self, headers: Mapping[str, str] | None = None) -> StreamDecoder:
         """Start to read a streamed answer."""
-        return self._has(self._stream_decoder)(headers)  # type: ignore[no-any-return]  # as declared
+        return self._has("stream_decoder")(headers)  # type: ignore[no-any-return]  # as declared
 
-    def _has(self, function: Callable[..., Any] | None) -> Callable[..., Any]:
+    def has(self, *halves: str) -> bool:
+        """Tell whether it has some functions: `encode_call`, `decode_answer`, `encode_stream`, `stream_decoder`."""
+        return all(getattr(self, f"_{half}") is not None for half in halves)
+
+    def _has(self, half: str) -> Callable[..., Any]:
+        """Return one of the functions that a dialect need not have.
+
+        Raises:
+            SimulationStateError: It has it not, which is the mistake of whoever uses it so: no code under test may
+                swallow it.
+        """
+        function: Callable[..., Any] | None = getattr(self, f"_{half}")
         if function is None:
-            raise NotImplementedError(f"{self!r} has no such half: give it to Endpoint(...)")
+            raise SimulationStateError(
+                f"the dialect `{self.dialect.name}` cannot {_CANNOT[half]} at {self.label}: its endpoint has no "
+                f"`{half}`.\n\nTo fix: Endpoint({self.operation!r}, {self.method!r}, {self.pattern!r}, {half}=...)"
+            )
         return function
 
     def response_headers(self, meta: ResponseMeta, *, stream: bool = False) -> Headers:

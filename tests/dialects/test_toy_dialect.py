@@ -208,19 +208,6 @@ def test_a_name_is_taken_once():
     )
 
 
-def test_a_half_that_is_missing_is_a_harness_error():
-    """A stream that a dialect cannot write is the test's problem, recorded, and no exception that code can swallow."""
-    names = ("decode_call", "encode_answer")
-    talk = wire.Endpoint("chat", "POST", "/talk", gives="completion", **{name: getattr(TALK, name) for name in names})
-    mute = wire.Dialect("mute", hosts=("https://mute.test",), endpoints=(talk,))
-    with registered(mute), Simulation(strict=False) as sim:
-        sim.mute.echoes()
-        with pytest.raises(SimulationStateError, match="has no such half"):
-            httpx.post("https://mute.test/talk", json={**ASKED, "stream": True})
-        assert len(sim.world.harness_errors) == 1
-        sim.world.harness_errors.clear()
-
-
 LATE = faults.SlowFirstToken(1)
 SILENT = (
     "this API has no sign of life, for a stream of ndjson has no comments.\n\n"

@@ -13,7 +13,13 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from llmtest.clock import AsyncWaiter, BlockingWaiter, Waiter, iterate_blocking, run_blocking
-from llmtest.errors import ConfigurationError, ProviderError, ProviderTimeoutError, StreamInterruptedError
+from llmtest.errors import (
+    ConfigurationError,
+    ProviderError,
+    ProviderTimeoutError,
+    SimulationStateError,
+    StreamInterruptedError,
+)
 from llmtest.simulation._engine import Engine
 from llmtest.simulation._receive import plan_of
 from llmtest.simulation.direct._limited_wait import LimitedWait
@@ -178,6 +184,9 @@ class DirectProvider:
             ended = end_word(error, plan.outcome)
             self._name(error, answer)
             raise
+        except SimulationStateError as missing:
+            self._engine.world.record_harness_error(missing)
+            raise
         finally:
             plan.on_end(ended)
         return replace(response, provider=self.name)
@@ -218,6 +227,9 @@ class DirectProvider:
             if ended == "timeout" and told:
                 ended = "stalled"
             self._name(error, answer)
+            raise
+        except SimulationStateError as missing:
+            self._engine.world.record_harness_error(missing)
             raise
         finally:
             await events.aclose()

@@ -59,6 +59,8 @@ def note_unsent(error: BaseException) -> None:
 
 def events_in(pieces: Iterable[bytes], endpoint: Endpoint) -> list[StreamEvent]:
     """Return what a client reads from the pieces of a stream, as far as they can be read."""
+    if not endpoint.has("stream_decoder"):
+        return []
     decoder = endpoint.stream_decoder()
     found: list[StreamEvent] = []
     for piece in pieces:
