@@ -102,6 +102,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "framing._words",
         },
         {
+            "_answer_bodies",
             "_classify",
             "_logprobs",
             "anthropic._checks",

@@ -10,13 +10,14 @@ ids are made of are passed in.
 | `_records` | what endpoints take and give |
 | `_vocabulary`, `_classify`, `_json_errors` | from the words of an error to its class, and back |
 | `_logprobs` | made-up probabilities of a simulated answer's words |
+| `_answer_bodies` | how answers in JSON are read |
 | `_headers`, `_json`, `_ids` | the small change of the wire |
 | `framing/` | events cut out of bytes |
 | `openai/`, `anthropic/`, ... | the dialects, a folder each |
 """
 
 from llmtest.wire._dialect import Dialect, Errors, Match, Unserved, Variables
-from llmtest.wire._endpoint import Endpoint, Gives
+from llmtest.wire._endpoint import Endpoint, Gives, call_without_body
 from llmtest.wire._headers import format_duration, parse_duration, parse_retry_after
 from llmtest.wire._json_errors import JsonErrors
 from llmtest.wire._logprobs import with_logprobs
@@ -73,6 +74,7 @@ __all__ = [
     "WireCall",
     "WireFormatError",
     "WireRequest",
+    "call_without_body",
     "common_dialect",
     "default_dialect",
     "dialect",

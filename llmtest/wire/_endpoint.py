@@ -35,7 +35,7 @@ from llmtest.wire.framing import SSE, Framing
 if TYPE_CHECKING:
     from llmtest.wire._dialect import Dialect
 
-__all__ = ["Endpoint", "Gives"]
+__all__ = ["Endpoint", "Gives", "call_without_body"]
 
 Gives = Literal["completion", "embeddings", "models", "token_count", "json"]
 """What an endpoint answers with: the type that `encode_answer` takes and `decode_answer` returns.
@@ -234,3 +234,11 @@ class Endpoint:
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes, *, now: datetime) -> ProviderError:
         """Read an error of any make; the class follows from status, code and wording."""
         return self.dialect.errors.decode(status, headers, body, now)
+
+
+def call_without_body(
+    endpoint: Endpoint, headers: Mapping[str, str], body: bytes, parameters: Mapping[str, str]
+) -> WireCall:
+    """Read a request of which the path says everything: the model that it names, if any; a `decode_call`."""
+    del body
+    return WireCall(endpoint, None, parameters.get("model"), api_key=endpoint.dialect.read_key(headers))

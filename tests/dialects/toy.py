@@ -13,6 +13,7 @@ from llmtest.wire import (
     WireCall,
     WireFormatError,
     WireRequest,
+    call_without_body,
 )
 from llmtest.wire.openai import COMPATIBLE
 
@@ -122,9 +123,7 @@ STATUS = Endpoint(
     "status",
     "GET",
     "/status",
-    decode_call=lambda endpoint, headers, body, parameters: WireCall(
-        endpoint, api_key=endpoint.dialect.read_key(headers)
-    ),
+    decode_call=call_without_body,
     encode_answer=lambda answer, call, meta: json.dumps(answer).encode(),
     default=lambda call, meta: {"up": True},
 )

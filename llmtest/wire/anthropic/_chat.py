@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from llmtest.errors import ProviderError
 from llmtest.types import CompletionRequest, CompletionResponse
+from llmtest.wire._answer_bodies import answered
 from llmtest.wire._endpoint import Endpoint
 from llmtest.wire._headers import header
 from llmtest.wire._json import count, dumps
 from llmtest.wire._records import ResponseMeta, StreamDecoder, WireCall, WireRequest
 from llmtest.wire.anthropic import _errors
-from llmtest.wire.anthropic._bodies import HEADERS, answered, asked
+from llmtest.wire.anthropic._bodies import HEADERS, asked
 from llmtest.wire.anthropic.messages import _request, _response, _stream
 from llmtest.wire.anthropic.messages._options import refuse_unsayable
 

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from llmtest.types import ModelCard
-from llmtest.wire._endpoint import Endpoint
+from llmtest.wire._answer_bodies import answered, own_fields
+from llmtest.wire._endpoint import Endpoint, call_without_body
 from llmtest.wire._json import dumps
 from llmtest.wire._records import ResponseMeta, WireCall, WireRequest
-from llmtest.wire.anthropic._bodies import HEADERS, NAME, answered
+from llmtest.wire.anthropic._bodies import HEADERS, NAME
 
 __all__ = ["MODEL", "MODELS"]
 
@@ -18,13 +19,6 @@ __all__ = ["MODEL", "MODELS"]
 def _encode_call(model: str | None, *, stream: bool) -> WireRequest:
     del stream
     return WireRequest("GET", "/v1/models" if model is None else f"/v1/models/{model}", (HEADERS[1],))
-
-
-def _decode_call(
-    endpoint: Endpoint, headers: Mapping[str, str], body: bytes, parameters: Mapping[str, str]
-) -> WireCall:
-    del body
-    return WireCall(endpoint, None, parameters.get("model"), api_key=endpoint.dialect.read_key(headers))
 
 
 def _encode_answer(models: Sequence[ModelCard], call: WireCall, meta: ResponseMeta) -> bytes:
@@ -64,7 +58,6 @@ def _decode_card(card: Mapping[str, Any]) -> ModelCard:
     except ValueError:
         created = 0
     known = {"type", "id", "display_name", "created_at", "max_input_tokens", "max_tokens"}
-    extra = {name: value for name, value in card.items() if name not in known}
     return ModelCard(
         str(card.get("id")),
         created,
@@ -72,30 +65,25 @@ def _decode_card(card: Mapping[str, Any]) -> ModelCard:
         card.get("display_name"),
         card.get("max_input_tokens"),
         card.get("max_tokens"),
-        {NAME: extra} if extra else {},
+        own_fields(NAME, card, known),
     )
 
 
-MODELS = Endpoint(
-    "models",
-    "GET",
-    "/v1/models",
-    gives="models",
-    decode_call=_decode_call,
-    encode_answer=_encode_answer,
-    encode_call=_encode_call,
-    decode_answer=_decode_answer,
-)
+def _endpoint(operation: str, pattern: str) -> Endpoint:
+    return Endpoint(
+        operation,
+        "GET",
+        pattern,
+        gives="models",
+        decode_call=call_without_body,
+        encode_answer=_encode_answer,
+        encode_call=_encode_call,
+        decode_answer=_decode_answer,
+    )
+
+
+MODELS = _endpoint("models", "/v1/models")
 """`GET /v1/models`."""
 
-MODEL = Endpoint(
-    "model",
-    "GET",
-    "/v1/models/{model}",
-    gives="models",
-    decode_call=_decode_call,
-    encode_answer=_encode_answer,
-    encode_call=_encode_call,
-    decode_answer=_decode_answer,
-)
+MODEL = _endpoint("model", "/v1/models/{model}")
 """`GET /v1/models/{model}`."""

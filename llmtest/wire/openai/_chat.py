@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from llmtest.errors import ProviderError
 from llmtest.types import CompletionRequest, CompletionResponse
+from llmtest.wire._answer_bodies import answered
 from llmtest.wire._endpoint import Endpoint
 from llmtest.wire._headers import header
 from llmtest.wire._json import dumps
 from llmtest.wire._records import ResponseMeta, StreamDecoder, WireCall, WireRequest
 from llmtest.wire.openai import _errors
-from llmtest.wire.openai._bodies import JSON_HEADERS, STREAM_HEADERS, answered, asked
+from llmtest.wire.openai._bodies import JSON_HEADERS, STREAM_HEADERS, asked
 from llmtest.wire.openai.chat import _request, _response, _stream
 from llmtest.wire.openai.chat._options import refuse_unsayable, shaping
 

@@ -9,10 +9,11 @@ from typing import Any, Literal
 
 from llmtest.types import EmbeddingRequest, EmbeddingResponse, Usage
 from llmtest.wire import _ids
+from llmtest.wire._answer_bodies import answered, own_fields, unreadable
 from llmtest.wire._endpoint import Endpoint
 from llmtest.wire._json import count, dumps
 from llmtest.wire._records import ResponseMeta, WireCall, WireRequest
-from llmtest.wire.openai._bodies import JSON_HEADERS, NAME, answered, asked, own_fields, unreadable
+from llmtest.wire.openai._bodies import JSON_HEADERS, NAME, asked
 from llmtest.wire.openai._checks import check_embedding
 
 __all__ = ["EMBEDDINGS"]
@@ -95,7 +96,7 @@ def _request_of(body: Mapping[str, Any]) -> EmbeddingRequest:
         inputs = tuple(item if isinstance(item, str) else tuple(item) for item in value)
     encoding: Literal["float", "base64"] = "base64" if body.get("encoding_format") == "base64" else "float"
     known = {"model", "input", "encoding_format", "dimensions"}
-    return EmbeddingRequest(inputs, body["model"], encoding, body.get("dimensions"), own_fields(body, known))
+    return EmbeddingRequest(inputs, body["model"], encoding, body.get("dimensions"), own_fields(NAME, body, known))
 
 
 EMBEDDINGS = Endpoint(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from llmtest.types import ModelCard
-from llmtest.wire._endpoint import Endpoint
+from llmtest.wire._answer_bodies import answered, own_fields
+from llmtest.wire._endpoint import Endpoint, call_without_body
 from llmtest.wire._json import count, dumps
 from llmtest.wire._records import ResponseMeta, WireCall, WireRequest
-from llmtest.wire.openai._bodies import JSON_HEADERS, NAME, answered, own_fields
+from llmtest.wire.openai._bodies import JSON_HEADERS, NAME
 
 __all__ = ["MODEL", "MODELS"]
 
@@ -16,13 +17,6 @@ __all__ = ["MODEL", "MODELS"]
 def _encode_call(model: str | None, *, stream: bool) -> WireRequest:
     del stream
     return WireRequest("GET", "/models" if model is None else f"/models/{model}", (JSON_HEADERS[1],))
-
-
-def _decode_call(
-    endpoint: Endpoint, headers: Mapping[str, str], body: bytes, parameters: Mapping[str, str]
-) -> WireCall:
-    del body
-    return WireCall(endpoint, None, parameters.get("model"), api_key=endpoint.dialect.read_key(headers))
 
 
 def _encode_answer(models: Sequence[ModelCard], call: WireCall, meta: ResponseMeta) -> bytes:
@@ -49,33 +43,28 @@ def _decode_answer(body: bytes, headers: Mapping[str, str]) -> tuple[ModelCard, 
             str(card.get("id")),
             count(card.get("created")),
             card.get("owned_by"),
-            extra=own_fields(card, known),
+            extra=own_fields(NAME, card, known),
         )
         for card in found or ()
         if isinstance(card, dict)
     )
 
 
-MODELS = Endpoint(
-    "models",
-    "GET",
-    "/models",
-    gives="models",
-    decode_call=_decode_call,
-    encode_answer=_encode_answer,
-    encode_call=_encode_call,
-    decode_answer=_decode_answer,
-)
+def _endpoint(operation: str, pattern: str) -> Endpoint:
+    return Endpoint(
+        operation,
+        "GET",
+        pattern,
+        gives="models",
+        decode_call=call_without_body,
+        encode_answer=_encode_answer,
+        encode_call=_encode_call,
+        decode_answer=_decode_answer,
+    )
+
+
+MODELS = _endpoint("models", "/models")
 """`GET /v1/models`."""
 
-MODEL = Endpoint(
-    "model",
-    "GET",
-    "/models/{model}",
-    gives="models",
-    decode_call=_decode_call,
-    encode_answer=_encode_answer,
-    encode_call=_encode_call,
-    decode_answer=_decode_answer,
-)
+MODEL = _endpoint("model", "/models/{model}")
 """`GET /v1/models/{model}`."""
