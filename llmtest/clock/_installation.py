@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from llmtest.clock import _clock
+from llmtest.clock._children import install_children
 from llmtest.clock._clock import NS_PER_SECOND, VirtualClock
 from llmtest.clock._datetime import install_datetime, uninstall_datetime
 from llmtest.clock._event_loops import install_loops
@@ -21,6 +22,7 @@ from llmtest.clock._participants import Party
 from llmtest.clock._patches import Patches
 from llmtest.clock._real import REAL
 from llmtest.clock._sockets import install_sockets
+from llmtest.clock._strangers import install_strangers
 from llmtest.clock._threads import install_threads
 from llmtest.clock._trio import install_trio
 from llmtest.errors import HarnessError, SimulationStateError
@@ -106,6 +108,7 @@ def _install(stack: ExitStack, clock: VirtualClock, party: Party, seed: int) -> 
     imports = LateImports()
     clock._base_ns = _monotonic_base(clock)  # noqa: SLF001 - the clock and its installation are one machine
     party.join(party.invite())
+    party.strangers.begin()
     clock._party = party  # noqa: SLF001 - see above
     stack.callback(_retire, clock, party)
     _clock.install_clock(clock)
@@ -118,6 +121,8 @@ def _install(stack: ExitStack, clock: VirtualClock, party: Party, seed: int) -> 
     install_names(patches, party)
     install_threads(patches)
     install_trio(stack, patches, party, imports)
+    install_children(patches, imports)
+    install_strangers(patches)
     install_sockets(patches)
     sys.meta_path.insert(0, imports)
     stack.callback(sys.meta_path.remove, imports)

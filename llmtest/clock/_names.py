@@ -38,6 +38,11 @@ class _State:
     party: Party | None = None
 
 
+def running_party() -> Party | None:
+    """Return the party of the simulation that runs, whoever asks."""
+    return _State.party
+
+
 def party_of_caller() -> Party | None:
     """Return the party that the calling thread belongs to."""
     party = _State.party
@@ -159,9 +164,6 @@ def install_names(patches: Patches, party: Party) -> None:
             patches.replace(module, alias, function)
     for name, alias, function in (("queue", "time", "monotonic"), ("threading", "_time", "monotonic")):
         patches.replace(sys.modules[name], alias, VIRTUAL[function])
-    connection = sys.modules.get("multiprocessing.connection")
-    if connection is not None:
-        patches.replace(connection, "time", REAL)
 
 
 def uninstall_names() -> None:

@@ -103,10 +103,10 @@ class OutsideWork(asyncio.SelectorEventLoop):
         finally:
             self._external -= not watched
 
-    async def shutdown_default_executor(self, *args: Any, **options: Any) -> None:
-        """Wait for the default executor's threads, in real time."""
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109 - the stock loop's parameter, since 3.12
+        """Wait for the default executor's threads; without a limit, as a thread's end comes in real time."""
         with self.holding():
-            await super().shutdown_default_executor(*args, **options)
+            await super().shutdown_default_executor()
 
     async def subprocess_exec(self, *args: Any, **options: Any) -> Any:
         """Start a child process; time stands still while it talks."""

@@ -17,13 +17,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+from llmtest.clock._children import ChildBook
 from llmtest.clock._clock import NEVER_NS, NS_PER_SECOND, VirtualClock, to_ns
 from llmtest.clock._jobs import JobBook
 from llmtest.clock._member import Participant
 from llmtest.clock._readings import Readings
 from llmtest.clock._real import REAL
 from llmtest.clock._socket_replies import ReplyBook
-from llmtest.clock._thread_state import OTHER_NS, Doing, ThreadProbe
+from llmtest.clock._strangers import Strangers
+from llmtest.clock._thread_state import CHILD_NS, OTHER_NS, Doing, ThreadProbe
 from llmtest.clock._waits import ThreadWait, Wait
 from llmtest.errors import HarnessError, VirtualTimeLivelockError
 
@@ -73,6 +75,8 @@ class Party:
         self.quiet_from_ns = 0
         """Real time until which socket activity keeps time still; 0 where no real socket was used."""
         self.replies = ReplyBook()
+        self.children = ChildBook()
+        self.strangers = Strangers(self)
         self.loops: WeakSet[VirtualTimeLoop] = WeakSet()
         self.made_loops: WeakSet[VirtualTimeLoop] = WeakSet()
         self.born: WeakSet[threading.Thread] = WeakSet()
@@ -325,8 +329,11 @@ class Party:
         now = REAL.monotonic_ns()
         if member.asleep_since_ns == 0:
             member.asleep_since_ns = now - age_ns
+        asleep_ns = now - member.asleep_since_ns
         limit = self.grace_ns if doing is Doing.NETWORK and member.uses_sockets else OTHER_NS
-        return age_ns > 0 and now - member.asleep_since_ns >= limit and not probe.at_a_breakpoint()
+        if age_ns == 0 or asleep_ns < limit or probe.at_a_breakpoint():
+            return False
+        return asleep_ns >= CHILD_NS or not probe.waits_for_a_child()
 
     def note_real_io(self, peer: str | None = None, *, grace_s: float = 0.0) -> None:
         """Note that a real socket was used just now; `peer` names its other end, where it is known."""
@@ -342,9 +349,11 @@ class Party:
 
     def grace_left_ns(self) -> int:
         """Return for how many real nanoseconds time must still stand because of socket activity."""
+        if self.strangers.active and (left_ns := self.strangers.left_ns()):
+            return left_ns
         if self.quiet_from_ns == 0:
             return 0
-        return max(0, self.quiet_from_ns - REAL.monotonic_ns(), self.replies.left_ns())
+        return max(0, self.quiet_from_ns - REAL.monotonic_ns(), self.replies.left_ns(), self.children.left_ns())
 
     def others_wait(self) -> bool:
         """Tell whether every thread but the calling one waits for something."""

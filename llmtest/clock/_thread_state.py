@@ -33,9 +33,49 @@ TIMED_LOCK_NS = 6_000_000
 """A wait with a limit may be one for the interpreter lock, which wakes every 5 ms; this is longer."""
 OTHER_NS = 1_000_000_000
 """How long a thread may sleep in some other system call (a child process, a file) before it no longer counts."""
+CHILD_NS = 30_000_000_000
+"""The same where it waits for a child process by `subprocess`, which may take its time."""
 BLIND_NS = 20_000_000
 """How long a stack must stay the same where the system cannot be asked."""
 _DEBUGGERS = frozenset({"pdb", "bdb", "cmd", "code", "ipdb", "pudb", "pydevd", "debugpy", "IPython"})
+
+
+_SUBPROCESS = frozenset({"subprocess"})
+_ENDLESS = {
+    "x86_64": {
+        # read, accept, recvfrom, recvmsg, accept4: always; poll, epoll_wait, epoll_pwait by a number of milliseconds,
+        # select, pselect6, ppoll, futex by an address: where the argument says that there is no limit.
+        **dict.fromkeys((b"0", b"43", b"45", b"47", b"288"), -1),
+        b"7": 2,
+        b"232": 3,
+        b"281": 3,
+        b"23": 4,
+        b"270": 4,
+        b"271": 2,
+        b"202": 3,
+    },
+    "aarch64": {
+        **dict.fromkeys((b"63", b"202", b"207", b"212", b"242"), -1),
+        b"22": 3,
+        b"72": 4,
+        b"73": 2,
+        b"98": 3,
+    },
+}.get(_MACHINE, {})
+"""System calls that wait for input, and which argument says for how long."""
+_EPOLL = frozenset({"x86_64": (b"232", b"281"), "aarch64": (b"22",)}.get(_MACHINE, ()))
+_NO_LIMIT = frozenset({b"0x0", b"0xffffffff", b"0xffffffffffffffff"})
+
+
+def awaits_input(text: bytes) -> bool:
+    """Tell whether a thread waits for somebody else without a limit, from what the system says of it.
+
+    Args:
+        text: The content of its file `syscall`.
+    """
+    call, *arguments = text.split()
+    position = _ENDLESS.get(call)
+    return position is not None and (position < 0 or arguments[position] in _NO_LIMIT)
 
 
 class Doing(Enum):
@@ -58,6 +98,10 @@ class ThreadProbe:
     def __init__(self, ident: int, tid: int) -> None:
         self.ident = ident
         self.gone = False
+        self.is_endless = False
+        """Whether it waited without a limit when it was last looked at."""
+        self.is_idle_loop = False
+        """Whether that was in `epoll`, as event loops wait."""
         self._seen: object = None
         self._since_ns = 0
         self._file = -1
@@ -101,6 +145,8 @@ class ThreadProbe:
             self._seen = None
             return Doing.WORK, 0
         age = self._age((text, cpu_ns))
+        self.is_endless = awaits_input(text)
+        self.is_idle_loop = call in _EPOLL
         arguments = rest.split(b" ", 4)
         if call == _FUTEX:
             timed = arguments[3] != b"0x0"
@@ -134,9 +180,16 @@ class ThreadProbe:
 
     def at_a_breakpoint(self) -> bool:
         """Tell whether the thread stands in a debugger or an interactive prompt."""
+        return self._is_inside(_DEBUGGERS)
+
+    def waits_for_a_child(self) -> bool:
+        """Tell whether the thread waits for a child process."""
+        return self._is_inside(_SUBPROCESS)
+
+    def _is_inside(self, modules: frozenset[str]) -> bool:
         frame: FrameType | None = sys._current_frames().get(self.ident)  # noqa: SLF001 - see above
         while frame is not None:
-            if str(frame.f_globals.get("__name__", "")).partition(".")[0] in _DEBUGGERS:
+            if str(frame.f_globals.get("__name__", "")).partition(".")[0] in modules:
                 return True
             frame = frame.f_back
         return False

@@ -106,7 +106,8 @@ def _wait(self: Any, timeout: float | None = None) -> bool:
     self._waiters.append(wait)
     saved = self._release_save()
     try:
-        party.hold(wait)
+        with party.strangers.waited(self, timeout):
+            party.hold(wait)
     finally:
         self._acquire_restore(saved)
         if not wait.notified:

@@ -1,6 +1,7 @@
 """Real loopback services answer in real time: virtual time waits for them, and only for them."""
 
 import asyncio
+import os
 import socket
 import subprocess
 import sys
@@ -225,3 +226,154 @@ def test_at_a_prompt_time_stands_still():
     REAL.sleep(0.05)
     output, _ = child.communicate("\n", timeout=20)
     assert output == "0.0\n5.0\n"
+
+
+def child_of(code):
+    """Start a Python process on the running loop, with pipes."""
+    pipe = asyncio.subprocess.PIPE
+    return asyncio.create_subprocess_exec(sys.executable, "-c", code, stdin=pipe, stdout=pipe)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        pytest.param("import time; time.sleep(0.6); print('done')", id="sleeps"),
+        pytest.param("import subprocess as s; s.run('sleep 0.6', shell=True); print('done')", id="waits-for-another"),
+    ],
+)
+def test_t35_a_child_process_is_waited_for_on_the_loop(code):
+    """Twenty virtual seconds are not over before a child that takes 0.6 real ones, silent all the while."""
+
+    async def main():
+        process = await child_of(code)
+        return (await asyncio.wait_for(process.communicate(), 20))[0], process.returncode
+
+    with virtual_time() as clock:
+        assert asyncio.run(main()) == (b"done\n", 0)
+        assert clock.elapsed() == 0.0
+
+
+def test_t35_a_child_that_waits_for_input_does_not_hold_time(monkeypatch):
+    """A server that is watched by a task in the background is no work; time jumps while it is idle."""
+
+    async def main():
+        process = await child_of("print(input())")
+        watcher = asyncio.create_task(process.wait())
+        await asyncio.sleep(30)
+        assert not watcher.done()
+        process.stdin.write(b"bye\n")
+        assert await process.stdout.read() == b"bye\n"
+        return await watcher
+
+    with virtual_time() as clock:
+        assert asyncio.run(main()) == 0
+        assert clock.elapsed() == 30.0
+
+
+def test_t35_a_child_that_works_for_ever_is_left_to_itself(monkeypatch):
+    """Whoever waits with a limit gets the timeout, later in real time than in virtual time."""
+    monkeypatch.setattr("llmtest.clock._children.PATIENCE_NS", 50_000_000)
+
+    async def main():
+        process = await child_of("while True: pass")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(process.wait(), 20)
+        process.kill()
+        await process.communicate()
+
+    with virtual_time() as clock:
+        asyncio.run(main())
+        assert clock.elapsed() == 20.0
+
+
+def test_t35_a_child_process_of_a_thread_is_waited_for_as_long_as_it_takes(monkeypatch):
+    """A child in a worker thread may be silent for longer than any other system call."""
+    monkeypatch.setattr("llmtest.clock._participants.OTHER_NS", 20_000_000)
+
+    async def main():
+        command = [sys.executable, "-c", "import time; time.sleep(0.3)"]
+        async with asyncio.timeout(20):
+            await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True)
+
+    with virtual_time() as clock:
+        asyncio.run(main())
+        assert clock.elapsed() == 0.0
+
+
+POOLS = """
+import sys, time
+from llmtest.clock import virtual_time
+
+def job(number):
+    time.sleep(0.3)
+    return number * 2
+
+def main(kind, method):
+    with virtual_time() as clock:
+        import multiprocessing  # for the first time
+        context = multiprocessing.get_context(method)
+        if kind == "pool":
+            with context.Pool(2) as pool:
+                found = pool.map(job, range(3))
+        else:
+            from concurrent.futures import ProcessPoolExecutor
+
+            with ProcessPoolExecutor(2, mp_context=context) as pool:
+                found = [pool.submit(job, number).result(timeout=20) for number in range(2)] + list(pool.map(job, [2]))
+        time.sleep(5)
+        print(found, clock.elapsed())
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("kind", ["pool", "executor"])
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_t42_pools_of_processes_work(tmp_path, kind, method):
+    """However a process starts, its results come, and time stands still until they do."""
+    script = tmp_path / "pools.py"
+    script.write_text(POOLS)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(script), kind, method],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("[0, 2, 4] 5.0\n", "")
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+def test_t42_a_forked_process_goes_on_in_virtual_time():
+    """The one thread of the child does not wait for threads that it does not have."""
+    reader, writer = os.pipe()
+    with virtual_time() as clock:
+        sleeper = threading.Thread(target=time.sleep, args=(3600,))
+        sleeper.start()
+        pid = os.fork()
+        if not pid:
+            time.sleep(60)
+            os.write(writer, str(clock.elapsed()).encode())
+            os._exit(0)
+        assert os.read(reader, 100) == b"60.0"
+        os.waitpid(pid, 0)
+        assert clock.elapsed() == 0.0
+        sleeper.join()
+    os.close(reader)
+    os.close(writer)
+
+
+@pytest.mark.parametrize("limit", [0.0, 300.0])
+def test_a_default_executor_is_joined_without_a_jump(limit):
+    """The limit of asyncio on the join of its threads is one of real time: a jump would end it at once."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        await asyncio.to_thread(int)
+        arguments = () if sys.version_info < (3, 12) else (limit,)
+        await loop.shutdown_default_executor(*arguments)
+
+    with virtual_time() as clock:
+        asyncio.run(main())
+        assert clock.elapsed() == 0.0
