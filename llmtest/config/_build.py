@@ -190,7 +190,7 @@ def _provider(document: Document, at: Location, slot: SlotSection, providers: Ma
             f"{known('providers', choices)}",
         )
     try:
-        return make_provider(name, model=slot.model, api_key=slot.api_key, base_url=slot.base_url)
+        return make_provider(name, model=slot.model, api_key=slot.api_key, base_url=slot.base_url, api=slot.api)
     except ConfigurationError as error:
         raise document.error((*at, "provider"), f"`{show_location(at)}`: {error}") from error
 

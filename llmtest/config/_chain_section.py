@@ -236,6 +236,8 @@ class SlotSection(Section):
     """The key; by default from the environment. Write `${VAR}`, never the key itself."""
     base_url: Text | None = None
     """Where the provider is; by default its own address."""
+    api: Text | None = None
+    """Which of the provider's APIs answers: `chat` by default, or `responses` where it has them."""
     trigger: Trigger | None = None
     """Which failures send the call to the next slot; `default` by default, the last slot never does."""
     model_mapping: dict[str, str] | None = None

@@ -14,7 +14,9 @@ def provider_names() -> list[str]:
     return [name for name, each in dialects().items() if each.base_url is not None or not each.is_provider]
 
 
-def make_provider(name: str, *, model: str | None, api_key: str | None, base_url: str | None) -> Provider:
+def make_provider(
+    name: str, *, model: str | None, api_key: str | None, base_url: str | None, api: str | None = None
+) -> Provider:
     """Make a provider; what is None is read from the environment.
 
     Args:
@@ -22,11 +24,12 @@ def make_provider(name: str, *, model: str | None, api_key: str | None, base_url
         model: Model to ask for.
         api_key: Its key.
         base_url: Where it is.
+        api: Which of its APIs answers conversations.
 
     Raises:
-        ConfigurationError: A key or an address is missing.
+        ConfigurationError: A key or an address is missing, or there is no such API.
     """
-    given = {"model": model, "api_key": api_key, "base_url": base_url}
+    given = {"model": model, "api_key": api_key, "base_url": base_url, "api": api}
     settings = {key: value for key, value in given.items() if value is not None}
     provider: Provider = provider_class(dialect(name)).from_env(**settings)
     return provider

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from difflib import get_close_matches
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any
@@ -52,6 +53,10 @@ class HttpProvider:
         idempotency_header: Header in which the provider, or a gateway before it, looks for the name of a request, to
             answer a repeated one once; usually `Idempotency-Key`. None (the default, as in the official SDKs) sends
             none. Every retry of a call carries the same name, and no other call does.
+        api: Which of its ways to complete a conversation is used, by the name of the operation; None: the first.
+
+    Raises:
+        ConfigurationError: It has no address, or no such API.
     """
 
     def __init__(
@@ -67,12 +72,13 @@ class HttpProvider:
         headers: Mapping[str, str] | None = None,
         credential: str | None = None,
         idempotency_header: str | None = None,
+        api: str | None = None,
     ) -> None:
         self.name = name
         self.model = model
         self.credential = credential or _label(name, api_key)
         self._dialect = dialect
-        self._chat = dialect.chat
+        self._chat = _conversation(dialect, api)
         self.base_url = (base_url or dialect.base_url or "").rstrip("/")
         if not self.base_url:
             raise ConfigurationError(
@@ -328,6 +334,19 @@ class HttpProvider:
         error.provider = self.name
         error.model = error.model or model
         return error
+
+
+def _conversation(dialect: Dialect, api: str | None) -> Endpoint:
+    """Return the endpoint that answers conversations."""
+    found = dialect.conversation(api)
+    if found is None:
+        known = [each.operation for each in dialect.served if each.gives == "completion"]
+        near = get_close_matches(str(api), known, n=1, cutoff=0.0)[0]
+        raise ConfigurationError(
+            f"`{dialect.name}` has no API `{api}` for conversations. Its APIs: {', '.join(known)}.\n\n"
+            f'To fix: api="{near}"'
+        )
+    return found
 
 
 def _label(name: str, api_key: str | None) -> str:

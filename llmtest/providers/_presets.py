@@ -45,6 +45,7 @@ class _Keyed(HttpProvider):
         headers: Mapping[str, str] | None = None,
         credential: str | None = None,
         idempotency_header: str | None = None,
+        api: str | None = None,
     ) -> None:
         super().__init__(
             name=name or self.dialect.name,
@@ -57,6 +58,7 @@ class _Keyed(HttpProvider):
             headers=headers,
             credential=credential,
             idempotency_header=idempotency_header,
+            api=api,
         )
 
     @classmethod
@@ -94,7 +96,7 @@ class _Keyed(HttpProvider):
 
 
 class OpenAIProvider(_Keyed):
-    """OpenAI's Chat Completions.
+    """OpenAI's Chat Completions, or its Responses.
 
     `from_env` reads `OPENAI_API_KEY`, `OPENAI_MODEL` and `OPENAI_BASE_URL`.
 
@@ -108,6 +110,7 @@ class OpenAIProvider(_Keyed):
         headers: Further headers of every request.
         credential: Label of the key in attempts and metrics; default: a short hash.
         idempotency_header: Header that names a call, the same in all its retries; default: none is sent.
+        api: `chat` (the default) or `responses`.
     """
 
     dialect = OPENAI
@@ -155,7 +158,7 @@ class VLLMProvider(_Keyed):
 
 
 class OpenAICompatibleProvider(HttpProvider):
-    """Any endpoint that speaks OpenAI's Chat Completions.
+    """Any endpoint that speaks OpenAI's Chat Completions, or its Responses.
 
     Args:
         name: What errors, traces and prices call it.
@@ -167,6 +170,7 @@ class OpenAICompatibleProvider(HttpProvider):
         headers: Further headers of every request.
         credential: Label of the key in attempts and metrics; default: a short hash.
         idempotency_header: Header that names a call, the same in all its retries; default: none is sent.
+        api: `chat` (the default) or `responses`.
     """
 
     dialect: ClassVar[Dialect] = COMPATIBLE
@@ -183,6 +187,7 @@ class OpenAICompatibleProvider(HttpProvider):
         headers: Mapping[str, str] | None = None,
         credential: str | None = None,
         idempotency_header: str | None = None,
+        api: str | None = None,
     ) -> None:
         super().__init__(
             name=name,
@@ -195,6 +200,7 @@ class OpenAICompatibleProvider(HttpProvider):
             headers=headers,
             credential=credential,
             idempotency_header=idempotency_header,
+            api=api,
         )
 
     @classmethod

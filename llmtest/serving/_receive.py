@@ -99,10 +99,13 @@ class Reception:
         known = None if head is None else head.calls.get(exchange.body)
         if known is not None:
             return route.provider.respond(exchange, known)
+        endpoint, parameters = route.endpoint, route.parameters
+        if endpoint.reads_query:
+            parameters = endpoint.with_query(parameters, exchange.query)
         try:
-            call = route.endpoint.read(exchange.headers, exchange.body, route.parameters)
+            call = endpoint.read(exchange.headers, exchange.body, parameters)
         except WireFormatError as refused:
-            return route.provider.refuse(exchange, refused.error, route.endpoint)
+            return route.provider.refuse(exchange, refused.error, endpoint)
         if head is not None:
             head.remember(exchange.body, call)
         return route.provider.respond(exchange, call)

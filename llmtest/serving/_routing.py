@@ -83,7 +83,7 @@ def _not_found(match: Match, method: str, path: str, hint: str = "") -> InvalidR
     error = match.dialect.errors.not_found(method, path)
     says_where = path in error.message
     told = f"{error.message}." if says_where else f"{error.message}: {method} {path}."
-    more = f"llmtest serves {served(match.dialect)} for this API, and the same below /{{provider}}."
+    more = f"llmtest serves {served(match.dialect, path)} for this API, and the same below /{{provider}}."
     if match.unserved is not None and match.unserved.instead:
         more += f" To fix: {match.unserved.instead}."
     return InvalidRequestError(f"{told}{hint} {more}", status=404, code=error.code)

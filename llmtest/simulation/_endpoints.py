@@ -42,7 +42,7 @@ def serve(engine: Engine, answer: Answer, call: WireCall, meta: ResponseMeta) ->
             answer.content = _models(engine, call)
         case _:
             default = call.endpoint.default
-            answer.content = {} if default is None else default(call, meta)
+            answer.content = {} if default is None else default(call, meta, engine.store)
 
 
 def _models(engine: Engine, call: WireCall) -> list[ModelCard]:
@@ -51,7 +51,8 @@ def _models(engine: Engine, call: WireCall) -> list[ModelCard]:
     else:
         known = dialects().get(engine.name)
         names = [] if known is None else list(known.models)
-        asked = sorted({record.model for record in engine.records if record.operation == "chat" and record.model})
+        talks = {endpoint.operation for endpoint in engine.dialect.served if endpoint.gives == "completion"}
+        asked = sorted({record.model for record in engine.records if record.operation in talks and record.model})
         names += [name for name in asked if name not in names]
     created = int(engine.world.clock.now().timestamp())
     return [ModelCard(name, created, engine.name, max_input_tokens=engine.window) for name in names]

@@ -34,7 +34,7 @@ from llmtest.simulation.script._schema import SchemaError
 from llmtest.simulation.script._script import Rule, Script
 from llmtest.simulation.script._service_answers import Json, Raw, fits
 from llmtest.types import CompletionRequest, EmbeddingRequest, Usage
-from llmtest.wire import Dialect, Endpoint, WireCall
+from llmtest.wire import Dialect, Endpoint, Store, WireCall
 
 if TYPE_CHECKING:
     from llmtest.simulation._world import World
@@ -97,6 +97,7 @@ class Engine:
         self.window: int | None = None
         self.fragmentation: Fragmentation | None = None
         self.prompt_cache = PromptCache()
+        self.store = Store()
         self.rules: list[FaultRule] = []
         most = self.world.most_requests
         self.records: list[RequestRecord] | RecentRequests = [] if most is None else RecentRequests(most)

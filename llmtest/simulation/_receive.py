@@ -39,8 +39,9 @@ def receive(provider: SimulatedProvider, exchange: Exchange) -> Plan:
     endpoint = match.endpoint
     if endpoint is None:
         raise note_unserved(provider, match, exchange)
+    parameters = match.parameters if not endpoint.reads_query else endpoint.with_query(match.parameters, exchange.query)
     try:
-        call = endpoint.read(exchange.headers, exchange.body, match.parameters)
+        call = endpoint.read(exchange.headers, exchange.body, parameters)
     except WireFormatError as refused:
         return refuse(engine, endpoint, exchange, refused.error)
     return respond(engine, exchange, call)
@@ -60,6 +61,11 @@ def respond(engine: Engine, exchange: Exchange, call: WireCall) -> Plan:
     Raises:
         HarnessError: The script has no answer; recorded already.
     """
+    if call.endpoint.recall is not None:
+        try:
+            call = call.endpoint.recall(call, engine.store)
+        except WireFormatError as refused:
+            return refuse(engine, call.endpoint, exchange, refused.error)
     answer = engine.decide(call, exchange)
     # Over HTTP a key that is missing is a fact, which a 401 tells; on the direct path there are no keys.
     call.api_key = call.api_key or ""
@@ -89,7 +95,12 @@ def plan_of(engine: Engine, answer: Answer, call: WireCall) -> Plan:
     endpoint = call.endpoint
     meta = meta_of(engine, answer, call)
     if not answer.is_conversation and answer.error is None and answer.failure is None and answer.raw is None:
-        serve(engine, answer, call, meta)
+        try:
+            serve(engine, answer, call, meta)
+        except WireFormatError as refused:
+            answer.error = refused.error
+    elif endpoint.keep is not None and answer.response is not None and answer.error is None and answer.failure is None:
+        endpoint.keep(answer.response, call, meta, engine.store)
     if answer.is_plain and (not answer.stream or answer.raw is not None):
         steps: Iterable[Step] = plain(answer, call, endpoint, meta)
         return Plan(steps, outcome_of(answer, 200), partial(engine.finish, answer))

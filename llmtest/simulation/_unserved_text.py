@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from llmtest.errors import HarnessError, SimulationStateError
@@ -47,7 +48,7 @@ def unserved(provider: SimulatedProvider, match: Match, exchange: Exchange) -> H
     return SimulationStateError(
         f"`{name}` received a request to an endpoint that is not simulated.\n\n"
         f"{_facts(method, path)}\n"
-        f"  simulated: {served(match.dialect)}\n\n" + _fixes(*ways)
+        f"  simulated: {served(match.dialect, path)}\n\n" + _fixes(*ways)
     )
 
 
@@ -60,9 +61,19 @@ def _by_script(provider: SimulatedProvider, method: str, path: str) -> str:
     return f"answer it by a script: {on}.replies(Json({{...}}))"
 
 
-def served(dialect: Dialect) -> str:
-    """Return what of a dialect is simulated, as a sentence lists it."""
-    return ", ".join(endpoint.label for endpoint in dialect.endpoints)
+MOST_SHOWN = 6
+
+
+def served(dialect: Dialect, path: str) -> str:
+    """Return what of a dialect is simulated, as a sentence lists it: what is most like a path, where it is much."""
+    labels = [endpoint.label for endpoint in dialect.endpoints]
+    if len(labels) <= MOST_SHOWN:
+        return ", ".join(labels)
+    near = get_close_matches(path, [label.partition(" ")[2] for label in labels], n=MOST_SHOWN - 2, cutoff=0.5)
+    main = [each.label for each in dialect.endpoints if each.gives != "json"]
+    shown = dict.fromkeys([*(label for label in labels if label.partition(" ")[2] in near), *main])
+    first = list(shown)[:MOST_SHOWN]
+    return f"{', '.join(first)}, and {len(labels) - len(first)} more"
 
 
 IN_PROCESS = "llm_sim"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,11 +18,14 @@ from llmtest.types import (
     FinishReason,
     ModelCard,
     TextPart,
+    ToolCall,
     Usage,
 )
-from llmtest.wire import Dialect, Endpoint, ResponseMeta, WireCall, WireFormatError
+from llmtest.wire import Dialect, Endpoint, ResponseMeta, Store, WireCall, WireFormatError
 
 __all__ = ["DialectCase", "check_dialect"]
+
+_PARAMETER = re.compile(r"\{(\w+)\}")
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 KEY = "sk-conformance"
@@ -200,8 +204,11 @@ def _check_completion(endpoint: Endpoint, cases: Sequence[DialectCase]) -> None:
 
 
 def _said(response: CompletionResponse) -> CompletionResponse:
-    """Return what an answer says, without what surrounds it."""
-    return replace(response, raw_finish_reason=None, request_id=None, provider=None, service_tier=None, extra={})
+    """Return what an answer says, without what surrounds it, and without ids that an API gives to each of its parts."""
+    parts = tuple(replace(part, item_id=None) if isinstance(part, ToolCall) else part for part in response.parts)
+    return replace(
+        response, parts=parts, raw_finish_reason=None, request_id=None, provider=None, service_tier=None, extra={}
+    )
 
 
 def _check_answer(endpoint: Endpoint, answer: CompletionResponse, call: WireCall) -> None:
@@ -284,9 +291,20 @@ def _check_json(endpoint: Endpoint, cases: Sequence[DialectCase]) -> None:
         endpoint, "it answers nothing by itself and does not ask for a script: give it `default` or `needs_script=True`"
     )
     if endpoint.default is not None:
-        call, meta = endpoint.read({}, b"", {}), _meta(endpoint)
-        first, second = (endpoint.encode_answer(endpoint.default(call, meta), call, meta) for _ in range(2))
+        first, second = (_own_answer(endpoint) for _ in range(2))
         assert first == second, _say(endpoint, "equal calls get different answers")
+
+
+def _own_answer(endpoint: Endpoint) -> bytes:
+    """Return what an endpoint answers by itself, of which its refusal of a request for nothing is one form."""
+    assert endpoint.default is not None
+    meta = _meta(endpoint)
+    body = b"" if endpoint.method in {"GET", "DELETE"} else b"{}"
+    try:
+        call = endpoint.read({}, body, dict.fromkeys(_PARAMETER.findall(endpoint.pattern), "x-1"))
+        return endpoint.encode_answer(endpoint.default(call, meta, Store()), call, meta)
+    except WireFormatError as refused:
+        return endpoint.encode_error(refused.error, meta)[2]
 
 
 _CHECKS = {

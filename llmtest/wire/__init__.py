@@ -11,6 +11,7 @@ ids are made of are passed in.
 | `_vocabulary`, `_classify`, `_json_errors` | from the words of an error to its class, and back |
 | `_logprobs` | made-up probabilities of a simulated answer's words |
 | `_answer_bodies` | how answers in JSON are read |
+| `_store` | what a provider keeps between requests |
 | `_headers`, `_json`, `_ids` | the small change of the wire |
 | `framing/` | events cut out of bytes |
 | `openai/`, `anthropic/`, ... | the dialects, a folder each |
@@ -44,6 +45,7 @@ from llmtest.wire._registry import (
     registered,
     unregister,
 )
+from llmtest.wire._store import Store
 from llmtest.wire._vocabulary import Vocabulary
 from llmtest.wire.framing import FRAMINGS, NDJSON, SSE, EventDecoder, Framing, ServerSentEvent, SseParser
 
@@ -66,6 +68,7 @@ __all__ = [
     "ResponseMeta",
     "ServerSentEvent",
     "SseParser",
+    "Store",
     "StreamDecoder",
     "Unread",
     "Unserved",

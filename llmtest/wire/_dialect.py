@@ -291,6 +291,17 @@ class Dialect:
             )
         return found
 
+    def conversation(self, operation: str | None = None) -> Endpoint | None:
+        """Return the endpoint of an operation that completes conversations; the first one by default.
+
+        Args:
+            operation: `chat`, `responses`, or another that `gives` completions.
+        """
+        if operation is None:
+            return self.chat
+        found = self.endpoint(operation)
+        return found if found is not None and found.gives == "completion" else None
+
     def endpoint(self, operation: str) -> Endpoint | None:
         """Return the endpoint of an operation, mounted dialects included; None where there is none."""
         return next((each for each in self.served if each.operation == operation), None)

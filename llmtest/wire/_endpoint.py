@@ -27,13 +27,15 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import parse_qsl
 
 from llmtest.errors import ProviderError, SimulationStateError
 from llmtest.wire._records import Headers, ResponseMeta, StreamDecoder, WireCall, WireRequest
+from llmtest.wire._store import Store
 from llmtest.wire.framing import SSE, Framing
 
 if TYPE_CHECKING:
-    from llmtest.wire._dialect import Dialect
+    from llmtest.wire._dialect import Dialect, Errors
 
 __all__ = ["Endpoint", "Gives", "call_without_body"]
 
@@ -83,7 +85,13 @@ class Endpoint:
         stream_decoder: Client half: `(headers) -> StreamDecoder`.
         keep_alive: Bytes of an event that says nothing but that the stream is alive; None where the API has none of its
             own.
-        default: For `json`: `(call, meta) -> Any`, what is answered where no script says it.
+        default: For `json`: `(call, meta, store) -> Any`, what is answered where no script says it; raises
+            `WireFormatError` for what the provider would refuse.
+        recall: Completes a call from what the provider keeps: `(call, store) -> WireCall`; raises `WireFormatError`
+            where that is not there.
+        keep: For completions: `(response, call, meta, store) -> None`, keeps what was answered for later calls.
+        reads_query: Whether the query of the URL counts; its fields are `parameters` beside those of the path.
+        errors: Its errors, where they are not worded like those of the whole dialect.
         needs_script: Whether a call that no step answers is an error of the test; the default is yes for completions.
     """
 
@@ -103,7 +111,11 @@ class Endpoint:
         encode_stream: Callable[..., list[bytes]] | None = None,
         stream_decoder: Callable[[Mapping[str, str] | None], StreamDecoder] | None = None,
         keep_alive: bytes | None = None,
-        default: Callable[[WireCall, ResponseMeta], Any] | None = None,
+        default: Callable[[WireCall, ResponseMeta, Store], Any] | None = None,
+        recall: Callable[[WireCall, Store], WireCall] | None = None,
+        keep: Callable[[Any, WireCall, ResponseMeta, Store], None] | None = None,
+        reads_query: bool = False,
+        errors: Errors | None = None,
         needs_script: bool | None = None,
     ) -> None:
         self.operation = operation
@@ -116,6 +128,10 @@ class Endpoint:
         self.keep_alive = keep_alive
         self.refuse_unsayable = refuse_unsayable
         self.default = default
+        self.recall = recall
+        self.keep = keep
+        self.reads_query = reads_query
+        self._errors = errors
         self.needs_script = gives == "completion" if needs_script is None else needs_script
         self._encode_call = encode_call
         self._decode_answer = decode_answer
@@ -131,6 +147,11 @@ class Endpoint:
         """Method and path as a text shows them: `POST /v1/chat/completions`."""
         root = "" if self._dialect is None else self._dialect.root
         return f"{self.method} {root}{self.pattern}"
+
+    @property
+    def errors(self) -> Errors:
+        """Its errors: its own, or those of the dialect."""
+        return self.dialect.errors if self._errors is None else self._errors
 
     @property
     def dialect(self) -> Dialect:
@@ -155,6 +176,10 @@ class Endpoint:
             encode_stream=self._encode_stream,
             stream_decoder=self._stream_decoder,
             default=self.default,
+            recall=self.recall,
+            keep=self.keep,
+            reads_query=self.reads_query,
+            errors=self._errors,
             needs_script=self.needs_script,
         )
         copy._dialect = dialect
@@ -164,6 +189,11 @@ class Endpoint:
     def end(self) -> re.Pattern[str]:
         """A pattern of the end of a path."""
         return re.compile(_PARAMETER.sub(_part, re.escape(self.pattern)) + "$")
+
+    @staticmethod
+    def with_query(parameters: Mapping[str, str], query: str) -> Mapping[str, str]:
+        """Return what a path says together with what the query says, of which the path has the last word."""
+        return {**dict(parse_qsl(query, keep_blank_values=True)), **parameters} if query else parameters
 
     def read(self, headers: Mapping[str, str], body: bytes, parameters: Mapping[str, str]) -> WireCall:
         """Read a request that came here.
@@ -225,15 +255,15 @@ class Endpoint:
 
     def encode_error(self, error: ProviderError, meta: ResponseMeta) -> tuple[int, Headers, bytes]:
         """Write an error as status, headers and body."""
-        return self.dialect.encode_error(error, meta)
+        return self.errors.encode(error, meta, self.dialect.response_headers(meta))
 
     def encode_stream_error(self, error: ProviderError, meta: ResponseMeta) -> bytes:
         """Write an error as an event inside a stream."""
-        return self.dialect.errors.encode_event(error, meta, self.framing)
+        return self.errors.encode_event(error, meta, self.framing)
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes, *, now: datetime) -> ProviderError:
         """Read an error of any make; the class follows from status, code and wording."""
-        return self.dialect.errors.decode(status, headers, body, now)
+        return self.errors.decode(status, headers, body, now)
 
 
 def call_without_body(

@@ -65,6 +65,7 @@ class WireCall:
         unread: The request, where it is read when somebody asks for it.
         choices: How many answers are asked for at once, OpenAI's `n`.
         shaping: Fields of the body, in the dialect's words, that the writing of the answer depends on.
+        recalled: What `Endpoint.recall` found, for `Endpoint.keep`.
     """
 
     __slots__ = (
@@ -75,6 +76,7 @@ class WireCall:
         "include_obfuscation",
         "include_usage",
         "model",
+        "recalled",
         "shaping",
         "stream",
         "unread",
@@ -92,6 +94,7 @@ class WireCall:
         unread: Unread | None = None,
         choices: int = 1,
         shaping: Mapping[str, Any] = NO_FIELDS,
+        recalled: Any = None,
     ) -> None:
         self.endpoint = endpoint
         self._request = request
@@ -103,6 +106,23 @@ class WireCall:
         self.unread = unread
         self.choices = choices
         self.shaping = shaping
+        self.recalled = recalled
+
+    def with_request(self, request: CompletionRequest | EmbeddingRequest, recalled: Any = None) -> WireCall:
+        """Return the same call of another request."""
+        return WireCall(
+            self.endpoint,
+            request,
+            self.model,
+            self.stream,
+            self.api_key,
+            self.include_usage,
+            self.include_obfuscation,
+            None,
+            self.choices,
+            self.shaping,
+            recalled,
+        )
 
     @property
     def operation(self) -> str:
@@ -163,6 +183,7 @@ class ResponseMeta:
     organization: str = "org-llmtest"
     api_key: str | None = None
     number: int | None = None
+    events_sent: int = 0
 
 
 class WireFormatError(Exception):

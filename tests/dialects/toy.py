@@ -125,7 +125,7 @@ STATUS = Endpoint(
     "/status",
     decode_call=call_without_body,
     encode_answer=lambda answer, call, meta: json.dumps(answer).encode(),
-    default=lambda call, meta: {"up": True},
+    default=lambda call, meta, store: {"up": True},
 )
 
 TOY = Dialect(

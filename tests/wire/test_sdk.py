@@ -309,6 +309,7 @@ def test_openai_s_request_is_understood():
     desk = _Desk(OPENAI, lambda call: OPENAI.encode_answer(FULL, call, META))
     client = openai.OpenAI(api_key="sk-1", http_client=desk.client())
     tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}, "strict": True}}
+    tool["function"]["parameters"]["additionalProperties"] = False
     client.chat.completions.create(
         model="gpt-5.2",
         messages=[

@@ -67,14 +67,24 @@ def unpacked(wire: bytes, encoding: str) -> bytes:
 
 def dialect_of(path: str) -> str | None:
     """Tell by the path who is spoken to."""
-    if path.endswith("/chat/completions"):
+    if path.endswith(("/chat/completions", "/v1/responses")):
         return "openai"
     return "anthropic" if path.endswith("/v1/messages") else None
 
 
-@cache
 def interactions() -> tuple[Interaction, ...]:
-    """Return every recorded interaction of the two dialects."""
+    """Return every recorded chat completion and message."""
+    return tuple(one for one in all_interactions() if not one.path.endswith("/responses"))
+
+
+def responses() -> tuple[Interaction, ...]:
+    """Return every recorded response of OpenAI's."""
+    return tuple(one for one in all_interactions() if one.path.endswith("/responses"))
+
+
+@cache
+def all_interactions() -> tuple[Interaction, ...]:
+    """Return every recorded interaction of the APIs that can be read."""
     found = []
     for file in sorted(RECORDINGS.rglob("*.yaml")):
         cassette = yaml.load(file.read_text(), yaml.CSafeLoader)

@@ -268,6 +268,7 @@ def _timed(answer: Answer, pieces: Sequence[bytes], endpoint: Endpoint, meta: Re
         if broken and seen >= min(after, total) and (visible or index > last):
             fault = answer.body_fault or cut
             assert fault is not None
+            meta.events_sent = index
             ending = _break(fault, piece, answer, endpoint, meta)
             if ending is not None:
                 return steps + ending

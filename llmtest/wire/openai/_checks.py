@@ -37,7 +37,8 @@ def _kind(value: object) -> str:
     return next(name for kind, name in names if isinstance(value, kind))
 
 
-def _wrong_type(param: str, expected: str, value: object) -> WireFormatError:
+def wrong_type(param: str, expected: str, value: object) -> WireFormatError:
+    """Make OpenAI's refusal of a field of a wrong type."""
     return refuse(
         f"Invalid type for '{param}': expected {expected}, but got {_kind(value)} instead.", param, "invalid_type"
     )
@@ -56,12 +57,12 @@ def check(body: Mapping[str, Any]) -> list[str] | None:
     if model is None or model == "":
         raise refuse("you must provide a model parameter")
     if not isinstance(model, str):
-        raise _wrong_type("model", "a string", model)
+        raise wrong_type("model", "a string", model)
     messages = body.get("messages")
     if messages is None:
         raise refuse("Missing required parameter: 'messages'.", "messages", "missing_required_parameter")
     if not isinstance(messages, list):
-        raise _wrong_type("messages", "an array of objects", messages)
+        raise wrong_type("messages", "an array of objects", messages)
     if not messages:
         raise refuse(
             "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.",
@@ -108,7 +109,7 @@ def check_embedding(body: Mapping[str, Any]) -> None:
     size = body.get("dimensions")
     if size is None:
         return
-    _check_count("dimensions", size)
+    check_count("dimensions", size)
     most = MOST_DIMENSIONS.get(model, MOST_DIMENSIONS_OF_OTHERS)
     if isinstance(value, list) and isinstance(value[0], str | list):
         most = min(most, MOST_VALUES // len(value))
@@ -141,12 +142,12 @@ def _is_plain(message: Any) -> bool:
 def _check_message(message: object, index: int) -> None:
     at = f"messages[{index}]"
     if not isinstance(message, dict):
-        raise _wrong_type(at, "an object", message)
+        raise wrong_type(at, "an object", message)
     role = message.get("role")
     if role is None:
         raise refuse(f"Missing required parameter: '{at}.role'.", f"{at}.role", "missing_required_parameter")
     if not isinstance(role, str):
-        raise _wrong_type(f"{at}.role", "a string", role)
+        raise wrong_type(f"{at}.role", "a string", role)
     if role not in ROLES and role not in RENAMED_ROLES:
         supported = "'system', 'assistant', 'user', 'function', 'tool', and 'developer'"
         raise refuse(f"Invalid value: '{role}'. Supported values are: {supported}.", f"{at}.role", "invalid_value")
@@ -162,7 +163,7 @@ def _check_message(message: object, index: int) -> None:
         )
     for position, part in enumerate(content if isinstance(content, list) else ()):
         if not isinstance(part, dict):
-            raise _wrong_type(f"{at}.content[{position}]", "an object", part)
+            raise wrong_type(f"{at}.content[{position}]", "an object", part)
     _check_calls(f"{at}.tool_calls", message.get("tool_calls"))
     if role == "tool" and not isinstance(message.get("tool_call_id"), str):
         raise refuse(
@@ -174,15 +175,16 @@ def _check_calls(at: str, calls: object) -> None:
     if calls is None:
         return
     if not isinstance(calls, list):
-        raise _wrong_type(at, "an array of objects", calls)
+        raise wrong_type(at, "an array of objects", calls)
     for position, call in enumerate(calls):
         if isinstance(call, dict):
             _check_texts(f"{at}[{position}].function", call.get("function"), ("name",))
 
 
-def _check_decimal(name: str, value: object, least: int, most: int) -> None:
+def check_decimal(name: str, value: object, least: int, most: int) -> None:
+    """Check that a field is a number between two others."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _wrong_type(name, "a decimal", value)
+        raise wrong_type(name, "a decimal", value)
     if value < least:
         raise refuse(
             f"Invalid '{name}': decimal below minimum value. Expected a value >= {least}, but got {value} instead.",
@@ -199,10 +201,11 @@ def _check_decimal(name: str, value: object, least: int, most: int) -> None:
 
 def _check_whole(name: str, value: object) -> None:
     if type(value) is not int:
-        raise _wrong_type(name, "an integer", value)
+        raise wrong_type(name, "an integer", value)
 
 
-def _check_count(name: str, value: Any, least: int = 1, most: int | None = None) -> None:
+def check_count(name: str, value: Any, least: int = 1, most: int | None = None) -> None:
+    """Check that a field is a whole number, not too small and not too large."""
     _check_whole(name, value)
     if value < least:
         raise refuse(
@@ -220,20 +223,21 @@ def _check_count(name: str, value: Any, least: int = 1, most: int | None = None)
 
 def _check_stop(name: str, value: object) -> None:
     if not isinstance(value, str) and not (isinstance(value, list) and all(isinstance(text, str) for text in value)):
-        raise _wrong_type(name, "one of a string or array of strings", value)
+        raise wrong_type(name, "one of a string or array of strings", value)
 
 
-def _check_kind(name: str, value: object, kind: type | tuple[type, ...], expected: str) -> None:
+def check_kind(name: str, value: object, kind: type | tuple[type, ...], expected: str) -> None:
+    """Check the type of a field."""
     if not isinstance(value, kind):
-        raise _wrong_type(name, expected, value)
+        raise wrong_type(name, expected, value)
 
 
 def _check_tools(name: str, value: object) -> None:
     if not isinstance(value, list):
-        raise _wrong_type(name, "an array of objects", value)
+        raise wrong_type(name, "an array of objects", value)
     for index, tool in enumerate(value):
         if not isinstance(tool, dict):
-            raise _wrong_type(f"{name}[{index}]", "an object", tool)
+            raise wrong_type(f"{name}[{index}]", "an object", tool)
         _check_texts(f"{name}[{index}].function", tool.get("function"), ("name", "description"))
 
 
@@ -243,37 +247,37 @@ def _check_texts(at: str, holder: object, names: tuple[str, ...]) -> None:
     for name in names:
         value = holder.get(name)
         if value is not None and not isinstance(value, str):
-            raise _wrong_type(f"{at}.{name}", "a string", value)
+            raise wrong_type(f"{at}.{name}", "a string", value)
 
 
-_TEXT = partial(_check_kind, kind=str, expected="a string")
-_BOOLEAN = partial(_check_kind, kind=bool, expected="a boolean")
-_OBJECT = partial(_check_kind, kind=dict, expected="an object")
-_PENALTY = partial(_check_decimal, least=-2, most=2)
+_TEXT = partial(check_kind, kind=str, expected="a string")
+_BOOLEAN = partial(check_kind, kind=bool, expected="a boolean")
+_OBJECT = partial(check_kind, kind=dict, expected="an object")
+_PENALTY = partial(check_decimal, least=-2, most=2)
 
 _FIELDS: Mapping[str, Callable[[str, object], None]] = {
-    "temperature": partial(_check_decimal, least=0, most=2),
-    "top_p": partial(_check_decimal, least=0, most=1),
+    "temperature": partial(check_decimal, least=0, most=2),
+    "top_p": partial(check_decimal, least=0, most=1),
     "frequency_penalty": _PENALTY,
     "presence_penalty": _PENALTY,
-    "max_tokens": _check_count,
-    "max_completion_tokens": _check_count,
-    "n": partial(_check_count, most=MOST_CHOICES),
+    "max_tokens": check_count,
+    "max_completion_tokens": check_count,
+    "n": partial(check_count, most=MOST_CHOICES),
     "stop": _check_stop,
     "stream": _BOOLEAN,
     "seed": _check_whole,
     "tools": _check_tools,
-    "tool_choice": partial(_check_kind, kind=(str, dict), expected="one of a string or object"),
+    "tool_choice": partial(check_kind, kind=(str, dict), expected="one of a string or object"),
     "parallel_tool_calls": _BOOLEAN,
-    "functions": partial(_check_kind, kind=list, expected="an array of objects"),
-    "function_call": partial(_check_kind, kind=(str, dict), expected="one of a string or object"),
+    "functions": partial(check_kind, kind=list, expected="an array of objects"),
+    "function_call": partial(check_kind, kind=(str, dict), expected="one of a string or object"),
     "response_format": _OBJECT,
     "stream_options": _OBJECT,
     "logprobs": _BOOLEAN,
-    "top_logprobs": partial(_check_count, least=0, most=20),
+    "top_logprobs": partial(check_count, least=0, most=20),
     "logit_bias": _OBJECT,
     "metadata": _OBJECT,
-    "modalities": partial(_check_kind, kind=list, expected="an array of strings"),
+    "modalities": partial(check_kind, kind=list, expected="an array of strings"),
     "reasoning_effort": _TEXT,
     "service_tier": _TEXT,
     "store": _BOOLEAN,

@@ -2,57 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
-
-from llmtest.errors import InvalidRequestError, ProviderError, RateLimitedError, RateLimitKind, RequestTooLargeError
+from llmtest.errors import ProviderError, RateLimitedError, RateLimitKind, RequestTooLargeError
 from llmtest.types import FinishReason
 from llmtest.wire import _ids
 from llmtest.wire._dialect import Dialect, Unserved, Variables
 from llmtest.wire._records import Headers, ResponseMeta
-from llmtest.wire.framing import Framing
-from llmtest.wire.openai import _errors
 from llmtest.wire.openai._bodies import read_key
 from llmtest.wire.openai._chat import CHAT
 from llmtest.wire.openai._embeddings import EMBEDDINGS
 from llmtest.wire.openai._limits import limit_headers, parse_limits
 from llmtest.wire.openai._models import MODEL, MODELS
+from llmtest.wire.openai._responses import RESPONSES, STATEFUL
+from llmtest.wire.openai._spoken_errors import OpenAIErrors
 from llmtest.wire.openai._vocabulary import VOCABULARY
 from llmtest.wire.openai._without_effect import WITHOUT_EFFECT
-from llmtest.wire.openai.chat import _stream
 from llmtest.wire.openai.chat._response import RAW_FINISH
 
 __all__ = ["COMPATIBLE", "OPENAI"]
-
-
-class _Errors:
-    """OpenAI's errors; see `Errors` for the contract."""
-
-    def decode(self, status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> ProviderError:
-        """Read an error of OpenAI or of a server that speaks like it."""
-        return _errors.decode_error(status, headers, body, now=now)
-
-    def worded(self, error: ProviderError, meta: ResponseMeta) -> ProviderError:
-        """Fill in what the error does not say itself."""
-        return _errors.worded(error, meta)
-
-    def encode(self, error: ProviderError, meta: ResponseMeta, headers: Headers) -> tuple[int, Headers, bytes]:
-        """Write an error as status, headers and body."""
-        return _errors.encode_error(error, meta, headers)
-
-    def encode_event(self, error: ProviderError, meta: ResponseMeta, framing: Framing) -> bytes:
-        """Write an error as an event inside a stream."""
-        del framing
-        return _stream.encode_stream_error(_errors.error_object(error, meta))
-
-    def not_found(self, method: str, path: str) -> InvalidRequestError:
-        """Say that nothing is at a path."""
-        return InvalidRequestError(f"Invalid URL ({method} {path})", status=404, code="invalid_request_error")
-
-    def not_allowed(self, method: str, path: str) -> InvalidRequestError:
-        """Say that a path has other methods."""
-        message = f"Not allowed to {method} on {path}. (HINT: Perhaps you meant to use a different HTTP method?)"
-        return InvalidRequestError(message, status=405, code="invalid_request_error")
 
 
 def _over_quota(model: str | None, kind: RateLimitKind, wait: float | None) -> ProviderError:
@@ -74,14 +40,8 @@ def _head(meta: ResponseMeta) -> Headers:
 
 
 _USUAL_LIMITS = {"requests": 500, "tokens": 200_000}
-_ENDPOINTS = (CHAT, EMBEDDINGS, MODELS, MODEL)
+_ENDPOINTS = (CHAT, RESPONSES, EMBEDDINGS, MODELS, MODEL)
 _UNSERVED = (
-    Unserved(
-        "POST",
-        "/responses",
-        'have the code call Chat Completions: OpenAI Agents `set_default_openai_api("chat_completions")`, '
-        "Pydantic AI `openai-chat:MODEL`, LangChain `use_responses_api=False`",
-    ),
     Unserved("POST", "/completions", "have the code call Chat Completions: POST /v1/chat/completions"),
     Unserved("GET", "/chat/completions"),
     Unserved("GET", "/chat/completions/{completion}"),
@@ -101,7 +61,7 @@ COMPATIBLE = Dialect(
     endpoints=_ENDPOINTS,
     read_key=read_key,
     variables=Variables(keys=("OPENAI_API_KEY",), base_urls=("OPENAI_BASE_URL",), model="OPENAI_MODEL"),
-    errors=_Errors(),
+    errors=OpenAIErrors(),
     write_limits=limit_headers,
     read_limits=parse_limits,
     usual_limits=_USUAL_LIMITS,
@@ -121,7 +81,7 @@ OPENAI = Dialect(
     root="/v1",
     base_url="https://api.openai.com/v1",
     hosts=("https://api.openai.com",),
-    endpoints=_ENDPOINTS,
+    endpoints=(*_ENDPOINTS, *STATEFUL),
     read_key=read_key,
     variables=Variables(
         keys=("OPENAI_API_KEY",),
@@ -129,7 +89,7 @@ OPENAI = Dialect(
         model="OPENAI_MODEL",
         served={"OPENAI_BASE_URL": "{url}/v1"},
     ),
-    errors=_Errors(),
+    errors=OpenAIErrors(),
     head=_head,
     private_headers=("openai-organization", "openai-project"),
     write_limits=limit_headers,

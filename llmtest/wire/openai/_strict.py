@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from llmtest.wire.openai._checks import refuse
+from llmtest.wire.openai._strict_schema import check_schema
 
 _KNOWN = frozenset(
     {"messages", "model", "audio", "frequency_penalty", "function_call", "functions", "logit_bias", "logprobs"}
@@ -49,6 +50,15 @@ def check_strictly(body: Mapping[str, Any], *, is_plain: bool) -> None:
             "'messages' must contain the word 'json' in some form, to use 'response_format' of type 'json_object'.",
             "messages",
         )
+    schema = form.get("json_schema") if form is not None else None
+    if isinstance(schema, dict) and schema.get("strict") is True:
+        of = f"response_format '{schema.get('name')}'"
+        check_schema(schema.get("schema"), of, "response_format", None)
+    for index, tool in enumerate(body.get("tools") or ()):
+        function = tool.get("function")
+        if isinstance(function, dict) and function.get("strict") is True:
+            of, param = f"function '{function.get('name')}'", f"tools[{index}].function.parameters"
+            check_schema(function.get("parameters"), of, param, "invalid_function_parameters")
     if not is_plain:
         _check_order(body["messages"])
 
