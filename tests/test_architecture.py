@@ -133,18 +133,18 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "framing._framing",
             "openai._bodies",
             "openai._errors",
-            "openai._strict",
+            "openai._strict_schema",
             "openai.chat._answer_in_kind",
             "openai.chat._media",
             "openai.chat._tools",
-            "openai.responses._checks",
             "openai.responses._items",
         },
         {
             "anthropic.messages._request",
             "framing._event_decoder",
-            "openai.chat._request",
+            "openai._strict",
             "openai.chat._response",
+            "openai.responses._checks",
             "openai.responses._input",
             "openai.responses._response",
             "openai.responses._tools",
@@ -153,6 +153,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "_endpoint",
             "_json_errors",
             "anthropic.messages._stream",
+            "openai.chat._request",
             "openai.chat._stream",
             "openai.responses._request",
             "openai.responses._stream_decoder",
@@ -168,10 +169,25 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "openai._services",
             "openai._spoken_errors",
         },
-        {"_registry", "anthropic._dialect", "openai.responses._errors", "openai.responses._kept"},
-        {"openai._responses"},
-        {"openai._dialect"},
-        {"azure._dialect", "gemini._dialect", "ollama._dialect", "openrouter._dialect", "vllm._dialect"},
+        {
+            "_registry",
+            "anthropic._dialect",
+            "openai.responses._errors",
+            "openai.responses._kept",
+        },
+        {
+            "openai._responses",
+        },
+        {
+            "openai._dialect",
+        },
+        {
+            "azure._dialect",
+            "gemini._dialect",
+            "ollama._dialect",
+            "openrouter._dialect",
+            "vllm._dialect",
+        },
     ],
     "simulation": [
         {
@@ -210,18 +226,49 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "script._generated_patterns",
             "script._schema_merge",
         },
-        {"script._generated_json", "script._reply"},
-        {"plan._options", "plan._render", "script._generated_answer", "script._script"},
-        {"_script_texts", "_spoken_answer"},
-        {"_service_steps", "_unserved_text"},
-        {"_engine"},
-        {"_receive", "_rule_handle"},
-        {"direct._provider"},
-        {"_handle"},
-        {"_provider"},
-        {"_world"},
-        {"http._transport"},
-        {"http._gate"},
+        {
+            "script._generated_json",
+            "script._reply",
+        },
+        {
+            "plan._options",
+            "plan._render",
+            "script._generated_answer",
+            "script._script",
+        },
+        {
+            "_script_texts",
+            "_spoken_answer",
+        },
+        {
+            "_service_steps",
+            "_unserved_text",
+        },
+        {
+            "_engine",
+        },
+        {
+            "_receive",
+            "_rule_handle",
+        },
+        {
+            "direct._provider",
+        },
+        {
+            "_handle",
+        },
+        {
+            "_provider",
+        },
+        {
+            "_world",
+        },
+        {
+            "http._transport",
+        },
+        {
+            "http._gate",
+        },
     ],
 }
 """The floors of rooms whose files name each other in hints: what a file needs to be imported is on a lower floor.

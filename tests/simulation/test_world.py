@@ -205,7 +205,8 @@ def test_an_endpoint_that_is_not_simulated_is_one_clear_error():
     assert told(caught.value) == (
         "`openai` received a request to an endpoint that is not simulated.\n\n"
         "  POST /v1/images/generations   from HERE\n"
-        "  simulated: POST /v1/chat/completions, POST /v1/embeddings, GET /v1/models, GET /v1/models/{model}\n\n"
+        "  simulated: POST /v1/chat/completions, POST /v1/responses, POST /v1/embeddings, POST /v1/conversations, "
+        "GET /v1/models, GET /v1/models/{model}, and 13 more\n\n"
         "To fix, one of:\n"
         '  1. answer it by a script: llm_sim.openai.on("POST", "/v1/images/generations").replies(Json({...}))\n'
         "  2. replay a recorded session, which can hold any endpoint: @pytest.mark.llm_cassette\n"
@@ -216,20 +217,12 @@ def test_an_endpoint_that_is_not_simulated_is_one_clear_error():
 @pytest.mark.parametrize(
     ("provider", "path", "way"),
     [
-        (
-            "openai",
-            "/v1/responses",
-            (
-                'have the code call Chat Completions: OpenAI Agents `set_default_openai_api("chat_completions")`, '
-                "Pydantic AI `openai-chat:MODEL`, LangChain `use_responses_api=False`"
-            ),
-        ),
         ("openai", "/v1/completions", "have the code call Chat Completions: POST /v1/chat/completions"),
         ("anthropic", "/v1/complete", "have the code call the Messages API: POST /v1/messages"),
     ],
 )
 def test_an_endpoint_with_a_simulated_twin_names_it(provider, path, way):
-    """Frameworks that prefer the Responses API have a switch, and the text says which."""
+    """An older API that a newer one has replaced names the newer one."""
     with pytest.raises(SimulationStateError) as caught:
         make_world().provider(provider).echoes()._provider.receive(exchange(path=path))
     assert f"To fix, one of:\n  1. {way}\n  2. answer it by a script: " in str(caught.value)

@@ -38,7 +38,7 @@ def decode_logprobs(raw: object) -> tuple[TokenLogprob, ...]:
 def _decode_token(raw: Mapping[str, Any]) -> TokenLogprob:
     utf8 = raw.get("bytes")
     top = tuple(_decode_token(other) for other in raw.get("top_logprobs") or ())
-    return TokenLogprob(str(raw["token"]), float(raw["logprob"]), None if utf8 is None else bytes(utf8), top)
+    return TokenLogprob(str(raw["token"]), float(raw["logprob"]), bytes(utf8) if isinstance(utf8, list) else None, top)
 
 
 def by_piece(tokens: Sequence[Any], pieces: Sequence[str]) -> Iterator[list[Any]]:

@@ -152,6 +152,22 @@ def _check_message(item: Mapping[str, Any], at: str) -> None:
             raise wrong_type(f"{at}.content[{position}]", "an object", part)
 
 
+def _check_tools(name: str, value: object) -> None:
+    if not isinstance(value, list):
+        raise wrong_type(name, "an array of objects", value)
+    for index, tool in enumerate(value):
+        at = f"{name}[{index}]"
+        if not isinstance(tool, dict):
+            raise wrong_type(at, "an object", tool)
+        _check_text(tool, "type", at)
+        if tool["type"] != "function":
+            continue
+        _check_text(tool, "name", at)
+        description = tool.get("description")
+        if description is not None and not isinstance(description, str):
+            raise wrong_type(f"{at}.description", "a string", description)
+
+
 def _check_text(holder: Mapping[str, Any], name: str, at: str) -> None:
     value = holder.get(name)
     if value is None:
@@ -163,7 +179,6 @@ def _check_text(holder: Mapping[str, Any], name: str, at: str) -> None:
 _TEXT = partial(check_kind, kind=str, expected="a string")
 _BOOLEAN = partial(check_kind, kind=bool, expected="a boolean")
 _OBJECT = partial(check_kind, kind=dict, expected="an object")
-_ARRAY = partial(check_kind, kind=list, expected="an array of objects")
 
 _FIELDS: Mapping[str, Callable[[str, object], None]] = {
     "instructions": _TEXT,
@@ -176,7 +191,7 @@ _FIELDS: Mapping[str, Callable[[str, object], None]] = {
     "store": _BOOLEAN,
     "background": _BOOLEAN,
     "parallel_tool_calls": _BOOLEAN,
-    "tools": _ARRAY,
+    "tools": _check_tools,
     "include": partial(check_kind, kind=list, expected="an array of strings"),
     "tool_choice": partial(check_kind, kind=(str, dict), expected="one of a string or object"),
     "conversation": partial(check_kind, kind=(str, dict), expected="one of a string or object"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from llmtest.errors import EmptyResponseError, InvalidResponseError
@@ -18,8 +17,8 @@ from llmtest.types import (
     ToolCall,
 )
 from llmtest.wire import _ids
+from llmtest.wire._logprobs import with_logprobs
 from llmtest.wire._records import ResponseMeta
-from llmtest.wire.openai.chat._logprobs import made_up
 from llmtest.wire.openai.responses._items import (
     DIALECT,
     decode_call,
@@ -202,11 +201,7 @@ def _with_logprobs(response: CompletionResponse, asked: Mapping[str, Any]) -> Co
     top = asked.get("top_logprobs") or 0
     if LOGPROBS not in (asked.get("include") or ()) and not top:
         return response
-    parts = tuple(
-        replace(part, logprobs=made_up(part.text, top)) if isinstance(part, TextPart) and not part.logprobs else part
-        for part in response.parts
-    )
-    return replace(response, parts=parts)
+    return with_logprobs(response, top)
 
 
 def decode_body(body: Mapping[str, Any], request_id: str | None) -> CompletionResponse:
