@@ -109,6 +109,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "framing._sse",
             "framing._words",
             "openai._without_effect",
+            "openai.chat._logprobs",
             "openai.responses._options",
         },
         {
@@ -124,7 +125,6 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "openai._checks",
             "openai._limits",
             "openai._vocabulary",
-            "openai.chat._logprobs",
             "openai.chat._options",
             "openai.chat._parts",
             "openai.chat._usage",
