@@ -7,19 +7,21 @@ from typing import Any
 
 from llmtest.errors import ProviderError
 from llmtest.types import CompletionRequest, CompletionResponse
+from llmtest.wire._answer_bodies import answered
 from llmtest.wire._endpoint import Endpoint
 from llmtest.wire._headers import header
 from llmtest.wire._json import count, dumps
 from llmtest.wire._records import ResponseMeta, StreamDecoder, WireCall, WireRequest
 from llmtest.wire._store import Store
 from llmtest.wire.openai import _errors
-from llmtest.wire.openai._bodies import JSON_HEADERS, STREAM_HEADERS, answered, asked
+from llmtest.wire.openai._bodies import JSON_HEADERS, STREAM_HEADERS, asked
 from llmtest.wire.openai._checks import refuse
 from llmtest.wire.openai._services import missing, page, service
 from llmtest.wire.openai.responses import _stream_writer
 from llmtest.wire.openai.responses._checks import check, check_strictly
 from llmtest.wire.openai.responses._errors import ResponsesErrors
 from llmtest.wire.openai.responses._kept import items_in, keep, kept, listed, recall
+from llmtest.wire.openai.responses._options import refuse_unsayable
 from llmtest.wire.openai.responses._request import decode_body as decode_request
 from llmtest.wire.openai.responses._request import encode_body as encode_request
 from llmtest.wire.openai.responses._response import body_of, decode_body, new_id
@@ -105,6 +107,7 @@ RESPONSES = Endpoint(
     encode_answer=_encode_answer,
     encode_call=_encode_call,
     decode_answer=_decode_answer,
+    refuse_unsayable=refuse_unsayable,
     encode_stream=_encode_stream,
     stream_decoder=_stream_decoder,
     recall=recall,

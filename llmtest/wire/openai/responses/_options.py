@@ -8,7 +8,7 @@ from typing import Any
 from llmtest.errors import NotSupportedError
 from llmtest.types import CompletionRequest, ResponseFormat
 
-__all__ = ["LOGPROBS", "decode_options", "encode_options", "format_of"]
+__all__ = ["LOGPROBS", "decode_options", "encode_options", "format_of", "refuse_unsayable"]
 
 LOGPROBS = "message.output_text.logprobs"
 """What `include` names where log probabilities are wanted."""
@@ -23,7 +23,7 @@ def encode_options(request: CompletionRequest, extra: dict[str, Any], body: dict
     Raises:
         NotSupportedError: The API has no word for one that would change the answer.
     """
-    _refuse_unsayable(request)
+    refuse_unsayable(request)
     for name in _PLAIN:
         value = getattr(request, name)
         if value is not None:
@@ -46,7 +46,12 @@ def encode_options(request: CompletionRequest, extra: dict[str, Any], body: dict
         body["metadata"] = dict(request.metadata)
 
 
-def _refuse_unsayable(request: CompletionRequest) -> None:
+def refuse_unsayable(request: CompletionRequest) -> None:
+    """Refuse what the API has no word for and what would change the answer.
+
+    Raises:
+        NotSupportedError: The request asks for such a thing.
+    """
     if request.n is not None and request.n > 1:
         raise NotSupportedError(
             f"openai_responses: one answer at a time, not n={request.n}; Chat Completions has it", model=request.model
