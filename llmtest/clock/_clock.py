@@ -7,10 +7,11 @@ nanoseconds, so that a thousand sleeps of 0.1 s end at exactly 100 s, and adds a
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from llmtest.clock._other_loops import settle_elsewhere, sleep_elsewhere
 from llmtest.clock._real import REAL
@@ -26,6 +27,10 @@ NEVER_NS = 1 << 62
 """A deadline that never comes: 146 years."""
 
 _get_ident = threading.get_ident
+
+running_loops: dict[int, Any] = {}
+"""The virtual loop that runs in each thread. asyncio knows it too, but asks the kernel for the process each time, which
+on some machines takes longer than anything else in a simulated call."""
 
 
 def to_ns(seconds: float) -> int:
@@ -180,11 +185,11 @@ class VirtualClock:
 
     async def sleep_async_ns(self, ns: int) -> None:
         """Wait whole nanoseconds of virtual time, letting other tasks run."""
-        loop = asyncio._get_running_loop()  # noqa: SLF001 - the public name raises where there is no loop
+        loop: Any = running_loops.get(_get_ident()) or asyncio._get_running_loop()  # noqa: SLF001 - the public name raises
         wait = getattr(loop, "wait_until_ns", None)
         if loop is None:
             await sleep_elsewhere((self._ns + ns) / NS_PER_SECOND)
-        elif wait is None or loop.clock is not self:  # type: ignore[attr-defined]  # only a virtual loop has a clock
+        elif wait is None or loop.clock is not self:  # only a virtual loop has a clock
             self.sleep_ns(ns)
             await asyncio.sleep(0)
         elif ns <= 0:
@@ -272,5 +277,13 @@ def active_clock() -> Clock:
         party = clock._party  # noqa: SLF001 - the clock and its party are one machine
         if party is None or _get_ident() in party.idents:
             return clock
+    loop = running_loops.get(_get_ident())
+    if loop is not None:
+        virtual: VirtualClock = loop.clock
+        return virtual
     loop = asyncio._get_running_loop()  # noqa: SLF001 - the public name raises where there is no loop
     return getattr(loop, "clock", _system_clock) if loop is not None else _system_clock
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=running_loops.clear)
