@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from llmtest.conduct._returned import returned_by, text_of, usage_of
     from llmtest.conduct._verdict import Finding, Verdict
     from llmtest.conduct._witness import Witness
+    from llmtest.conduct.findings._cost_misreported import costs_differ
     from llmtest.conduct.findings._table import FINDINGS, KINDS, as_thresholds
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "Verdict",
     "Witness",
     "as_thresholds",
+    "costs_differ",
     "judge_conduct",
     "request_log",
     "returned_by",
@@ -66,6 +68,7 @@ _HOMES = {
         "_returned": ("returned_by", "text_of", "usage_of"),
         "_verdict": ("Finding", "Verdict"),
         "_witness": ("Witness",),
+        "findings._cost_misreported": ("costs_differ",),
         "findings._table": ("FINDINGS", "KINDS", "as_thresholds"),
     }.items()
     for name in names

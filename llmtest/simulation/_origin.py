@@ -90,6 +90,12 @@ class Origins:
             return False
         return code.co_qualname.startswith(f"{test.co_qualname}.<locals>.")
 
+    def _is_loop(self, code: CodeType, below: FrameType | None) -> bool:
+        """Tell whether code that sent two requests, each by a call of its own, asked the same again because of it."""
+        if below is None or is_foreign(code) or is_foreign(below.f_code):
+            return True
+        return self._test is not None and code.co_filename != self._test.co_filename
+
     def note_failure(self, exchange: int) -> None:
         """Leave a footprint on every frame of the call that is running."""
         self.has_failures = True
@@ -103,15 +109,14 @@ class Origins:
     def failed_before(self) -> int:
         """Return the number of the latest failed request that the same running code sent; 0 where there is none.
 
-        Where a function of the user's calls another one of the user's each time, it may be a loop that retries as well
-        as one that goes through questions, which proves nothing.
+        Where a function of the test's own file calls another function of the user's each time, it may be a loop that
+        retries as well as one that goes through questions, which proves nothing.
         """
         below: FrameType | None = None
         frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way to read the stack
         while frame is not None and not self._is_outside(frame.f_code):
             if isinstance(frame.f_trace, Footprint) and frame.f_trace.owner is self._owner:
-                proves = below is None or is_foreign(frame.f_code) or is_foreign(below.f_code)
-                return frame.f_trace.exchange if proves else 0
+                return frame.f_trace.exchange if self._is_loop(frame.f_code, below) else 0
             below = frame
             frame = frame.f_back
         return 0

@@ -12,6 +12,7 @@ from llmtest.events import Trace
 from llmtest.testing._assert_attempts import check_attempts, check_max_in_flight, check_retries
 from llmtest.testing._assert_breaker import check_breaker
 from llmtest.testing._assert_fallback import check_fallback, check_no_fallback
+from llmtest.testing._assert_reported import check_reported
 from llmtest.testing._assert_resilient import check_resilient
 from llmtest.testing._assert_resources import check_spend, check_waited
 from llmtest.testing._assert_sequence import check_sequence
@@ -175,3 +176,23 @@ class Assertions(ABC):
         __tracebackhide__ = True
         limit = self.spend_limit if budget is None else budget
         return check_resilient(self.trace, self.world, ignore, budget=limit, thresholds=thresholds)
+
+    def assert_reported(
+        self, *, cost: str | Decimal | None = None, model: str | None = None, tokens: object = None
+    ) -> None:
+        """Assert that what the app says of its calls is what the providers charged.
+
+        Args:
+            cost: The cost that the app tells, in USD, as text or `Decimal`; it may differ by 1 %.
+            model: The model that the app tells; it has to be one that was billed.
+            tokens: The tokens that the app tells: a number, or a usage of any SDK.
+
+        Raises:
+            ConfigurationError: Nothing is given, or something that is neither an amount nor tokens.
+            UnknownPriceError: A billed attempt has no known price, so the sum is unknown.
+
+        Example:
+            `llm_sim.assert_reported(cost=app.last_cost, model="gpt-4o", tokens=app.last_usage)`
+        """
+        __tracebackhide__ = True
+        check_reported(self.trace, self.costs, cost=cost, model=model, tokens=tokens)

@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from decimal import Decimal
+from importlib import import_module
 from types import SimpleNamespace
 
 import anthropic
@@ -526,19 +527,42 @@ def test_a_loop_that_asks_again_is_one_call_without_a_mark(llm_sim, loop):
     assert found.startswith("  retry_after_ignored  unmarked call 1 asked `openai` again at 1.000 s, 29.000 s before")
 
 
-def questions(times):
-    """Go through questions that are the same, by a function of one's own."""
+def questions(times, asked):
+    """Go through questions that are the same, by a function."""
     for _ in range(times):
         with suppress(openai.APIError):
-            ask()
+            asked()
 
 
-def test_a_function_that_goes_through_calls_is_no_proof_of_a_retry(llm_sim):
-    """A loop over a function of the app may retry or go through questions, so nobody is accused."""
+def test_a_function_of_the_test_that_goes_through_calls_is_no_proof_of_a_retry(llm_sim):
+    """A loop in the test's file over a function may retry or go through questions, so nobody is accused."""
     llm_sim.openai.fails(faults.InvalidRequest(), times=3)
-    questions(3)
+    questions(3, ask)
     with pytest.raises(AmbiguousCallError):
         llm_sim.assert_resilient()
+
+
+def test_a_loop_of_the_app_over_a_function_of_the_app_is_one_call(llm_sim, tmp_path, monkeypatch):
+    """What asks the same again in a file of the app's own retries."""
+    app = textwrap.dedent("""
+        import openai
+
+        def ask():
+            client = openai.OpenAI(max_retries=0)
+            return client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": "Hi"}])
+
+        def insist():
+            for _ in range(3):
+                try:
+                    return ask()
+                except openai.APIError:
+                    pass
+        """)
+    (tmp_path / "insisting_app.py").write_text(app)
+    monkeypatch.syspath_prepend(tmp_path)
+    llm_sim.openai.fails(faults.InvalidRequest(), times=3)
+    import_module("insisting_app").insist()
+    assert "retried_non_retryable  unmarked call 1 sent the same" in complaint(llm_sim)
 
 
 def test_footprints_leave_a_debugger_s_trace_functions_alone(llm_sim):

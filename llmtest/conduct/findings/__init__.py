@@ -18,6 +18,11 @@
 | `_duplicate_effect` | ran a tool twice for one call |
 | `_answers_glued` | returned the text of two attempts |
 | `_backoff_synchronised` | came back together with everybody who had failed |
+| `_timeouts_multiplied` | let a limit hold for each attempt, and so for no call |
+| `_retry_after_unbounded` | slept for as long as a provider said, however long |
+| `_retries_multiplied` | retried in one layer what another one had retried already |
+| `_slow_stream_unbounded` | set a timeout between two pieces, which limits no answer |
+| `_cost_misreported` | told another cost than the provider charged |
 | `_harness_error` | the run itself was wrong |
 | `_table` | all of them, in the order in which they are told |
 """

@@ -28,12 +28,16 @@ def judge(run: RunEvidence, limits: Limits) -> Iterator[Suspicion]:  # noqa: ARG
         yield Suspicion(
             f"${spent.normalize():f} were spent of ${run.budget.normalize():f}.",
             run.caller,
-            tuple(f"#{event.exchange} {event.provider}/{event.model} ${event.cost_usd:f}" for event in dearest),
+            tuple(f"#{event.exchange} {event.provider}/{event.model} ${_price(event):f}" for event in dearest),
         )
     elif unknown:
         known = f"${spent.normalize():f} of ${run.budget.normalize():f} are known to be spent"
         text = f"{known}, and {unknown} answers have no price."
         yield Suspicion(text, None, is_decided=False)
+
+
+def _price(event: RequestAnswered) -> Decimal:
+    return (event.cost_usd or ZERO).normalize()
 
 
 KIND = FindingKind(

@@ -12,6 +12,7 @@ from llmtest.conduct.findings import (
     _answers_glued,
     _backoff_synchronised,
     _budget_overshoot,
+    _cost_misreported,
     _dead_provider_walked,
     _duplicate_effect,
     _fallback_on_client_error,
@@ -23,8 +24,12 @@ from llmtest.conduct.findings import (
     _no_read_timeout,
     _request_mutated,
     _retried_non_retryable,
+    _retries_multiplied,
     _retry_after_ignored,
+    _retry_after_unbounded,
     _retry_storm,
+    _slow_stream_unbounded,
+    _timeouts_multiplied,
     _truncated_answer_accepted,
 )
 from llmtest.errors import ConfigurationError
@@ -50,6 +55,11 @@ KINDS: dict[str, FindingKind] = {
         _duplicate_effect.KIND,
         _answers_glued.KIND,
         _backoff_synchronised.KIND,
+        _timeouts_multiplied.KIND,
+        _retry_after_unbounded.KIND,
+        _retries_multiplied.KIND,
+        _slow_stream_unbounded.KIND,
+        _cost_misreported.KIND,
         _harness_error.KIND,
     )
 }

@@ -99,6 +99,11 @@ class RequestRecord:
         return self._call.api_key
 
     @property
+    def read_timeout(self) -> float | None:
+        """How many seconds its client waits for the next piece; None where it waits for ever, or came without HTTP."""
+        return None if self._exchange is None else self._exchange.timeouts.read
+
+    @property
     def method(self) -> str:
         """`POST`; empty where the request came without HTTP."""
         return "" if self._exchange is None else self._exchange.method
