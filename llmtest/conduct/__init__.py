@@ -16,6 +16,7 @@ got is known of marked calls only; a finding that needs it is undecided elsewher
 | `_judge` | the judge, who collects evidence while a run goes on |
 | `_request_log` | what the providers' own records tell |
 | `_judge_history` | judging a history that was kept |
+| `_findings_page` | the reference of findings |
 """
 
 from importlib import import_module
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from llmtest.conduct._judge import Judge
     from llmtest.conduct._judge_history import judge_conduct, request_log
     from llmtest.conduct._kind import FindingKind, Suspicion, Threshold
+    from llmtest.conduct._outcomes import is_circuit_error
     from llmtest.conduct._request_log import RETRY_COUNT, RequestLog
     from llmtest.conduct._returned import returned_by, text_of, usage_of
     from llmtest.conduct._verdict import Finding, Verdict
@@ -50,6 +52,7 @@ __all__ = [
     "Witness",
     "as_thresholds",
     "costs_differ",
+    "is_circuit_error",
     "judge_conduct",
     "request_log",
     "returned_by",
@@ -64,6 +67,7 @@ _HOMES = {
         "_judge": ("Judge",),
         "_judge_history": ("judge_conduct", "request_log"),
         "_kind": ("FindingKind", "Suspicion", "Threshold"),
+        "_outcomes": ("is_circuit_error",),
         "_request_log": ("RETRY_COUNT", "RequestLog"),
         "_returned": ("returned_by", "text_of", "usage_of"),
         "_verdict": ("Finding", "Verdict"),

@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from llmtest.conduct import is_circuit_error
 from llmtest.events import CallEnded, CallStarted, Event
 from llmtest.testing._history import Seen, matches_target
 
@@ -58,9 +59,8 @@ class MarkedCall:
 
     @property
     def is_refused(self) -> bool:
-        """Whether its error is that of a circuit, by its class: every library has one of such a name."""
-        name = self.outcome.lower()
-        return "circuit" in name or "breaker" in name or name == "openedstate"
+        """Whether its error is that of a circuit."""
+        return is_circuit_error(self.outcome)
 
     def __str__(self) -> str:
         return f"call {self.number} (`{self.label}`)" if self.label else f"call {self.number}"

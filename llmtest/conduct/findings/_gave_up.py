@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from llmtest.conduct._evidence import CallEvidence
 from llmtest.conduct._kind import FindingKind, Limits, Suspicion, Threshold
-from llmtest.conduct._outcomes import may_pass
+from llmtest.conduct._outcomes import is_circuit_error, may_pass
 
 __all__ = ["KIND"]
 
-REFUSED_BY_CALLER = frozenset({"BudgetExceededError", "CircuitOpenError", "DeadlineExceededError", "cancelled"})
+REFUSED_BY_CALLER = frozenset({"BudgetExceededError", "DeadlineExceededError", "cancelled"})
 
 
 def judge(call: CallEvidence, limits: Limits) -> Iterator[Suspicion]:
@@ -21,7 +21,7 @@ def judge(call: CallEvidence, limits: Limits) -> Iterator[Suspicion]:
     failure = f"`{last.provider}:{last.outcome}` at {last.ended_ns / 1e9:.3f} s"
     is_single = call.asked == 1
     match call.result:
-        case "raised" if is_single and ended is not None and ended.outcome not in REFUSED_BY_CALLER:
+        case "raised" if is_single and ended is not None and not _is_refused(ended.outcome):
             text = f"{call.name} failed with {failure} and did not try again."
             yield Suspicion(text, call.witness.caller, (str(last),))
         case "swallowed" if is_single or call.returned is not None:
@@ -33,6 +33,11 @@ def judge(call: CallEvidence, limits: Limits) -> Iterator[Suspicion]:
         case None if is_single:
             text = f"{call.name} met {failure} and did not try again; what its caller got instead is not known."
             yield Suspicion(text, None, (str(last),), is_decided=False)
+
+
+def _is_refused(outcome: str) -> bool:
+    """Tell whether something of the caller's own stood in the way of another request."""
+    return outcome in REFUSED_BY_CALLER or is_circuit_error(outcome)
 
 
 KIND = FindingKind(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from llmtest.conduct._evidence import RunEvidence
 from llmtest.conduct._kind import FindingKind, Limits, Suspicion, Threshold
+from llmtest.conduct._outcomes import is_circuit_error
 from llmtest.events import (
     BreakerChanged,
     BreakerWatched,
@@ -161,8 +162,7 @@ def _only_provider(events: Sequence[Event]) -> str | None:
 
 def _is_refused(event: CallEnded, senders: set[int]) -> bool:
     """Tell whether a marked call sent nothing, because its circuit was open: its error is that of one."""
-    name = event.outcome.lower()
-    return event.call not in senders and ("circuit" in name or "breaker" in name or name == "openedstate")
+    return event.call not in senders and is_circuit_error(event.outcome)
 
 
 KIND = FindingKind(

@@ -8,7 +8,9 @@ import aiobreaker
 import anthropic
 import openai
 import purgatory
+import pybreaker
 import pytest
+import tenacity
 from purgatory.domain.model import OpenedState
 
 from llmtest import CircuitBreakerConfig, FallbackChain, LLMClient, OpenAIProvider, RetryConfig, faults
@@ -422,6 +424,20 @@ def test_who_is_told_when_to_come_back_may_come_then(llm_sim):
 
     asyncio.run(main())
     assert complaint(llm_sim, "backoff_synchronised") is None
+
+
+def test_a_circuit_in_the_way_is_no_giving_up(llm_sim):
+    """A retry that an open circuit turns away has done what it could, whoever's circuit it is."""
+    breaker = pybreaker.CircuitBreaker(fail_max=1, throw_new_error_on_trip=False)
+    llm_sim.openai.fails(faults.ServerError(503))
+
+    @tenacity.retry(stop=tenacity.stop_after_attempt(3), wait=tenacity.wait_fixed(1), reraise=True)
+    def ask():
+        return breaker.call(ask_openai)
+
+    with pytest.raises(pybreaker.CircuitBreakerError), llm_sim.call("ask"):
+        ask()
+    assert complaint(llm_sim, "gave_up") is None
 
 
 def test_each_finding_says_how_to_mend_it():
