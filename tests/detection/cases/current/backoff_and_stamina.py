@@ -62,6 +62,30 @@ class MaxTimeOverrun(Case):
         return patient(ask)(openai.OpenAI(timeout=9, max_retries=0))
 
 
+class JitterOverSoon(Case):
+    """Full jitter makes waits as short as nothing: `max_tries=4` are over before an outage of five seconds is."""
+
+    library = "backoff"
+    thread = "litl/backoff#43"
+    raises = "InternalServerError"
+
+    def script(self, sim):
+        sim.openai.fails(faults.ServerError(503), for_="5s", optional=True).replies("Paris", optional=True)
+
+    def ask(self, **more):
+        patient = backoff.on_exception(backoff.expo, openai.InternalServerError, **more)
+        return patient(ask)(openai.OpenAI(max_retries=0))
+
+    def app(self, sim):
+        return self.ask(max_tries=4)
+
+    def catch(self, sim, answer):
+        sim.assert_waited(at_least=5)
+
+    def cure(self, sim):
+        return self.ask(max_time=60)
+
+
 class DeadlineUsedUp(Case):
     """stamina's deadline is of all tries: a single slow one uses it up, and five allowed tries are one."""
 

@@ -1,5 +1,7 @@
-"""Faults of fallback chains that apps write themselves over the official SDKs."""
+"""Faults of chains and retries that apps write themselves over the official SDKs."""
 
+import asyncio
+import random
 import time
 
 import anthropic
@@ -28,6 +30,7 @@ class NoMemory(Case):
 
     library = "openai"
     thread = "damianvtran/local-operator#198"
+    findings = ("dead_provider_walked",)
     marks_its_calls = True
 
     def script(self, sim):
@@ -62,6 +65,7 @@ class WholeChainForWrongRequest(Case):
 
     library = "openai"
     thread = "NousResearch/hermes-agent#53909"
+    findings = ("fallback_on_client_error",)
     raises = "BadRequestError"
     cure_raises = "BadRequestError"
 
@@ -83,3 +87,40 @@ class WholeChainForWrongRequest(Case):
 
     def cure(self, sim):
         return self.ask(openai.RateLimitError, openai.InternalServerError, openai.APIConnectionError)
+
+
+class WaitsInStep(Case):
+    """Waits that double without a random part bring everybody back in the same instant."""
+
+    library = "openai"
+    thread = "microsoft/agent-governance-toolkit#2144"
+    findings = ("backoff_synchronised",)
+    marks_its_calls = True
+
+    def script(self, sim):
+        sim.openai.fails(faults.ServerError(503), times=20).replies("Paris", times=None).latency(ttft=0.5)
+
+    def crowd(self, sim, wait):
+        async def one(client, number):
+            with sim.call(f"question {number}"):
+                for attempt in range(5):
+                    try:
+                        return await client.chat.completions.create(model="gpt-4o", messages=HELLO)
+                    except openai.InternalServerError:
+                        await asyncio.sleep(wait(attempt))
+                raise TimeoutError
+
+        async def main():
+            client = openai.AsyncOpenAI(max_retries=0)
+            await asyncio.gather(*(one(client, number) for number in range(20)))
+
+        asyncio.run(main())
+
+    def app(self, sim):
+        self.crowd(sim, lambda attempt: 8 * 2**attempt)
+
+    def catch(self, sim, answer):
+        sim.assert_max_in_flight("openai", 10)
+
+    def cure(self, sim):
+        self.crowd(sim, lambda attempt: 8 * 2**attempt * (0.5 + random.random()))

@@ -31,27 +31,37 @@ def read(model):
 
 
 class BreakWithoutFallback(Case):
-    """`with_fallbacks` watches a stream until its first piece: one that breaks later leaves the fallback idle."""
+    """`with_fallbacks` takes a stream for good at its first piece, which is empty: what breaks next is an error."""
 
     library = "langchain-core"
     thread = "langchain-ai/langchain#16055"
+    findings = ("no_fallback_after_break",)
+    marks_its_calls = True
     raises = "OpenAIConnectionError"
 
     def script(self, sim):
-        sim.openai.fails(faults.StreamDropped(2))
+        sim.openai.fails(faults.ServerError(503)).fails(faults.StreamDropped(0))
         sim.anthropic.echoes()
 
+    def ask(self, sim, ask_one):
+        for number in range(2):
+            with sim.call(f"question {number}") as call:
+                call.returned(ask_one())
+
     def app(self, sim):
-        return read(gpt().with_fallbacks([claude()]))
+        return self.ask(sim, lambda: read(gpt().with_fallbacks([claude()])))
 
     def catch(self, sim, answer):
-        sim.assert_fallback("openai", "anthropic")
+        sim.assert_attempts("anthropic", 2)
 
     def cure(self, sim):
-        try:
-            return read(gpt())
-        except openai.APIConnectionError:
-            return read(claude())
+        def whole():
+            try:
+                return read(gpt())
+            except openai.APIError:
+                return read(claude())
+
+        return self.ask(sim, whole)
 
 
 class RefusedContentAskedElsewhere(Case):

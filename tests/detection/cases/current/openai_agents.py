@@ -3,6 +3,7 @@
 import asyncio
 
 import openai
+import tenacity
 from agents import (
     Agent,
     GuardrailFunctionOutput,
@@ -13,15 +14,16 @@ from agents import (
     set_tracing_disabled,
 )
 
+from llmtest import faults
 from tests.detection._case import Case
 
 set_tracing_disabled(disabled=True)
 QUESTION = "Pay five euros"
 
 
-def gpt():
-    """Return a model whose client leaves retrying to others."""
-    return OpenAIChatCompletionsModel("gpt-4o", openai.AsyncOpenAI(max_retries=0))
+def gpt(max_retries=0):
+    """Return a model whose client leaves retrying to others, unless told otherwise."""
+    return OpenAIChatCompletionsModel("gpt-4o", openai.AsyncOpenAI(max_retries=max_retries))
 
 
 async def refuse(context, agent, text):
@@ -84,3 +86,32 @@ class ToolRunBeforeRefused(Case):
 
     def cure(self, sim):
         return self.ask(run_in_parallel=False)
+
+
+class WholeRunRetried(Case):
+    """A retry around the whole run of an agent pays twice: the tool had run when the second request failed."""
+
+    library = "tenacity"
+    thread = "defog-ai/defog#240"
+
+    def script(self, sim):
+        sim.openai.when(turn=1).calls_tool("pay", {"amount": 5}, times=None)
+        sim.openai.when(turn=2).fails(faults.ServerError(503)).replies("Paid", times=None)
+
+    def ask(self, run, **more):
+        @function_tool
+        def pay(amount: int) -> str:
+            return f"paid {amount}"
+
+        agent = Agent("clerk", model=gpt(**more), tools=[pay])
+        return asyncio.run(run(agent, QUESTION)).final_output
+
+    def app(self, sim):
+        patient = tenacity.retry(stop=tenacity.stop_after_attempt(3), wait=tenacity.wait_fixed(2))
+        return self.ask(patient(Runner.run))
+
+    def catch(self, sim, answer):
+        sim.assert_attempts("openai", 3)
+
+    def cure(self, sim):
+        return self.ask(Runner.run, max_retries=2)

@@ -124,6 +124,7 @@ class FallbackOnWrongRequest(Case):
 
     library = "pydantic-ai-slim"
     thread = "pydantic/pydantic-ai#894"
+    findings = ("fallback_on_client_error",)
     cure_raises = "ModelRequestRejectedError"
 
     def script(self, sim):

@@ -2,7 +2,7 @@
 
 import instructor
 import openai
-from pydantic import BaseModel
+from pydantic import BaseModel, field_validator
 
 from llmtest import faults
 from tests.detection._case import Case
@@ -17,10 +17,21 @@ class Person(BaseModel):
     age: int
 
 
-def ask(client, **more):
+class FullName(Person):
+    """What is asked for, with first and last name."""
+
+    @field_validator("name")
+    @classmethod
+    def has_both(cls, name):
+        if name and " " not in name:
+            raise ValueError("first and last name")
+        return name
+
+
+def ask(client, model=Person):
     """Ask for a person."""
     client = instructor.from_openai(client)
-    return client.chat.completions.create(model="gpt-4o", messages=HELLO, response_model=Person, max_retries=3, **more)
+    return client.chat.completions.create(model="gpt-4o", messages=HELLO, response_model=model, max_retries=3)
 
 
 class RateLimitAsBadAnswer(Case):
@@ -42,3 +53,48 @@ class RateLimitAsBadAnswer(Case):
 
     def cure(self, sim):
         return ask(openai.OpenAI(max_retries=2))
+
+
+class PartialNotChecked(Case):
+    """The last of a stream of partial answers is not checked: a field that is required stays empty."""
+
+    library = "instructor"
+    thread = "567-labs/instructor#1993"
+
+    def script(self, sim):
+        sim.openai.calls_tool("Person", {"name": "Ada"})
+        sim.openai.calls_tool("Person", {"name": "Ada", "age": 36}, times=None)
+
+    def app(self, sim):
+        client = instructor.from_openai(openai.OpenAI(max_retries=0))
+        asked = {"model": "gpt-4o", "messages": HELLO, "response_model": Person, "max_retries": 3}
+        return list(client.chat.completions.create_partial(**asked))[-1]
+
+    def catch(self, sim, answer):
+        sim.assert_attempts("openai", 2)
+
+    def cure(self, sim):
+        return ask(openai.OpenAI(max_retries=0))
+
+
+class StreamNotAskedAgain(Case):
+    """A streamed answer that does not fit ends in an error of instructor's own, however many retries are left."""
+
+    library = "instructor"
+    thread = "567-labs/instructor#1991"
+    raises = "InstructorRetryException"
+
+    def script(self, sim):
+        sim.openai.calls_tool("FullName", {"name": "Ada", "age": 36})
+        sim.openai.calls_tool("FullName", {"name": "Ada Lovelace", "age": 36}, times=None)
+
+    def app(self, sim):
+        client = instructor.from_openai(openai.OpenAI(max_retries=0))
+        asked = {"model": "gpt-4o", "messages": HELLO, "response_model": FullName, "max_retries": 3}
+        return list(client.chat.completions.create_partial(**asked))[-1]
+
+    def catch(self, sim, answer):
+        sim.assert_attempts("openai", 2)
+
+    def cure(self, sim):
+        return ask(openai.OpenAI(max_retries=0), FullName)

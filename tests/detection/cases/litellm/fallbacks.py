@@ -89,6 +89,7 @@ class FallbackOnEveryError(Case):
 
     library = "litellm"
     thread = "BerriAI/litellm#8789"
+    findings = ("fallback_on_client_error",)
     cure_raises = "BadRequestError"
 
     def script(self, sim):

@@ -143,6 +143,7 @@ class EmptyAccountAskedFirst(Case):
 
     library = "litellm"
     thread = "BerriAI/litellm#16092"
+    findings = ("fallback_on_client_error",)
     marks_its_calls = True
 
     def script(self, sim):
