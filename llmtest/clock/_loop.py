@@ -15,12 +15,12 @@ from contextvars import Context
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from llmtest.clock._clock import NEVER_NS, NS_PER_SECOND, VirtualClock, running_loops, to_ns
+from llmtest.clock._clock import NEVER_NS, NS_PER_SECOND, VirtualClock, to_ns
 from llmtest.clock._handles import Soon, Timer
 from llmtest.clock._order import order_anyio_scopes, ordered_task_factory
 from llmtest.clock._outside import OutsideWork, grace_of
 from llmtest.clock._real import REAL
-from llmtest.clock._rounds import PAUSE_S, SPINS_MAX, Polling, can_be_nested, run_nested, spin
+from llmtest.clock._rounds import PAUSE_S, SPINS_MAX, Polling, as_running, can_be_nested, run_nested, spin
 from llmtest.clock._stall import livelock_error, stalled_error
 from llmtest.clock._waits import LoopWait
 from llmtest.errors import HarnessError
@@ -164,16 +164,7 @@ class VirtualTimeLoop(OutsideWork):
 
     def _run_once(self) -> None:
         """Do rounds until told to stop, known to the thread as the loop that runs in it."""
-        thread = _get_ident()
-        around = running_loops.get(thread)
-        running_loops[thread] = self
-        try:
-            self._do_rounds()
-        finally:
-            if around is None:
-                running_loops.pop(thread, None)  # a fork has forgotten it
-            else:
-                running_loops[thread] = around
+        as_running(self, self._do_rounds)
 
     def _do_rounds(self) -> None:  # noqa: C901, PLR0912 - the hot path, in one piece for speed
         """Do rounds until told to stop; the caller's loop of single rounds would cost as much again as some of them."""

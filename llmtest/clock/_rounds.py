@@ -11,9 +11,11 @@ import asyncio
 import asyncio.tasks
 import threading
 from asyncio import _get_running_loop, _set_running_loop
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from llmtest.clock._clock import NEVER_NS
+from llmtest.clock._clock import NEVER_NS, running_loops
 from llmtest.clock._real import REAL
 
 if TYPE_CHECKING:
@@ -64,8 +66,31 @@ def run_nested(loop: VirtualTimeLoop, awaitable: Any) -> Any:
     return future.result()
 
 
+def as_running(loop: VirtualTimeLoop, rounds: Callable[[], None]) -> None:
+    """Do rounds of a loop, which the thread knows meanwhile as the one that runs in it.
+
+    Args:
+        loop: The loop.
+        rounds: Does one round, or several.
+    """
+    thread = threading.get_ident()
+    around = running_loops.get(thread)
+    running_loops[thread] = loop
+    try:
+        rounds()
+    finally:
+        if around is None:
+            running_loops.pop(thread, None)  # a fork has forgotten it
+        else:
+            running_loops[thread] = around
+
+
 def one_round(loop: VirtualTimeLoop) -> None:
     """Do one round of a loop; the task that is in the middle of something steps aside meanwhile."""
+    as_running(loop, partial(_do_round, loop))
+
+
+def _do_round(loop: VirtualTimeLoop) -> None:
     current: Any = asyncio.tasks._current_tasks  # type: ignore[attr-defined]
     task = current.pop(loop, None)
     try:
