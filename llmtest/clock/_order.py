@@ -13,9 +13,13 @@ from collections.abc import Callable, Iterable, Iterator, MutableSet
 from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from llmtest.clock._names import party_of_caller
 from llmtest.clock._patches import Patches
+
+if TYPE_CHECKING:
+    from llmtest.clock._participants import Party
 
 
 class OrderedTask(asyncio.Task[Any]):
@@ -125,10 +129,23 @@ def order_anyio_scopes() -> None:
         self._child_scopes = OrderedSet()
         self._tasks = OrderedSet()
 
-    async def run_sync_in_worker_thread(cls: Any, *args: Any, **options: Any) -> Any:
+    async def run_sync_in_worker_thread(cls: Any, func: Any, *args: Any, **options: Any) -> Any:
+        party = party_of_caller()
+        function = func if party is None else _in_turn(party, func)
         holding = getattr(asyncio.get_running_loop(), "holding", nullcontext)
         with holding():
-            return await run_in_thread(cls, *args, **options)
+            return await run_in_thread(cls, function, *args, **options)
 
     _anyio_patches.replace(backend.CancelScope, "__init__", __init__)
     _anyio_patches.replace(backend.AsyncIOBackend, "run_sync_in_worker_thread", classmethod(run_sync_in_worker_thread))
+
+
+def _in_turn(party: Party, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that waits in its worker thread until those have run that were submitted before it."""
+    number = next(party.numbers)
+
+    def run(*args: Any) -> Any:
+        party.take_turn(number)
+        return function(*args)
+
+    return run

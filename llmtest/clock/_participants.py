@@ -14,13 +14,14 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from itertools import count
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from llmtest.clock._children import ChildBook
-from llmtest.clock._clock import NEVER_NS, NS_PER_SECOND, VirtualClock, to_ns
+from llmtest.clock._clock import NEVER_NS, NS_PER_SECOND, VirtualClock
 from llmtest.clock._jobs import JobBook
-from llmtest.clock._member import Participant
+from llmtest.clock._member import Participant, Patience
 from llmtest.clock._readings import Readings
 from llmtest.clock._real import REAL
 from llmtest.clock._socket_replies import ReplyBook
@@ -38,7 +39,7 @@ _get_ident = threading.get_ident
 PAUSE_MIN_S = 50e-6
 PAUSE_MAX_S = 2e-3
 TURN_PATIENCE_S = 0.5
-"""Real seconds that a new thread waits for its turn."""
+"""CPU seconds of this process that a new thread waits for its turn."""
 STALL_PATIENCE_S = 1.0
 """Real seconds without a deadline anywhere before a stall is reported, if the first thread runs a loop."""
 LOCKED_PATIENCE_S = 5.0
@@ -90,7 +91,7 @@ class Party:
         self._on_real_io = on_real_io
         self._peers: set[str] = set()
         self._members: list[Participant] = []
-        self._numbers = 0
+        self.numbers = count()
         self.readings = Readings(clock, self._recorded)
         self.count_reads = self.readings.count
         self._mutex = _allocate_lock()
@@ -104,8 +105,7 @@ class Party:
     def invite(self) -> Participant:
         """Count in a thread that is about to start."""
         with self._mutex:
-            member = Participant(self._numbers)
-            self._numbers += 1
+            member = Participant(next(self.numbers))
             self._members.append(member)
             self._count()
         return member
@@ -177,7 +177,7 @@ class Party:
 
         Args:
             wait: What it waits for.
-            patience_s: Most real seconds to wait; None for no limit.
+            patience_s: Most CPU seconds of this process to wait; None for no limit.
 
         Raises:
             HarnessError: Nobody waits for time any more, or time moves without end.
@@ -188,10 +188,10 @@ class Party:
             self._leader = wait
             self._stir()
             self._pause_s = PAUSE_MIN_S
-        end_ns = NEVER_NS if patience_s is None else REAL.monotonic_ns() + to_ns(patience_s)
+        patience = None if patience_s is None else Patience(patience_s)
         try:
             while not wait.due and not self.is_closed:
-                if patience_s is not None and REAL.monotonic_ns() > end_ns:
+                if patience is not None and patience.is_over():
                     break
                 pause = self._lead(wait) if self._leader is wait else patience_s
                 if pause == 0.0 or wait.block(pause):
@@ -369,19 +369,22 @@ class Party:
             return not member.wait.due and not member.wait.busy()
         return member.probe is not None and self._is_quiet(member, member.probe)
 
-    def take_turn(self) -> None:
-        """Wait until everybody who came before waits, so that threads begin in a repeatable order.
+    def take_turn(self, number: int | None = None) -> None:
+        """Wait until everybody who came before waits, so that threads and jobs begin in a repeatable order.
 
         Whoever spins without sleeping for what this thread will do gives it no turn, so it takes one after a moment.
         """
+        if number is not None:  # of a job: which worker takes which is for the machine to say
+            self._member().number = number
         if self.solo_ident != _get_ident():
             self.hold(ThreadWait(self.clock.now_ns()), patience_s=TURN_PATIENCE_S)
 
-    def queue_job(self, executor: ThreadPoolExecutor) -> None:
-        """Note that a job is on its way to a worker, who takes part once he has it, and may be of an older pool."""
+    def queue_job(self, executor: ThreadPoolExecutor) -> int:
+        """Note that a job is on its way to a worker, who takes part once he has it; returns its number."""
         self.jobs.queued(executor)
         with self._mutex:
             self._count()
+        return next(self.numbers)
 
     def cancel_job(self, executor: ThreadPoolExecutor) -> None:
         """Note that a job was cancelled before any worker took it."""
@@ -389,8 +392,8 @@ class Party:
         with self._mutex:
             self._count()
 
-    def work_for(self, executor: ThreadPoolExecutor) -> None:
-        """Note, in the worker, that a job has been taken; the worker takes part from now on, in its turn."""
+    def work_for(self, executor: ThreadPoolExecutor, number: int) -> None:
+        """Note, in the worker, that a job has been taken; the worker takes part from now on, in the job's turn."""
         self._member()
         self.jobs.started(executor)
-        self.take_turn()
+        self.take_turn(number)

@@ -135,11 +135,11 @@ class _Job:
         self._executor = executor
         self._function = function
         self._started = False
-        party.queue_job(executor)
+        self._number = party.queue_job(executor)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         self._started = True
-        self._party.work_for(self._executor)
+        self._party.work_for(self._executor, self._number)
         try:
             return self._function(*args, **kwargs)
         finally:

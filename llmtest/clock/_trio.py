@@ -225,8 +225,8 @@ def _install(stack: ExitStack, patches: Patches, party: Party) -> None:
             real_start(self, fn, deliver, name)
             return
         worker = _workers.setdefault(idle._thread, _Worker(idle._thread))
-        own.queue_job(worker)
-        real_start(self, _job(own, worker, fn), deliver, name)
+        number = own.queue_job(worker)
+        real_start(self, _job(own, worker, number, fn), deliver, name)
 
     def wait_for_guest(fn: Callable[[], Any], deliver: Callable[[Any], object], name: Any = None) -> None:
         if party_of_caller() is None:
@@ -265,9 +265,9 @@ def _refuse(clock: Any) -> None:
         )
 
 
-def _job(party: Party, worker: Any, function: Callable[[], Any]) -> Callable[[], Any]:
+def _job(party: Party, worker: Any, number: int, function: Callable[[], Any]) -> Callable[[], Any]:
     def run() -> Any:
-        party.work_for(worker)
+        party.work_for(worker, number)
         try:
             return function()
         finally:

@@ -564,3 +564,49 @@ def test_t46_a_thread_without_an_object_takes_part(clock):
         _thread.start_new_thread(work, "no tuple")
     time.sleep(5)
     assert clock.elapsed() == 35.0
+
+
+@pytest.mark.parametrize("how", ["asyncio", "anyio", "pool"])
+def test_t43_jobs_run_in_the_order_in_which_they_were_submitted(clock, monkeypatch, how):
+    """A machine that has no time for this process does not change the order: patience is counted in CPU time."""
+    monkeypatch.setattr("llmtest.clock._participants.TURN_PATIENCE_S", 0.02)
+    log = []
+
+    def job(number):
+        REAL.sleep(0.01 * (number == 0))
+        log.append(number)
+
+    async def submit(number):
+        if how == "anyio":
+            await anyio.to_thread.run_sync(job, number)
+        elif how == "asyncio":
+            await asyncio.to_thread(job, number)
+        else:
+            await asyncio.get_running_loop().run_in_executor(pool, job, number)
+        log.append(f"after {number}")
+
+    async def main():
+        tasks = [asyncio.create_task(submit(number)) for number in range(8)]
+        await asyncio.sleep(0)
+        REAL.sleep(0.1)
+        log.append("main")
+        await asyncio.gather(*tasks)
+
+    with ThreadPoolExecutor(3) as pool:
+        for _ in range(2):
+            asyncio.run(main())
+    assert log == 2 * ["main", *(entry for number in range(8) for entry in (number, f"after {number}"))]
+
+
+def test_t43_sleeps_of_jobs_end_in_the_order_in_which_they_were_submitted(clock):
+    """Whichever worker took which job."""
+    log = []
+
+    def job(number):
+        time.sleep(10)
+        log.append(number)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(job, range(4)))
+        list(pool.map(job, range(4, 8)))
+    assert log == [*range(8)]

@@ -1,14 +1,18 @@
 """`Simulation` without pytest's help: entering, running, marking calls, leaving."""
 
 import asyncio
+import itertools
+import json
 import os
 import time
 
 import httpx2
+import openai
 import pytest
 
 import llmtest
 from llmtest import CompletionRequest, Simulation, faults
+from llmtest.clock._real import REAL
 from llmtest.errors import (
     AmbiguousCallError,
     ConfigurationError,
@@ -311,3 +315,28 @@ def test_one_seed_gives_one_history():
 
     assert digest(1) == digest(1)
     assert digest(1) != digest(2)
+
+
+def test_t43_the_first_calls_of_a_new_client_come_in_one_order(monkeypatch):
+    """The SDK looks its platform up in a worker thread for each of them, however long each look-up takes."""
+    number = itertools.count()
+
+    def get_platform():
+        REAL.sleep(0.03 if next(number) % 3 == 0 else 0.0)
+        return "Linux"
+
+    monkeypatch.setattr(openai._base_client, "get_platform", get_platform)
+
+    async def main():
+        async with openai.AsyncOpenAI() as client:
+            calls = [
+                client.chat.completions.create(model="gpt-4o", messages=[{"role": "user", "content": f"question {n}"}])
+                for n in range(12)
+            ]
+            await asyncio.gather(*calls)
+
+    with Simulation() as sim:
+        sim.openai.echoes()
+        asyncio.run(main())
+        asked = [json.loads(request.body)["messages"][0]["content"] for request in sim.openai.requests]
+    assert asked == [f"question {n}" for n in range(12)]
