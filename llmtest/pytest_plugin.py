@@ -81,7 +81,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Describe the markers; their text is their signature and one sentence."""
     for line in (
-        'llm_time(mode): "real" turns virtual time off for this test.',
+        'llm_time(mode, start): "real" turns virtual time off for this test; start="2026-03-01" sets its first date.',
         'llm_budget(usd): the test fails if it spends more than usd="0.05" in simulated calls.',
         "llm_cassette(path, mode, match_on, keep_failures, allowed_hosts): replay a recorded session, or record one.",
         "llm_scenario(path, check): run the test in a scenario's world, without its load; check=True judges it.",

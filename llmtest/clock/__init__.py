@@ -4,7 +4,8 @@ This is the only room that reads the machine's clock, really sleeps, or touches 
 """
 
 from llmtest.clock._chance import draw_bits, stream, uniform
-from llmtest.clock._clock import Clock, SystemClock, VirtualClock, active_clock
+from llmtest.clock._clock import DEFAULT_EPOCH, Clock, SystemClock, VirtualClock, active_clock
+from llmtest.clock._epoch import epoch_of
 from llmtest.clock._exclusive import Turn
 from llmtest.clock._identity import unique_key
 from llmtest.clock._installation import virtual_time
@@ -17,6 +18,7 @@ from llmtest.clock._token_bucket import TokenBucket
 from llmtest.clock._waiting import AsyncWaiter, BlockingWaiter, Waiter, iterate_blocking, run_blocking
 
 __all__ = [
+    "DEFAULT_EPOCH",
     "AsyncWaiter",
     "BlockingWaiter",
     "Clock",
@@ -30,6 +32,7 @@ __all__ = [
     "Waiter",
     "active_clock",
     "draw_bits",
+    "epoch_of",
     "has_left_something",
     "is_virtual_loop",
     "iterate_blocking",

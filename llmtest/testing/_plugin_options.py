@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
@@ -14,7 +15,16 @@ from llmtest.testing._failure import did_you_mean
 if TYPE_CHECKING:
     from llmtest.simulation import Fragmentation
 
-__all__ = ["fragmentation_of", "marker_slip", "seed_of", "setting", "time_of", "unknown_setting"]
+__all__ = [
+    "fragmentation_of",
+    "marker_slip",
+    "refuse_another_start",
+    "seed_of",
+    "setting",
+    "start_of",
+    "time_of",
+    "unknown_setting",
+]
 
 TIMES = ("virtual", "real")
 
@@ -67,8 +77,16 @@ def time_of(item: pytest.Item | None, config: pytest.Config) -> Literal["virtual
     marked = None
     if mark is not None:
         marked = mark.args[0] if mark.args else mark.kwargs.get("mode")
-        if marked is None:
-            raise ConfigurationError('`llm_time` needs a mode.\nTo fix: @pytest.mark.llm_time("real")')
+        if marked is None and "start" not in mark.kwargs:
+            raise ConfigurationError(
+                '`llm_time` needs a mode or a date.\nTo fix: @pytest.mark.llm_time("real"), or '
+                '@pytest.mark.llm_time(start="2026-03-01T23:59").'
+            )
+        if marked == "real" and "start" in mark.kwargs:
+            raise ConfigurationError(
+                '`llm_time("real")` takes no start: the machine\'s clock has a date of its own.\n'
+                "To fix: leave one of the two out."
+            )
     value = setting(config, "time", marker=marked, default="virtual")
     if value not in TIMES:
         raise ConfigurationError(
@@ -76,6 +94,29 @@ def time_of(item: pytest.Item | None, config: pytest.Config) -> Literal["virtual
             "To fix: llmtest_time = virtual, or real."
         )
     return "real" if value == "real" else "virtual"
+
+
+def start_of(item: pytest.Item) -> Any:
+    """Return the date on which the marker of a test lets virtual time begin; None where it says none."""
+    mark = item.get_closest_marker("llm_time")
+    return None if mark is None else mark.kwargs.get("start")
+
+
+def refuse_another_start(fixture: str, began: datetime, start: Any) -> None:
+    """Raise where a test wants another date than the world has that it shares.
+
+    Raises:
+        ConfigurationError: It does.
+    """
+    if start is None or start == "now":
+        return
+    from llmtest.clock import epoch_of
+
+    if epoch_of(start) != began:
+        raise ConfigurationError(
+            f"@pytest.mark.llm_time(start={start!r}): `{fixture}` has begun already, at {began:%Y-%m-%dT%H:%M:%S}.\n"
+            "To fix: use `llm_sim`, or give every test that shares the world the same start, as by `pytestmark`."
+        )
 
 
 def fragmentation_of(config: pytest.Config, marker: Fragmentation | None = None) -> Fragmentation:

@@ -15,7 +15,14 @@ from llmtest.testing._plugin_budget import marked_limit
 from llmtest.testing._plugin_cassette import CassetteShelf
 from llmtest.testing._plugin_late import LateErrors
 from llmtest.testing._plugin_loops import refuse_wider_loops
-from llmtest.testing._plugin_options import fragmentation_of, marker_slip, seed_of, time_of
+from llmtest.testing._plugin_options import (
+    fragmentation_of,
+    marker_slip,
+    refuse_another_start,
+    seed_of,
+    start_of,
+    time_of,
+)
 from llmtest.testing._plugin_summary import Summary
 from llmtest.testing._plugin_xfail import fail_for_harness_error
 from llmtest.testing._totals import Totals
@@ -150,9 +157,11 @@ class PluginSession:
     ) -> Simulation:
         node_type = FIXTURE_NODES.get(fixture)
         node = item.getparent(node_type) if node_type is not None else None
+        start = start_of(item) if time == "virtual" else None
         if node is not None and WORLD in node.stash:
+            refuse_another_start(fixture, node.stash[WORLD].began, start)
             return node.stash[WORLD]
-        simulation = _made(fixture, seed_of(self._config, seed), time, fragmentation_of(self._config))
+        simulation = _made(fixture, seed_of(self._config, seed), time, fragmentation_of(self._config), start)
         for host in self._config.getini("llmtest_allowed_hosts"):
             simulation.allow(host)
         simulation.start()
@@ -357,7 +366,9 @@ class PluginSession:
         return self._summary.totals
 
 
-def _made(fixture: str, seed: int, time: Literal["virtual", "real"], fragmentation: Fragmentation) -> Simulation:
+def _made(
+    fixture: str, seed: int, time: Literal["virtual", "real"], fragmentation: Fragmentation, start: Any
+) -> Simulation:
     """Make the world of a fixture."""
     if fixture == "llm_server":
         from llmtest.testing._plugin_server import ServedSimulation
@@ -365,7 +376,7 @@ def _made(fixture: str, seed: int, time: Literal["virtual", "real"], fragmentati
         return ServedSimulation(seed=seed, fragmentation=fragmentation, name=fixture)
     from llmtest.testing._simulation import Simulation
 
-    return Simulation(seed=seed, time=time, fragmentation=fragmentation, name=fixture)
+    return Simulation(seed=seed, time=time, fragmentation=fragmentation, start=start, name=fixture)
 
 
 def _shown(error: BaseException) -> str:

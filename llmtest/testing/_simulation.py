@@ -7,11 +7,21 @@ import sys
 import threading
 from collections.abc import Coroutine
 from contextlib import ExitStack
+from datetime import date
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from llmtest import events
-from llmtest.clock import SystemClock, VirtualClock, active_clock, is_virtual_loop, run_virtual, virtual_time
+from llmtest.clock import (
+    DEFAULT_EPOCH,
+    SystemClock,
+    VirtualClock,
+    active_clock,
+    epoch_of,
+    is_virtual_loop,
+    run_virtual,
+    virtual_time,
+)
 from llmtest.costs import CostLedger, Prices
 from llmtest.errors import ConfigurationError, HarnessError, SimulationStateError
 from llmtest.simulation import Fragmentation, ProviderHandle, World, intercept
@@ -49,6 +59,8 @@ class Simulation(Assertions):
         seed: Decides every random choice in the world; any integer.
         strict: Whether steps that were never played fail the simulation at its end.
         time: `virtual`, or `real` to let waits take their time.
+        start: The date on which virtual time begins: an ISO date with or without a time, as text or object, in UTC
+            where it names no zone; `"now"` for the machine's. By default 2026-01-01.
         prices: Prices to charge by; the published ones by default.
         fragmentation: How streamed answers are cut into network pieces, where a handle and a reply do not say:
             `events`, `whole`, `random`, or a number of bytes, 1 or more.
@@ -65,6 +77,7 @@ class Simulation(Assertions):
         strict: bool = True,
         *,
         time: Literal["virtual", "real"] = "virtual",
+        start: str | date | None = None,
         prices: Prices | None = None,
         fragmentation: Fragmentation = "events",
         name: str = "Simulation",
@@ -73,9 +86,16 @@ class Simulation(Assertions):
             raise ConfigurationError(
                 f"time=`{time}` is unknown.{did_you_mean(time, ('virtual', 'real'))}\nTime is `virtual` or `real`."
             )
+        if start is not None and time == "real":
+            raise ConfigurationError(
+                f'time="real", start={start!r}: the machine\'s clock has a date of its own.\n'
+                "To fix: leave one of the two out."
+            )
         self.seed = seed
         self.name = name
-        self._clock: VirtualClock | SystemClock = VirtualClock() if time == "virtual" else SystemClock()
+        self.began = DEFAULT_EPOCH if start is None else epoch_of(start)
+        """When virtual time begins."""
+        self._clock: VirtualClock | SystemClock = VirtualClock(self.began) if time == "virtual" else SystemClock()
         # Our own layer reads the process's one system clock, so a world in real time has to read the same.
         world_clock = self._clock if isinstance(self._clock, VirtualClock) else active_clock()
         self._stack: ExitStack | None = None

@@ -306,7 +306,7 @@ def test_markers_are_described(run_tests):
     result = run_tests("", "--markers")
     result.stdout.fnmatch_lines(
         [
-            '@pytest.mark.llm_time(mode): "real" turns virtual time off for this test.',
+            '@pytest.mark.llm_time(mode, start): "real" turns virtual time off for this test; *',
             '@pytest.mark.llm_budget(usd): the test fails if it spends more than usd="0.05" in simulated calls.',
         ]
     )

@@ -129,7 +129,7 @@ def test_a_seed_that_is_no_number_is_told(run_tests):
 @pytest.mark.parametrize(
     ("marker", "message"),
     [
-        pytest.param("llm_time", "*`llm_time` needs a mode.", id="llm_time"),
+        pytest.param("llm_time", "*`llm_time` needs a mode or a date.", id="llm_time"),
         pytest.param("llm_budget", "*`llm_budget` needs a limit.", id="llm_budget"),
     ],
 )
@@ -218,3 +218,59 @@ def test_the_settings_are_described(run_tests):
         assert name in text
     for name in ("time", "block_network", "allowed_hosts", "dummy_keys", "scenarios", "seed"):
         assert f"llmtest_{name}" in text
+
+
+def test_the_marker_sets_the_date(run_tests):
+    """`llm_time(start=...)` lets virtual time begin on a date, in a world of one test and in a shared one."""
+    result = run_tests(
+        """
+        import datetime as dt
+        import pytest
+
+        @pytest.mark.llm_time(start="2027-03-01T23:59")
+        def test_own(llm_sim):
+            assert dt.datetime.now(dt.UTC) == llm_sim.clock.now() == dt.datetime(2027, 3, 1, 23, 59, tzinfo=dt.UTC)
+
+        @pytest.mark.llm_time(start="2028-01-01")
+        def test_shared(llm_sim_module):
+            assert llm_sim_module.clock.now().year == 2028
+
+        @pytest.mark.llm_time(start="2028-01-01T01:00+01:00")
+        def test_shared_again(llm_sim_module):
+            assert llm_sim_module.clock.now().year == 2028
+
+        @pytest.mark.llm_time(start="2029-01-01")
+        def test_shared_otherwise(llm_sim_module):
+            pass
+        """
+    )
+    result.assert_outcomes(passed=3, errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            (
+                "E *ConfigurationError: @pytest.mark.llm_time(start='2029-01-01'): `llm_sim_module` has begun already, "
+                "at 2028-01-01T00:00:00."
+            ),
+            "E *To fix: use `llm_sim`, or give every test that shares the world the same start, as by `pytestmark`.",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("marker", "line"),
+    [
+        pytest.param('"real", start="2027-03-01"', '*`llm_time("real")` takes no start: *', id="real"),
+        pytest.param('start="March"', "*ConfigurationError: start='March' is no date.", id="no-date"),
+    ],
+)
+def test_a_date_that_cannot_be_is_told(run_tests, marker, line):
+    """What is wrong with the start of virtual time is said where the test begins."""
+    result = run_tests(f"import pytest\n@pytest.mark.llm_time({marker})\ndef test_it(llm_sim): pass")
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([line])
+
+
+def test_a_date_is_left_alone_where_time_is_real(run_tests):
+    """A run in real time has the machine's date, whatever the markers of its tests say."""
+    code = SEEN.format(marker='@pytest.mark.llm_time(start="2027-03-01")')
+    run_tests(code, "-s", "--llmtest-time=real").stdout.fnmatch_lines(["*SystemClock*"])

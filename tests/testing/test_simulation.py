@@ -1,6 +1,7 @@
 """`Simulation` without pytest's help: entering, running, marking calls, leaving."""
 
 import asyncio
+import datetime as dt
 import itertools
 import json
 import os
@@ -340,3 +341,47 @@ def test_t43_the_first_calls_of_a_new_client_come_in_one_order(monkeypatch):
         asyncio.run(main())
         asked = [json.loads(request.body)["messages"][0]["content"] for request in sim.openai.requests]
     assert asked == [f"question {n}" for n in range(12)]
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "2027-03-01T23:59",
+        "2027-03-02T00:59+01:00",
+        dt.datetime(2027, 3, 1, 23, 59),  # noqa: DTZ001 - without a zone it is UTC
+        dt.datetime(2027, 3, 1, 23, 59, tzinfo=dt.UTC),
+    ],
+    ids=str,
+)
+def test_a_simulation_begins_on_its_date(start):
+    """A budget's day, a certificate, a midnight: the first moment can be chosen."""
+    with Simulation(start=start) as sim:
+        assert dt.datetime.now(dt.UTC) == sim.clock.now() == dt.datetime(2027, 3, 1, 23, 59, tzinfo=dt.UTC)
+        time.sleep(60)
+        assert dt.datetime.now(dt.UTC).day == 2
+        assert sim.clock.elapsed() == 60.0
+
+
+def test_a_date_alone_is_its_midnight_and_now_is_the_machine_s():
+    """Two more ways to say it."""
+    with Simulation(start=dt.date(2027, 3, 1)) as sim:
+        assert sim.clock.now() == dt.datetime(2027, 3, 1, tzinfo=dt.UTC)
+    before = dt.datetime.now(dt.UTC)
+    with Simulation(start="now") as sim:
+        assert before <= sim.clock.now() <= before + dt.timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        pytest.param({"start": "soon"}, "start='soon' is no date", id="no-date"),
+        pytest.param({"start": 7}, "start=7 is no date", id="no-text"),
+        pytest.param({"start": "1969-12-31"}, "cannot begin before 1970", id="too-early"),
+        pytest.param({"start": "2027-01-01", "time": "real"}, "the machine's clock has a date of its own", id="real"),
+    ],
+)
+def test_a_start_that_cannot_be_is_refused(arguments, text):
+    """Where the simulation is made, with what would do."""
+    with pytest.raises(ConfigurationError, match=text) as caught:
+        Simulation(**arguments)
+    assert "To fix: " in str(caught.value)
