@@ -12,6 +12,8 @@ import ctypes
 import gc
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
@@ -90,6 +92,16 @@ def install_datetime() -> None:
             f"`datetime.now` could not be made virtual on this interpreter ({sys.version.split()[0]}).\n"
             'To fix: run on CPython 3.11 to 3.13, or mark the test `@pytest.mark.llm_time("real")`.'
         )
+
+
+@contextmanager
+def real_datetime() -> Iterator[None]:
+    """Let the methods be the machine's while the context is open."""
+    uninstall_datetime()
+    try:
+        yield
+    finally:
+        _set_methods(classmethod(_now), classmethod(_utcnow), classmethod(_today))
 
 
 def uninstall_datetime() -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import random
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from llmtest.clock import _clock
 from llmtest.clock._children import install_children
 from llmtest.clock._clock import NS_PER_SECOND, VirtualClock
-from llmtest.clock._datetime import install_datetime, uninstall_datetime
+from llmtest.clock._datetime import install_datetime, real_datetime, uninstall_datetime
 from llmtest.clock._event_loops import install_loops
-from llmtest.clock._freezegun import freezegun_follows
+from llmtest.clock._freezegun import install_freezegun
 from llmtest.clock._late_imports import LateImports
 from llmtest.clock._names import install_names, uninstall_names
 from llmtest.clock._order import deterministic_order
@@ -24,6 +25,7 @@ from llmtest.clock._real import REAL
 from llmtest.clock._sockets import install_sockets
 from llmtest.clock._strangers import install_strangers
 from llmtest.clock._threads import install_threads
+from llmtest.clock._time_machine import install_time_machine
 from llmtest.clock._trio import install_trio
 from llmtest.errors import HarnessError, SimulationStateError
 
@@ -105,7 +107,7 @@ def _forget() -> None:
 def _install(stack: ExitStack, clock: VirtualClock, party: Party, seed: int) -> None:
     """Install everything; the stack takes it away again in reverse order."""
     patches = Patches()
-    imports = LateImports()
+    imports = LateImports(lambda: _real_time(patches))
     clock._base_ns = _monotonic_base(clock)  # noqa: SLF001 - the clock and its installation are one machine
     party.join(party.invite())
     party.strangers.begin()
@@ -114,9 +116,11 @@ def _install(stack: ExitStack, clock: VirtualClock, party: Party, seed: int) -> 
     _clock.install_clock(clock)
     stack.callback(_clock.install_clock, None)
     stack.enter_context(deterministic_order())
+    afterwards = stack.enter_context(ExitStack())
     stack.callback(patches.undo)
     stack.callback(uninstall_names)
-    stack.enter_context(freezegun_follows(patches, party))
+    install_freezegun(afterwards, patches, party, imports)
+    install_time_machine(patches, party, imports)
     install_loops(patches, party, imports)  # before the names, which are then found in every module at once
     install_names(patches, party)
     install_threads(patches)
@@ -130,6 +134,12 @@ def _install(stack: ExitStack, clock: VirtualClock, party: Party, seed: int) -> 
     stack.callback(uninstall_datetime)
     stack.callback(random.setstate, random.getstate())
     random.seed(seed)
+
+
+@contextmanager
+def _real_time(patches: Patches) -> Iterator[None]:
+    with patches.paused(time), real_datetime():
+        yield
 
 
 def _monotonic_base(clock: VirtualClock) -> int:

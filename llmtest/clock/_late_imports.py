@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -13,10 +14,15 @@ from typing import Any
 class LateImports(MetaPathFinder):
     """Calls back when a module is there: at once where it was imported before, else right after its import.
 
-    Install it in front of `sys.meta_path`; it finds nothing itself.
+    Install it in front of `sys.meta_path`; it finds nothing itself. What it waits for is imported in real time: a
+    library that knows of clocks keeps what it finds, for the rest of the process.
+
+    Args:
+        real_time: A context in which the functions of `time` are the machine's.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, real_time: Callable[[], AbstractContextManager[None]]) -> None:
+        self._real_time = real_time
         self._hooks: dict[str, list[Callable[[], None]]] = {}
 
     def when_imported(self, name: str, hook: Callable[[], None]) -> None:
@@ -42,7 +48,7 @@ class LateImports(MetaPathFinder):
             spec: ModuleSpec | None = find(fullname, path, target) if find is not None else None
             if spec is not None:
                 if spec.loader is not None:
-                    spec.loader = _ThenCall(spec.loader, self._hooks.pop(fullname))
+                    spec.loader = _ThenCall(spec.loader, self._real_time, self._hooks.pop(fullname))
                 return spec
         return None
 
@@ -50,8 +56,11 @@ class LateImports(MetaPathFinder):
 class _ThenCall(Loader):
     """Loads a module as its own loader does, then calls back."""
 
-    def __init__(self, loader: Any, hooks: list[Callable[[], None]]) -> None:
+    def __init__(
+        self, loader: Any, real_time: Callable[[], AbstractContextManager[None]], hooks: list[Callable[[], None]]
+    ) -> None:
         self._loader = loader
+        self._real_time = real_time
         self._hooks = hooks
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
@@ -62,6 +71,7 @@ class _ThenCall(Loader):
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
         module.__loader__ = self._loader
-        self._loader.exec_module(module)
+        with self._real_time():
+            self._loader.exec_module(module)
         for hook in self._hooks:
             hook()

@@ -129,6 +129,31 @@ def _strftime(format_: str, when: Any = None, /) -> str:
     return REAL.strftime(format_, REAL.localtime(_time()) if when is None else when)
 
 
+_WALL = frozenset(getattr(time, name) for name in ("CLOCK_REALTIME", "CLOCK_TAI") if hasattr(time, name))
+_STEADY = frozenset(
+    getattr(time, name)
+    for name in ("CLOCK_MONOTONIC", "CLOCK_MONOTONIC_RAW", "CLOCK_BOOTTIME", "CLOCK_UPTIME_RAW", "CLOCK_UPTIME")
+    if hasattr(time, name)
+)
+
+
+def _make_gettime(name: str) -> Any:
+    real: Any = getattr(REAL, name)
+    in_seconds = not name.endswith("_ns")
+
+    def gettime(clk_id: int, /) -> Any:
+        party = _State.party
+        if party is None or _get_ident() not in party.idents or clk_id not in _WALL | _STEADY:
+            return real(clk_id)
+        party.count_reads()
+        ns = party.clock.time_ns() if clk_id in _WALL else party.clock.monotonic_ns()
+        return ns / NS_PER_SECOND if in_seconds else ns
+
+    gettime.__name__ = gettime.__qualname__ = name
+    gettime.__doc__ = real.__doc__
+    return gettime
+
+
 VIRTUAL: dict[str, Any] = {
     "time": _time,
     "time_ns": _time_ns,
@@ -136,6 +161,7 @@ VIRTUAL: dict[str, Any] = {
     "strftime": _strftime,
     **{name: _make_monotonic(name) for name in ("monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns")},
     **{name: _make_broken_down(name) for name in ("localtime", "gmtime", "ctime")},
+    **{name: _make_gettime(name) for name in ("clock_gettime", "clock_gettime_ns") if hasattr(REAL, name)},
 }
 _time.__name__ = _time.__qualname__ = "time"
 _time_ns.__name__ = _time_ns.__qualname__ = "time_ns"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 _ABSENT = object()
@@ -11,21 +13,41 @@ class Patches:
     """Attributes replaced together and restored in reverse order."""
 
     def __init__(self) -> None:
-        self._undo: list[tuple[Any, str, Any]] = []
+        self._undo: list[tuple[Any, str, Any, Any]] = []
 
     def replace(self, owner: Any, name: str, value: Any) -> None:
         """Replace an attribute of a module or a class; an inherited one is covered, not changed."""
-        self._undo.append((owner, name, vars(owner).get(name, _ABSENT)))
+        self._undo.append((owner, name, vars(owner).get(name, _ABSENT), value))
         setattr(owner, name, value)
 
     def __bool__(self) -> bool:
         return bool(self._undo)
 
+    def renew(self) -> None:
+        """Replace again what somebody else has meanwhile put back; what he put there is what is restored."""
+        for number, (owner, name, _, value) in enumerate(self._undo):
+            found = vars(owner).get(name, _ABSENT)
+            if found is not value:
+                self._undo[number] = (owner, name, found, value)
+                setattr(owner, name, value)
+
+    @contextmanager
+    def paused(self, owner: Any) -> Iterator[None]:
+        """Let an owner have what it had while the context is open."""
+        own = [entry for entry in self._undo if entry[0] is owner]
+        for _, name, old, _ in own:
+            setattr(owner, name, old)
+        try:
+            yield
+        finally:
+            for _, name, _, value in own:
+                setattr(owner, name, value)
+
     def undo(self) -> None:
         """Put everything back."""
         while self._undo:
-            owner, name, value = self._undo.pop()
-            if value is _ABSENT:
+            owner, name, old, _ = self._undo.pop()
+            if old is _ABSENT:
                 delattr(owner, name)
             else:
-                setattr(owner, name, value)
+                setattr(owner, name, old)

@@ -29,6 +29,8 @@ class RealFunctions(SimpleNamespace):
     gmtime: Callable[[float | None], struct_time]
     ctime: Callable[[float | None], str]
     strftime: Callable[[str, Any], str]
+    clock_gettime: Callable[[int], float]
+    clock_gettime_ns: Callable[[int], int]
     date_type: type[dt.date]
     datetime_type: type[dt.datetime]
 
@@ -38,7 +40,7 @@ def _real_functions() -> RealFunctions:
     frozen = vars(sys.modules.get("freezegun.api", time))
     names = [name for name in RealFunctions.__annotations__ if not name.endswith("_type")]
     return RealFunctions(
-        **{name: frozen.get(f"real_{name}", getattr(time, name)) for name in names},
+        **{name: frozen.get(f"real_{name}", getattr(time, name)) for name in names if hasattr(time, name)},
         date_type=frozen.get("real_date", dt.date),
         datetime_type=frozen.get("real_datetime", dt.datetime),
     )

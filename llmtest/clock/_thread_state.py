@@ -168,7 +168,7 @@ class ThreadProbe:
         return Doing.WAIT, age if age > BLIND_NS else 0
 
     def _cpu_ns(self) -> int:
-        return 0 if self._cpu_clock is None else time.clock_gettime_ns(self._cpu_clock)
+        return 0 if self._cpu_clock is None else REAL.clock_gettime_ns(self._cpu_clock)
 
     def _age(self, seen: object) -> int:
         now = REAL.monotonic_ns()

@@ -8,11 +8,14 @@ import sys
 import threading
 import time
 from datetime import datetime, timedelta
+from time import monotonic as monotonic_by_name
+from time import sleep as sleep_by_name
 
 import pytest
 from freezegun import freeze_time
 
 from llmtest.clock import virtual_time
+from llmtest.clock._real import REAL
 
 FROZEN = "2024-02-03 04:05:06"
 
@@ -167,3 +170,136 @@ def test_time_frozen_outside_follows_inside(imports):
         "2024-02-02 23:05:06 1706933106.0",
         'True True {"when":"20',
     ]
+
+
+LATE = """
+import asyncio, datetime, sys, time
+from llmtest.clock import virtual_time
+
+with virtual_time() as clock:
+    from freezegun import freeze_time
+    with freeze_time("2024-02-03 04:05:06") as frozen:
+        asyncio.run(asyncio.sleep(30))
+        print(datetime.datetime.now(datetime.UTC), frozen(), clock.elapsed())
+from time import monotonic
+import freezegun.api
+print(freezegun.api.real_time is time.time, freezegun.api.real_monotonic is monotonic)
+with freeze_time("2024-02-03 04:05:06"):
+    print(datetime.datetime.now(), monotonic is freezegun.api.fake_monotonic)
+"""
+
+
+def test_t16_freezegun_first_imported_inside_rides_along():
+    """A late import freezes the epoch of our clock, and freezes the machine's afterwards as ever."""
+    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        "2024-02-03 04:05:36+00:00 2024-02-03 04:05:36 30.0",
+        "True True",
+        "2024-02-03 04:05:06 True",
+    ]
+
+
+def test_t37_a_freeze_around_a_simulation_moves_by_its_own_object():
+    """`move_to` an earlier day changes the date alone, whoever froze it; no monotonic clock goes back."""
+
+    def read():
+        return time.monotonic(), monotonic_by_name(), time.perf_counter(), time.monotonic_ns()
+
+    with freeze_time(FROZEN) as frozen:
+        with virtual_time() as clock:
+            before = read()
+            frozen.move_to("2020-01-01")
+            assert (clock.elapsed(), utc()) == (0.0, datetime(2020, 1, 1))
+            frozen.tick(45)
+            assert (clock.elapsed(), utc()) == (45.0, datetime(2020, 1, 1, 0, 0, 45))
+            assert [now - then for now, then in zip(read(), before, strict=True)] == [45, 45, 45, 45_000_000_000]
+        assert utc() == datetime(2024, 2, 3, 4, 5, 6)
+        frozen.tick()
+        assert utc() == datetime(2024, 2, 3, 4, 5, 7)
+
+
+def test_t37_a_freeze_that_ends_inside_leaves_virtual_time_whole():
+    """Freezegun puts the machine's functions back, and we ours."""
+    freezer = freeze_time(FROZEN)
+    freezer.start()
+    with virtual_time() as clock:
+        time.sleep(30)
+        freezer.stop()
+        assert utc() == datetime(2026, 1, 1, 0, 0, 30)
+        before = monotonic_by_name()
+        time.sleep(30)
+        sleep_by_name(30)
+        assert monotonic_by_name() - before == 60
+        assert clock.elapsed() == 90.0
+    assert time.time is REAL.time
+    assert monotonic_by_name is REAL.monotonic
+
+
+def test_t37_a_freeze_that_goes_on_is_freezegun_s_between_simulations():
+    """A freeze of a class or a module begins in its first simulation and holds until it is stopped."""
+    freezer = freeze_time(FROZEN)
+    with virtual_time():
+        frozen = freezer.start()
+        time.sleep(30)
+    assert utc() == frozen() == datetime(2024, 2, 3, 4, 5, 6)
+    frozen.tick(10)
+    frozen.move_to("2024-02-04")
+    assert utc() == frozen.time_to_freeze == datetime(2024, 2, 4)
+    with virtual_time() as clock:
+        time.sleep(30)
+        assert utc() == datetime(2024, 2, 4, 0, 0, 30)
+        frozen.tick(30)
+        assert clock.elapsed() == 60.0
+    freezer.stop()
+    assert datetime.now().year > 2024
+
+
+CASES = """
+import datetime, time, unittest
+import pytest
+from freezegun import freeze_time
+from llmtest.testing import SimulationTestCase
+
+def thirty_seconds(clock):
+    assert datetime.datetime.now().year == 2024
+    time.sleep(30)
+    assert (clock.elapsed(), datetime.datetime.now().second) == (30.0, 30)
+
+@freeze_time("2024-02-03")
+def test_a_decorator(llm_sim):
+    thirty_seconds(llm_sim.clock)
+
+@freeze_time("2024-02-03")
+class TestClass:
+    def test_it(self, llm_sim):
+        thirty_seconds(llm_sim.clock)
+
+@freeze_time("2024-02-03")
+class TestUnittest(SimulationTestCase):
+    def test_it(self):
+        thirty_seconds(self.sim.clock)
+
+@pytest.fixture(scope="class")
+def frozen():
+    with freeze_time("2024-02-03") as frozen:
+        yield frozen
+
+@pytest.mark.usefixtures("frozen")
+class TestFixture:
+    def test_first(self, llm_sim):
+        thirty_seconds(llm_sim.clock)
+
+    def test_second(self, llm_sim):
+        thirty_seconds(llm_sim.clock)
+
+    def test_without(self):
+        assert datetime.datetime.now() == datetime.datetime(2024, 2, 3)
+
+def test_afterwards(llm_sim):
+    assert datetime.datetime.now().year == 2026
+"""
+
+
+def test_t37_every_order_of_freezes_and_fixtures_works(run_tests):
+    """Decorated functions and classes, `unittest`, and a fixture of wider scope than the simulation."""
+    run_tests(CASES, subprocess=True).assert_outcomes(passed=7)

@@ -73,6 +73,18 @@ def test_every_clock_of_the_process_reads_the_same_time():
         assert loop_time == monotonic
 
 
+def test_t38_the_system_s_clocks_by_number_are_virtual():
+    """`clock_gettime` reads the same clock; the clocks of the processor stay real."""
+    with virtual_time() as clock:
+        assert time.clock_gettime(time.CLOCK_REALTIME) == time.time()
+        assert time.clock_gettime_ns(time.CLOCK_MONOTONIC) == time.monotonic_ns()
+        time.sleep(60)
+        assert time.clock_gettime_ns(time.CLOCK_REALTIME) == clock.time_ns()
+        assert time.clock_gettime(time.CLOCK_BOOTTIME) == time.monotonic()
+        assert time.clock_gettime(time.CLOCK_PROCESS_CPUTIME_ID) < 10_000
+    assert abs(time.clock_gettime(time.CLOCK_REALTIME) - REAL.time()) < 5
+
+
 @pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 def test_utcnow_is_virtual_and_still_deprecated():
     """The old method reads the clock, and warns where Python does."""
