@@ -38,7 +38,7 @@ def _read(start: str | dt.date) -> dt.datetime:
     if start == "now":
         return datetime_at(REAL.time_ns())
     try:
-        return dt.datetime.fromisoformat(start)
+        return dt.datetime.fromisoformat(start)  # type: ignore[arg-type]  # what is neither is told below
     except (TypeError, ValueError):
         raise ConfigurationError(
             f"start={start!r} is no date.\n"
