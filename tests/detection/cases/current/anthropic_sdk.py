@@ -54,6 +54,7 @@ class RetryAfterUnbounded(Case):
 
     library = "anthropic"
     thread = "timbal-ai/timbal#117"
+    findings = ("retry_after_unbounded",)
     cure_raises = "RateLimitError"
 
     def script(self, sim):
@@ -148,7 +149,7 @@ class RetriesStacked(Case):
 
     library = "anthropic"
     thread = "HKUDS/nanobot#2760"
-    findings = ("retry_storm",)
+    findings = ("retries_multiplied", "retry_storm")
     raises = "RateLimitError"
     cure_raises = "RateLimitError"
 

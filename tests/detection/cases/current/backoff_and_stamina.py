@@ -44,6 +44,7 @@ class MaxTimeOverrun(Case):
 
     library = "backoff"
     thread = "litl/backoff#186"
+    findings = ("timeouts_multiplied",)
     raises = "APITimeoutError"
     cure_raises = "APITimeoutError"
 

@@ -180,7 +180,6 @@ class ErrorReplaced(Case):
     library = "aiobreaker"
     thread = "arlyon/aiobreaker#13"
     marks_its_calls = True
-    findings = ("gave_up",)
     raises = "CircuitBreakerError"
 
     def script(self, sim):

@@ -169,7 +169,7 @@ class StreamCostsNothing(Case):
         return self.ask()
 
     def catch(self, sim, answer):
-        assert answer > 0
+        sim.assert_reported(tokens=answer)
 
     def cure(self, sim):
         return self.ask(stream_usage=True)

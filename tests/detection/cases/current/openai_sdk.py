@@ -31,6 +31,7 @@ class TimeoutMultiplied(Case):
 
     library = "openai"
     thread = "openai/openai-python#3828"
+    findings = ("timeouts_multiplied",)
     raises = "APITimeoutError"
 
     def script(self, sim):
@@ -56,6 +57,7 @@ class TimeoutOfSilence(Case):
 
     library = "openai"
     thread = "openai/openai-python#2599"
+    findings = ("slow_stream_unbounded",)
     cure_raises = "TimeoutError"
 
     def script(self, sim):
@@ -157,6 +159,7 @@ class NestedRetries(Case):
 
     library = "openai"
     thread = "frankbria/auto-author#188"
+    findings = ("retries_multiplied",)
     raises = "RateLimitError"
     cure_raises = "RateLimitError"
 
@@ -213,7 +216,7 @@ class SilentForTenMinutes(Case):
 
     library = "openai"
     thread = "HKUDS/nanobot#2511"
-    findings = ("retry_storm",)
+    findings = ("retries_multiplied", "retry_storm", "timeouts_multiplied")
     raises = "APITimeoutError"
 
     def script(self, sim):

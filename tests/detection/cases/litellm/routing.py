@@ -62,6 +62,7 @@ class TimeoutPerTry(Case):
 
     library = "litellm"
     thread = "BerriAI/litellm#7303"
+    findings = ("timeouts_multiplied",)
     raises = "Timeout"
 
     def script(self, sim):
