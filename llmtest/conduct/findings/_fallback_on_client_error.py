@@ -28,11 +28,13 @@ def judge(run: RunEvidence, limits: Limits) -> Iterator[Suspicion]:
     are no reason to stay, and for refused content a fallback may have been asked for. An app that asks both whatever
     the first says falls back on nothing.
     """
+    moves = [(call, before, after) for call in run.calls for before, after in _moves(call)]
+    if not moves:
+        return
     both = {pair for call in run.calls for pair in _asked_all_the_same(call)}
     found = [
         suspicion
-        for call in run.calls
-        for before, after in _moves(call)
+        for call, before, after in moves
         if (_target(before), _target(after)) not in both
         for suspicion in _judge_move(call, before, after, limits)
     ]

@@ -1,6 +1,7 @@
 """Clients that do what they should are accused of nothing, whatever goes wrong."""
 
 import asyncio
+import contextlib
 import random
 import time
 
@@ -9,7 +10,18 @@ import openai
 import pybreaker
 import pytest
 
+from llmtest import (
+    AnthropicProvider,
+    AsyncLLMClient,
+    ChatMessage,
+    CircuitBreakerConfig,
+    CompletionRequest,
+    FallbackChain,
+    LLMClient,
+    OpenAIProvider,
+)
 from llmtest.conduct import FINDINGS as EVERY
+from llmtest.errors import LLMTestError
 from tests.testing.findings.fault_schedules import SCHEDULES, schedule
 
 FINDINGS = (
@@ -154,7 +166,46 @@ def goes_through_a_breaker(sim):
         time.sleep(3)
 
 
-CLIENTS = [asks_in_turn, asks_unmarked, reads_a_stream, runs_a_tool, asks_at_once, goes_through_a_breaker]
+def chain():
+    """Return a chain of our own layer, with its defaults and a circuit breaker."""
+    providers = [OpenAIProvider(model="gpt-4o"), AnthropicProvider(model="claude-sonnet-4-6")]
+    return FallbackChain(providers, circuit_breaker=CircuitBreakerConfig(failure_threshold=3, recovery_timeout=10))
+
+
+def goes_through_our_layer(sim):
+    """Our own client, whole answers and streams in turn."""
+    assert sim
+    client = LLMClient(chain())
+    for number in range(14):
+        with contextlib.suppress(LLMTestError):
+            if number % 2:
+                client.ask(f"Hi {number}")
+            else:
+                list(client.stream(CompletionRequest((ChatMessage.user(f"Hi {number}"),))))
+        time.sleep(2)
+
+
+def goes_through_our_layer_at_once(sim):
+    """Our own client, twelve calls at a time."""
+    assert sim
+
+    async def main():
+        client = AsyncLLMClient(chain())
+        await asyncio.gather(*(client.ask(f"Hi {number}") for number in range(12)), return_exceptions=True)
+
+    asyncio.run(main())
+
+
+CLIENTS = [
+    asks_in_turn,
+    asks_unmarked,
+    reads_a_stream,
+    runs_a_tool,
+    asks_at_once,
+    goes_through_a_breaker,
+    goes_through_our_layer,
+    goes_through_our_layer_at_once,
+]
 
 
 @pytest.mark.parametrize("client", CLIENTS, ids=lambda client: client.__name__)
