@@ -145,6 +145,24 @@ def test_the_same_seed_makes_the_same_value_and_another_makes_another():
     assert len({json.dumps(make(schema, seed)) for seed in range(20)}) == 20
 
 
+@pytest.mark.parametrize(
+    ("schema", "is_empty"),
+    [
+        ({"type": "object", "properties": {}}, True),
+        ({"type": "object"}, True),
+        ({"type": "object", "properties": {}, "required": []}, True),
+        ({"type": "object", "additionalProperties": {"type": "integer"}}, False),
+        ({"type": "object", "additionalProperties": True}, False),
+        ({"type": "object", "patternProperties": {"^x": {"type": "integer"}}}, False),
+        ({"type": "object", "properties": {}, "minProperties": 1}, False),
+    ],
+    ids=str,
+)
+def test_a_tool_that_takes_nothing_is_given_nothing(schema, is_empty):
+    """Names are made up where a schema wants some; a function without parameters would fail on any."""
+    assert all((make(schema, seed) == {}) == is_empty for seed in range(9))
+
+
 def test_what_refers_to_itself_ends_and_stays_small():
     """A tree has some depth, and ends; nobody gets a megabyte for a recursive schema."""
     sizes = [len(json.dumps(make(TREE, seed))) for seed in range(20)]

@@ -193,12 +193,7 @@ class _Maker:
             ]
         found = {name: self.make(self._property(flat, name), name, depth + 1) for name in names}
         least = flat.get("minProperties", 0)
-        if (
-            not known
-            and not least
-            and flat.get("additionalProperties", True) is not False
-            and not self._is_enough(depth)
-        ):
+        if not least and self._is_open(flat, depth):
             least = min(self._dice.randint(1, 3), flat.get("maxProperties", 3))
         for _ in range(ATTEMPTS):
             if len(found) >= least:
@@ -207,6 +202,13 @@ class _Maker:
             if name not in found:
                 found[name] = self.make(self._property(flat, name), name, depth + 1)
         return found
+
+    def _is_open(self, flat: Mapping[str, Any], depth: int) -> bool:
+        """Tell whether an object has properties of any name: `properties: {}` is how a tool says that it takes none."""
+        if "properties" in flat or self._is_enough(depth):
+            return False
+        more = flat.get("additionalProperties", depth > 0 or "patternProperties" in flat)
+        return more is not False
 
     def _is_wanted(self, schema: Any, depth: int, attempt: int) -> bool:
         """Decide whether an optional property is there: at first all, then some, then none."""
