@@ -7,7 +7,7 @@ import httpx2
 import openai
 import pytest
 
-from llmtest import Simulation, errors, faults
+from llmtest import OpenAIProvider, Simulation, errors, faults
 from llmtest.errors import ConfigurationError, SimulationStateError
 from llmtest.faults import FaultRule, WireEdit
 from llmtest.simulation import Reply
@@ -185,6 +185,31 @@ def test_e08_a_client_with_the_bug_fails_and_a_right_one_passes(reply, buggy, ri
         assert read != expected
         if expected != 3:
             assert (buggy(), right()) == (expected, expected)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        WireEdit(drop=INDEX),
+        WireEdit(set={INDEX: 0}),
+        WireEdit(set={INDEX: 1}),
+        WireEdit(set={INDEX: lambda index: index + 1}),
+        WireEdit(set={INDEX: None}),
+    ],
+    ids=["none", "always-0", "always-1", "from-1", "null"],
+)
+def test_e08_our_own_layer_tells_calls_apart_however_they_are_numbered(edit):
+    """Two calls are two calls, each with its own arguments, whole and as events of the stream."""
+    with Simulation() as sim:
+        sim.openai.replies(Reply(tool_calls=(PARIS, ROME), edit=edit))
+        events = list(OpenAIProvider(model="gpt-4o").stream(CompletionRequest.ask("hi")))
+    assert [call.arguments for call in events[-1].response.tool_calls] == BOTH
+    begun = [event.index for event in events if event.kind == "tool_call"]
+    told = dict.fromkeys(begun, "")
+    for event in events:
+        if event.kind == "tool_arguments":
+            told[event.index] += event.text
+    assert list(told.values()) == BOTH
 
 
 def test_e08_openrouter_comments_while_the_first_token_is_awaited():

@@ -327,12 +327,15 @@ def _take_call(choice: _Choice, raw: Mapping[str, Any], out: list[StreamEvent]) 
     """Read a piece of a tool call.
 
     Pieces belong together by `index`. Some servers give every call the index 0, or none: there a new id begins a new
-    call.
+    call, and a piece without one goes on with the last.
     """
-    position = raw.get("index")
-    position = position if type(position) is int else max(0, len(choice.calls) - 1)
-    matching = [call for call in choice.calls if call["index"] == position]
-    call = matching[-1] if matching else None
+    calls, position = choice.calls, raw.get("index")
+    if type(position) is int:
+        calls = [call for call in calls if call["index"] == position]
+    else:
+        position = len(calls)
+    same = [call for call in calls if raw.get("id") and raw["id"] == call.get("id")] or calls
+    call = same[-1] if same else None
     function = raw.get("function")
     function = function if isinstance(function, dict) else None
     if call is None or (raw.get("id") and call.get("id") and raw["id"] != call["id"]):
