@@ -285,6 +285,10 @@ def _sent_by(make_client, send):
     return seen[0].url.path, seen[0].content
 
 
+CLOSED = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+FUNCTION = {"type": "function", "function": {"name": "look", "parameters": CLOSED, "strict": True}}
+
+
 def test_openai_s_sdk_is_understood_in_every_option():
     """The options of a real SDK call, structured output by a pydantic model included, are read as ours."""
     from pydantic import BaseModel
@@ -301,6 +305,7 @@ def test_openai_s_sdk_is_understood_in_every_option():
             n=2,
             logprobs=True,
             top_logprobs=3,
+            tools=[FUNCTION],
             parallel_tool_calls=False,
             reasoning_effort="low",
             service_tier="flex",

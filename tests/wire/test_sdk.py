@@ -304,12 +304,14 @@ def test_anthropic_counts_tokens_and_lists_models():
     assert {call.api_key for call in desk.calls} == {"k"}
 
 
+CLOSED = {"type": "object", "properties": {}, "required": [], "additionalProperties": False}
+
+
 def test_openai_s_request_is_understood():
     """Tools, limits, streaming switches and the key of a real SDK call are read."""
     desk = _Desk(OPENAI, lambda call: OPENAI.encode_answer(FULL, call, META))
     client = openai.OpenAI(api_key="sk-1", http_client=desk.client())
-    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}, "strict": True}}
-    tool["function"]["parameters"]["additionalProperties"] = False
+    tool = {"type": "function", "function": {"name": "f", "parameters": CLOSED, "strict": True}}
     client.chat.completions.create(
         model="gpt-5.2",
         messages=[
@@ -353,7 +355,7 @@ def test_anthropic_s_request_is_understood():
     client = anthropic.Anthropic(api_key="sk-1", http_client=desk.client())
     client.messages.create(
         model="m-1",
-        max_tokens=9,
+        max_tokens=2000,
         system=[{"type": "text", "text": "s", "cache_control": {"type": "ephemeral"}}],
         messages=[
             {"role": "user", "content": "hi"},
@@ -373,7 +375,7 @@ def test_anthropic_s_request_is_understood():
     assert [message.role for message in request.messages] == ["system", "user", "assistant", "tool"]
     assert request.messages[2].tool_calls == (ToolCall("t", "f", '{"a":1}'),)
     assert request.messages[3].is_error
-    assert (request.max_tokens, request.tool_choice) == (9, "required")
+    assert (request.max_tokens, request.tool_choice) == (2000, "required")
     assert request.extra_for("anthropic")["thinking"] == {"type": "enabled", "budget_tokens": 1024}
     written = json.loads(ANTHROPIC.encode_call(request, stream=False).body)
     assert written["system"][0]["cache_control"] == {"type": "ephemeral"}

@@ -60,7 +60,7 @@ def test_a_request_is_read_once(dialect: str) -> None:
     "body",
     [
         {"tools": []},
-        {"tool_choice": {"type": "auto"}, "tools": []},
+        {"tools": [{"type": "custom", "name": "f", "custom": {"name": "f"}}], "tool_choice": {"type": "auto"}},
         {"messages": [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]},
     ],
 )

@@ -18,6 +18,11 @@ _BETA = _KNOWN | frozenset(
     | {"output_format", "thread"}
 )
 """With a header `anthropic-beta`, whatever it names."""
+LEAST_BUDGET = 1024
+CONSULT = (
+    "Please consult our documentation at "
+    "https://docs.claude.com/en/docs/build-with-claude/extended-thinking#max-tokens-and-context-window-size"
+)
 _MESSAGE = frozenset({"role", "content"})
 _BLOCKS: Mapping[str, frozenset[str]] = {
     "text": frozenset({"type", "text", "cache_control", "citations"}),
@@ -45,6 +50,7 @@ def check_strictly(body: Mapping[str, Any], headers: Mapping[str, str], *, is_pl
         unknown = next((name for name in body if name not in known), None)
         if unknown is not None:
             raise _extra(unknown)
+    _check_options(body, headers)
     if is_plain:
         return
     for index, message in enumerate(body["messages"]):
@@ -54,6 +60,22 @@ def check_strictly(body: Mapping[str, Any], headers: Mapping[str, str], *, is_pl
             _check_block(f"messages.{index}.content.{position}", block)
     thread = body.get("thread")
     _check_calls(body["messages"], goes_on=isinstance(thread, dict) and thread.get("type") == "continue")
+
+
+def _check_options(body: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+    """Check that a choice has tools to choose from, and that thoughts leave room for an answer."""
+    choice = body.get("tool_choice")
+    if isinstance(choice, dict) and not body.get("tools"):
+        raise refuse(f"tool_choice.{choice.get('type')} may only be specified while providing tools")
+    thinking = body.get("thinking")
+    budget = thinking.get("budget_tokens") if isinstance(thinking, dict) else None
+    if type(budget) is not int:
+        return
+    if budget < LEAST_BUDGET:
+        raise refuse(f"thinking.enabled.budget_tokens: Input should be greater than or equal to {LEAST_BUDGET}")
+    # Thoughts between calls of tools (beta) may add up to more than one answer.
+    if budget >= body.get("max_tokens", budget + 1) and "interleaved" not in (header(headers, "anthropic-beta") or ""):
+        raise refuse("`max_tokens` must be greater than `thinking.budget_tokens`. " + CONSULT)
 
 
 def _extra(place: str) -> Exception:

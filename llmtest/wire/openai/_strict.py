@@ -59,8 +59,27 @@ def check_strictly(body: Mapping[str, Any], *, is_plain: bool) -> None:
         if isinstance(function, dict) and function.get("strict") is True:
             of, param = f"function '{function.get('name')}'", f"tools[{index}].function.parameters"
             check_schema(function.get("parameters"), of, param, "invalid_function_parameters")
+    if "tool_choice" in body or "parallel_tool_calls" in body:
+        _check_choice(body)
     if not is_plain:
         _check_order(body["messages"])
+
+
+def _check_choice(body: Mapping[str, Any]) -> None:
+    """Check that a choice has tools to choose from."""
+    tools = body.get("tools") or ()
+    for field in ("tool_choice", "parallel_tool_calls"):
+        if body.get(field) is not None and not tools:
+            raise refuse(f"Invalid value for '{field}': '{field}' is only allowed when 'tools' are specified.", field)
+    choice = body.get("tool_choice")
+    named = choice.get("function") if isinstance(choice, dict) and choice.get("type") == "function" else None
+    name = named.get("name") if isinstance(named, dict) else None
+    functions = [tool.get("function") for tool in tools]
+    if name is not None and name not in [each.get("name") for each in functions if isinstance(each, dict)]:
+        raise refuse(
+            f"Invalid value for 'tool_choice': no function named '{name}' was specified in the 'tools' parameter.",
+            "tool_choice",
+        )
 
 
 def _say_json(messages: Iterable[Mapping[str, Any]]) -> bool:
