@@ -334,8 +334,7 @@ def _take_call(choice: _Choice, raw: Mapping[str, Any], out: list[StreamEvent]) 
         calls = [call for call in calls if call["index"] == position]
     else:
         position = len(calls)
-    same = [call for call in calls if raw.get("id") and raw["id"] == call.get("id")] or calls
-    call = same[-1] if same else None
+    call = next(reversed([each for each in calls if raw.get("id") in (None, "", each.get("id"))] or calls), None)
     function = raw.get("function")
     function = function if isinstance(function, dict) else None
     if call is None or (raw.get("id") and call.get("id") and raw["id"] != call["id"]):
