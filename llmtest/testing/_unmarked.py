@@ -1,8 +1,9 @@
 """Requests that nobody marked, put into logical calls by evidence, so that whoever judges calls finds each in one.
 
 A request belongs to the call of an earlier one that failed if the SDK counts it as a retry, if both carry one
-idempotency key, or if the same piece of running code asked the same again. The same question asked again without such a
-proof may be a retry or another call: that is a doubt, and no verdict may turn on it.
+idempotency key, or if the same piece of running code asked the same again. The same question asked again in one task or
+thread without such a proof may be a retry or another call: that is a doubt, and no verdict may turn on it. Other tasks
+and threads make other calls.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def group_unmarked(events: Sequence[Event], log: RequestLog) -> Grouping:
         candidates = [group for group in waiting if _is_over(group.last, seen)]
         home = next((group for group in reversed(candidates) if _continues(group, seen, record, said)), None)
         if home is None:
-            doubtful = next((group for group in reversed(candidates) if group.said == said), None)
+            doubtful = next((group for group in reversed(candidates) if _may_continue(group, record, said)), None)
             if doubtful is not None:
                 grouping.doubts.append((doubtful.last, seen))
             home = Group([], said, record)
@@ -112,11 +113,21 @@ def _continues(group: Group, seen: Seen, record: RequestRecord | None, said: obj
         return False
     if any(record.headers.get(key) and record.headers.get(key) == before.headers.get(key) for key in KEYS):
         return True
-    same_actor = record.actor is None or before.actor is None or record.actor == before.actor
+    same_actor = _may_be_one(before, record)
     if _retry_count(record) == _retry_count(before) + 1 and seen.provider == group.last.provider:
         return same_actor and record.body == before.body
     is_same_code = record.follows != 0 and any(member.exchange == record.follows for member in group.members)
     return is_same_code and same_actor and said == group.said
+
+
+def _may_continue(group: Group, record: RequestRecord | None, said: object) -> bool:
+    """Tell whether a request asks the same as one that failed, in the same task or thread."""
+    before = group.record
+    return group.said == said and (before is None or record is None or _may_be_one(before, record))
+
+
+def _may_be_one(before: RequestRecord, record: RequestRecord) -> bool:
+    return before.actor is None or record.actor is None or before.actor == record.actor
 
 
 def _retry_count(record: RequestRecord) -> int:
