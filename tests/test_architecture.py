@@ -224,7 +224,6 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "direct._limited_wait",
             "direct._plan_reader",
             "http._blocked_text",
-            "http._late_gate",
             "plan._fragmentation",
             "plan._performance",
             "plan._request_log",
@@ -233,6 +232,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "script._schema_merge",
         },
         {
+            "http._late_gate",
             "script._generated_json",
             "script._reply",
         },

@@ -61,7 +61,9 @@ def test_t33_a_thread_that_outlives_its_test_is_refused(run_tests):
             "  NetworkBlockedError: blocked a request to api.openai.com that came after its simulation had ended.",
             "    POST /v1/chat/completions   from app.py:5 in `ask`",
             "    sent by the thread `poller`, which was started there and has not ended",
-            "  To fix: let the test end what it starts: join the thread, close the loop, close the client that polls",
+            "  To fix, one of:",
+            "    1. let the test end what it starts: join the thread, close the loop, close the client that polls",
+            "    2. let the host pass: llmtest_allowed_hosts = *api.openai.com*",
         ]
     )
 
@@ -130,6 +132,33 @@ def test_t33_a_pool_that_outlives_its_test_may_work_for_others(run_tests):
     )
     result.assert_outcomes(passed=2)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
+
+
+def test_t33_a_late_request_to_an_allowed_host_passes(run_tests):
+    """The advice of the message works."""
+    result = run_tests(
+        """
+        import socket, threading
+
+        go, done = threading.Event(), threading.Event()
+
+        def poll():
+            go.wait()
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.connect(("192.0.2.7", 53))
+            done.set()
+
+        def test_one(llm_sim):
+            threading.Thread(target=poll, daemon=True).start()
+
+        def test_two():
+            go.set()
+            assert done.wait(10)
+        """,
+        ini="llmtest_allowed_hosts = 192.0.2.7",
+    )
+    result.assert_outcomes(passed=2)
+    assert result.ret == pytest.ExitCode.OK
 
 
 def test_t33_what_ends_with_its_test_is_nobody_s_business(run_tests):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from llmtest.simulation._call_site import call_site
 
-__all__ = ["blocked_text", "ways_in_a_world", "ways_without_a_world"]
+__all__ = ["blocked_text", "everywhere", "ways_in_a_world", "ways_without_a_world"]
 
 _HOUSEKEEPING: Mapping[str, tuple[str, str]] = {
     "openaipublic.blob.core.windows.net": (
@@ -46,7 +46,8 @@ def blocked_text(what: str, host: str, why: str, *ways: str, fact: str | None = 
     return f"blocked a live request to {host}{why}.\n\n{facts}\n\nTo fix, one of:\n{listed}"
 
 
-def _everywhere(host: str) -> str:
+def everywhere(host: str) -> str:
+    """Return the settings that let a host pass in every test."""
     return f'llmtest_allowed_hosts = ["{host}"] in pyproject.toml, llmtest_allowed_hosts = {host} in pytest.ini'
 
 
@@ -64,7 +65,7 @@ def ways_in_a_world(host: str, *, answerable: bool, provider: str | None) -> tup
     elif answerable:
         first = (f'let a simulated provider answer it: llm_sim.provider("name", base_url="https://{host}/v1")',)
     passing = f'let it pass in this test: llm_sim.allow("{host}")'
-    return (*first, passing, f"let it pass everywhere: {_everywhere(host)}")
+    return (*first, passing, f"let it pass everywhere: {everywhere(host)}")
 
 
 def ways_without_a_world(host: str, *, answerable: bool) -> tuple[str, ...]:
@@ -77,4 +78,4 @@ def ways_without_a_world(host: str, *, answerable: bool) -> tuple[str, ...]:
         )
     else:
         first = ("give the test a simulated provider on a loopback port: the fixture `llm_server`",)
-    return (*first, f"let the host pass: {_everywhere(host)}")
+    return (*first, f"let the host pass: {everywhere(host)}")

@@ -11,6 +11,7 @@ from llmtest.clock import outlived
 from llmtest.errors import HarnessError, NetworkBlockedError
 from llmtest.interception import Onward, is_pattern, opened
 from llmtest.simulation._call_site import call_site
+from llmtest.simulation.http._blocked_text import everywhere
 
 __all__ = ["refuse_late_requests"]
 
@@ -68,7 +69,9 @@ class _LateGate:
             f"blocked a request to {host} that came after its simulation had ended.\n\n"
             f"  {what}{f'   from {site}' if site else ''}\n"
             f"  sent by {outlived() or 'a thread that is ending'}\n\n"
-            "To fix: let the test end what it starts: join the thread, close the loop, close the client that polls"
+            "To fix, one of:\n"
+            "  1. let the test end what it starts: join the thread, close the loop, close the client that polls\n"
+            f"  2. let the host pass: {everywhere(host)}"
         )
         self._on_block(error)
         return error
