@@ -24,12 +24,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from copy import copy
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qsl
 
 from llmtest.errors import ProviderError, SimulationStateError
+from llmtest.wire._classify import gateway_page
 from llmtest.wire._records import Headers, ResponseMeta, StreamDecoder, WireCall, WireRequest
 from llmtest.wire._store import Store
 from llmtest.wire.framing import SSE, Framing
@@ -258,7 +260,13 @@ class Endpoint:
         return self.errors.encode(error, meta, self.dialect.response_headers(meta))
 
     def encode_stream_error(self, error: ProviderError, meta: ResponseMeta) -> bytes:
-        """Write an error as an event inside a stream."""
+        """Write an error as an event inside a stream.
+
+        No gateway speaks there: an error with its status and no words is told in the provider's own.
+        """
+        if not error.message and error.status is not None and gateway_page(error.status) is not None:
+            error = copy(error)
+            error.status = 500
         return self.errors.encode_event(error, meta, self.framing)
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes, *, now: datetime) -> ProviderError:

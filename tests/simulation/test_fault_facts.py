@@ -164,6 +164,20 @@ TOLD = [
 ]
 """What a stream tells, and what our own layer reads."""
 
+
+@pytest.mark.parametrize("status", [502, 504])
+@pytest.mark.parametrize("dialect", ["openai", "anthropic"])
+def test_e07_no_gateway_speaks_inside_a_stream(dialect, status):
+    """Its page of HTML is an answer of its own; inside a stream the API says in its own words that it failed."""
+    handle = make_world().provider(dialect).fails(faults.StreamError(1, error=faults.ServerError(status)), times=2)
+    said = post(handle, stream=True).pieces[-1].decode()
+    own = make_world().provider(dialect).fails(faults.StreamError(1, error=faults.ServerError(500)))
+    assert "html" not in said
+    assert said.split('"message":"')[1][:24] == post(own, stream=True).pieces[-1].decode().split('"message":"')[1][:24]
+    whole = post(handle)
+    assert (whole.status, whole.body.startswith(b"<html>")) == (status, True)
+
+
 WORDS = {
     "openai": {
         "rate_limited": "requests",
