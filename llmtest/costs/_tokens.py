@@ -219,7 +219,7 @@ def _tokenizer(model: str) -> Tokenizer:
         raise ConfigurationError(
             "exact token counts need a tokenizer, which is not installed.\n\n"
             "To fix, one of:\n"
-            "  1. install the extra `tokens`:    pip install 'llmtest-sim[tokens]'\n"
+            "  1. install the extra `tokens`:    pip install -e '.[tokens]', in a checkout of llmtest\n"
             "  2. use the estimate:              count_tokens(text)"
         ) from None
     try:

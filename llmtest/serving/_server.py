@@ -257,5 +257,6 @@ def _require_extra() -> None:
     for name in ("httptools", "starlette", "uvicorn"):
         if find_spec(name) is None:
             raise ConfigurationError(
-                f"the server needs `{name}`, which is not installed.\n\nTo fix: pip install 'llmtest-sim[server]'"
+                f"the server needs `{name}`, which is not installed.\n\n"
+                "To fix: pip install -e '.[server]', in a checkout of llmtest"
             )

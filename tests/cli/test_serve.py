@@ -155,12 +155,12 @@ def test_a_wrong_script_is_named_with_its_line(tmp_path):
 
 @pytest.mark.slow
 def test_a_missing_extra_is_named(tmp_path):
-    """Without the extra, the command says how to install it, by the name of the distribution."""
+    """Without the extra, the command says how to install it, which no index has."""
     (tmp_path / "sitecustomize.py").write_text("import sys; sys.modules['uvicorn'] = None")
     stderr = failing(environment={**os.environ, "PYTHONPATH": str(tmp_path)})
     assert stderr == (
         "ConfigurationError: the server needs `uvicorn`, which is not installed.\n\n"
-        "To fix: pip install 'llmtest-sim[server]'\n"
+        "To fix: pip install -e '.[server]', in a checkout of llmtest\n"
     )
 
 

@@ -100,6 +100,6 @@ def test_an_exact_count_without_the_extra_says_what_to_install(monkeypatch):
     assert str(caught.value) == (
         "exact token counts need a tokenizer, which is not installed.\n\n"
         "To fix, one of:\n"
-        "  1. install the extra `tokens`:    pip install 'llmtest-sim[tokens]'\n"
+        "  1. install the extra `tokens`:    pip install -e '.[tokens]', in a checkout of llmtest\n"
         "  2. use the estimate:              count_tokens(text)"
     )

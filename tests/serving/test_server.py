@@ -223,5 +223,5 @@ def test_without_the_extra_the_server_says_what_to_install():
     assert result.returncode == 2
     assert result.stderr == (
         "ConfigurationError: the server needs `httptools`, which is not installed.\n\n"
-        "To fix: pip install 'llmtest-sim[server]'\n"
+        "To fix: pip install -e '.[server]', in a checkout of llmtest\n"
     )
