@@ -339,7 +339,7 @@ class Engine:
             record.cost_usd = cost
             if outcome != "200" and not answer.call:
                 world.origins.note_failure(answer.exchange)
-            record.error = answer.error
+            record.error = answer.error if outcome != "error" else answer.told_error
             record.response = answer.response
         error = answer.error
         event = events.RequestAnswered(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmtest.conduct._evidence import CallEvidence
+from llmtest.conduct._evidence import CallEvidence, RequestEvidence
 from llmtest.conduct._kind import FindingKind, Limits, Suspicion, Threshold
 from llmtest.conduct._outcomes import is_circuit_error, may_pass
+from llmtest.errors import RateLimitedError, ServerError
 
 __all__ = ["KIND"]
 
@@ -16,7 +17,9 @@ REFUSED_BY_CALLER = frozenset({"BudgetExceededError", "DeadlineExceededError", "
 def judge(call: CallEvidence, limits: Limits) -> Iterator[Suspicion]:
     """Look at how a call ended whose last request failed."""
     last, ended = call.requests[-1], call.ended
-    if not last.has_failed or call.is_refused or not may_pass(last, limits["wait"]):
+    if not last.has_failed or call.is_refused:
+        return
+    if not may_pass(last, limits["wait"]) and not _is_told_at_once(call, last):
         return
     failure = f"`{last.provider}:{last.outcome}` at {last.ended_ns / 1e9:.3f} s"
     is_single = call.asked == 1
@@ -33,6 +36,14 @@ def judge(call: CallEvidence, limits: Limits) -> Iterator[Suspicion]:
         case None if is_single:
             text = f"{call.name} met {failure} and did not try again; what its caller got instead is not known."
             yield Suspicion(text, None, (str(last),), is_decided=False)
+
+
+def _is_told_at_once(call: CallEvidence, last: RequestEvidence) -> bool:
+    """Tell whether a stream told a failure that may pass before it had said anything: another answer spoils nothing."""
+    if last.outcome != "error" or last.answer is None or last.answer.partial_text:
+        return False
+    record = call.witness.record(last.exchange)
+    return record is not None and isinstance(record.error, RateLimitedError | ServerError)
 
 
 def _is_refused(outcome: str) -> bool:

@@ -39,7 +39,7 @@ class RequestRecord:
         cost_usd: Its price; None where nothing was billed or the price is unknown.
         actor: The task or thread that sent it, where nobody marked its call; None where that is not known.
         follows: Number of the failed request in the trace that the same running code had sent; 0 where none is known.
-        error: What it was refused with; None where it was not.
+        error: What it was refused with, or told inside its stream; None where it was not.
         response: What was decided to answer, whole even where its stream broke; None where that is no conversation.
     """
 

@@ -29,6 +29,7 @@ class OverloadedInStream(Case):
 
     library = "anthropic"
     thread = "anthropics/anthropic-sdk-python#688"
+    findings = ("gave_up",)
     raises = "APIStatusError"
 
     def script(self, sim):
@@ -202,7 +203,6 @@ class OverloadOfAnotherClass(ErrorInStream):
 
     library = "anthropic"
     thread = "Podden/openwebui_anthropic_api_manifold_pipe#19"
-    findings = ()
 
     def script(self, sim):
         sim.anthropic.fails(faults.StreamError(0)).replies("Paris", optional=True)
@@ -216,7 +216,6 @@ class OverloadOfAnotherName(ErrorInStream):
 
     library = "anthropic"
     thread = "UKGovernmentBEIS/inspect_ai#2272"
-    findings = ()
 
     def script(self, sim):
         sim.anthropic.fails(faults.StreamError(0, error=faults.ServerError(500))).replies("Paris", optional=True)
