@@ -3,6 +3,7 @@
 from llmtest.providers._http_provider import HttpProvider
 from llmtest.providers._presets import (
     AnthropicProvider,
+    GeminiProvider,
     OllamaProvider,
     OpenAICompatibleProvider,
     OpenAIProvider,
@@ -13,6 +14,7 @@ from llmtest.providers._presets import (
 
 __all__ = [
     "AnthropicProvider",
+    "GeminiProvider",
     "HttpProvider",
     "OllamaProvider",
     "OpenAICompatibleProvider",

@@ -11,6 +11,7 @@ from llmtest.providers._http_provider import DEFAULT_TIMEOUTS, HttpProvider
 from llmtest.types import Timeouts
 from llmtest.wire import Dialect
 from llmtest.wire.anthropic import ANTHROPIC
+from llmtest.wire.gemini import GEMINI
 from llmtest.wire.ollama import OLLAMA
 from llmtest.wire.openai import COMPATIBLE, OPENAI
 from llmtest.wire.openrouter import OPENROUTER
@@ -18,6 +19,7 @@ from llmtest.wire.vllm import VLLM
 
 __all__ = [
     "AnthropicProvider",
+    "GeminiProvider",
     "OllamaProvider",
     "OpenAICompatibleProvider",
     "OpenAIProvider",
@@ -75,7 +77,7 @@ class _Keyed(HttpProvider):
         key_variable = variables.keys[0] if variables.keys else ""
         url = next((os.environ[name] for name in variables.base_urls[:1] if os.environ.get(name)), None)
         environment = {
-            "api_key": os.environ.get(key_variable) or None,
+            "api_key": next((os.environ[name] for name in variables.keys if os.environ.get(name)), None),
             "model": os.environ.get(variables.model or "") or None,
             "base_url": None if url is None else cls._url(url),
         }
@@ -123,6 +125,20 @@ class AnthropicProvider(_Keyed):
     """
 
     dialect = ANTHROPIC
+
+
+class GeminiProvider(_Keyed):
+    """Gemini's own API; arguments as of `OpenAIProvider`, the default model is `gemini-2.5-flash`.
+
+    `from_env` reads `GEMINI_API_KEY` or `GOOGLE_API_KEY`, `GEMINI_MODEL`, and `GOOGLE_GEMINI_BASE_URL`, which may
+    end in the version of the API or not.
+    """
+
+    dialect = GEMINI
+
+    @classmethod
+    def _url(cls, text: str) -> str:
+        return cls.dialect.variables.complete_url(text)
 
 
 class OpenRouterProvider(_Keyed):
@@ -230,7 +246,7 @@ class OpenAICompatibleProvider(HttpProvider):
 
 def provider_class(dialect: Dialect) -> Any:
     """Return the class of a dialect's provider: the one written for it, else one made of its record."""
-    for known in (OpenAIProvider, AnthropicProvider, OpenRouterProvider, OllamaProvider, VLLMProvider):
+    for known in (OpenAIProvider, AnthropicProvider, GeminiProvider, OpenRouterProvider, OllamaProvider, VLLMProvider):
         if known.dialect is dialect:
             return known
     if dialect is COMPATIBLE:

@@ -78,7 +78,6 @@ UNKNOWN = [
     ("POST", "/openia/v1/chat/completions", {}, "Did you mean the provider `openai`?"),
     ("POST", "/openai/v1/nothing", {}, "Invalid URL (POST /openai/v1/nothing). "),
     ("POST", "/v1/complete", {"anthropic-version": "2023-06-01"}, "llmtest serves POST /v1/messages, "),
-    ("POST", "/gemini/v1beta/models/m:generateContent", {}, "below /gemini/v1beta/openai."),
     ("POST", "/azure/openai/deployments/d/chat/completions", {}, "below /azure/openai/v1."),
 ]
 

@@ -163,12 +163,6 @@ def told(error):
     ("name", "origin", "path", "base_url"),
     [
         (
-            "gemini",
-            ("https", "generativelanguage.googleapis.com", 443),
-            "/v1beta/models/gemini-2.5-flash:generateContent",
-            "https://generativelanguage.googleapis.com/v1beta/openai",
-        ),
-        (
             "azure",
             ("https", "res.openai.azure.com", 443),
             "/openai/deployments/gpt/chat/completions",

@@ -2,25 +2,29 @@
 
 | file | what it is |
 |---|---|
-| `_sse`, `_ndjson` | server-sent events; lines of JSON |
+| `_sse`, `_ndjson`, `_json_array` | server-sent events; lines of JSON; an array of JSON |
 | `_framing` | what every framing can do |
 | `_event_decoder` | what all decoders of streamed answers share |
 | `_words` | text as the pieces in which a stream delivers it |
 """
 
 from llmtest.wire.framing._event_decoder import EventDecoder
-from llmtest.wire.framing._framing import FRAMINGS, NDJSON, SSE, EventParser, Framing
+from llmtest.wire.framing._framing import FRAMINGS, JSON_ARRAY, NDJSON, SSE, SSE_CRLF, EventParser, Framing
+from llmtest.wire.framing._json_array import JsonArrayParser
 from llmtest.wire.framing._ndjson import NdjsonParser, line
 from llmtest.wire.framing._sse import ServerSentEvent, SseParser, frame
 from llmtest.wire.framing._words import words
 
 __all__ = [
     "FRAMINGS",
+    "JSON_ARRAY",
     "NDJSON",
     "SSE",
+    "SSE_CRLF",
     "EventDecoder",
     "EventParser",
     "Framing",
+    "JsonArrayParser",
     "NdjsonParser",
     "ServerSentEvent",
     "SseParser",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from llmtest.wire.framing._json_array import JsonArrayParser
 from llmtest.wire.framing._ndjson import NdjsonParser
 from llmtest.wire.framing._sse import ServerSentEvent, SseParser
 
@@ -58,5 +59,11 @@ SSE = Framing(
 
 NDJSON = Framing("ndjson", "application/x-ndjson", b"\n", NdjsonParser)
 """One JSON object a line."""
+
+SSE_CRLF = Framing("sse", "text/event-stream", b"\r\n\r\n", SseParser, SSE.starts)
+"""Server-sent events whose lines end as Google ends them."""
+
+JSON_ARRAY = Framing("json_array", "application/json; charset=UTF-8", b"", JsonArrayParser)
+"""One array, whose elements are the events."""
 
 FRAMINGS = (SSE, NDJSON)

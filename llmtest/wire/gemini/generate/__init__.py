@@ -1,0 +1,1 @@
+"""Gemini's `generateContent`: contents made of parts, whole and streamed."""
