@@ -123,7 +123,10 @@ def __getattr__(name: str) -> object:
 
         return version("llmtest-sim")
     if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from llmtest.types._spelling import did_you_mean
+
+        hint = "" if name.startswith("_") else did_you_mean(name, __all__)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint and f'.{hint}'}", name=name)
     value = globals()[name] = getattr(import_module(_HOMES[name]), name)
     return value
 

@@ -26,6 +26,7 @@ from llmtest.events import (
     RequestReceived,
     RetryScheduled,
     Returned,
+    TelemetryKept,
 )
 from llmtest.types import Attempt, Usage
 
@@ -80,6 +81,8 @@ HISTORY = (
     RealTimePassed(9, 0, "native_wait", 3.98, where="app.py:12"),
     RealTimePassed(9, 0, "native_wait", 0.5),
     RealTimePassed(9, 0, "foreign_clock", library="somelib"),
+    TelemetryKept(9, 0, "openai-agents", "api.openai.com", "POST", "/v1/traces/ingest"),
+    TelemetryKept(9, 0, "posthog", "us.i.posthog.com"),
     HarnessErrorRecorded(9, 0, ValueError("one\ntwo")),
     HarnessErrorRecorded(9, 0, KeyboardInterrupt()),
     CallEnded(10, 1, "chat", "ok", "openai", "gpt-4o", 0, 5),
@@ -143,6 +146,8 @@ TABLE = """\
 0.000     -  real_time        app.py:12          4.0 s of real time passed in a wait that is not virtual
 0.000     -  real_time                           0.5 s of real time passed in a wait that is not virtual
 0.000     -  real_time        somelib            reads the machine's clock, which is not virtual
+0.000     -  telemetry        openai-agents      POST /v1/traces/ingest to api.openai.com did not leave
+0.000     -  telemetry        posthog            a connection to us.i.posthog.com did not leave
 0.000     -  harness_error    ValueError         one
 0.000     -  harness_error    KeyboardInterrupt
 0.000     1  call_end         chat               ok by openai/gpt-4o

@@ -225,6 +225,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "script._criteria",
             "script._generated_text",
             "script._generated_words",
+            "script._instead",
             "script._schema",
             "script._service_answers",
             "script._told_schema",
@@ -233,6 +234,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
         {
             "_fault_effects",
             "_origin",
+            "_unmet_conditions",
             "direct._limited_wait",
             "direct._plan_reader",
             "http._blocked_text",
@@ -516,6 +518,7 @@ SPOKEN_OF = {
     "types/_extra.py": "an example in an error text, on the ground floor",
     "scenarios/_profiles.py": "the names of published traces",
     "simulation/http/_blocked_text.py": "a variable of litellm",
+    "interception/_telemetry.py": "hosts that libraries report to",
 }
 """Files outside the dialects' own folders that may write the name of one."""
 

@@ -17,7 +17,7 @@ from llmtest.cassettes._recording import Done, Recording
 from llmtest.cassettes._transport import transport_class
 from llmtest.clock import active_clock
 from llmtest.errors import CassetteMismatchError, HarnessError, NetworkBlockedError
-from llmtest.interception import Onward, is_loopback, is_pattern
+from llmtest.interception import Onward, is_loopback, is_pattern, telemetry_at, telemetry_transport
 
 OnError = Callable[[HarnessError], object]
 
@@ -66,7 +66,14 @@ class Deck:
     def carrier(self, library: Any, scheme: str, host: str, port: int, path: str, onward: Onward) -> Any:  # noqa: ARG002 - the cassette's rule looks at the whole request
         if self._is_let_past(host) or (is_loopback(host) and not self.concerns_caller()):
             return None
+        if telemetry_at(host, "POST", path) and not self._has_recorded(path):
+            return telemetry_transport(library)  # A library's report about itself is no part of a session.
         return transport_class(library)(self, onward)
+
+    def _has_recorded(self, path: str) -> bool:
+        """Tell whether the file names a path, as recordings of before do that hold such reports."""
+        file = self.cassette.path
+        return file.is_file() and path.encode() in file.read_bytes()
 
     def is_allowed(self, host: str) -> bool:
         return host.lower() in self._live_hosts or self._is_let_past(host)
@@ -79,6 +86,9 @@ class Deck:
 
     def passed(self, method: str, host: str) -> None:
         """Nothing is kept of requests that pass by."""
+
+    def kept(self, library: str, host: str, method: str | None = None, path: str | None = None) -> None:
+        """As little as of what passes by."""
 
     def answers(self, host: str) -> bool:  # noqa: ARG002 - a cassette knows requests, not hosts
         return False

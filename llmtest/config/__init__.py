@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from llmtest.config._chain_section import BudgetSection, ChainSection, CircuitBreakerSection
     from llmtest.config._document import Document, Location, read_document
     from llmtest.config._fields import Count, Duration, Flag, Money, Positive, Rate, Real, Seconds, Share, Text
+    from llmtest.config._mistakes import Mistakes
     from llmtest.config._nearest import did_you_mean, known, nearest
     from llmtest.config._units import (
         format_duration,
@@ -31,6 +32,7 @@ __all__ = [
     "Duration",
     "Flag",
     "Location",
+    "Mistakes",
     "Money",
     "Positive",
     "Rate",
@@ -65,6 +67,7 @@ _HOMES = {
         "_chain_section": ("BudgetSection", "ChainSection", "CircuitBreakerSection"),
         "_document": ("Document", "Location", "read_document"),
         "_fields": ("Count", "Duration", "Flag", "Money", "Positive", "Rate", "Real", "Seconds", "Share", "Text"),
+        "_mistakes": ("Mistakes",),
         "_nearest": ("did_you_mean", "known", "nearest"),
         "_units": (
             "format_duration",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from llmtest.config._chain_section import (
     TimeoutsSection,
 )
 from llmtest.config._document import Document, Location, read_document
+from llmtest.config._mistakes import Mistakes
 from llmtest.config._nearest import did_you_mean, known
 from llmtest.config._validation import show_location, validate
 from llmtest.costs import Budget, BudgetConfig, CostManagementPolicy, Prices
@@ -129,7 +130,7 @@ def build_chain(
             value = getattr(section, key)
             settings[key] = None if value is None else convert(value)
     order = sorted(range(len(section.providers)), key=lambda index: -(section.providers[index].priority or 0))
-    slots = [_slot(document, ("providers", index), section.providers[index], providers or {}) for index in order]
+    slots = _slots(document, order, section.providers, providers or {})
     _refuse_twins(document, dict(sorted(zip(order, slots, strict=True))))
     return FallbackChain(
         slots,
@@ -139,6 +140,18 @@ def build_chain(
         seed=seed,
         **settings,
     )
+
+
+def _slots(
+    document: Document, order: Sequence[int], sections: Sequence[SlotSection], providers: Mapping[str, Provider]
+) -> list[FallbackSlot]:
+    """Make the slots, or tell of every one that cannot be made."""
+    mistakes, slots = Mistakes(document), []
+    for index in order:
+        with mistakes.collected():
+            slots.append(_slot(document, ("providers", index), sections[index], providers))
+    mistakes.raise_all()
+    return slots
 
 
 def _slot(document: Document, at: Location, slot: SlotSection, providers: Mapping[str, Provider]) -> FallbackSlot:

@@ -35,6 +35,12 @@ class Document:
     path: str | None = None
     lines: dict[Location, int] = field(default_factory=dict)
 
+    def alias(self, location: Location, written: Location) -> None:
+        """Let a place have the lines of another one: a key that was misspelt, by its right name."""
+        for each, line in tuple(self.lines.items()):
+            if each[: len(written)] == written:
+                self.lines.setdefault((*location, *each[len(written) :]), line)
+
     def line_of(self, location: Location) -> int | None:
         """Return the line of a value, or of the nearest thing around it that has one."""
         for length in range(len(location), -1, -1):

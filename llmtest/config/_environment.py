@@ -11,6 +11,7 @@ from llmtest.config._nearest import did_you_mean
 
 if TYPE_CHECKING:
     from llmtest.config._document import Document, Location
+    from llmtest.config._mistakes import Mistakes
 
 __all__ = ["interpolate"]
 
@@ -28,15 +29,19 @@ def interpolate(document: Document, environment: Mapping[str, str] | None = None
     Raises:
         ScenarioError: A variable is not set and has no default, or a reference is malformed.
     """
-    variables = os.environ if environment is None else environment
-    return _walk(document, document.data, (), variables)
+    from llmtest.config._mistakes import Mistakes
+
+    mistakes = Mistakes(document)
+    found = _walk(mistakes, document.data, (), os.environ if environment is None else environment)
+    mistakes.raise_all()
+    return found
 
 
-def _walk(document: Document, value: Any, location: Location, variables: Mapping[str, str]) -> Any:
+def _walk(mistakes: Mistakes, value: Any, location: Location, variables: Mapping[str, str]) -> Any:
     if isinstance(value, dict):
-        return {key: _walk(document, item, (*location, key), variables) for key, item in value.items()}
+        return {key: _walk(mistakes, item, (*location, key), variables) for key, item in value.items()}
     if isinstance(value, list):
-        return [_walk(document, item, (*location, index), variables) for index, item in enumerate(value)]
+        return [_walk(mistakes, item, (*location, index), variables) for index, item in enumerate(value)]
     if not isinstance(value, str) or "${" not in value:
         return value
 
@@ -45,18 +50,20 @@ def _walk(document: Document, value: Any, location: Location, variables: Mapping
             return match[0][1:]
         name, separator, default = match[2].partition(":-")
         if not _NAME.fullmatch(name):
-            raise document.error(
+            mistakes.note(
                 location, f"`{match[0]}` is not a reference to a variable; write `${{NAME}}` or `${{NAME:-default}}`."
             )
+            return ""
         found = variables.get(name)
         if found or (found is not None and not separator):
             return found
         if separator:
             return default
-        raise document.error(
+        mistakes.note(
             location,
             f"the environment variable `{name}` is not set.{did_you_mean(name, variables)}\n"
             f"To fix: set it, or give a default: `${{{name}:-value}}`.",
         )
+        return ""
 
     return _REFERENCE.sub(replaced, value)

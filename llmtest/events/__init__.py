@@ -52,6 +52,7 @@ from llmtest.events._requests import (
     RealTimePassed,
     RequestAnswered,
     RequestReceived,
+    TelemetryKept,
 )
 from llmtest.events._trace import DIGEST_BATCH, Trace
 from llmtest.events._wording import describe
@@ -91,6 +92,7 @@ __all__ = [
     "RequestReceived",
     "RetryScheduled",
     "Returned",
+    "TelemetryKept",
     "Trace",
     "begin_call",
     "current_call",

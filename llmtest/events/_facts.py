@@ -42,6 +42,7 @@ from llmtest.events._requests import (
     RealTimePassed,
     RequestAnswered,
     RequestReceived,
+    TelemetryKept,
 )
 
 __all__ = ["COUNTS", "EVENTS", "LABELS", "Fact", "FactsError", "event_of", "facts_in", "facts_of"]
@@ -64,6 +65,7 @@ EVENTS: tuple[type[Event], ...] = (
     LiveRequestPassed,
     RealIoObserved,
     RealTimePassed,
+    TelemetryKept,
     HarnessErrorRecorded,
 )
 """Every class of event, in the order in which the documentation tells of them."""

@@ -18,6 +18,7 @@ __all__ = [
     "RealTimePassed",
     "RequestAnswered",
     "RequestReceived",
+    "TelemetryKept",
 ]
 
 RealTimeCause = Literal["native_wait", "foreign_clock"]
@@ -163,6 +164,25 @@ class LiveRequestPassed(Event):
 
     host: str
     method: str
+
+
+@dataclass(slots=True)
+class TelemetryKept(Event):
+    """What a library reports about itself was kept from leaving, and answered as if it had arrived.
+
+    Args:
+        library: The library.
+        host: Where it was going.
+        method: The HTTP method; None where it is a connection that nobody here can read.
+        path: Path of its URL; None as well.
+    """
+
+    kind: ClassVar[str] = "telemetry"
+
+    library: str
+    host: str
+    method: str | None = None
+    path: str | None = None
 
 
 @dataclass(slots=True)

@@ -34,6 +34,7 @@ from llmtest.events._requests import (
     RealTimePassed,
     RequestAnswered,
     RequestReceived,
+    TelemetryKept,
 )
 
 __all__ = ["describe", "table"]
@@ -118,6 +119,12 @@ def _(event: RealTimePassed) -> Words:
 @describe.register
 def _(event: LiveRequestPassed) -> Words:
     return event.host, event.method
+
+
+@describe.register
+def _(event: TelemetryKept) -> Words:
+    what = "a connection" if event.method is None else f"{event.method} {event.path}"
+    return event.library, f"{what} to {event.host} did not leave"
 
 
 @describe.register

@@ -12,6 +12,7 @@
 | `_headers` | which headers can be sent |
 | `_rules` | rules of a scenario: when x where x what |
 | `_language` | a fault as scenario files and scripts write it |
+| `_nearest_fault` | the fault that was meant: by an exception, a status, a word |
 
 A fault says *what* happens; a script step (`handle.fails(fault)`) or a rule of a scenario says when. Each is rendered
 in the dialect of the provider it hits: the same `RateLimited(retry_after=30)` is OpenAI's 429 at OpenAI and Anthropic's
@@ -100,3 +101,9 @@ __all__ = [
     "fault_schema",
     "parse_path",
 ]
+
+
+def __getattr__(name: str) -> object:
+    from llmtest.faults._nearest_fault import no_such_name
+
+    raise no_such_name(name, __all__)

@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 from llmtest import errors
 from llmtest.faults._headers import check_header
 from llmtest.types import is_number, is_whole
+from llmtest.types._spelling import tells_near_arguments
 
 __all__ = [
     "FAULTS",
@@ -72,7 +73,7 @@ class Fault:
 
     def _check_headers(self) -> None:
         kind = type(self).__qualname__
-        example = f'{kind}(..., headers={{"x-note": "..."}})'
+        example = 'headers={"x-note": "..."}'
         if not isinstance(self.headers, Mapping):
             raise errors.ConfigurationError(
                 f"{kind}: headers must be a mapping of names to texts, got {self.headers!r}.\n\nTo fix: {example}"
@@ -85,9 +86,11 @@ class Fault:
         """Refuse arguments that make no sense."""
 
     def __init_subclass__(cls) -> None:
-        # A dataclass with slots is made twice; the second class is the one that stays.
+        # A dataclass with slots is made twice; the second class is the one that stays, and has its `__init__` already.
         cls.name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__qualname__).lower()
         FAULTS[cls.name] = cls
+        if "__init__" in vars(cls):
+            cls.__init__ = tells_near_arguments(cls.__init__)  # type: ignore[method-assign]  # it takes what it took
 
     @property
     def __name__(self) -> str:

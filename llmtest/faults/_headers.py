@@ -30,7 +30,7 @@ def check_header(owner: str, example: str, name: Any, value: Any) -> None:
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ConfigurationError(
-            f"{owner}: {name!r} is no name of a header.\n\nTo fix: letters, digits and hyphens: {example}"
+            f"{owner}: {name!r} is no name of a header.\n\nTo fix: letters, digits and hyphens, as in {example}"
         )
     if not isinstance(value, str) or not _VALUE.fullmatch(value):
         raise ConfigurationError(

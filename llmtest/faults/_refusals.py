@@ -273,4 +273,23 @@ class Overloaded(_Refusal):
         return errors.OverloadedError("", model=model)
 
 
-del FAULTS[_Refusal.name]
+@dataclass(frozen=True, slots=True)
+class NotThere(Fault):
+    """An endpoint that the provider does not have: 404, in the words in which its API says so.
+
+    Args:
+        error: What it answers.
+    """
+
+    error: errors.ProviderError
+
+    def __str__(self) -> str:
+        return "not there (404)"
+
+    def refusal(self, model: str | None) -> errors.ProviderError:
+        """Return the API's own words."""
+        return type(self.error)(self.error.message, model=model, status=404, code=self.error.code)
+
+
+# Which endpoint it is about is a script's to say: neither of these has a name in files.
+del FAULTS[_Refusal.name], FAULTS[NotThere.name]

@@ -70,7 +70,8 @@ class WireEdit(Fault):
         for name, value in places:
             known = str | int | None if name == "drop" else int | None
             if not isinstance(value, known) or isinstance(value, bool):
-                raise _wrong(f"{name} must be the number of an event, got {value!r}", f"WireEdit({name}=2)")
+                advised = 'WireEdit(comment="PROCESSING", at=2)' if name == "at" else f"WireEdit({name}=2)"
+                raise _wrong(f"{name} must be the number of an event, got {value!r}", advised)
         if self.at is not None and not (isinstance(self.drop, str) or self.set or self.comment):
             raise _wrong("at says which event drop=path, set and comment look at, and there is none of these", EXAMPLE)
         comment: Any = self.comment

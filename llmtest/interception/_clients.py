@@ -15,6 +15,7 @@ from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
 from llmtest.interception._gates import Gate, Onward, current_gate, is_loopback
+from llmtest.interception._telemetry import telemetry_at, telemetry_transport
 
 Library = Any
 """The module `httpx` or `httpx2`; they are interchangeable here."""
@@ -101,6 +102,10 @@ def _decide(gate: Gate, library: Library, request: Any, onward: Onward) -> Any:
     if gate.is_allowed(host):
         gate.passed(request.method, host)
         return None
+    reporter = telemetry_at(host, request.method, url.path)
+    if reporter is not None:
+        gate.kept(reporter, host, request.method, url.path)
+        return telemetry_transport(library)
     raise gate.blocked(f"{request.method} {url.path}", host)
 
 

@@ -58,6 +58,17 @@ class Gate(Protocol):
         """Note that a request to an allowed host leaves."""
         ...
 
+    def kept(self, library: str, host: str, method: str | None = None, path: str | None = None) -> None:
+        """Note that a library's report about itself was kept from leaving, which is no error of anybody's.
+
+        Args:
+            library: Who reports.
+            host: Where it was going.
+            method: Method of the request; None where it is a bare connection.
+            path: Path of its URL.
+        """
+        ...
+
     def answers(self, host: str) -> bool:
         """Tell whether a host is simulated: no connection to it leaves, whichever thread makes it."""
         ...

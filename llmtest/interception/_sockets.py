@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 
 from llmtest.interception._gates import Gate, current_gate, is_loopback
 from llmtest.interception._proxies import host_behind_proxy
+from llmtest.interception._telemetry import kept_connection, telemetry_at
 
 INTERNET = {socket.AF_INET, socket.AF_INET6}
 NAMES_MAX = 4096
@@ -43,6 +44,10 @@ def _check(host: str, what: str) -> None:
         return
     if gate.is_allowed(host) or gate.is_allowed(_resolved.get(host, host)):
         return
+    reporter = telemetry_at(host)
+    if reporter is not None:
+        gate.kept(reporter, host)
+        raise kept_connection(reporter, host)
     raise gate.blocked(what, host, by_socket=True)
 
 

@@ -62,6 +62,7 @@ def _run(result: RunResult) -> RenderableType:
     parts: list[RenderableType] = [title, Padding(facts, (1, 0, 0, 2))]
     if result.expectations:
         parts.append(_expectations(result))
+    parts += (Padding(Text(f"Note: {note}", "yellow"), (0, 0, 1, 2)) for note in result.notes)
     return Group(*parts)
 
 
@@ -81,8 +82,17 @@ def _expectations(result: RunResult) -> RenderableType:
     return Padding(Group(table, Padding(closing, (1, 0, 0, 1))), (1, 0, 1, 1))
 
 
+def _named(result: RunResult, *, shows_file: bool) -> Text:
+    """Return the name of a scenario, with its file where others have the same name."""
+    more = f"\n{result.path or 'made in Python'}" if shows_file else ""
+    return Text.assemble(result.scenario, (more, "dim"))
+
+
 def _summary(results: Sequence[RunResult]) -> RenderableType:
     table = Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, 2, 0, 0))
+    paths: dict[str, set[str | None]] = {}
+    for result in results:
+        paths.setdefault(result.scenario, set()).add(result.path)
     table.add_column("scenario")
     for name in ("seed", "calls", "availability", "fallbacks", "retries", "spend", "failed checks"):
         table.add_column(name, justify="right")
@@ -90,7 +100,7 @@ def _summary(results: Sequence[RunResult]) -> RenderableType:
     for result in results:
         failed = [check.check for check in result.expectations if not check.ok]
         table.add_row(
-            Text(result.scenario),
+            _named(result, shows_file=len(paths[result.scenario]) > 1),
             str(result.seed),
             f"{result.calls:,}",
             f"{result.availability * 100:.4g}%",

@@ -137,7 +137,10 @@ def _kind(check: str, providers: Sequence[str], rules: Sequence[str]) -> Kind:
     head, dot, tail = check.partition(".")
     if not dot or head not in DOTTED:
         choices = [*PLAIN, *(f"{name}.<{_placeholder(name)}>" for name in DOTTED)]
-        near = did_you_mean(head, {**PLAIN, **DOTTED})
+        whole = [f"{name}.{measure}" for name in ("latency", "ttft") for measure in MEASURES]
+        whole += [f"{name}.{each}" for name in ("attempts", "breaker", "served_by") for each in providers]
+        whole += [f"faults_fired.{each}" for each in rules]
+        near = did_you_mean(check, [*PLAIN, *whole]) or did_you_mean(head, {**PLAIN, **DOTTED})
         raise ValueError(f"unknown check `{check}`.{near}{known('checks', choices)}")
     noun, names = {
         "latency": ("measure", MEASURES),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from llmtest.config import Document, Location, did_you_mean, known, read_document, show_location, validate
+from llmtest.config import Document, Location, Mistakes, did_you_mean, known, read_document, show_location
 from llmtest.scenarios._chain_calls import has_breakers
 from llmtest.scenarios._expectations import Expectation, flatten, parse_expectation
 from llmtest.scenarios._fault_section import FaultSection
@@ -29,12 +29,20 @@ def load_scenario(path: str | Path, *, environment: Mapping[str, str] | None = N
         environment: What `${VAR}` in the file reads; None takes the environment of the process.
 
     Raises:
-        ScenarioError: Anything is wrong with the file; the text has file, line, the nearest valid thing, the way out.
+        ScenarioError: Anything is wrong with the file; the text has everything that is, each with its line, the
+            nearest valid thing and the way out.
     """
     document = read_document(path, environment=environment)
-    file = validate(ScenarioFile, document)
-    _check_callers(document, file)
-    rules = _rules(document, file.faults, list(file.providers))
+    mistakes = Mistakes(document)
+    file = mistakes.validate(ScenarioFile, instead=INSTEAD)
+    if file is None:
+        mistakes.raise_all()
+    assert file is not None
+    _check_callers(mistakes, file)
+    rules = _rules(mistakes, file.faults, list(file.providers), document)
+    load = _load(mistakes, file.load, Path(path).parent)
+    expectations = tuple(_expectations(mistakes, file, rules))
+    mistakes.raise_all()
     return Scenario(
         name=file.name,
         path=str(path),
@@ -43,51 +51,59 @@ def load_scenario(path: str | Path, *, environment: Mapping[str, str] | None = N
         chain=file.chain,
         budget=file.budget,
         target=file.target,
-        load=_load(document, file.load, Path(path).parent),
+        load=load,
         fragmentation=file.fragmentation,
         faults=rules,
-        expect=tuple(_expectations(document, file, rules)),
+        expect=expectations,
+        notes=tuple(_notes(document, file, expectations)),
     )
 
 
-def _check_callers(document: Document, file: ScenarioFile) -> None:
-    if not file.providers:
-        raise document.error(
+INSTEAD = {"version": 1, "name": "wrong", "load": {"rate": "1/s", "duration": "1s"}, "providers": {}}
+"""What stands in for a key that is wrong, so that the rest of a file can be looked at."""
+
+
+def _check_callers(mistakes: Mistakes, file: ScenarioFile) -> None:
+    if not file.providers and not mistakes.lacks_names(("providers",)):
+        mistakes.note(
             ("providers",), f"`providers`: needs at least one provider, such as `{default_dialect().name}: {{}}`."
         )
-    if (file.chain is None) == (file.target is None):
+    callers_are_right = not mistakes.touches(("chain",)) and not mistakes.touches(("target",))
+    if (file.chain is None) == (file.target is None) and callers_are_right:
         found = "both are given" if file.chain else "neither is given"
-        raise document.error(
+        mistakes.note(
             ("target",) if file.chain else (),
             f"a scenario has either a `chain` or a `target`; {found}.\n"
             "To fix: `chain: {providers: [...]}` runs ours, `target: module:callable` runs your own app.",
         )
     if file.target is not None:
         if not _TARGET.fullmatch(file.target):
-            raise document.error(
+            mistakes.note(
                 ("target",), f"`target`: `{file.target}` is not of the form `module:callable`, as in `myapp.agent:ask`."
             )
-        if file.budget is not None:
-            raise document.error(("budget",), "`budget` limits a chain; a `target` has budgets of its own.")
+        if file.budget is not None and file.chain is None:
+            mistakes.note(("budget",), "`budget` limits a chain; a `target` has budgets of its own.")
+    if file.chain is None:
         return
-    assert file.chain is not None
     if file.budget is not None and file.chain.budget is not None:
-        raise document.error(("budget",), "`budget` is given twice, here and in `chain`.\nTo fix: keep one of the two.")
+        mistakes.note(("budget",), "`budget` is given twice, here and in `chain`.\nTo fix: keep one of the two.")
     for index, slot in enumerate(file.chain.providers):
-        _require_provider(document, ("chain", "providers", index, "provider"), slot.provider, file.providers)
+        _require_provider(mistakes, ("chain", "providers", index, "provider"), slot.provider, file.providers)
 
 
-def _require_provider(document: Document, at: Location, name: Any, providers: Iterable[str]) -> None:
+def _require_provider(mistakes: Mistakes, at: Location, name: Any, providers: Iterable[str]) -> None:
     names = list(providers)
-    if name not in names:
-        raise document.error(
+    if names and name not in names and not mistakes.lacks_names(("providers",)):
+        mistakes.note(
             at,
             f"`{show_location(at)}`: no provider `{name}` in this scenario.{did_you_mean(str(name), names)}"
             f"{known('providers', names)}",
         )
 
 
-def _rules(document: Document, sections: list[FaultSection], providers: list[str]) -> tuple[FaultSpec, ...]:
+def _rules(
+    mistakes: Mistakes, sections: list[FaultSection], providers: list[str], document: Document
+) -> tuple[FaultSpec, ...]:
     specs: list[FaultSpec] = []
     taken: dict[str, int] = {}
     for index, section in enumerate(sections):
@@ -95,16 +111,16 @@ def _rules(document: Document, sections: list[FaultSection], providers: list[str
         where = section.where.provider
         for name in [where] if isinstance(where, str) else where or []:
             if "*" not in name:
-                _require_provider(document, (*at, "where", "provider"), name, providers)
+                _require_provider(mistakes, (*at, "where", "provider"), name, providers)
         rule = section.name or section.what.name
         if rule in taken:
             fix = "rename one of them" if section.name else "give them a `name`"
-            raise document.error(
+            mistakes.note(
                 (*at, "name"),
                 f"two faults are named `{rule}`, the other one on line {document.line_of(('faults', taken[rule]))}.\n"
                 f"To fix: {fix}.",
             )
-        taken[rule] = index
+        taken.setdefault(rule, index)
         specs.append(FaultSpec(rule, section.arguments(), optional=section.optional))
     return tuple(specs)
 
@@ -129,7 +145,7 @@ def _latency(section: LatencySection) -> LatencyModel:
     return as_latency(ttft=section.ttft, tokens_per_second=section.tokens_per_second)
 
 
-def _load(document: Document, section: LoadSection, folder: Path) -> Load:
+def _load(mistakes: Mistakes, section: LoadSection, folder: Path) -> Load:
     given = {
         key: value
         for key, value in section
@@ -142,33 +158,65 @@ def _load(document: Document, section: LoadSection, folder: Path) -> Load:
     if not trace.is_file():
         there = sorted(entry.name for entry in trace.parent.iterdir()) if trace.parent.is_dir() else []
         hint = did_you_mean(trace.name, there)
-        raise document.error(("load", "trace"), f"`load.trace`: no such file: `{trace}`.{hint}")
+        mistakes.note(("load", "trace"), f"`load.trace`: no such file: `{trace}`.{hint}")
     return Load(**given, trace=trace, trace_shown=str(trace))
 
 
-def _expectations(document: Document, file: ScenarioFile, rules: tuple[FaultSpec, ...]) -> Iterable[Expectation]:
+def _expectations(mistakes: Mistakes, file: ScenarioFile, rules: tuple[FaultSpec, ...]) -> Iterable[Expectation]:
     names = [rule.name for rule in rules]
     for place, check, value in flatten(file.expect):
         at: Location = ("expect", *place)
+        if any(check.startswith(f"{head}.") and mistakes.lacks_names(named) for head, named in NAMED_BY.items()):
+            continue  # Which names there are is wrong itself.
         try:
             expectation = parse_expectation(check, value, providers=list(file.providers), rules=names)
         except ValueError as error:
             text = str(error)
-            raise document.error(at, f"`expect.{check}`: {text}" + ("" if text.endswith(".") else ".")) from None
-        _check_measurable(document, at, expectation, file)
-        yield expectation
+            mistakes.note(at, f"`expect.{check}`: {text}" + ("" if text.endswith(".") else "."))
+            continue
+        problem = _unmeasurable(mistakes, expectation, file)
+        if problem is None:
+            yield expectation
+        else:
+            mistakes.note(at, f"`expect.{check}`: {problem}")
 
 
-def _check_measurable(document: Document, at: Location, expectation: Expectation, file: ScenarioFile) -> None:
+def _notes(document: Document, file: ScenarioFile, expectations: Sequence[Expectation]) -> Iterable[str]:
+    """Tell of each provider that may answer in no time where latencies are judged, unless the file says so itself."""
+    timed = [each.check for each in expectations if each.check.startswith(("latency.", "ttft."))]
+    if not timed:
+        return
+    asked = file.providers if file.chain is None else {slot.provider for slot in file.chain.providers}
+    for name, section in file.providers.items():
+        if name in asked and section.latency is None:
+            line = document.line_of(("providers", name))
+            yield (
+                f"{document.path}:{line}: `providers.{name}` has no `latency`: its answers take no time, and "
+                f"`{'`, `'.join(timed)}` may hold for that reason.\n"
+                "To fix: `latency: {total: 800ms}`; or `latency: {total: 0}`, if that is meant."
+            )
+
+
+NAMED_BY: Mapping[str, Location] = {
+    "attempts": ("providers",),
+    "breaker": ("providers",),
+    "served_by": ("providers",),
+    "faults_fired": ("faults",),
+}
+"""Where the names stand that checks end in."""
+
+
+def _unmeasurable(mistakes: Mistakes, expectation: Expectation, file: ScenarioFile) -> str | None:
+    """Return why a check has nothing to look at; None where it has."""
     head = expectation.check.partition(".")[0]
+    is_stood_in = {name: mistakes.touches((name,)) for name in ("chain", "target", "load")}
     problem = None
     if head == "ttft" and file.target is not None:
         problem = "the first token of a `target` cannot be seen."
-    elif head == "ttft" and not file.load.stream:
+    elif head == "ttft" and not file.load.stream and not is_stood_in["load"]:
         problem = "an answer that is not streamed has no first token.\nTo fix: `load: {stream: true, ...}`."
-    elif head == "breaker" and file.chain is None:
+    elif head == "breaker" and file.chain is None and not is_stood_in["chain"]:
         problem = "the circuit breakers of a `target` cannot be seen."
-    elif head == "breaker" and not has_breakers(file.chain):
+    elif head == "breaker" and file.chain is not None and not has_breakers(file.chain) and not is_stood_in["chain"]:
         problem = "the chain's circuit breakers are switched off.\nTo fix: `chain: {circuit_breaker: {...}}`."
-    if problem is not None:
-        raise document.error(at, f"`expect.{expectation.check}`: {problem}")
+    return problem

@@ -65,6 +65,7 @@ class RunResult:
         errors: Failed calls by class of error.
         findings: What the verdict found, with its first occurrence.
         expectations: The checks.
+        notes: What is odd about the scenario: a check that may hold for the wrong reason.
     """
 
     scenario: str
@@ -92,6 +93,7 @@ class RunResult:
     errors: dict[str, int] = field(default_factory=dict)
     findings: dict[str, str] = field(default_factory=dict)
     expectations: list[Check] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
 
     @property
     def availability(self) -> float:
@@ -128,4 +130,5 @@ class RunResult:
                 {"check": check.check, "expected": check.expected, "actual": check.actual, "ok": check.ok}
                 for check in self.expectations
             ],
+            **({"notes": list(self.notes)} if self.notes else {}),
         }

@@ -126,6 +126,7 @@ class Scenario:
         fragmentation: How streamed answers are cut into network pieces; None: as the world does it.
         faults: What goes wrong.
         expect: What must hold at the end.
+        notes: What is odd about it and no mistake: a check that may hold for the wrong reason.
     """
 
     name: str
@@ -139,3 +140,4 @@ class Scenario:
     fragmentation: Fragmentation | None = None
     faults: tuple[FaultSpec, ...] = ()
     expect: tuple[Expectation, ...] = ()
+    notes: tuple[str, ...] = ()

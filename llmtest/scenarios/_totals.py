@@ -58,6 +58,7 @@ def sum_up(
         wall_seconds=wall_seconds,
     )
     result.scenario, result.path, result.seed, result.digest = scenario.name, scenario.path, seed, digest
+    result.notes = scenario.notes
     result.findings = {name: str(finding) for name, finding in tally.judge.verdict.findings.items()}
     result.expectations = judge(scenario.expect, scenario.faults, result, tally)
     return result

@@ -38,7 +38,7 @@ from pathlib import Path
 from typing import Any
 
 from llmtest.clock import SystemClock
-from llmtest.config import Document, Location, did_you_mean, known, parse_yaml, read_document, show_location, validate
+from llmtest.config import Document, Location, Mistakes, did_you_mean, known, parse_yaml, read_document, show_location
 from llmtest.errors import ConfigurationError, ScenarioError
 from llmtest.events import Trace
 from llmtest.serving._application import CONTROL
@@ -70,17 +70,21 @@ class ServedScript:
         self._document = document
         self._providers: dict[str, tuple[ProviderSection, list[tuple[Location, StepSection]]]] = {}
         self._require_few()
+        mistakes = Mistakes(document)
         for name, value in document.data.items():
             at: Location = (name,)
-            if isinstance(value, list):
-                section, steps = ProviderSection(), value
-            elif isinstance(value, dict):
-                section = validate(ProviderSection, document, at)
-                steps, at = section.steps, (name, "steps")
-            else:
-                raise document.error(at, f"`{name}`: must be a list of steps, such as `[{{replies: Paris}}]`.")
-            places: list[Location] = [(*at, index) for index in range(len(steps))]
-            self._providers[name] = section, [(place, validate(StepSection, document, place)) for place in places]
+            section: ProviderSection | None = ProviderSection()
+            if isinstance(value, dict):
+                section, at = mistakes.validate(ProviderSection, at), (name, "steps")
+            elif not isinstance(value, list):
+                mistakes.note(at, f"`{name}`: must be a list of steps, such as `[{{replies: Paris}}]`.")
+            steps = value if isinstance(value, list) else section.steps if section is not None else []
+            if isinstance(value, dict) and (mistakes.touches(at) or "steps" not in value):
+                steps = []  # What stands there instead has been told.
+            found = [((*at, index), mistakes.validate(StepSection, (*at, index))) for index in range(len(steps))]
+            if section is not None:
+                self._providers[name] = section, [(place, step) for place, step in found if step is not None]
+        mistakes.raise_all()
 
     def _require_few(self) -> None:
         """Refuse a script of so many steps that checking them would take the server's time from its clients."""
@@ -131,11 +135,15 @@ class ServedScript:
         self._give_to(world, [handle.name for handle in world.handles])
 
     def _give_to(self, world: World, names: list[str]) -> None:
+        mistakes = Mistakes(self._document)
         for name, (section, steps) in self._providers.items():
-            self._furnish(world, name, section, names)
-            rules: dict[tuple[Any, ...], RuleHandle] = {}
-            for place, step in steps:
-                self._add(world.provider(name), place, step, rules)
+            with mistakes.collected():
+                self._furnish(world, name, section, names)
+                rules: dict[tuple[Any, ...], RuleHandle] = {}
+                for place, step in steps:
+                    with mistakes.collected():
+                        self._add(world.provider(name), place, step, rules)
+        mistakes.raise_all()
 
     def _require_addresses(self) -> None:
         for name in self._providers:

@@ -10,6 +10,7 @@ from llmtest.simulation._quota import Quota
 from llmtest.simulation._rule_handle import RuleHandle
 from llmtest.simulation.direct._provider import DirectProvider
 from llmtest.simulation.plan._fragmentation import Fragmentation, as_fragmentation
+from llmtest.types._spelling import words_tell_near_arguments
 
 if TYPE_CHECKING:
     from llmtest.simulation._provider import SimulatedProvider
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["ProviderHandle"]
 
 
+@words_tell_near_arguments
 class ProviderHandle(RuleHandle):
     """One simulated provider: its script, its quotas, its latency, and what it saw.
 

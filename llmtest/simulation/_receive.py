@@ -7,6 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from llmtest.errors import SimulationStateError
+from llmtest.interception import telemetry_at
+from llmtest.interception._telemetry import ANSWER, HEAD
 from llmtest.simulation._endpoints import serve
 from llmtest.simulation._engine import Engine
 from llmtest.simulation._fault_effects import note_edits
@@ -14,7 +16,7 @@ from llmtest.simulation._script_texts import unapplied_edit
 from llmtest.simulation._unserved_text import unserved
 from llmtest.simulation.plan._answer import Answer
 from llmtest.simulation.plan._billing import events_in
-from llmtest.simulation.plan._plan import Exchange, Plan, Step
+from llmtest.simulation.plan._plan import Chunk, Exchange, Head, Plan, Step
 from llmtest.simulation.plan._render import outcome_of, plain, render
 from llmtest.simulation.plan._wire_edit import UnappliedEditError
 from llmtest.wire import EPOCH, Endpoint, Match, ResponseMeta, WireCall, WireFormatError
@@ -38,6 +40,10 @@ def receive(provider: SimulatedProvider, exchange: Exchange) -> Plan:
     match = provider.world.match(provider, exchange.method, exchange.host, exchange.port, exchange.path)
     endpoint = match.endpoint
     if endpoint is None:
+        reporter = telemetry_at(exchange.host, exchange.method, exchange.path)
+        if reporter is not None:
+            provider.world.note_telemetry(reporter, exchange.host, exchange.method, exchange.path)
+            return Plan((Head(200, HEAD), Chunk(ANSWER)), "200", lambda _: None)
         raise note_unserved(provider, match, exchange)
     parameters = match.parameters if not endpoint.reads_query else endpoint.with_query(match.parameters, exchange.query)
     try:

@@ -7,16 +7,19 @@ from typing import TYPE_CHECKING, Any, Self
 
 from llmtest.errors import ConfigurationError
 from llmtest.faults import Fault
+from llmtest.faults._nearest_fault import fault_meant, fault_with_status
 from llmtest.simulation._call_site import declaration_site
 from llmtest.simulation._engine import Engine
-from llmtest.simulation._service_steps import check_fits, operation_at, sayable
+from llmtest.simulation._service_steps import check_fits, not_there, operation_at, sayable
 from llmtest.simulation.script._criteria import criteria
 from llmtest.simulation.script._generated_answer import Generated, echo
+from llmtest.simulation.script._instead import instead_of
 from llmtest.simulation.script._reply import Answerable, Reply, as_arguments, prepare
 from llmtest.simulation.script._script import Content, Rule
 from llmtest.simulation.script._service_answers import Embedding, Json, Raw
 from llmtest.simulation.script._windows import Window, window_ns
 from llmtest.types import CompletionRequest, ToolCall
+from llmtest.types._spelling import did_you_mean, words_tell_near_arguments
 
 __all__ = ["RuleHandle"]
 
@@ -41,6 +44,7 @@ def _label(reply: Any) -> str:
     return f"replies({getattr(reply, '__name__', type(reply).__name__)})"
 
 
+@words_tell_near_arguments
 class RuleHandle:
     """Writes the script for the requests that a rule is for.
 
@@ -55,8 +59,10 @@ class RuleHandle:
 
         def __getattr__(self, name: str) -> Any:
             """List what there is: `reply` for `replies` is a slip of everybody's."""
-            known = ", ".join(word for word in dir(type(self)) if not word.startswith("_"))
-            raise AttributeError(f"a provider's handle has no `{name}`. It has: {known}.", name=name, obj=self)
+            known = [word for word in dir(type(self)) if not word.startswith("_")]
+            hint = did_you_mean(name, known)
+            text = f"a provider's handle has no `{name}`.{hint} It has: {', '.join(known)}."
+            raise AttributeError(text, name=name, obj=self)
 
     def replies(self, *replies: Answerable, times: int | None = 1, optional: bool = False) -> Self:
         """Answer the next requests, one each.
@@ -83,10 +89,9 @@ class RuleHandle:
                 steps.append((reply, f"replies({type(reply).__name__})"))
                 continue
             if isinstance(reply, Fault | type) or not callable(reply):
-                hint = f"fails({reply!r})" if isinstance(reply, Fault) else 'replies("Paris")'
                 raise ConfigurationError(
                     f"replies() takes texts, Reply, Embedding, Json and Raw objects, and functions, got {reply!r}.\n\n"
-                    f"To fix: {hint}"
+                    f"To fix: {instead_of(reply)}"
                 )
             steps.append((reply, _label(reply)))
         return self._add(steps, times=times, optional=optional)
@@ -133,9 +138,10 @@ class RuleHandle:
 
     def fails(
         self,
-        fault: Fault,
+        fault: Fault | None = None,
         times: int | None = 1,
         *,
+        status: int | None = None,
         for_: Window | None = None,
         optional: bool = False,
     ) -> Self:
@@ -148,6 +154,8 @@ class RuleHandle:
         Args:
             fault: What happens, from `llmtest.faults`.
             times: How often; 1 or more, None: for ever.
+            status: Instead of a fault, the one that answers with a status: 400 to 599. 404 at an endpoint that is not
+                simulated (`on`) says that it is not there, as the API says it.
             for_: How long instead, above 0: `"60s"`, `"1m30s"`, seconds, or a `timedelta`. Every request meanwhile
                 fails; then the next step is played. It begins now, or when the step before it is used up.
             optional: Whether the test may end without this step.
@@ -159,15 +167,21 @@ class RuleHandle:
         Example:
             >>> sim.openai.fails(ServerError(503), for_="60s").replies("back again")  # doctest: +SKIP
         """
-        if not isinstance(fault, Fault):
-            name = fault.__name__ if isinstance(fault, type) else repr(fault)
-            hint = f"{name}()" if isinstance(fault, type) else "RateLimited(retry_after=30)"
+        if fault is None and status is not None:
+            fault = not_there(self._rule.criteria.operation, self._engine, status) or fault_with_status(status)
+        elif status is not None:
             raise ConfigurationError(
-                f"fails() takes a fault of llmtest.faults, got {name}.\n\nTo fix: fails(faults.{hint})"
+                f"fails: {fault!r} and status={status!r} say two different things.\n\nTo fix: leave one of them out"
+            )
+        given: Any = fault
+        if not isinstance(given, Fault):
+            name = given.__name__ if isinstance(given, type) else repr(given)
+            raise ConfigurationError(
+                f"fails() takes a fault of llmtest.faults, got {name}.\n\nTo fix: fails(faults.{fault_meant(given)})"
             )
         for_ns = None if for_ is None else window_ns(for_, times)
-        label = str(fault) if for_ is None else f"{fault} for {(for_ns or 0) / 1e9:g} s"
-        return self._add([(fault, label)], times=times, optional=optional, for_ns=for_ns)
+        label = str(given) if for_ is None else f"{given} for {(for_ns or 0) / 1e9:g} s"
+        return self._add([(given, label)], times=times, optional=optional, for_ns=for_ns)
 
     def _add(
         self, steps: list[tuple[Content, str]], *, times: int | None, optional: bool, for_ns: int | None = None

@@ -124,14 +124,20 @@ def unscripted(
 
 
 def unused_steps(
-    provider: str, unused: Sequence[UnusedStep], *, total: int, requests: int, has_url: bool = True
+    provider: str,
+    unused: Sequence[UnusedStep],
+    *,
+    total: int,
+    requests: int,
+    has_url: bool = True,
+    unmet: Sequence[str] = (),
 ) -> UnusedStepsError:
     """Make the error of steps that were never played."""
     width = max(len(f"step {step.number}: {step.label}") for step in unused)
     noun = "step" if total == 1 else "steps"
     lines = [f"`{provider}` still had {len(unused)} of {total} scripted {noun} to play when the test ended.", ""]
     for step in unused[:SHOWN_STEPS]:
-        times = f"   ({step.left} times)" if step.left > 1 else ""
+        times = "   (for ever)" if step.for_ever else f"   ({step.left} times)" if step.left > 1 else ""
         lines.append(f"  {f'step {step.number}: {step.label}':<{width}}   {step.site}{times}".rstrip())
     if len(unused) > SHOWN_STEPS:
         lines.append(f"  ... and {len(unused) - SHOWN_STEPS} more")
@@ -142,6 +148,8 @@ def unused_steps(
             f'To fix: {handle_text(provider)}.at("http://localhost:8000"), with the base URL that the code calls.',
         ]
         return UnusedStepsError("\n".join(lines))
+    if unmet:
+        lines += ["", *(f"  {line}" for line in unmet[:SHOWN_STEPS])]
     told = "sent it no request" if requests == 0 else f"stopped after {_plural(requests, 'request')}"
     which = "that step" if len(unused) == 1 else "those steps"
     lines += ["", f"The code under test {told}. If that is on purpose, mark {which} `optional=True`."]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmtest.errors import ConfigurationError, SimulationStateError
 from llmtest.faults import Fault
+from llmtest.faults._refusals import NotThere
 from llmtest.simulation._fault_effects import lay_on
 from llmtest.simulation._own_endpoint import own_endpoint
 from llmtest.simulation._script_texts import never_played, wordless
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from llmtest.simulation.plan._answer import Answer
     from llmtest.wire import WireCall
 
-__all__ = ["check_fits", "operation_at", "sayable", "send_raw", "serve_step"]
+__all__ = ["check_fits", "not_there", "operation_at", "sayable", "send_raw", "serve_step"]
 
 
 def serve_step(engine: Engine, content: Any, call: WireCall, answer: Answer, key: tuple[object, ...]) -> None:
@@ -110,6 +111,14 @@ def _given_by(engine: Engine, operation: str) -> str | None:
     own = (each for each in engine.own.values() if each.operation == operation)
     found = next(own, None) or engine.dialect.endpoint(operation)
     return None if found is None else found.gives
+
+
+def not_there(operation: str | None, engine: Engine, status: int) -> Fault | None:
+    """Return the 404 of an endpoint that only a script knows, in the words of its API; None of any other."""
+    method, _, path = (operation or "").partition(" ")
+    if status != 404 or not path:
+        return None
+    return NotThere(engine.spoken.errors.not_found(method, path))
 
 
 def sayable(engine: Engine, prepared: Prepared) -> Prepared:

@@ -36,13 +36,14 @@ def unserved(provider: SimulatedProvider, match: Match, exchange: Exchange) -> H
             + _fixes(
                 way,
                 _by_script(provider, method, path),
+                _not_there(provider, method, path),
                 _RECORD,
                 _pass(name, host),
             )
         )
     instead = "" if match.unserved is None else match.unserved.instead
     ways = [instead] if instead else []
-    ways.append(_by_script(provider, method, path))
+    ways += (_by_script(provider, method, path), _not_there(provider, method, path))
     if provider.world.fixture == IN_PROCESS:
         ways += (_RECORD, _pass(name, exchange.host))
     return SimulationStateError(
@@ -54,11 +55,19 @@ def unserved(provider: SimulatedProvider, match: Match, exchange: Exchange) -> H
 
 def _by_script(provider: SimulatedProvider, method: str, path: str) -> str:
     """Return how a test answers an endpoint itself."""
+    return f"answer it by a script: {_rule(provider, method, path)}.replies(Json({{}}))"
+
+
+def _not_there(provider: SimulatedProvider, method: str, path: str) -> str:
+    """Return how a test lets an endpoint be missing, for code that has a way around it."""
+    return f"let it be missing, as the code may expect: {_rule(provider, method, path)}.fails(status=404)"
+
+
+def _rule(provider: SimulatedProvider, method: str, path: str) -> str:
     fixture = provider.world.fixture
     # On a port a provider may be named by the first part of the path, which is not its own.
     below = path.removeprefix(f"/{provider.name}") if fixture != IN_PROCESS else path
-    on = f'{handle_text(provider.name, fixture)}.on("{method}", "{below or "/"}")'
-    return f"answer it by a script: {on}.replies(Json({{...}}))"
+    return f'{handle_text(provider.name, fixture)}.on("{method}", "{below or "/"}")'
 
 
 MOST_SHOWN = 6

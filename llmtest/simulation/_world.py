@@ -9,14 +9,15 @@ from typing import TypeVar
 from llmtest.clock import Clock
 from llmtest.costs import CostLedger, Prices, default_prices
 from llmtest.errors import ConfigurationError, HarnessError, UnusedStepsError
-from llmtest.events import HarnessErrorRecorded, LogicalCall, Trace, current_call
+from llmtest.events import HarnessErrorRecorded, LogicalCall, TelemetryKept, Trace, current_call
 from llmtest.faults import FaultRule
-from llmtest.interception import is_pattern
+from llmtest.interception import is_loopback, is_pattern
 from llmtest.simulation._addresses import Place, environment_places, first_places, parse_host, parse_place
 from llmtest.simulation._handle import ProviderHandle
 from llmtest.simulation._origin import Origins
 from llmtest.simulation._provider import SimulatedProvider
 from llmtest.simulation._script_texts import unused_steps
+from llmtest.simulation._unmet_conditions import unmet_conditions, unmet_defaults
 from llmtest.simulation.plan._fragmentation import Fragmentation, as_fragmentation
 from llmtest.wire import Dialect, Match, common_dialect, dialects
 from llmtest.wire import dialect as named
@@ -150,6 +151,12 @@ class World:
         """The same as the transports see them."""
         return tuple(self._providers.values())
 
+    @property
+    def names(self) -> set[str]:
+        """The name of every provider that was used so far or is reached at some URL."""
+        with self.lock:
+            return {*self._providers, *(name for _, name in self._places)}
+
     def register(self, name: str, base_url: str) -> None:
         """Let a provider answer at a base URL, whoever answered there before.
 
@@ -174,6 +181,8 @@ class World:
 
     def _find(self, host: str, port: int, path: str) -> SimulatedProvider | None:
         plain = host.lower().strip("[]")
+        if plain in self._allowed and not is_loopback(plain):
+            return None  # A test that names the host of a provider wants it to answer itself.
         with self.lock:
             for place, name in self._places:
                 if place.covers(plain, port, path):
@@ -192,10 +201,13 @@ class World:
     def allow(self, host: str) -> None:
         """Let requests to a host pass through: an exact name, or `*.example.org` for everything below it.
 
+        The host of a simulated provider passes where it is named exactly; the provider then sees nothing of it.
+
         Raises:
             ConfigurationError: Not a host, such as a URL.
         """
         self._allowed.add(parse_host(host))
+        self._routes.clear()
 
     def is_allowed(self, host: str) -> bool:
         """Tell whether requests to a host pass through."""
@@ -240,6 +252,11 @@ class World:
             self.trace.append(HarnessErrorRecorded(self.clock.now_ns(), 0 if call is None else call.id, error))
         return error
 
+    def note_telemetry(self, library: str, host: str, method: str | None = None, path: str | None = None) -> None:
+        """Note that a library's report about itself was kept from leaving."""
+        with self.lock:
+            self.trace.append(TelemetryKept(self.clock.now_ns(), 0, library, host, method, path))
+
     @staticmethod
     def current_call() -> LogicalCall | None:
         """Return the logical call that the running code belongs to."""
@@ -254,8 +271,17 @@ class World:
                 name, engine = provider.name, provider.engine
                 has_url = any(place_of == name for _, place_of in self._places)
                 total, requests = engine.script.total, engine.received
-                found.append(unused_steps(name, unused, total=total, requests=requests, has_url=has_url))
+                unmet = unmet_conditions(engine.script, engine.records)
+                found.append(unused_steps(name, unused, total=total, requests=requests, has_url=has_url, unmet=unmet))
         return found
+
+    def unmet_defaults(self) -> list[str]:
+        """Return one line for each condition without steps that no request met, though its provider was asked."""
+        return [
+            f"`{provider.name}`: {line}"
+            for provider in self._providers.values()
+            for line in unmet_defaults(provider.engine.script, provider.engine.records)
+        ]
 
     def match(self, provider: SimulatedProvider, method: str, host: str, port: int, path: str) -> Match:
         """Find what is asked of a provider at a URL: at its own address by the exact path, else by the end of it."""

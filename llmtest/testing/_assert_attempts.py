@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from llmtest.errors import ConfigurationError
 from llmtest.events import Trace
+from llmtest.testing._argument_checks import check_counts, check_most
 from llmtest.testing._failure import did_you_mean, failure
 from llmtest.testing._history import Seen, answered_groups, attempts_of, calls_of, matches_target
 
@@ -22,7 +22,7 @@ def check_attempts(
 ) -> None:
     """Raise AssertionError unless `target` received the expected number of requests."""
     __tracebackhide__ = True
-    _require_bound("assert_attempts", exactly, at_least, at_most)
+    check_counts("assert_attempts", exactly, at_least, at_most)
     attempts = attempts_of(trace)
     mine = [attempt for attempt in attempts if attempt.requested and matches_target(attempt, target)]
     if _within(len(mine), exactly, at_least, at_most):
@@ -46,7 +46,7 @@ def check_retries(
 ) -> None:
     """Raise AssertionError unless each logical call (for `at_least`: some call) was retried as often as expected."""
     __tracebackhide__ = True
-    _require_bound("assert_retries", exactly, at_least, at_most)
+    check_counts("assert_retries", exactly, at_least, at_most)
     calls = calls_of(attempts_of(trace), "assert_retries")
     counts = [max(retries_of(group) for group in answered_groups(call)) for call in calls]
     highest = max(counts, default=0)
@@ -89,6 +89,7 @@ def retries_of(group: Sequence[Seen]) -> int:
 def check_max_in_flight(trace: Trace, provider: str, n: int) -> None:
     """Raise AssertionError if `provider` ever had more than `n` requests under way at once."""
     __tracebackhide__ = True
+    check_most("assert_max_in_flight", n)
     mine = [attempt for attempt in attempts_of(trace) if attempt.requested and matches_target(attempt, provider)]
     changes = [(seen.began, 1, seen) for seen in mine]
     changes += [(seen.ended, -1, seen) for seen in mine if seen.ended is not None]
@@ -103,14 +104,6 @@ def check_max_in_flight(trace: Trace, provider: str, n: int) -> None:
             f"assert_max_in_flight: `{provider}` had {most} requests under way at once, expected at most {n}.",
             trace,
             facts=[f"first at {peak.at_ns / 1e9:.3f} s"],
-        )
-
-
-def _require_bound(assertion: str, exactly: int | None, at_least: int | None, at_most: int | None) -> None:
-    if exactly is None and at_least is None and at_most is None:
-        raise ConfigurationError(
-            f"{assertion} was given no number, so it would accept anything.\n"
-            "To fix: give `exactly=`, `at_least=` or `at_most=`."
         )
 
 

@@ -7,6 +7,7 @@ from math import isfinite
 
 from llmtest.errors import ConfigurationError
 from llmtest.events import Event, Trace, describe
+from llmtest.testing._argument_checks import check_seconds, never_holds
 from llmtest.testing._failure import dollars, failure
 
 __all__ = ["check_spend", "check_waited", "usd"]
@@ -15,10 +16,7 @@ __all__ = ["check_spend", "check_waited", "usd"]
 def check_waited(trace: Trace, elapsed: float, *, at_least: float | None = None, at_most: float | None = None) -> None:
     """Raise AssertionError unless the virtual time that passed is within the bounds."""
     __tracebackhide__ = True
-    if at_least is None and at_most is None:
-        raise ConfigurationError(
-            "assert_waited was given no number.\nTo fix: give `at_least=` or `at_most=`, in seconds."
-        )
+    check_seconds("assert_waited", at_least, at_most)
     if at_least is not None and elapsed < at_least:
         raise failure(f"assert_waited: {elapsed:.9g} s passed, expected at least {at_least:.9g} s.", trace)
     if at_most is not None and elapsed > at_most:
@@ -35,8 +33,12 @@ def check_spend(
     """Raise AssertionError unless the simulated spend is within the bounds, in USD."""
     __tracebackhide__ = True
     if at_least is None and at_most is None:
-        raise ConfigurationError('assert_spend was given no number.\nTo fix: give `at_most="0.05"`, in USD.')
+        raise ConfigurationError(
+            'assert_spend was given no number, so it would accept anything.\nTo fix: assert_spend(at_most="0.05")'
+        )
     least, most = usd(at_least, "at_least"), usd(at_most, "at_most")
+    if least is not None and most is not None and least > most:
+        raise never_holds("assert_spend", f'at_least="{least:f}"', f'at_most="{most:f}"')
     facts = [_entry(event) for event in trace if getattr(event, "billed", False)]
     if most is not None and spent > most:
         raise failure(
@@ -63,11 +65,16 @@ def usd(amount: str | Decimal | float | None, name: str) -> Decimal | None:
     if amount is None:
         return None
     if isinstance(amount, float) and isfinite(amount):
-        raise ConfigurationError(f'{name}={amount!r}: money is exact here.\nTo fix: write {name}="{amount}".')
+        raise ConfigurationError(f'{name}={amount!r}: money is exact here.\nTo fix: {name}="{_exactly(amount)}"')
     try:
         found = Decimal("NaN" if isinstance(amount, bool) else str(amount))
     except InvalidOperation:
         found = Decimal("NaN")
     if not found.is_finite() or found < 0:
-        raise ConfigurationError(f'{name}={amount!r} is no amount of USD.\nTo fix: write it like {name}="0.05".')
+        raise ConfigurationError(f'{name}={amount!r} is no amount of USD.\nTo fix: {name}="0.05"')
     return found
+
+
+def _exactly(amount: float) -> str:
+    """Return a number as people write it: its shortest digits, without an exponent, never below zero."""
+    return f"{abs(Decimal(repr(amount))):f}"

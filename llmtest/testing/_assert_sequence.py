@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from llmtest.errors import ConfigurationError
 from llmtest.events import Trace
 from llmtest.testing._failure import did_you_mean, failure, side_by_side
 from llmtest.testing._history import Seen, attempts_of
@@ -16,6 +17,11 @@ def check_sequence(trace: Trace, steps: Sequence[str | Unordered], *, exact: boo
     """Raise AssertionError unless the attempts of the trace are the expected ones, in order."""
     __tracebackhide__ = True
     groups = parse_steps(steps)
+    if not groups and not exact:
+        raise ConfigurationError(
+            "assert_sequence: without steps and with exact=False it would accept anything.\n"
+            "To fix: assert_sequence(), which asserts that nothing was asked; or name the steps."
+        )
     attempts = attempts_of(trace)
     if exact:
         _check_exact(trace, groups, attempts)

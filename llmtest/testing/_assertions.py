@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from llmtest.conduct import Verdict
 from llmtest.events import Trace
+from llmtest.testing._argument_checks import check_providers, require_states
 from llmtest.testing._assert_attempts import check_attempts, check_max_in_flight, check_retries
 from llmtest.testing._assert_breaker import check_breaker
 from llmtest.testing._assert_fallback import check_fallback, check_no_fallback
@@ -17,7 +18,8 @@ from llmtest.testing._assert_resilient import check_resilient
 from llmtest.testing._assert_resources import check_spend, check_waited
 from llmtest.testing._assert_sequence import check_sequence
 from llmtest.testing._cause import Cause
-from llmtest.testing._step import Unordered
+from llmtest.testing._step import Unordered, parse_steps
+from llmtest.types._spelling import words_tell_near_arguments
 
 if TYPE_CHECKING:
     from llmtest.costs import CostLedger
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Assertions"]
 
 
+@words_tell_near_arguments
 class Assertions(ABC):
     """What can be asserted of a trace; every failure prints what was expected, what happened, and the trace."""
 
@@ -57,10 +60,16 @@ class Assertions(ABC):
                 `circuit_open`, `cache_hit`. `unordered(...)` is a part whose order does not matter.
             exact: Whether these are all attempts; with False, others may come between.
 
+        Raises:
+            ConfigurationError: A step that can never be: no such provider or outcome; or none at all with
+                `exact=False`, which would accept anything.
+
         Example:
             `llm_sim.assert_sequence("openai:429", "openai:200")`
         """
         __tracebackhide__ = True
+        targets = [step.target for group in parse_steps(steps) for step in group]
+        check_providers("assert_sequence", targets, self.world, self.trace)
         check_sequence(self.trace, steps, exact=exact)
 
     def assert_fallback(self, from_: str, to: str, because: Cause | None = None) -> None:
@@ -76,6 +85,7 @@ class Assertions(ABC):
             AmbiguousCallError: Unmarked calls overlap; mark them with `llm_sim.call("label")`.
         """
         __tracebackhide__ = True
+        check_providers("assert_fallback", (from_, to), self.world, self.trace)
         check_fallback(self.trace, from_, to, because=because)
 
     def assert_no_fallback(self) -> None:
@@ -94,8 +104,19 @@ class Assertions(ABC):
         at_least: int | None = None,
         at_most: int | None = None,
     ) -> None:
-        """Assert how many requests a provider, or one `provider/model`, received."""
+        """Assert how many requests a provider, or one `provider/model`, received.
+
+        Args:
+            provider: Name of the provider, or `provider/model`.
+            exactly: So many requests; 0 or more.
+            at_least: So many or more; 0 or more.
+            at_most: So many or fewer; 0 or more.
+
+        Raises:
+            ConfigurationError: There is no such provider, no bound, or no number within the bounds.
+        """
         __tracebackhide__ = True
+        check_providers("assert_attempts", (provider,), self.world, self.trace)
         check_attempts(self.trace, provider, exactly, at_least=at_least, at_most=at_most)
 
     def assert_retries(
@@ -129,16 +150,35 @@ class Assertions(ABC):
             AmbiguousCallError: The breaker is not ours, and what the calls show does not decide.
         """
         __tracebackhide__ = True
+        check_providers("assert_breaker", (provider,), self.world, self.trace)
+        require_states(states)
         check_breaker(self.trace, provider, states, exact=exact)
 
     def assert_waited(self, at_least: float | None = None, at_most: float | None = None) -> None:
-        """Assert how many seconds of the simulation's clock have passed since it started."""
+        """Assert how many seconds of the simulation's clock have passed since it started.
+
+        Args:
+            at_least: Seconds; 0 or more.
+            at_most: Seconds; 0 or more.
+
+        Raises:
+            ConfigurationError: No bound, one that is no time, or two with nothing between them.
+        """
         __tracebackhide__ = True
         check_waited(self.trace, self.waited, at_least=at_least, at_most=at_most)
 
     def assert_max_in_flight(self, provider: str, n: int) -> None:
-        """Assert that a provider never had more than `n` requests under way at once."""
+        """Assert that a provider never had more than `n` requests under way at once.
+
+        Args:
+            provider: Name of the provider, or `provider/model`.
+            n: How many at most; 0 or more.
+
+        Raises:
+            ConfigurationError: There is no such provider, or `n` is no whole number.
+        """
         __tracebackhide__ = True
+        check_providers("assert_max_in_flight", (provider,), self.world, self.trace)
         check_max_in_flight(self.trace, provider, n)
 
     def assert_spend(self, at_most: str | Decimal | None = None, at_least: str | Decimal | None = None) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from difflib import get_close_matches
 
 from llmtest.events import Trace
+from llmtest.types._spelling import did_you_mean
 
 __all__ = ["did_you_mean", "dollars", "failure", "rendered", "side_by_side"]
 
 TRACE_LINES = 200
 """Lines of a trace that a failure prints; of a longer one its beginning and its end."""
+TRACE_NOTE = "__llmtest_trace__"
+"""Attribute of an error whose text holds the trace."""
 
 
 def failure(headline: str, trace: Trace, *, facts: Iterable[str] = (), fix: str | None = None) -> AssertionError:
@@ -23,19 +25,21 @@ def failure(headline: str, trace: Trace, *, facts: Iterable[str] = (), fix: str 
     if fix:
         parts.append(f"To fix: {fix}")
     parts.append("Trace:\n" + rendered(trace))
-    return AssertionError("\n\n".join(parts))
+    error = AssertionError("\n\n".join(parts))
+    setattr(error, TRACE_NOTE, True)
+    return error
 
 
-def rendered(trace: Trace) -> str:
+def rendered(trace: Trace, most: int = TRACE_LINES) -> str:
     """Return a trace as a failure shows it: indented, and of a long one its beginning and its end."""
-    return _indent(_shortened(trace.render()))
+    return _indent(_shortened(trace.render(), most))
 
 
-def _shortened(text: str) -> str:
+def _shortened(text: str, most: int) -> str:
     lines = text.split("\n")
-    if len(lines) <= TRACE_LINES:
+    if len(lines) <= most:
         return text
-    half = TRACE_LINES // 2
+    half = most // 2
     return "\n".join([*lines[:half], f"... {len(lines) - 2 * half} lines left out ...", *lines[-half:]])
 
 
@@ -53,12 +57,6 @@ def side_by_side(expected: Sequence[str], actual: Sequence[str], wrong: int | No
         mark = ">" if row == wrong else " "
         lines.append(f"{mark} {row + 1:>2} {left:<{width}}  {right}")
     return lines
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return the nearest known word as a sentence with a leading blank, or nothing."""
-    near = get_close_matches(word, sorted(set(known)), n=1)
-    return f" Did you mean `{near[0]}`?" if near else ""
 
 
 def dollars(amount: Decimal) -> str:

@@ -127,14 +127,11 @@ def _marked_options(marks: Sequence[pytest.Mark]) -> dict[str, Any]:
     """Return the options of all markers of a test; those of the closest win."""
     given: dict[str, Any] = {}
     for mark in reversed(marks):
-        for name in mark.kwargs:
-            if name not in {"path", *OPTIONS}:
-                raise ConfigurationError(
-                    f"`llm_cassette` has no option `{name}`.{did_you_mean(name, OPTIONS)}\nIt takes: path, "
-                    + ", ".join(OPTIONS)
-                    + "."
-                )
         given |= mark.kwargs
+    unknown = [name for name in given if name not in {"path", *OPTIONS}]
+    if unknown:
+        told = [f"`llm_cassette` has no option `{name}`.{did_you_mean(name, OPTIONS)}" for name in unknown]
+        raise ConfigurationError("\n".join([*told, f"It takes: path, {', '.join(OPTIONS)}."]))
     return {name: value for name, value in given.items() if name not in {"path", "allowed_hosts"}}
 
 
@@ -157,9 +154,7 @@ def _vcr_options(marks: Sequence[pytest.Mark]) -> dict[str, Any]:
     if "match_on" in given:
         unknown = [part for part in given["match_on"] if part not in VCR_PARTS]
         if unknown:
-            raise ConfigurationError(
-                f"`vcr(match_on=...)`: `{unknown[0]}` cannot be compared.{did_you_mean(unknown[0], list(VCR_PARTS))}\n"
-                f"Known parts: {', '.join(VCR_PARTS)}."
-            )
+            told = [f"`{part}` cannot be compared.{did_you_mean(part, list(VCR_PARTS))}" for part in unknown]
+            raise ConfigurationError(f"`vcr(match_on=...)`: {' '.join(told)}\nKnown parts: {', '.join(VCR_PARTS)}.")
         options["match_on"] = list(dict.fromkeys(part for word in given["match_on"] for part in VCR_PARTS[word]))
     return options

@@ -65,6 +65,8 @@ class ScenarioItem(pytest.Item):
         scenario = replace(scenario, fragmentation=fragmentation_of(self.config, scenario.fragmentation))
         seed = None if setting(self.config, "seed") is None else seed_of(self.config)
         result = run_scenario(scenario, seed=seed)
+        for note in result.notes:
+            self.add_report_section("call", "llmtest", note)
         if not result.ok:
             again = f"llmtest simulate {result.path} --seed {result.seed}"
             raise ExpectationFailedError(expectations_failed(result, reproduce=again))

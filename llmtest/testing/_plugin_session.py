@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable
 from contextlib import ExitStack
-from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
 from llmtest.errors import ConfigurationError, HarnessError, SimulationStateError
 from llmtest.testing import _totals
+from llmtest.testing._failure_section import failure_section, shown
+from llmtest.testing._plugin_anyio import Carried, carry_harness_errors, is_dead_runner
 from llmtest.testing._plugin_budget import marked_limit
 from llmtest.testing._plugin_cassette import CassetteShelf
 from llmtest.testing._plugin_late import LateErrors
@@ -52,6 +53,8 @@ FAILURE = pytest.StashKey[BaseException]()
 """What a test failed with."""
 OWN = pytest.StashKey[BaseException]()
 """What the plugin itself raised for a test: its text says all, and lines of the plugin say nothing to anybody."""
+SECTION = pytest.StashKey[str]()
+"""What the world of a test said when the test failed at its end."""
 PASSED = pytest.StashKey[bool]()
 """That the body of a test has passed; only then is what it recorded kept."""
 
@@ -188,9 +191,12 @@ class PluginSession:
     def call(self, item: pytest.Item) -> Generator[None, Any, Any]:
         """Run the test; a harness error comes out of its group; a budget and a scenario are held to what it did."""
         __tracebackhide__ = True
+        if WORLD in item.stash or CASSETTE in item.stash:
+            carry_harness_errors(item)
         try:
             result = yield
-        except (HarnessError, BaseExceptionGroup) as error:
+        except (HarnessError, BaseExceptionGroup, Carried) as raised:
+            error = raised.error if isinstance(raised, Carried) else raised
             found = harness_error_in(error)
             if found is None or (WORLD not in item.stash and CASSETTE not in item.stash):
                 raise
@@ -223,6 +229,8 @@ class PluginSession:
             result = yield
         except BaseException as error:  # noqa: BLE001 - raised again below, once the world is gone
             problem = error
+        if is_dead_runner(problem) and harness_error_in(item.stash.get(FAILURE, None)) is not None:
+            problem = None  # The harness error has ended what the fixtures are torn down in, and has been told.
         cassette = item.stash.get(CASSETTE, None)
         self._cassettes.eject()
         simulation = item.stash.get(WORLD, None)
@@ -265,6 +273,11 @@ class PluginSession:
         failed = FAILURE in item.stash or problem is not None
         new = self._unreported(item, simulation.findings(failed=failed))
         shared = any(simulation is world for _, world in self._shared)
+        if new or (problem is not None and FAILURE not in item.stash):
+            # The world is about to end; a test that failed before has told it already.
+            error = new[0] if new else problem
+            section = None if FAILURE in item.stash else failure_section(simulation, error, unused=False)
+            item.stash[SECTION] = section or ""
         if shared:
             simulation.reset()
         else:
@@ -301,19 +314,20 @@ class PluginSession:
     def reported(self, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
         """Remember what a test failed with, and say which steps it left unplayed."""
         if call.excinfo is not None and call.excinfo.value is item.stash.get(OWN, None):
-            report.longrepr = _shown(call.excinfo.value)
+            report.longrepr = shown(call.excinfo.value)
         if call.when == "call" and report.passed:
             item.stash[PASSED] = True
         if call.excinfo is not None:
             fail_for_harness_error(item, call.excinfo.value, report)
+        if call.when == "teardown" and report.failed and (section := item.stash.get(SECTION, None)):
+            report.sections.append(("llmtest", section))
         expected = hasattr(report, "wasxfail")
         if call.excinfo is None or not (report.failed or expected) or call.when == "teardown":
             return
         item.stash[FAILURE] = call.excinfo.value
         simulation = item.stash.get(WORLD, None)
-        note = simulation.unused_note() if simulation is not None else None
-        if note:
-            report.sections.append(("llmtest", note))
+        if simulation is not None and report.failed and (section := failure_section(simulation, call.excinfo.value)):
+            report.sections.append(("llmtest", section))
 
     def block_network(self, hosts: list[str]) -> None:
         """Refuse live requests from now on, in every test."""
@@ -377,15 +391,3 @@ def _made(
     from llmtest.testing._simulation import Simulation
 
     return Simulation(seed=seed, time=time, fragmentation=fragmentation, start=start, name=fixture)
-
-
-def _shown(error: BaseException) -> str:
-    """Return an error as pytest shows one, with the user's own lines and without ours."""
-    from llmtest.simulation import user_traceback
-
-    lines = [
-        f"{frame.filename}:{frame.lineno}: in {frame.name}" for frame in extract_tb(user_traceback(error.__traceback__))
-    ]
-    text = f"{type(error).__module__}.{type(error).__qualname__}: {error}"
-    notes = [line for note in getattr(error, "__notes__", ()) for line in note.splitlines()]
-    return "\n".join([*lines, *(f"E   {line}".rstrip() for line in (*text.splitlines(), *notes))])

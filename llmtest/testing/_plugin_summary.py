@@ -20,6 +20,7 @@ class Summary:
 
     def add(self, nodeid: str, totals: Totals) -> None:
         """Add the counts of one test."""
+        totals.unmet = tuple(f"{nodeid}: {line}" for line in totals.unmet)
         self.totals.add(totals)
         if totals.cost_usd:
             self._costs.append((nodeid, totals.cost_usd))
@@ -35,12 +36,16 @@ class Summary:
         self._costs += [(nodeid, Decimal(cost)) for nodeid, cost in costs]
 
     def lines(self, *, dearest: int = 0) -> list[str]:
-        """Return the summary: one line, preceded by the dearest tests where they are asked for; nothing for nothing."""
+        """Return the summary: one line, preceded by conditions that no request met and by the dearest tests, as asked.
+
+        Nothing for nothing.
+        """
         totals = self.totals
         if not totals.simulations and not totals.cassettes:
             return []
         ranked = sorted(self._costs, key=lambda entry: (-entry[1], entry[0]))[:dearest]
-        lines = [f"llmtest: {dollars(cost)}  {nodeid}" for nodeid, cost in ranked]
+        lines = [f"llmtest: {line}" for line in totals.unmet]
+        lines += [f"llmtest: {dollars(cost)}  {nodeid}" for nodeid, cost in ranked]
         spend = f"{dollars(totals.cost_usd)} simulated"
         if totals.unpriced:
             spend += f" and {_count(totals.unpriced, 'answer')} of unknown price"

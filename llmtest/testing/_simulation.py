@@ -32,6 +32,7 @@ from llmtest.testing._environment import dummy_keys
 from llmtest.testing._failure import did_you_mean
 from llmtest.testing._marked_call import MarkedCall
 from llmtest.testing._verdict import combined, harness_error_in, is_reported
+from llmtest.types._spelling import words_tell_near_arguments
 from llmtest.wire import dialects
 
 __all__ = ["Simulation", "running_simulation"]
@@ -49,6 +50,7 @@ def running_simulation() -> Simulation | None:
     return _running
 
 
+@words_tell_near_arguments
 class Simulation(Assertions):
     """A simulated world: providers on a script, a clock that jumps, and a trace of everything.
 
@@ -180,6 +182,10 @@ class Simulation(Assertions):
             if name in known and known[name].is_provider:
                 return self.provider(name)
             text = f"`{self.__dict__.get('name', 'Simulation')}` has no attribute `{name}`."
+            if not name.startswith("_"):
+                words = [word for word in dir(type(self)) if not word.startswith("_")]
+                words += (each for each, dialect in known.items() if dialect.is_provider)
+                text += did_you_mean(name, words)
             if not name.startswith(("_", "assert")):
                 text += f' A provider of that name: .provider("{name}", base_url="https://...").'
             raise AttributeError(text, name=name, obj=self)
@@ -315,7 +321,9 @@ class Simulation(Assertions):
 
     def _count(self) -> None:
         if not self._counted or len(self.trace):
-            _totals.finished.append(_totals.totals_of(self.trace, self.costs))
+            totals = _totals.totals_of(self.trace, self.costs)
+            totals.unmet = tuple(self._world.unmet_defaults())
+            _totals.finished.append(totals)
         self._counted = True
 
     def _record(self, event: events.Event) -> None:

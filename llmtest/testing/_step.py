@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llmtest.errors import ConfigurationError
-from llmtest.testing._failure import did_you_mean
 from llmtest.testing._history import PENDING, Seen, matches_target
+from llmtest.types import is_whole
+from llmtest.types._spelling import nearest
 from llmtest.wire import default_dialect
 
 __all__ = ["OUTCOMES", "Step", "Unordered", "parse_steps", "unordered"]
@@ -29,6 +31,7 @@ OUTCOMES = frozenset(
     }
 )
 """The outcomes that are words; every other outcome is a status code."""
+FORM = "a step is `provider:outcome` or `provider/model:outcome`"
 
 
 @dataclass(slots=True, frozen=True)
@@ -81,20 +84,33 @@ def parse_steps(steps: Sequence[str | Unordered]) -> list[list[Step]]:
 
 def _parse(text: str) -> Step:
     if not isinstance(text, str):
+        outcome = text if is_whole(text, 100) and text <= 599 else 429
         raise ConfigurationError(
-            f"a step is text like `{default_dialect().name}:429`, got {text!r}.\n"
-            "To fix: write each step as `provider:outcome` or `provider/model:outcome`."
+            f"a step is text, got {text!r}.\nTo fix: write `{default_dialect().name}:{outcome}`; {FORM}."
         )
     target, colon, outcome = text.rpartition(":")
     if not colon or not target or not outcome:
-        example = f"{text.strip(':') or default_dialect().name}:200"
         raise ConfigurationError(
-            f"the step `{text}` has no outcome.\n"
-            f"To fix: write `provider:outcome` or `provider/model:outcome`, as in `{example}`."
+            f"the step `{text}` has no {'outcome' if target or not colon else 'provider'}.\n"
+            f"To fix: write `{_meant(text)}`; {FORM}."
         )
-    if outcome not in OUTCOMES and not (outcome.isdigit() and len(outcome) == 3):
+    if outcome not in OUTCOMES and not (outcome.isdigit() and len(outcome) == 3 and 100 <= int(outcome) <= 599):
+        near = nearest(outcome, OUTCOMES)
+        hint = "" if near is None else f" Did you mean `{near}`?"
         raise ConfigurationError(
-            f"the step `{text}` ends in an unknown outcome `{outcome}`.{did_you_mean(outcome, OUTCOMES)}\n"
-            f"An outcome is a status code or one of: {', '.join(sorted(OUTCOMES))}."
+            f"the step `{text}` ends in an unknown outcome `{outcome}`.{hint}\n"
+            f"An outcome is a status from 100 to 599, or one of: {', '.join(sorted(OUTCOMES))}.\n"
+            f"To fix: write `{target}:{near or 200}`."
         )
     return Step(target, outcome)
+
+
+def _meant(text: str) -> str:
+    """Return the step that was meant by one without a colon between provider and outcome: `openai-200`, `429`."""
+    plain = text.strip(": ")
+    if plain in OUTCOMES or plain.isdigit():
+        return f"{default_dialect().name}:{plain}"
+    parts = re.fullmatch(rf"(.+?)[\s\-_=.,;>]+({'|'.join(sorted(OUTCOMES))}|[1-5]\d\d)", plain)
+    if parts is not None:
+        return f"{parts[1]}:{parts[2]}"
+    return f"{plain or default_dialect().name}:200"

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Totals", "drain", "totals_of"]
 
+MOST_UNMET = 20
+"""Conditions of one test or one run that are kept for the end of the run."""
+
 finished: list[Totals] = []
 """Totals of simulations that have ended since the last `drain`, whoever started them."""
 
@@ -30,6 +33,8 @@ class Totals:
     unpriced: int = 0
     cassettes: int = 0
     live: int = 0
+    unmet: tuple[str, ...] = ()
+    """Conditions that no request met, in words, the first few."""
 
     def add(self, other: Totals) -> None:
         """Add another count to this one."""
@@ -40,6 +45,7 @@ class Totals:
         self.unpriced += other.unpriced
         self.cassettes += other.cassettes
         self.live += other.live
+        self.unmet = (*self.unmet, *other.unmet)[:MOST_UNMET]
 
     def as_data(self) -> list[Any]:
         """Return the counts as what pytest-xdist can carry."""
@@ -51,12 +57,14 @@ class Totals:
             self.unpriced,
             self.cassettes,
             self.live,
+            list(self.unmet),
         ]
 
     @classmethod
     def from_data(cls, data: list[Any]) -> Totals:
         """Return the counts that `as_data` made."""
-        return cls(data[0], data[1], data[2], Decimal(data[3]), *data[4:])
+        simulations, calls, fallbacks, cost, unpriced, cassettes, live, unmet = data
+        return cls(simulations, calls, fallbacks, Decimal(cost), unpriced, cassettes, live, tuple(unmet))
 
 
 def totals_of(events: Iterable[Event], costs: CostLedger) -> Totals:

@@ -16,6 +16,7 @@ through and nothing of one API is sent to another.
 | `_attempts`, `_provider` | one request to one provider; whoever answers |
 | `_extra` | what only one dialect has a word for |
 | `_numbers` | which numbers may be written |
+| `_spelling` | the nearest name there is |
 | `_quick_init` | records that are made on every simulated call, made in half the time |
 """
 

@@ -92,7 +92,7 @@ def test_a_transport_of_another_make_to_an_unknown_host_is_one_clear_error(sim, 
         "  a request to /x   from app.py:1 in `ask`\n"
         f"  transport: {__name__}.canned_transport.<locals>.Canned, which holds no network transport of httpx or httpx2"
         "\n\nTo fix, one of:\n"
-        '  1. let a simulated provider answer it: llm_sim.provider("name", base_url="https://example.com/v1")\n'
+        '  1. let a simulated provider answer it: llm_sim.provider("name", base_url="https://example.com")\n'
         '  2. let it pass in this test: llm_sim.allow("example.com")\n'
         '  3. let it pass everywhere: llmtest_allowed_hosts = ["example.com"] in pyproject.toml, '
         "llmtest_allowed_hosts = example.com in pytest.ini\n"

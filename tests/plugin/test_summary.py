@@ -127,3 +127,24 @@ def test_a_simulation_started_by_hand_is_counted(run_tests):
     )
     result.assert_outcomes(passed=2)
     result.stdout.fnmatch_lines(["llmtest: 2 calls, 0 fallbacks, *"])
+
+
+def test_t45_a_condition_without_steps_that_no_request_met_is_told_at_the_end(run_tests):
+    """`when(model=...).echoes()` is nobody's duty; the end of the run says that nothing met it, and what came."""
+    result = run_tests(
+        """
+        import app
+
+        def test_it(llm_sim):
+            llm_sim.openai.echoes().when(model="gpt-4.0").generates()
+            app.ask()
+        """,
+        app=APP,
+    )
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "llmtest: test_it.py::test_it: `openai`: when(model='gpt-4.0') matched none of its requests: *gpt-4o`[?]",
+            "llmtest: 1 call, *",
+        ]
+    )

@@ -57,6 +57,27 @@ SEVERAL_RUNS = """\
 """
 
 
+def test_t23_what_is_odd_about_a_scenario_stands_under_its_table():
+    """A check that may hold for the wrong reason is said where it is seen to hold."""
+    assert printed(finished_run(notes=("late.yaml:5: odd",))).rstrip().endswith("  Note: late.yaml:5: odd")
+
+
+def test_t24_rows_of_two_scenarios_of_one_name_show_their_files():
+    """Runs of two files that call themselves the same can be told apart; the others show their name alone."""
+    runs = [
+        finished_run(seed=1),
+        finished_run(seed=1, path="scenarios/other.yaml"),
+        finished_run(seed=1, scenario="brownout", path="scenarios/brownout.yaml"),
+        finished_run(seed=2),
+    ]
+    table = printed(*runs).splitlines()
+    assert [line.strip() for line in table if ".yaml" in line and "seed" not in line] == [
+        "scenarios/outage.yaml",
+        "scenarios/other.yaml",
+        "scenarios/outage.yaml",
+    ]
+
+
 def test_one_run():
     """A run is its facts, then what was expected beside what was found."""
     assert printed(finished_run()) == ONE_RUN

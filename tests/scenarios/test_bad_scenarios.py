@@ -3,7 +3,7 @@
 import pytest
 
 from llmtest.errors import ScenarioError
-from llmtest.scenarios import load_scenario
+from llmtest.scenarios import load_scenario, run_scenario
 
 GOOD = """\
 version: 1
@@ -49,7 +49,8 @@ CASES = [
     pytest.param(
         ("trigger: any_error", "triger: any_error"),
         "bad.yaml:9: unknown key `triger` in `chain.providers[1]`. Did you mean `trigger`?\nKnown keys: provider, "
-        "model, api_key, base_url, trigger, model_mapping, priority, retry, circuit_breaker, timeouts, quota_group.",
+        "model, api_key, base_url, api, trigger, model_mapping, priority, retry, circuit_breaker, timeouts, "
+        "quota_group.",
         id="unknown-key-deep",
     ),
     pytest.param(
@@ -219,9 +220,54 @@ def test_a_binary_file_is_no_scenario(tmp_path, monkeypatch):
     )
 
 
-def test_several_mistakes_are_counted(tmp_path, monkeypatch):
-    """The first mistake of the file is told, and how many more there are."""
+def test_several_mistakes_are_all_told(tmp_path, monkeypatch):
+    """Each with its file and line, in the order of the file."""
     text = GOOD.replace("gpt-4o", "''").replace("duration: 1m", "duration: 1x")
     assert message_of(tmp_path, monkeypatch, text) == (
-        "bad.yaml:4: `providers.openai.model`: must not be empty.\n(1 more error in this file.)"
+        "bad.yaml:4: `providers.openai.model`: must not be empty.\n\n"
+        "bad.yaml:10: `load.duration`: `1x` has the unknown unit `x`; write a number with a unit: `250ms`, `20s`, "
+        "`5m`, `1h`."
     )
+
+
+LATE = """\
+version: 1
+name: late
+providers:
+  openai: {model: gpt-4o, latency: {total: 800ms}}
+  anthropic: {model: claude-sonnet-4-5}
+  ollama: {model: llama3.2}
+chain: {providers: [{provider: openai}, {provider: anthropic}]}
+load: {rate: 5/s, duration: 1m}
+expect: {latency.p95: "<= 2s"}
+"""
+
+
+def notes_of(tmp_path, monkeypatch, text):
+    """Return what a run of a scenario notes."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "late.yaml").write_text(text)
+    return run_scenario(load_scenario("late.yaml")).notes
+
+
+def test_t23_a_fallback_without_latency_is_said_where_latencies_are_judged(tmp_path, monkeypatch):
+    """Its answers take no time, and the check may hold for that reason; who is never asked does not matter."""
+    assert notes_of(tmp_path, monkeypatch, LATE) == (
+        (
+            "late.yaml:5: `providers.anthropic` has no `latency`: its answers take no time, and `latency.p95` may hold "
+            "for that reason.\n"
+            "To fix: `latency: {total: 800ms}`; or `latency: {total: 0}`, if that is meant."
+        ),
+    )
+
+
+@pytest.mark.parametrize("latency", ["{total: 800ms}", "{total: 0}"])
+def test_t23_both_ways_out_are_taken(tmp_path, monkeypatch, latency):
+    """A latency, or the word that there is none."""
+    text = LATE.replace("claude-sonnet-4-5", f"claude-sonnet-4-5, latency: {latency}")
+    assert notes_of(tmp_path, monkeypatch, text) == ()
+
+
+def test_t23_a_scenario_that_judges_no_latency_needs_none(tmp_path, monkeypatch):
+    """Most do not."""
+    assert notes_of(tmp_path, monkeypatch, LATE.replace("latency.p95", "calls").replace("<= 2s", ">= 1")) == ()

@@ -327,14 +327,14 @@ def test_a_reset_forgets_everything():
             lambda h: h.replies(7),
             (
                 "replies() takes texts, Reply, Embedding, Json and Raw objects, and functions, got 7.\n\n"
-                'To fix: replies("Paris")'
+                'To fix: replies("7")'
             ),
             id="not-a-reply",
         ),
         pytest.param(
             lambda h: h.replies(faults.RateLimited(30)),
             "replies() takes texts, Reply, Embedding, Json and Raw objects, and functions, got "
-            "RateLimited(retry_after=30).\n\nTo fix: fails(RateLimited(retry_after=30))",
+            "RateLimited(retry_after=30).\n\nTo fix: fails(faults.RateLimited(retry_after=30))",
             id="a-fault-as-reply",
         ),
         pytest.param(
@@ -344,7 +344,7 @@ def test_a_reset_forgets_everything():
         ),
         pytest.param(
             lambda h: h.fails(429),
-            "fails() takes a fault of llmtest.faults, got 429.\n\nTo fix: fails(faults.RateLimited(retry_after=30))",
+            "fails() takes a fault of llmtest.faults, got 429.\n\nTo fix: fails(faults.RateLimited())",
             id="not-a-fault",
         ),
         pytest.param(
@@ -387,7 +387,7 @@ def test_a_reset_forgets_everything():
         pytest.param(
             lambda h: h.as_provider(tokens_per_event=0),
             "as_provider: tokens_per_event must be 1 or more, got 0.\n\n"
-            "To fix: tokens_per_event=1 delivers every token by itself",
+            "To fix: tokens_per_event=1, which delivers every token by itself",
             id="no-tokens-per-event",
         ),
         pytest.param(
@@ -421,7 +421,7 @@ def test_a_reset_forgets_everything():
         pytest.param(
             lambda h: Reply("a", headers={"x note": "one"}),
             "Reply: 'x note' is no name of a header.\n\n"
-            'To fix: letters, digits and hyphens: Reply(text, headers={"x-note": "..."})',
+            'To fix: letters, digits and hyphens, as in Reply(text, headers={"x-note": "..."})',
             id="name-of-no-header",
         ),
     ],

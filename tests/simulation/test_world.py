@@ -184,9 +184,11 @@ def test_a_native_api_that_nobody_speaks_is_one_clear_error(name, origin, path, 
         f"  simulated: its OpenAI-compatible API, below {urlsplit(base_url).path}\n\n"
         "To fix, one of:\n"
         f'  1. have the code use that one: base_url="{base_url}" with an OpenAI client\n'
-        f'  2. answer it by a script: llm_sim.{name}.on("POST", "{path}").replies(Json({{...}}))\n'
-        "  3. replay a recorded session, which can hold any endpoint: @pytest.mark.llm_cassette\n"
-        f'  4. let the host answer itself: llm_sim.allow("{origin[1]}")   (llm_sim.{name} then sees nothing)'
+        f'  2. answer it by a script: llm_sim.{name}.on("POST", "{path}").replies(Json({{}}))\n'
+        "  3. let it be missing, as the code may expect: "
+        f'llm_sim.{name}.on("POST", "{path}").fails(status=404)\n'
+        "  4. replay a recorded session, which can hold any endpoint: @pytest.mark.llm_cassette\n"
+        f'  5. let the host answer itself: llm_sim.allow("{origin[1]}")   (llm_sim.{name} then sees nothing)'
     )
     assert world.harness_errors == [caught.value]
 
@@ -202,9 +204,11 @@ def test_an_endpoint_that_is_not_simulated_is_one_clear_error():
         "  simulated: POST /v1/chat/completions, POST /v1/responses, POST /v1/embeddings, POST /v1/conversations, "
         "GET /v1/models, GET /v1/models/{model}, and 13 more\n\n"
         "To fix, one of:\n"
-        '  1. answer it by a script: llm_sim.openai.on("POST", "/v1/images/generations").replies(Json({...}))\n'
-        "  2. replay a recorded session, which can hold any endpoint: @pytest.mark.llm_cassette\n"
-        '  3. let the host answer itself: llm_sim.allow("api.openai.com")   (llm_sim.openai then sees nothing)'
+        '  1. answer it by a script: llm_sim.openai.on("POST", "/v1/images/generations").replies(Json({}))\n'
+        "  2. let it be missing, as the code may expect: "
+        'llm_sim.openai.on("POST", "/v1/images/generations").fails(status=404)\n'
+        "  3. replay a recorded session, which can hold any endpoint: @pytest.mark.llm_cassette\n"
+        '  4. let the host answer itself: llm_sim.allow("api.openai.com")   (llm_sim.openai then sees nothing)'
     )
 
 
@@ -315,11 +319,13 @@ def test_unused_steps_are_listed_with_their_lines():
     post(handle)
     (error,) = world.unused_steps()
     lines = str(error).splitlines()
-    assert lines[0] == "`openai` still had 1 of 4 scripted steps to play when the test ended."
+    assert lines[0] == "`openai` still had 2 of 4 scripted steps to play when the test ended."
     assert lines[2].startswith("  step 2: rate_limited(retry_after=2.0)   tests/simulation/test_world.py:")
     assert lines[2].endswith("   (2 times)")
-    assert lines[4] == (
-        "The code under test stopped after 1 request. If that is on purpose, mark that step `optional=True`."
+    assert lines[3].startswith("  step 4: replies('for ever')")
+    assert lines[3].endswith("   (for ever)")
+    assert lines[5] == (
+        "The code under test stopped after 1 request. If that is on purpose, mark those steps `optional=True`."
     )
 
 

@@ -118,20 +118,21 @@ def test_an_attempt_under_way_is_pending():
         pytest.param(
             "openai",
             "the step `openai` has no outcome.\n"
-            "To fix: write `provider:outcome` or `provider/model:outcome`, as in `openai:200`.",
+            "To fix: write `openai:200`; a step is `provider:outcome` or `provider/model:outcome`.",
             id="no-outcome",
         ),
         pytest.param(
             "openai:timout",
             "the step `openai:timout` ends in an unknown outcome `timout`. Did you mean `timeout`?\n"
-            "An outcome is a status code or one of: abandoned, cache_hit, circuit_open, dropped, error, malformed, "
-            "pending, refused, reset, stalled, timeout, truncated.",
+            "An outcome is a status from 100 to 599, or one of: abandoned, cache_hit, circuit_open, dropped, error, "
+            "malformed, pending, refused, reset, stalled, timeout, truncated.\n"
+            "To fix: write `openai:timeout`.",
             id="unknown-outcome",
         ),
         pytest.param(
             429,
-            "a step is text like `openai:429`, got 429.\n"
-            "To fix: write each step as `provider:outcome` or `provider/model:outcome`.",
+            "a step is text, got 429.\n"
+            "To fix: write `openai:429`; a step is `provider:outcome` or `provider/model:outcome`.",
             id="no-text",
         ),
     ],

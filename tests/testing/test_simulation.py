@@ -139,7 +139,7 @@ def test_a_name_that_a_handle_does_not_have_lists_those_it_has():
     with Simulation() as sim, pytest.raises(AttributeError) as caught:
         sim.openai.when(model="gpt-4o").reply("Paris")
     assert str(caught.value) == (
-        "a provider's handle has no `reply`. "
+        "a provider's handle has no `reply`. Did you mean `replies`? "
         "It has: calls_tool, calls_tools, echoes, fails, generates, on, replies, when."
     )
     with Simulation() as sim, pytest.raises(AttributeError, match=r"It has: as_provider, at, calls_tool, .*, replies"):

@@ -69,7 +69,7 @@ class DirectProvider:
         if tokens_per_event < 1:
             raise ConfigurationError(
                 f"as_provider: tokens_per_event must be 1 or more, got {tokens_per_event}.\n\n"
-                "To fix: tokens_per_event=1 delivers every token by itself"
+                "To fix: tokens_per_event=1, which delivers every token by itself"
             )
         self.name = engine.name
         self.model = model

@@ -51,21 +51,31 @@ def everywhere(host: str) -> str:
     return f'llmtest_allowed_hosts = ["{host}"] in pyproject.toml, llmtest_allowed_hosts = {host} in pytest.ini'
 
 
-def ways_in_a_world(host: str, *, answerable: bool, provider: str | None) -> tuple[str, ...]:
+def ways_in_a_world(host: str, *, answerable: bool, provider: str | None, what: str = "") -> tuple[str, ...]:
     """Return what to do about a connection out of a simulated world.
 
     Args:
         host: Where it was going.
         answerable: Whether it is a request of a library whose requests are answered.
         provider: Who answers that host for such libraries; None: nobody.
+        what: The request.
     """
     first: tuple[str, ...] = ()
+    root = "/v1" if " /v1/" in what else ""
     if provider is not None:
         first = ("put the provider behind a loopback port: the fixture `llm_server`, and `llm_server.base_url`",)
     elif answerable:
-        first = (f'let a simulated provider answer it: llm_sim.provider("name", base_url="https://{host}/v1")',)
+        first = (f'let a simulated provider answer it: llm_sim.provider("name", base_url="https://{host}{root}")',)
     passing = f'let it pass in this test: llm_sim.allow("{host}")'
+    if _respx_is_on():
+        return (f'let respx answer it, past the simulation: llm_sim.allow("{host}")', *first)
     return (*first, passing, f"let it pass everywhere: {everywhere(host)}")
+
+
+def _respx_is_on() -> bool:
+    """Tell whether routes of respx are in force, which answer only what passes here."""
+    mocks = sys.modules.get("respx.mocks")
+    return mocks is not None and any(mocker.routers for mocker in mocks.Mocker.registry.values())
 
 
 def ways_without_a_world(host: str, *, answerable: bool) -> tuple[str, ...]:

@@ -91,6 +91,9 @@ class _WorldGate:
         event = LiveRequestPassed(self._world.clock.now_ns(), 0 if call is None else call.id, host, method)
         self._world.trace.append(event)
 
+    def kept(self, library: str, host: str, method: str | None = None, path: str | None = None) -> None:
+        self._world.note_telemetry(library, host, method, path)
+
     def answers(self, host: str) -> bool:
         return self._world.provider_at(host) is not None
 
@@ -99,7 +102,7 @@ class _WorldGate:
         provider = self._world.provider_at(host) if by_socket else None
         if provider is not None:
             fact = f"`{provider}` is simulated, but {_OF_ANOTHER_LIBRARY}"
-        ways = ways_in_a_world(host, answerable=not by_socket, provider=provider)
+        ways = ways_in_a_world(host, answerable=not by_socket, provider=provider, what=what)
         text = blocked_text(what, host, "", *ways, *way, fact=fact)
         return self._world.record_harness_error(NetworkBlockedError(text))
 
@@ -128,6 +131,9 @@ class _ShutGate:
 
     def passed(self, method: str, host: str) -> None:
         """Nothing is kept without a world."""
+
+    def kept(self, library: str, host: str, method: str | None = None, path: str | None = None) -> None:
+        """As little as of what passes."""
 
     def answers(self, host: str) -> bool:  # noqa: ARG002 - nobody answers
         return False

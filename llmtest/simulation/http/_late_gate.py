@@ -53,6 +53,9 @@ class _LateGate:
     def passed(self, method: str, host: str) -> None:
         """Nothing is kept: the trace is over."""
 
+    def kept(self, library: str, host: str, method: str | None = None, path: str | None = None) -> None:
+        """As little as of what passes."""
+
     def answers(self, host: str) -> bool:  # noqa: ARG002 - nobody answers
         return False
 

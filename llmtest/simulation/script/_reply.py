@@ -26,6 +26,7 @@ from llmtest.types import (
     ToolCall,
     Usage,
 )
+from llmtest.types._spelling import words_tell_near_arguments
 
 __all__ = ["Answerable", "Prepared", "Reply", "as_arguments", "lets_answer_begin", "pieces_of", "prepare"]
 
@@ -37,6 +38,7 @@ HEADERS = 'Reply(text, headers={"x-note": "..."})'
 _PIECE = re.compile(r"\s*\S+(?:\s+$)?|\s+$")
 
 
+@words_tell_near_arguments
 @dataclass(frozen=True, slots=True)
 class Reply:
     """One answer of a simulated provider.

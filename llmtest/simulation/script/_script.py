@@ -55,6 +55,13 @@ class Step:
         """Whether no step after it is ever reached."""
         return self.left is None and self.for_ns is None
 
+    @property
+    def has_to_be_played(self) -> bool:
+        """Whether it was written for requests that have not come; one without a number is for one at least."""
+        if self.left is None or self.for_ns is not None:
+            return not self.used_by
+        return self.left > 0
+
 
 @dataclass(frozen=True, slots=True)
 class UnusedStep:
@@ -65,6 +72,7 @@ class UnusedStep:
     label: str
     left: int
     site: str
+    for_ever: bool = False
 
 
 @dataclass(slots=True)
@@ -248,9 +256,9 @@ class Script:
     def unused(self, provider: str) -> list[UnusedStep]:
         """Return the steps that had to be played and were not."""
         return [
-            UnusedStep(provider, step.number, step.label, step.left or 1, step.site)
+            UnusedStep(provider, step.number, step.label, step.left or 1, step.site, step.lasts_for_ever)
             for step in self.steps
-            if not step.optional and (not step.used_by if step.for_ns is not None else (step.left or 0) > 0)
+            if not step.optional and step.has_to_be_played
         ]
 
 

@@ -11,10 +11,12 @@ from typing import Any
 from llmtest.errors import ConfigurationError
 from llmtest.faults._headers import check_header
 from llmtest.types import Usage, is_whole
+from llmtest.types._spelling import words_tell_near_arguments
 
 __all__ = ["Embedding", "Json", "Raw", "answers_to", "fits"]
 
 
+@words_tell_near_arguments
 @dataclass(frozen=True)
 class Embedding:
     """The answer to a request for embeddings: `openai.replies(Embedding([0.1, 0.2]))`.
@@ -56,6 +58,7 @@ def _is_vector(value: Any) -> bool:
     return all(isinstance(each, int | float) and not isinstance(each, bool) and math.isfinite(each) for each in value)
 
 
+@words_tell_near_arguments
 @dataclass(frozen=True)
 class Json:
     """An answer in JSON, to whatever is asked: `openai.on("POST", "/v1/moderations").replies(Json({...}))`.
@@ -90,6 +93,7 @@ class Json:
         return Raw(self.status, {"content-type": "application/json", **(self.headers or {})}, body)
 
 
+@words_tell_near_arguments
 @dataclass(frozen=True)
 class Raw:
     """An answer as it goes out, byte by byte: what no type of ours can say.
@@ -146,4 +150,4 @@ def _check(answer: Json | Raw, status: int, headers: Mapping[str, str] | None) -
     if not is_whole(status, 100) or status > 599:
         raise ConfigurationError(f"{name}: status must be from 100 to 599, got {status!r}.\n\nTo fix: status=200")
     for key, value in (headers or {}).items():
-        check_header(name, f'{name}(..., headers={{"x-note": "..."}})', key, value)
+        check_header(name, 'headers={"x-note": "..."}', key, value)

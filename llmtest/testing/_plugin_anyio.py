@@ -1,0 +1,63 @@
+"""Tests that the anyio plugin runs: an error of the harness must not end the task that its fixtures are torn down in.
+
+The plugin runs a test and its asynchronous fixtures in one task, which goes on after an `Exception` and ends with
+anything else; what is torn down afterwards would fail with a `ClosedResourceError` of its own.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from functools import wraps
+from typing import Any
+
+import pytest
+
+from llmtest.testing._verdict import harness_error_in
+
+__all__ = ["Carried", "carry_harness_errors", "is_dead_runner"]
+
+
+class Carried(Exception):  # noqa: N818 - it is no error of anybody's: it carries one past the anyio plugin
+    """An error of the harness on its way out of the anyio plugin's task.
+
+    Args:
+        error: The error, or the group that holds it.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def carry_harness_errors(item: pytest.Item) -> None:
+    """Let a test of the anyio plugin hand harness errors out as what its task survives; any other test stays as it is.
+
+    Args:
+        item: The test, about to run.
+    """
+    function: Any = getattr(item, "obj", None)
+    if "anyio.pytest_plugin" not in sys.modules or not getattr(item, "funcargs", {}).get("anyio_backend"):
+        return
+    if not inspect.iscoroutinefunction(function) or hasattr(function, "hypothesis"):
+        return
+
+    @wraps(function)
+    async def carried(*args: Any, **keywords: Any) -> Any:
+        __tracebackhide__ = True
+        try:
+            return await function(*args, **keywords)
+        except BaseException as error:
+            if isinstance(error, Exception) or harness_error_in(error) is None:
+                raise
+            raise Carried(error) from error
+
+    item.obj = carried  # type: ignore[attr-defined]  # a test with a function is a Function
+
+
+def is_dead_runner(error: BaseException | None) -> bool:
+    """Tell whether an error says only that the anyio plugin's task has ended, for each fixture that it tore down."""
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(is_dead_runner, error.exceptions))
+    anyio = sys.modules.get("anyio")
+    return anyio is not None and isinstance(error, anyio.ClosedResourceError)

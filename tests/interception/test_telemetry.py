@@ -1,0 +1,122 @@
+"""What libraries report about themselves is kept from leaving, answered and noted; it fails nobody's test."""
+
+import socket
+
+import httpx
+import httpx2
+import pytest
+
+from llmtest import Simulation, faults
+from llmtest.cassettes import use_cassette
+from llmtest.errors import HarnessError, NetworkBlockedError, SimulationStateError
+from llmtest.events import TelemetryKept
+from llmtest.simulation import block_network
+
+REPORTS = {
+    "openai-agents": ("POST", "https://api.openai.com/v1/traces/ingest"),
+    "langsmith": ("POST", "https://api.smith.langchain.com/runs/multipart"),
+    "langsmith-info": ("GET", "https://api.smith.langchain.com/info"),
+    "langfuse": ("POST", "https://cloud.langfuse.com/api/public/otel/v1/traces"),
+    "crewai": ("POST", "https://telemetry.crewai.com:4319/v1/traces"),
+    "posthog": ("POST", "https://us.i.posthog.com/batch/"),
+}
+
+
+@pytest.mark.parametrize("library", [httpx, httpx2])
+@pytest.mark.parametrize(("method", "url"), REPORTS.values(), ids=list(REPORTS))
+def test_t30_a_report_is_answered_and_noted(request, library, method, url):
+    """It arrives as far as its exporter can tell, stands in the trace, and is no request to any provider."""
+    with Simulation() as sim, library.Client() as client:
+        answer = client.request(method, url, json={"data": []})
+        assert (answer.status_code, answer.json()) == (200, {})
+        sim.assert_attempts("openai", 0)
+        (event,) = sim.trace
+    address = library.URL(url)
+    assert event == TelemetryKept(0, 0, event.library, address.host, method, address.path)
+    assert request.node.callspec.id.startswith(event.library)
+
+
+@pytest.mark.anyio
+async def test_t30_a_report_of_an_asynchronous_client_is_answered(anyio_backend):
+    """Exporters of either kind."""
+    with block_network():
+        async with httpx2.AsyncClient() as client:
+            answer = await client.post("https://us.i.posthog.com/batch/", json={})
+    assert answer.status_code == 200
+
+
+@pytest.fixture
+def anyio_backend():
+    """Run on asyncio."""
+    return "asyncio"
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "error"),
+    [
+        ("POST", "https://api.openai.com/v1/traces", SimulationStateError),
+        ("GET", "https://api.openai.com/v1/traces/ingest", SimulationStateError),
+        ("GET", "https://api.smith.langchain.com/commits/owner/prompt/latest", NetworkBlockedError),
+        ("GET", "https://cloud.langfuse.com/api/public/v2/prompts/greeting", NetworkBlockedError),
+        ("POST", "https://smith.langchain.com.evil.test/runs/batch", NetworkBlockedError),
+    ],
+)
+def test_t30_what_is_asked_of_the_same_hosts_is_no_report(method, url, error):
+    """A prompt that an app fetches is a live request, which the test has to know of."""
+    with pytest.raises(error), Simulation(), httpx2.Client() as client:
+        client.request(method, url)
+
+
+def test_t30_a_connection_of_another_library_is_refused_and_noted():
+    """A bare connection cannot be answered: its exporter meets a bad network, which it knows, and the test goes on."""
+    with Simulation() as sim:
+        with pytest.raises(ConnectionRefusedError, match=r"posthog reports about itself to us\.i\.posthog\.com"):
+            socket.create_connection(("us.i.posthog.com", 443))
+        assert list(sim.trace) == [TelemetryKept(0, 0, "posthog", "us.i.posthog.com")]
+
+
+def test_t30_a_connection_to_a_host_that_does_more_is_no_report():
+    """Whoever connects to OpenAI itself, past httpx, may ask for anything."""
+    with pytest.raises(HarnessError), Simulation():
+        socket.create_connection(("api.openai.com", 443))
+
+
+def test_t30_a_script_that_knows_the_path_is_asked_first():
+    """A test that is about the exporter answers it itself."""
+    with Simulation() as sim:
+        sim.openai.on("POST", "/v1/traces/ingest").fails(faults.ServerError(503))
+        assert httpx2.post("https://api.openai.com/v1/traces/ingest", json={}).status_code == 503
+        sim.assert_attempts("openai", 1)
+
+
+def test_t30_a_report_is_no_part_of_a_recorded_session(tmp_path):
+    """A cassette neither misses it nor records it."""
+    path = tmp_path / "session.yaml"
+    with use_cassette(path, "once"):
+        assert httpx2.post("https://api.openai.com/v1/traces/ingest", json={}).status_code == 200
+    assert not path.exists() or "traces/ingest" not in path.read_text()
+
+
+def test_t30_openai_agents_under_a_simulation_with_thirty_seconds_of_waiting(run_tests):
+    """Its exporter wakes in virtual time and sends its traces: noted, and no error at the end of the test."""
+    pytest.importorskip("agents", reason="openai-agents is not installed (pip install openai-agents)")
+    result = run_tests(
+        """
+        import time
+        import agents, openai
+        from llmtest.events import TelemetryKept
+
+        def test_it(llm_sim):
+            llm_sim.openai.replies("Paris")
+            model = agents.OpenAIChatCompletionsModel("gpt-4o", openai_client=openai.AsyncOpenAI())
+            agent = agents.Agent(name="guide", instructions="Be brief.", model=model)
+            result = llm_sim.run(agents.Runner.run(agent, "Capital of France?"))
+            assert result.final_output == "Paris"
+            time.sleep(30)
+            llm_sim.assert_attempts("openai", 1)
+            kept = [event.path for event in llm_sim.trace if isinstance(event, TelemetryKept)]
+            assert kept and set(kept) == {"/v1/traces/ingest"}
+        """,
+        subprocess=True,
+    )
+    result.assert_outcomes(passed=1)
