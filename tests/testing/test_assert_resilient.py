@@ -193,6 +193,27 @@ def read(client):
     return "".join(choice.delta.content or "" for choice in chunks)
 
 
+@pytest.mark.parametrize(
+    ("error", "after", "gives_up"),
+    [
+        (faults.Overloaded(), 0, True),
+        (faults.RateLimited(), 0, True),
+        (faults.Overloaded(), 2, False),
+        (faults.InvalidRequest(), 0, False),
+    ],
+    ids=["overload", "limit", "after-words", "wrong-request"],
+)
+def test_giving_up_at_an_error_that_a_stream_tells(llm_sim, error, after, gives_up):
+    """What a stream tells before it has said anything can be asked again; behind words it cannot."""
+    llm_sim.openai.fails(faults.StreamError(after_chunks=after, error=error))
+    with pytest.raises(openai.APIError), llm_sim.call("read"):
+        heard(openai.OpenAI())
+    if gives_up:
+        assert "gave_up  call 1 failed with `openai:error` at 0.000 s and did not try again." in complaint(llm_sim)
+    else:
+        llm_sim.assert_resilient()
+
+
 def heard(client):
     """Read a stream, and take what was heard for the answer."""
     with client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True) as stream:
