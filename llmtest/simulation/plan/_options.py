@@ -76,10 +76,27 @@ def options_of(request: CompletionRequest, model: str | None) -> Options:
         request: The request.
         model: The model that answers.
     """
+    if not (
+        request.stop_sequences
+        or request.reasoning_effort
+        or request.service_tier
+        or request.metadata
+        or request.n
+        or request.logprobs
+        or request.tool_choice
+        or request.tools
+        or request.extra
+        or _has_parts(request)
+    ):
+        return PLAIN  # without a closer look, as most requests
+    return _special_options(request, model)
+
+
+def _special_options(request: CompletionRequest, model: str | None) -> Options:
+    """Return what a request asks that may ask something special."""
     effort, tier, choices = request.reasoning_effort, request.service_tier, request.n or 1
-    told, tool = request.logprobs, request.tool_choice
-    is_special = request.stop_sequences or effort or tier or request.metadata or choices > 1 or told or tool
-    if not (is_special or ((request.tools or request.extra or _has_parts(request)) and _has_marks(request))):
+    told, tool, marks = request.logprobs, request.tool_choice, _has_marks(request)
+    if not (request.stop_sequences or effort or tier or request.metadata or choices > 1 or told or tool or marks):
         return PLAIN
     thought = 0
     if effort and REASONING_MODELS.match((model or "").lower()):
@@ -89,7 +106,7 @@ def options_of(request: CompletionRequest, model: str | None) -> Options:
         thought,
         None if tier in STANDARD_TIERS else tier,
         request.metadata,
-        _has_marks(request),
+        marks,
         choices,
         (request.top_logprobs or 0) if told else None,
         tool is not None and tool not in TOOL_CHOICES,
