@@ -277,8 +277,7 @@ def active_clock() -> Clock:
         party = clock._party  # noqa: SLF001 - the clock and its party are one machine
         if party is None or _get_ident() in party.idents:
             return clock
-    loop = running_loops.get(_get_ident())
-    if loop is not None:
+    if running_loops and (loop := running_loops.get(_get_ident())) is not None:
         virtual: VirtualClock = loop.clock
         return virtual
     loop = asyncio._get_running_loop()  # noqa: SLF001 - the public name raises where there is no loop
