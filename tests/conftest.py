@@ -28,6 +28,8 @@ def pytest_report_header():
 PRELOADED = (
     "anthropic",
     "anyio",
+    "httpcore",
+    "httpcore2",
     "openai",
     "uvloop",
     "llmtest.clock",
