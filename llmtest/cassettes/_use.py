@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from llmtest.cassettes._cassette import Cassette, Mode
 from llmtest.cassettes._gate import Deck, OnError
 from llmtest.cassettes._redaction import Redactor
+from llmtest.clock import replay_time
 from llmtest.errors import CassetteMismatchError, HarnessError
 from llmtest.interception import opened
 
@@ -93,8 +94,9 @@ def use_cassette(
 ) -> Iterator[Cassette]:
     """Play a recorded session, or record one, for the code inside the `with`; tasks it starts included.
 
-    The file is written at the end, and only if the code inside raised nothing. Time is left as it is: inside a
-    `Simulation` a recorded `Retry-After` passes in virtual time.
+    The file is written at the end, and only if the code inside raised nothing. What is only played waits for
+    nothing: a recorded `Retry-After` passes in virtual time, inside a `Simulation` and outside. A recording takes its
+    time, and so does what plays on a loop that keeps real time, such as a running one of uvloop or trio.
 
     Args:
         path: The file.
@@ -120,7 +122,8 @@ def use_cassette(
     """
     errors: list[HarnessError] = []
     cassette = Cassette(Path(path), mode, match_on=match_on, keep_failures=keep_failures, redactor=redactor)
-    with inserted(cassette, on_error=errors.append, allowed_hosts=allowed_hosts):
+    time = nullcontext() if cassette.records else replay_time("`use_cassette`")
+    with time, inserted(cassette, on_error=errors.append, allowed_hosts=allowed_hosts):
         yield cassette
     if errors:
         raise errors[0]

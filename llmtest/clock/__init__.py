@@ -12,6 +12,7 @@ from llmtest.clock._installation import virtual_time
 from llmtest.clock._loop import VirtualTimeLoop
 from llmtest.clock._other_loops import wait_for_ever
 from llmtest.clock._outlived import has_left_something, outlived
+from llmtest.clock._replay_time import replay_time
 from llmtest.clock._running import is_virtual_loop, new_virtual_loop, run_virtual
 from llmtest.clock._time_limits import TimeLimit, TimeLimits
 from llmtest.clock._token_bucket import TokenBucket
@@ -38,6 +39,7 @@ __all__ = [
     "iterate_blocking",
     "new_virtual_loop",
     "outlived",
+    "replay_time",
     "run_blocking",
     "run_virtual",
     "stream",

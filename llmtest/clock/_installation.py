@@ -16,7 +16,7 @@ from llmtest.clock._datetime import install_datetime, real_datetime, uninstall_d
 from llmtest.clock._event_loops import install_loops
 from llmtest.clock._freezegun import install_freezegun
 from llmtest.clock._late_imports import LateImports
-from llmtest.clock._names import install_names, uninstall_names
+from llmtest.clock._names import install_names, keep_hypothesis_real, uninstall_names
 from llmtest.clock._order import deterministic_order
 from llmtest.clock._outlived import leave_behind
 from llmtest.clock._participants import Party
@@ -42,6 +42,11 @@ class _Running:
     label: str | None = None
     highest_ns = 0
     lock = threading.Lock()
+
+
+def is_installed() -> bool:
+    """Tell whether a simulation has replaced time in this process."""
+    return _Running.label is not None
 
 
 @contextmanager
@@ -123,6 +128,8 @@ def _install(stack: ExitStack, clock: VirtualClock, party: Party, seed: int) -> 
     install_time_machine(patches, party, imports)
     install_loops(patches, party, imports)  # before the names, which are then found in every module at once
     install_names(patches, party)
+    if "hypothesis" not in sys.modules:
+        imports.when_imported("hypothesis.core", lambda: keep_hypothesis_real(patches))
     install_threads(patches)
     install_trio(stack, patches, party, imports)
     install_children(patches, imports)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from llmtest.clock._clock import NS_PER_SECOND, to_ns
@@ -27,9 +27,12 @@ REAL_CALLERS = frozenset(
 """Modules whose sleeps wait for something real: a child process, a person at a breakpoint."""
 _UNTOUCHED = frozenset(
     {*sys.stdlib_module_names, "_pytest", "pytest", "pluggy", "xdist", "execnet", "coverage", "llmtest", "freezegun"}
+    | {"hypothesis", "_hypothesis_pytestplugin"}
     | {"pydevd", "_pydevd_bundle", "_pydev_bundle", "debugpy", "looptime", "time_machine"}
 ) - {"__main__"}
 """Top-level packages whose own names for these functions stay real: the test runner times tests, a debugger polls."""
+_REAL_TIME: Any = SimpleNamespace(**{**vars(time), **vars(REAL)})
+"""The module `time`, for whoever shall go on to see the machine's."""
 
 
 class _State:
@@ -190,6 +193,14 @@ def install_names(patches: Patches, party: Party) -> None:
             patches.replace(module, alias, function)
     for name, alias, function in (("queue", "time", "monotonic"), ("threading", "_time", "monotonic")):
         patches.replace(sys.modules[name], alias, VIRTUAL[function])
+    keep_hypothesis_real(patches)
+
+
+def keep_hypothesis_real(patches: Patches) -> None:
+    """Let Hypothesis measure how long an example really takes: its deadline is one for the machine."""
+    for name, module in sys.modules.copy().items() if "hypothesis" in sys.modules else ():
+        if name.startswith("hypothesis.") and vars(module).get("time") is time:
+            patches.replace(module, "time", _REAL_TIME)
 
 
 def uninstall_names() -> None:

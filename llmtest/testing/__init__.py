@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from llmtest.testing._check_dialect import DialectCase as DialectCase
     from llmtest.testing._check_dialect import check_dialect as check_dialect
+    from llmtest.testing._per_example import simulation_per_example as simulation_per_example
     from llmtest.testing._simulation import Simulation as Simulation
     from llmtest.testing._step import unordered as unordered
     from llmtest.testing._unittest import AsyncSimulationTestCase as AsyncSimulationTestCase
@@ -17,6 +18,7 @@ _HOMES = {
     "Simulation": "llmtest.testing._simulation",
     "SimulationTestCase": "llmtest.testing._unittest",
     "check_dialect": "llmtest.testing._check_dialect",
+    "simulation_per_example": "llmtest.testing._per_example",
     "unordered": "llmtest.testing._step",
 }
 

@@ -1,0 +1,134 @@
+"""What is only played waits for nothing, in a simulation and outside."""
+
+import asyncio
+import datetime as dt
+import time
+
+import httpx2
+import openai
+import pytest
+import trio
+import uvloop
+
+from llmtest import Simulation, use_cassette
+from llmtest.clock._real import REAL
+from llmtest.errors import SimulationStateError
+
+QUESTION = [{"role": "user", "content": "Capital of France?"}]
+CASSETTE = """\
+version: 1
+interactions:
+- request:
+    method: POST
+    uri: https://api.openai.com/v1/chat/completions
+    body: '{"messages":[{"role":"user","content":"Capital of France?"}],"model":"gpt-4o"}'
+    headers: {content-type: [application/json]}
+  response:
+    status: {code: 429, message: Too Many Requests}
+    headers: {content-type: [application/json], retry-after: ['8']}
+    body: {string: '{"error": {"message": "slow down"}}'}
+- request:
+    method: POST
+    uri: https://api.openai.com/v1/chat/completions
+    body: '{"messages":[{"role":"user","content":"Capital of France?"}],"model":"gpt-4o"}'
+    headers: {content-type: [application/json]}
+  response:
+    status: {code: 200, message: OK}
+    headers: {content-type: [application/json]}
+    body: {string: '{"id": "1", "object": "chat.completion", "created": 1, "model": "gpt-4o", "choices": [{"index": 0,
+      "finish_reason": "stop", "message": {"role": "assistant", "content": "Paris"}}]}'}
+"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Return a recorded session in which the provider asked for a wait of 8 seconds; playing it must take none."""
+    path = tmp_path / "limited.yaml"
+    path.write_text(CASSETTE)
+    started = REAL.monotonic()
+    yield path
+    assert REAL.monotonic() - started < 6
+
+
+def ask():
+    """Ask through OpenAI's own client."""
+    with openai.OpenAI(api_key="k") as client:
+        return client.chat.completions.create(model="gpt-4o", messages=QUESTION).choices[0].message.content
+
+
+async def ask_async():
+    """Ask through its asynchronous half."""
+    async with openai.AsyncOpenAI(api_key="k") as client:
+        answer = await client.chat.completions.create(model="gpt-4o", messages=QUESTION)
+    return answer.choices[0].message.content
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        pytest.param(ask, id="sync"),
+        pytest.param(lambda: asyncio.run(ask_async()), id="asyncio"),
+        pytest.param(lambda: uvloop.run(ask_async()), id="uvloop"),
+        pytest.param(lambda: trio.run(ask_async), id="trio"),
+    ],
+)
+def test_t17_a_recorded_wait_takes_no_time_outside_a_simulation(path, run):
+    """The client waits as long as it was told, by a clock that the cassette moves, and keeps today's date."""
+    today = dt.datetime.now(dt.UTC)
+    with use_cassette(path) as cassette:
+        before = time.monotonic()
+        assert run() == "Paris"
+        assert time.monotonic() - before == 8.0
+        assert today <= dt.datetime.now(dt.UTC) <= today + dt.timedelta(minutes=5)
+    assert cassette.played == 2
+    assert time.monotonic is REAL.monotonic
+
+
+def test_t17_a_running_loop_of_asyncio_takes_part(path):
+    """A cassette that is used inside a coroutine moves the loop that runs it, and gives it back."""
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        with use_cassette(path):
+            before = loop.time()
+            assert await ask_async() == "Paris"
+            assert loop.time() - before == 8.0
+        before = REAL.monotonic()
+        await asyncio.sleep(0.01)
+        assert REAL.monotonic() - before >= 0.005
+        return type(loop)
+
+    assert asyncio.run(main()) is asyncio.SelectorEventLoop
+
+
+def test_t17_a_recorded_wait_is_virtual_inside_a_simulation(path):
+    """The simulation's own clock moves, as it does for everything else."""
+    with Simulation() as sim, use_cassette(path):
+        assert ask() == "Paris"
+        assert sim.clock.elapsed() == 8.0
+
+
+def test_t17_a_simulation_belongs_around_a_cassette(path):
+    """The other order is refused by name."""
+    with use_cassette(path), pytest.raises(SimulationStateError, match="while `use_cassette` is running"):
+        Simulation().start()
+
+
+def test_t17_a_loop_that_keeps_real_time_is_left_alone(path):
+    """A running loop of uvloop or trio cannot change its clock: nothing is replaced, and nothing hangs."""
+
+    async def main():
+        with use_cassette(path):
+            return time.monotonic is REAL.monotonic
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        assert runner.run(main())
+    assert trio.run(main)
+
+
+def test_t17_a_recording_takes_its_time(tmp_path):
+    """What calls a live service lives by the machine's clock."""
+    with use_cassette(tmp_path / "new.yaml", "once"):
+        assert time.monotonic is REAL.monotonic
+        with pytest.raises(httpx2.ConnectError):
+            httpx2.get("http://127.0.0.1:9")

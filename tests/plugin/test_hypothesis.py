@@ -1,0 +1,71 @@
+"""Hypothesis in a simulation: its own clock stays real, and every example may have a world of its own."""
+
+import pytest
+
+from llmtest.errors import ConfigurationError
+from llmtest.testing import simulation_per_example
+
+CODE = """
+import asyncio
+import time
+
+import openai
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from llmtest import faults
+from llmtest.testing import simulation_per_example
+
+QUESTION = [{"role": "user", "content": "Capital of France?"}]
+waits = st.integers(20, 50)  # seconds; the deadline below is 5, for machines that are slow
+
+@settings(max_examples=10, deadline=5000, database=None)
+@given(wait=waits)
+@simulation_per_example
+def test_own_world(llm_sim, wait):
+    llm_sim.openai.fails(faults.RateLimited(retry_after=wait)).replies("Paris")
+    with openai.OpenAI() as client:
+        client.chat.completions.create(model="gpt-4o", messages=QUESTION)
+    assert llm_sim.clock.elapsed() == wait
+    llm_sim.assert_sequence("openai:429", "openai:200")
+
+@settings(max_examples=10, deadline=5000, database=None)
+@given(wait=waits)
+@simulation_per_example(seed=3, start="2027-01-01")
+async def test_coroutine(llm_sim, wait):
+    await asyncio.sleep(wait)
+    assert (llm_sim.seed, llm_sim.clock.elapsed(), llm_sim.clock.now().year) == (3, wait, 2027)
+
+@settings(max_examples=10, deadline=5000, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(wait=waits)
+def test_shared_world(llm_sim, wait):
+    before = time.monotonic()
+    time.sleep(wait)
+    assert time.monotonic() - before == wait
+
+@settings(max_examples=3, database=None)
+@given(wait=waits)
+@simulation_per_example
+def test_strict(llm_sim, wait):
+    llm_sim.openai.replies("never asked")
+"""
+
+
+def test_t18_hypothesis_keeps_its_own_time(run_tests):
+    """Examples that wait for minutes of virtual time meet a deadline of seconds; each has a world of its own."""
+    result = run_tests(CODE, "-p", "hypothesispytest", subprocess=True)
+    result.assert_outcomes(passed=3, failed=1)
+    result.stdout.fnmatch_lines(["*UnusedStepsError: `openai` still had 1 of 1 scripted steps to play *"])
+
+
+def test_a_function_without_the_parameter_is_refused():
+    """A world that nobody can reach is a slip."""
+
+    def test_it(prompt):
+        pass
+
+    with pytest.raises(ConfigurationError) as caught:
+        simulation_per_example(test_it)
+    assert str(caught.value) == (
+        "`test_it` has no parameter `llm_sim`, so its simulations would be nobody's.\n"
+        "To fix: def test_it(llm_sim, ...), below `@given` and `@simulation_per_example`."
+    )
