@@ -27,6 +27,7 @@ from llmtest.clock._strangers import install_strangers
 from llmtest.clock._threads import install_threads
 from llmtest.clock._time_machine import install_time_machine
 from llmtest.clock._trio import install_trio
+from llmtest.clock._watch import watch
 from llmtest.errors import HarnessError, SimulationStateError
 
 JUMPS_MAX = 2_000_000
@@ -58,6 +59,7 @@ def virtual_time(
     grace: float = 0.02,
     on_real_io: Callable[[str], None] | None = None,
     on_error: Callable[[HarnessError], None] | None = None,
+    on_real_time: Callable[[float, str | None], None] | None = None,
     jumps_max: int | None = JUMPS_MAX,
     elapsed_max: float | None = ELAPSED_MAX_S,
 ) -> Iterator[VirtualClock]:
@@ -74,6 +76,7 @@ def virtual_time(
         grace: Real seconds without socket activity before time jumps, once a real connection was used; default 0.02.
         on_real_io: Called with `host:port`, once for each peer of a real connection.
         on_error: Called with a stall or a livelock report before it is raised.
+        on_real_time: Called with the seconds and the `file:line` of a wait that is not virtual; again as it goes on.
         jumps_max: Most jumps before a livelock is reported; None for no limit.
         elapsed_max: Most virtual seconds likewise; None for no limit.
 
@@ -102,6 +105,8 @@ def virtual_time(
     with ExitStack() as stack:
         stack.callback(_forget)
         _install(stack, clock, party, seed)
+        if on_real_time is not None:
+            stack.callback(watch(party, on_real_time))
         yield clock
 
 

@@ -86,7 +86,7 @@ def _where(awaitable: Any, *, nearest: bool = False) -> tuple[str, str]:
             if not nearest or awaited in {"?", "a future"}:
                 awaited = "sleep(0)" if name == "__sleep0" else f"{name}()"
         elif frame is not None:
-            place = f"{_short(frame.f_code.co_filename)}:{frame.f_lineno}"
+            place = f"{short_path(frame.f_code.co_filename)}:{frame.f_lineno}"
             awaited = "a future"
         awaitable = getattr(awaitable, "cr_await", None) or getattr(awaitable, "gi_yieldfrom", None)
     return awaited, place
@@ -108,7 +108,7 @@ def _is_plumbing(file: str) -> bool:
     return any(f"/{part}/" in path for part in _SKIPPED)
 
 
-def _short(file: str) -> str:
+def short_path(file: str) -> str:
     """Return a path relative to the working directory where it is inside it."""
     relative = os.path.relpath(file)
     return file if relative.startswith("..") else relative.replace(os.sep, "/")

@@ -29,6 +29,13 @@ _NETWORK = frozenset(
         "aarch64": (b"63", b"22", b"72", b"73", b"202", b"203", b"207", b"212", b"242", b"441"),
     }.get(_MACHINE, ())
 )
+_SLEEPS = frozenset({"x86_64": (b"35", b"230"), "aarch64": (b"101", b"115")}.get(_MACHINE, ()))
+_TIMEOUT_IN_MS = {"x86_64": {b"7": 3, b"232": 4, b"281": 4}, "aarch64": {b"22": 4}}.get(_MACHINE, {})
+"""Where calls that wait for the network have their limit in milliseconds: poll, epoll_wait, epoll_pwait."""
+_TIMEOUT_AT = {"x86_64": {b"23": 5, b"270": 5, b"271": 3, b"441": 4}, "aarch64": {b"72": 5, b"73": 3, b"441": 4}}.get(
+    _MACHINE, {}
+)
+"""Where others point at it: select, pselect6, ppoll, epoll_pwait2."""
 TIMED_LOCK_NS = 6_000_000
 """A wait with a limit may be one for the interpreter lock, which wakes every 5 ms; this is longer."""
 OTHER_NS = 1_000_000_000
@@ -193,6 +200,25 @@ class ThreadProbe:
                 return True
             frame = frame.f_back
         return False
+
+
+def is_unbounded_or_timed(call: bytes) -> bool:
+    """Tell whether a system call is a wait that time or another thread ends: a sleep, a lock, a poll.
+
+    A poll without a limit is left out: only the network ends it, or it is one of an idle server.
+
+    Args:
+        call: What `/proc/self/task/<tid>/syscall` says.
+    """
+    words = call.split()
+    if not words or len(words) < 7:
+        return False
+    number = words[0]
+    if number == _FUTEX or number in _SLEEPS:
+        return True
+    if number in _TIMEOUT_IN_MS:
+        return int(words[_TIMEOUT_IN_MS[number]], 16) & 0xFFFFFFFF != 0xFFFFFFFF
+    return number in _TIMEOUT_AT and words[_TIMEOUT_AT[number]] != b"0x0"
 
 
 def native_id() -> int:

@@ -80,5 +80,5 @@ def _wrapped(test: Test, **options: Any) -> Test:
 
     left = [parameter for name, parameter in signature.parameters.items() if name != "llm_sim"]
     run.__signature__ = signature.replace(parameters=left)  # type: ignore[attr-defined]  # what pytest and Hypothesis read
-    del run.__wrapped__  # type: ignore[attr-defined]  # it would show the parameter again
+    del run.__wrapped__  # it would show the parameter again
     return run

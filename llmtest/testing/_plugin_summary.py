@@ -56,6 +56,8 @@ class Summary:
             f"{_count(totals.cassettes, 'cassette')} used",
             _count(totals.live, "live request"),
         ]
+        if totals.off_clock:
+            parts.append(f"{_count(totals.off_clock, 'simulation')} with waits that are not virtual")
         return [*lines, f"llmtest: {', '.join(parts)}"]
 
 

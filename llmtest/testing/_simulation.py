@@ -102,6 +102,7 @@ class Simulation(Assertions):
         world_clock = self._clock if isinstance(self._clock, VirtualClock) else active_clock()
         self._stack: ExitStack | None = None
         self._counted = False
+        self._real_time: events.RealTimePassed | None = None
         self.trace = events.Trace()
         self._world = World(world_clock, self.trace, seed, prices, strict, fragmentation=fragmentation)
         self._fragmentation = self._world.fragmentation
@@ -288,6 +289,7 @@ class Simulation(Assertions):
                         label=f"`{self.name}`",
                         on_real_io=self._note_real_io,
                         on_error=self._note_harness_error,
+                        on_real_time=self._note_real_time,
                     )
                 )
             stack.enter_context(intercept(self._world))
@@ -315,6 +317,7 @@ class Simulation(Assertions):
         self._world.prices = self._prices  # A scenario may have brought its own.
         self._world.fragmentation = self._fragmentation
         self.trace = self._world.trace = events.Trace()
+        self._real_time = None
         if self._breakers is not None:
             self._breakers.announce()
         self._started_ns = self._clock.now_ns()
@@ -337,6 +340,14 @@ class Simulation(Assertions):
 
     def _note_real_io(self, peer: str) -> None:
         self.trace.append(events.RealIoObserved(self._clock.now_ns(), 0, peer))
+
+    def _note_real_time(self, seconds: float, where: str | None) -> None:
+        event = self._real_time
+        if event is None or event.seconds > seconds:
+            event = events.RealTimePassed(self._clock.now_ns(), 0, "native_wait", seconds, where=where)
+            self._real_time = event
+            self.trace.append(event)
+        event.seconds = seconds  # it is not over yet, and no digest covers it
 
     def _refuse_real_loop(self) -> None:
         loop = asyncio._get_running_loop()  # noqa: SLF001 - the public name raises where there is no loop

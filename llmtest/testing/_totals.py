@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from llmtest.events import Event, LiveRequestPassed
+from llmtest.events import Event, LiveRequestPassed, RealTimePassed
 from llmtest.testing._history import attempts_of, count_calls
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ class Totals:
     live: int = 0
     unmet: tuple[str, ...] = ()
     """Conditions that no request met, in words, the first few."""
+    off_clock: int = 0
+    """Simulations in which somebody went by a clock that is not virtual."""
 
     def add(self, other: Totals) -> None:
         """Add another count to this one."""
@@ -46,6 +48,7 @@ class Totals:
         self.cassettes += other.cassettes
         self.live += other.live
         self.unmet = (*self.unmet, *other.unmet)[:MOST_UNMET]
+        self.off_clock += other.off_clock
 
     def as_data(self) -> list[Any]:
         """Return the counts as what pytest-xdist can carry."""
@@ -58,13 +61,14 @@ class Totals:
             self.cassettes,
             self.live,
             list(self.unmet),
+            self.off_clock,
         ]
 
     @classmethod
     def from_data(cls, data: list[Any]) -> Totals:
         """Return the counts that `as_data` made."""
-        simulations, calls, fallbacks, cost, unpriced, cassettes, live, unmet = data
-        return cls(simulations, calls, fallbacks, Decimal(cost), unpriced, cassettes, live, tuple(unmet))
+        simulations, calls, fallbacks, cost, unpriced, cassettes, live, unmet, off_clock = data
+        return cls(simulations, calls, fallbacks, Decimal(cost), unpriced, cassettes, live, tuple(unmet), off_clock)
 
 
 def totals_of(events: Iterable[Event], costs: CostLedger) -> Totals:
@@ -73,7 +77,8 @@ def totals_of(events: Iterable[Event], costs: CostLedger) -> Totals:
     calls, fallbacks = count_calls(attempts_of(events))
     spend = costs.summary
     live = sum(isinstance(event, LiveRequestPassed) for event in events)
-    return Totals(1, calls, fallbacks, spend.known_usd, spend.unknown, 0, live)
+    off_clock = any(isinstance(event, RealTimePassed) for event in events)
+    return Totals(1, calls, fallbacks, spend.known_usd, spend.unknown, 0, live, off_clock=int(off_clock))
 
 
 def drain() -> Totals:

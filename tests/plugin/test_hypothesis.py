@@ -54,7 +54,7 @@ def test_t18_hypothesis_keeps_its_own_time(run_tests):
     """Examples that wait for minutes of virtual time meet a deadline of seconds; each has a world of its own."""
     result = run_tests(CODE, "-p", "hypothesispytest", subprocess=True)
     result.assert_outcomes(passed=3, failed=1)
-    result.stdout.fnmatch_lines(["*UnusedStepsError: `openai` still had 1 of 1 scripted steps to play *"])
+    result.stdout.fnmatch_lines(["*UnusedStepsError: `openai` still had 1 of 1 scripted step to play *"])
 
 
 def test_a_function_without_the_parameter_is_refused():

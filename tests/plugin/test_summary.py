@@ -148,3 +148,16 @@ def test_t45_a_condition_without_steps_that_no_request_met_is_told_at_the_end(ru
             "llmtest: 1 call, *",
         ]
     )
+
+
+def test_waits_that_are_not_virtual_are_counted(run_tests):
+    """The line says in how many simulations somebody went by another clock."""
+    result = run_tests(
+        """
+        from llmtest.events import RealTimePassed
+
+        def test_it(llm_sim):
+            llm_sim.trace.append(RealTimePassed(0, 0, "native_wait", 4.0))
+        """
+    )
+    result.stdout.fnmatch_lines(["llmtest: 0 calls, *, 0 live requests, 1 simulation with waits that are not virtual"])
