@@ -96,7 +96,7 @@ def use_cassette(
 
     The file is written at the end, and only if the code inside raised nothing. What is only played waits for
     nothing: a recorded `Retry-After` passes in virtual time, inside a `Simulation` and outside. A recording takes its
-    time, and so does what plays on a loop that keeps real time, such as a running one of uvloop or trio.
+    time, and so does what plays inside a coroutine outside any simulation: enter the `with` before the loop runs.
 
     Args:
         path: The file.
