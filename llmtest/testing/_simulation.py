@@ -31,6 +31,7 @@ from llmtest.testing._child_errors import ChildErrors
 from llmtest.testing._environment import dummy_keys
 from llmtest.testing._failure import did_you_mean
 from llmtest.testing._marked_call import MarkedCall
+from llmtest.testing._real_time import note_real_time
 from llmtest.testing._verdict import combined, harness_error_in, is_reported
 from llmtest.types._spelling import words_tell_near_arguments
 from llmtest.wire import dialects
@@ -89,10 +90,8 @@ class Simulation(Assertions):
                 f"time=`{time}` is unknown.{did_you_mean(time, ('virtual', 'real'))}\nTime is `virtual` or `real`."
             )
         if start is not None and time == "real":
-            raise ConfigurationError(
-                f'time="real", start={start!r}: the machine\'s clock has a date of its own.\n'
-                "To fix: leave one of the two out."
-            )
+            text = f'time="real", start={start!r}: the machine\'s clock has a date of its own.'
+            raise ConfigurationError(f"{text}\nTo fix: leave one of the two out.")
         self.seed = seed
         self.name = name
         self.began = DEFAULT_EPOCH if start is None else epoch_of(start)
@@ -102,7 +101,6 @@ class Simulation(Assertions):
         world_clock = self._clock if isinstance(self._clock, VirtualClock) else active_clock()
         self._stack: ExitStack | None = None
         self._counted = False
-        self._real_time: events.RealTimePassed | None = None
         self.trace = events.Trace()
         self._world = World(world_clock, self.trace, seed, prices, strict, fragmentation=fragmentation)
         self._fragmentation = self._world.fragmentation
@@ -289,7 +287,7 @@ class Simulation(Assertions):
                         label=f"`{self.name}`",
                         on_real_io=self._note_real_io,
                         on_error=self._note_harness_error,
-                        on_real_time=self._note_real_time,
+                        on_real_time=lambda *seen: note_real_time(self.trace, self._clock.now_ns(), *seen),
                     )
                 )
             stack.enter_context(intercept(self._world))
@@ -317,7 +315,6 @@ class Simulation(Assertions):
         self._world.prices = self._prices  # A scenario may have brought its own.
         self._world.fragmentation = self._fragmentation
         self.trace = self._world.trace = events.Trace()
-        self._real_time = None
         if self._breakers is not None:
             self._breakers.announce()
         self._started_ns = self._clock.now_ns()
@@ -340,14 +337,6 @@ class Simulation(Assertions):
 
     def _note_real_io(self, peer: str) -> None:
         self.trace.append(events.RealIoObserved(self._clock.now_ns(), 0, peer))
-
-    def _note_real_time(self, seconds: float, where: str | None) -> None:
-        event = self._real_time
-        if event is None or event.seconds > seconds:
-            event = events.RealTimePassed(self._clock.now_ns(), 0, "native_wait", seconds, where=where)
-            self._real_time = event
-            self.trace.append(event)
-        event.seconds = seconds  # it is not over yet, and no digest covers it
 
     def _refuse_real_loop(self) -> None:
         loop = asyncio._get_running_loop()  # noqa: SLF001 - the public name raises where there is no loop
