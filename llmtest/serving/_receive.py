@@ -106,6 +106,8 @@ class Reception:
             call = endpoint.read(exchange.headers, exchange.body, parameters)
         except WireFormatError as refused:
             return route.provider.refuse(exchange, refused.error, endpoint)
+        except Exception as broken:
+            raise route.provider.note_unread(endpoint, exchange, broken) from broken
         if head is not None:
             head.remember(exchange.body, call)
         return route.provider.respond(exchange, call)

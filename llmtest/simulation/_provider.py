@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from llmtest.simulation._engine import Engine
 from llmtest.simulation._handle import ProviderHandle
-from llmtest.simulation._receive import note_unserved, receive, refuse, respond
+from llmtest.simulation._receive import note_unread, note_unserved, receive, refuse, respond
 from llmtest.wire import Match
 
 if TYPE_CHECKING:
@@ -62,6 +62,10 @@ class SimulatedProvider:
     def note_unserved(self, match: Match, exchange: Exchange) -> HarnessError:
         """Note a request that nobody here answers, and return the error of the test that it is."""
         return note_unserved(self, match, exchange)
+
+    def note_unread(self, endpoint: Endpoint, exchange: Exchange, broken: Exception) -> HarnessError:
+        """Note a request at which its dialect failed, and return the error of the test that it is."""
+        return note_unread(self, endpoint, exchange, broken)
 
     def match_below(self, method: str, path: str) -> Match:
         """Find what is asked for by a path that continues a base URL."""

@@ -12,7 +12,7 @@ from llmtest.interception._telemetry import ANSWER, HEAD
 from llmtest.simulation._endpoints import serve
 from llmtest.simulation._engine import Engine
 from llmtest.simulation._fault_effects import note_edits
-from llmtest.simulation._script_texts import unapplied_edit
+from llmtest.simulation._script_texts import broken_dialect, unapplied_edit
 from llmtest.simulation._unserved_text import unserved
 from llmtest.simulation.plan._answer import Answer
 from llmtest.simulation.plan._billing import events_in
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from llmtest.errors import HarnessError, ProviderError
     from llmtest.simulation._provider import SimulatedProvider
 
-__all__ = ["note_unserved", "plan_of", "receive", "refuse", "respond"]
+__all__ = ["note_unread", "note_unserved", "plan_of", "receive", "refuse", "respond"]
 
 
 def receive(provider: SimulatedProvider, exchange: Exchange) -> Plan:
@@ -50,7 +50,19 @@ def receive(provider: SimulatedProvider, exchange: Exchange) -> Plan:
         call = endpoint.read(exchange.headers, exchange.body, parameters)
     except WireFormatError as refused:
         return refuse(engine, endpoint, exchange, refused.error)
+    except Exception as broken:
+        raise note_unread(provider, endpoint, exchange, broken) from broken
     return respond(engine, exchange, call)
+
+
+def note_unread(provider: SimulatedProvider, endpoint: Endpoint, exchange: Exchange, broken: Exception) -> HarnessError:
+    """Note a request at which its dialect failed, and return the error of the test that it is.
+
+    As it was raised, the code under test would take it for one of its own, or ask again.
+    """
+    answer = provider.engine.open(WireCall(endpoint, model=_model_in(exchange.body), api_key=""), exchange)
+    provider.engine.note(answer, "harness_error")
+    return provider.world.record_harness_error(broken_dialect(endpoint, broken, reading=True))
 
 
 def note_unserved(provider: SimulatedProvider, match: Match, exchange: Exchange) -> HarnessError:
@@ -107,10 +119,10 @@ def plan_of(engine: Engine, answer: Answer, call: WireCall) -> Plan:
             answer.error = refused.error
     elif endpoint.keep is not None and answer.response is not None and answer.error is None and answer.failure is None:
         endpoint.keep(answer.response, call, meta, engine.store)
-    if answer.is_plain and (not answer.stream or answer.raw is not None):
-        steps: Iterable[Step] = plain(answer, call, endpoint, meta)
-        return Plan(steps, outcome_of(answer, 200), partial(engine.finish, answer))
     try:
+        if answer.is_plain and (not answer.stream or answer.raw is not None):
+            steps: Iterable[Step] = plain(answer, call, endpoint, meta)
+            return Plan(steps, outcome_of(answer, 200), partial(engine.finish, answer))
         steps, outcome = render(answer, call, endpoint, meta)
     except UnappliedEditError as problem:
         engine.note(answer, "harness_error")
@@ -119,6 +131,9 @@ def plan_of(engine: Engine, answer: Answer, call: WireCall) -> Plan:
         engine.note(answer, "harness_error")
         engine.world.record_harness_error(missing)
         raise
+    except Exception as broken:
+        engine.note(answer, "harness_error")
+        raise engine.world.record_harness_error(broken_dialect(endpoint, broken, reading=False)) from broken
     if answer.struck:
         note_edits(answer, engine)
 

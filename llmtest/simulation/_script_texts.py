@@ -10,10 +10,11 @@ from llmtest.simulation._call_site import call_site
 from llmtest.simulation.plan._wire_edit import UnappliedEditError
 from llmtest.simulation.script._script import Script, Step, UnusedStep
 from llmtest.simulation.script._service_answers import answers_to
-from llmtest.wire import dialects
+from llmtest.wire import Endpoint, dialects
 
 __all__ = [
     "broken_callable",
+    "broken_dialect",
     "handle_text",
     "never_played",
     "spelled",
@@ -154,6 +155,19 @@ def unused_steps(
     which = "that step" if len(unused) == 1 else "those steps"
     lines += ["", f"The code under test {told}. If that is on purpose, mark {which} `optional=True`."]
     return UnusedStepsError("\n".join(lines))
+
+
+def broken_dialect(endpoint: Endpoint, error: Exception, *, reading: bool) -> SimulationStateError:
+    """Make the error of a dialect that failed in Python's words, at a request or at an answer."""
+    does, way = (
+        ("read a request", "let `decode_call` raise WireFormatError for what the API refuses, and read all else")
+        if reading
+        else ("write this answer", "script an answer that the API can give, or let `encode_answer` write this one")
+    )
+    return SimulationStateError(
+        f"the dialect `{endpoint.dialect.name}` could not {does} at {endpoint.label}: {type(error).__name__}: {error}"
+        f"\n\nTo fix: {way}"
+    )
 
 
 def no_value(provider: str, error: Exception) -> SimulationStateError:

@@ -168,3 +168,38 @@ def test_a_key_that_no_variable_holds_is_passed():
         text = "`keyed` needs an API key, and no variable holds it.\nTo fix: pass `api_key`"
         assert str(caught.value) == f"`providers[0]`: {text}"
         assert build_chain({"providers": [{"provider": "keyed", "api_key": "k"}]})
+
+
+READ = (
+    "the dialect `mute` could not read a request at POST /talk: JSONDecodeError: Expecting property name enclosed in "
+    "double quotes: line 1 column 2 (char 1)\n\n"
+    "To fix: let `decode_call` raise WireFormatError for what the API refuses, and read all else"
+)
+WRITE = (
+    "the dialect `mute` could not write this answer at POST /talk: KeyError: <FinishReason.TOOL_USE: 'tool_use'>\n\n"
+    "To fix: script an answer that the API can give, or let `encode_answer` write this one"
+)
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize(("body", "text"), [(b"{", READ), (None, WRITE)], ids=["request", "answer"])
+def test_a_dialect_that_fails_is_a_harness_error(body, text, stream):
+    """What its functions raise never reaches the code under test as its own KeyError; the request is noted."""
+    with lacking() as sim:
+        sim.mute.calls_tool("look")
+        with pytest.raises(SimulationStateError) as caught:
+            httpx.post(URL, content=body or json.dumps({**ASKED, "stream": stream}).encode())
+        assert str(caught.value) == text
+        assert sim.world.harness_errors == [caught.value]
+        assert [record.outcome for record in sim.mute.requests] == ["harness_error"]
+
+
+def test_a_dialect_that_fails_on_a_port_is_one_too(llm_server):
+    """There it is a 500 with the same words, and fails the test at its end."""
+    with wire.registered(mute()):
+        llm_server.mute.calls_tool("look")
+        answers = [httpx.post(f"{llm_server.base_url}/mute/talk", content=body) for body in (b"{", json.dumps(ASKED))]
+    assert [answer.status_code for answer in answers] == [500, 500]
+    errors = llm_server.world.harness_errors
+    assert [str(error) for error in errors] == [READ, WRITE]
+    errors.clear()
