@@ -85,7 +85,7 @@ def unscripted(
     if operation is not None:
         verb, _, place = operation.partition(" ")
         rule = f'on("{verb}", "{place}")' if place else f'when(operation="{verb}")'
-        handle, said, always = f"{handle}.{rule}", "Json({...})", "replies(Json({...}), times=None)"
+        handle, said, always = f"{handle}.{rule}", "Json({})", "replies(Json({}), times=None)"
     site = call_site()
     lines = [
         f"`{provider}` received a request that its script has no step for.",

@@ -111,7 +111,7 @@ def test_what_it_does_not_serve_is_a_harness_error():
         with pytest.raises(SimulationStateError) as caught:
             httpx.post("https://api.toy.test/v2/sing", json={})
         assert "simulated: POST /v2/talk, GET /v2/status" in str(caught.value)
-        assert 'llm_sim.toy.on("POST", "/v2/sing").replies(Json({...}))' in str(caught.value)
+        assert 'llm_sim.toy.on("POST", "/v2/sing").replies(Json({}))' in str(caught.value)
         sim.toy.on("POST", "/v2/sing").replies(Json({"song": "la"}))
         assert httpx.post("https://api.toy.test/v2/sing", json={}).json() == {"song": "la"}
         sim.world.harness_errors.clear()
