@@ -95,6 +95,8 @@ def asks_for_an_hour(request: CompletionRequest) -> bool:
         content = message.content
         if content.__class__ is tuple and any(getattr(part, "cache_ttl", None) == "1h" for part in content):
             return True
+    if not (request.extra or request.tools):
+        return False  # as most, of whom this is asked before every call
     for fields in request.extra.values():
         control = fields.get("cache_control")
         if isinstance(control, dict) and control.get("ttl") == "1h":
