@@ -77,21 +77,31 @@ def _sending(real: Any, address_at: int | None) -> Any:
     """
 
     def method(self: socket.socket, data: Any, *args: Any) -> Any:
-        gate = current_gate()
-        if gate is not None and self.family in INTERNET:
-            address = None
-            if address_at is not None and len(args) >= address_at:
-                address = args[-1]
+        if self.family not in INTERNET:
+            return real(self, data, *args)
+        address = args[-1] if address_at is not None and len(args) >= address_at else None
+        outside = host_behind_proxy(data)
+        # What stays on this machine needs no gate, and who sends it may not be able to say which is its own.
+        gate = None if outside is None and _stays_here(self, address) else current_gate()
+        if gate is not None:
             if address is None:
                 _connection_check(self, gate)
             else:
                 _address_check(self, address)
-            outside = host_behind_proxy(data)
             if outside is not None:
                 _check(outside, "a request through a proxy on this machine")
         return real(self, data, *args)
 
     return method
+
+
+def _stays_here(self: socket.socket, address: Any) -> bool:
+    """Tell whether what is sent goes to this machine, or nowhere."""
+    try:
+        host = self.getpeername()[0] if address is None else address[0]
+    except (OSError, TypeError, IndexError):
+        return address is None
+    return isinstance(host, str) and is_loopback(host)
 
 
 def _connection_check(self: socket.socket, gate: Gate) -> None:
