@@ -390,7 +390,7 @@ MISTAKES = [
     pytest.param(
         lambda h: faults.Overloaded(headers=["x-note"]),
         "Overloaded: headers must be a mapping of names to texts, got ['x-note'].\n\n"
-        'To fix: Overloaded(..., headers={"x-note": "..."})',
+        'To fix: headers={"x-note": "..."}',
         id="no-headers",
     ),
     pytest.param(
