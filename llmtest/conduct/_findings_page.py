@@ -28,7 +28,8 @@ def _section(kind: FindingKind) -> Iterator[str]:
     yield ""
     yield f"- To mend it: {kind.fix}."
     yield f"- To blame: {kind.blames}."
-    yield f"- It rests on {EVIDENCE[kind.needs]}."
+    waits = ", and on waits: it is undecided where real time has passed" if kind.rests_on_waiting else ""
+    yield f"- It rests on {EVIDENCE[kind.needs]}{waits}."
     if kind.thresholds:
         yield ""
         yield "| threshold | default | meaning |"

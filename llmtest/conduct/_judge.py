@@ -156,6 +156,11 @@ class Judge:
             self.add("retry_storm", suspicion)
         if self._keeps:
             self._judge_run(RunEvidence(calls, tuple(history), self._witness, self._budget))
+        passed = next((event for event in history if _is_real_wait(event)), None)
+        if passed is not None:
+            subject, words = events.describe(passed)
+            kinds = [kind.name for kind in self._kinds if kind.rests_on_waiting]
+            self.verdict.doubt(kinds, f"{subject}: {words}" if subject else words)
         return self.verdict
 
     def _judge_run(self, run: RunEvidence) -> None:
@@ -163,3 +168,7 @@ class Judge:
             if kind.judge_run is not None:
                 for suspicion in kind.judge_run(run, self._limits[kind.name]):
                     self.add(kind.name, suspicion)
+
+
+def _is_real_wait(event: events.Event) -> bool:
+    return isinstance(event, events.RealTimePassed) and event.cause == "native_wait"

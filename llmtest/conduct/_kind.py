@@ -64,6 +64,8 @@ class FindingKind:
         blames: Whom it may blame.
         needs: `provider`: what the providers saw suffices; `caller`: it takes what the caller got.
         thresholds: The numbers that the rule turns on.
+        rests_on_waiting: Whether it accuses of a wait that was too short. Where real time has passed, the code may have
+            waited by a clock that nobody here sees, so that it is undecided.
         judge_call: Judges one call that has ended and has met a failure. Of a call without any failure it is asked
             only where a history was kept.
         judge_run: Judges a whole run.
@@ -75,6 +77,7 @@ class FindingKind:
     blames: str
     needs: Needs = "provider"
     thresholds: tuple[Threshold, ...] = ()
+    rests_on_waiting: bool = False
     judge_call: Callable[[CallEvidence, Limits], Iterable[Suspicion]] | None = None
     judge_run: Callable[[RunEvidence, Limits], Iterable[Suspicion]] | None = None
 

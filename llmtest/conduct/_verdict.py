@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 
 from llmtest.conduct._kind import Suspicion
 
@@ -54,3 +55,15 @@ class Verdict:
                 suspicion.text, suspicion.blame, evidence=suspicion.evidence, fix=fix if suspicion.is_decided else ""
             )
         finding.count += 1
+
+    def doubt(self, names: Collection[str], why: str) -> None:
+        """Take back what was found of some kinds, and say why it cannot be told.
+
+        Args:
+            names: The kinds.
+            why: A fact that the evidence lacks, as a line of it.
+        """
+        for name in names:
+            finding = self.findings.pop(name, None)
+            if finding is not None:
+                self.undecided[name] = replace(finding, evidence=(*finding.evidence, why), fix="")

@@ -31,7 +31,7 @@ from llmtest.testing._child_errors import ChildErrors
 from llmtest.testing._environment import dummy_keys
 from llmtest.testing._failure import did_you_mean
 from llmtest.testing._marked_call import MarkedCall
-from llmtest.testing._real_time import note_real_time
+from llmtest.testing._real_time import foreign_clocks, note_foreign_clock, note_real_time
 from llmtest.testing._verdict import combined, harness_error_in, is_reported
 from llmtest.types._spelling import words_tell_near_arguments
 from llmtest.wire import dialects
@@ -290,6 +290,7 @@ class Simulation(Assertions):
                         on_real_time=lambda *seen: note_real_time(self.trace, self._clock.now_ns(), *seen),
                     )
                 )
+                stack.enter_context(foreign_clocks(lambda name: note_foreign_clock(self.trace, self._clock, name)))
             stack.enter_context(intercept(self._world))
             self._child_errors.start()
             stack.callback(self._child_errors.stop)

@@ -54,5 +54,6 @@ KIND = FindingKind(
         Threshold("share", 0.8, "the part of those that failed together, from 0 to 1"),
         Threshold("window", 0.001, "how long a moment is, in seconds", 0.000001),
     ),
+    rests_on_waiting=True,
     judge_run=judge,
 )

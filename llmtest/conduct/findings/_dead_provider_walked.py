@@ -87,5 +87,6 @@ KIND = FindingKind(
         Threshold("calls", 10, "calls in a row that failed at the provider", 2),
         Threshold("pause", 5.0, "a provider left alone for so many seconds may be tried again"),
     ),
+    rests_on_waiting=True,
     judge_run=judge,
 )

@@ -42,5 +42,6 @@ KIND = FindingKind(
         Threshold("times", 2, "hasty repeats that are a finding; a single one is let pass", 1),
         Threshold("pause", 0.001, "a wait shorter than this is none, in seconds"),
     ),
+    rests_on_waiting=True,
     judge_call=judge,
 )

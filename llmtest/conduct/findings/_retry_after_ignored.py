@@ -34,5 +34,6 @@ KIND = FindingKind(
     fix="wait as long as `retry-after` (or `retry-after-ms`) says before the next request to that provider",
     blames="SDK, framework or app: who sent the early request",
     thresholds=(Threshold("slack", 0.0, "seconds that a request may come too early"),),
+    rests_on_waiting=True,
     judge_call=judge,
 )
