@@ -33,6 +33,7 @@ SETTINGS = (
     "llmtest_fragmentation",
     "llmtest_record",
     "llmtest_vcr_marker",
+    "llmtest_cassette_keep",
     "llmtest_block_network",
     "llmtest_allowed_hosts",
     "llmtest_dummy_keys",
@@ -72,6 +73,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("llmtest_time", "`virtual` or `real`", default=None)
     parser.addini("llmtest_record", "mode of every cassette", default=None)
     parser.addini("llmtest_vcr_marker", "honour `@pytest.mark.vcr` of pytest-recording", type="bool", default=False)
+    parser.addini("llmtest_cassette_keep", "what no cassette replaces as a credential", type="linelist", default=[])
     parser.addini("llmtest_block_network", "refuse live requests in every test", type="bool", default=False)
     parser.addini("llmtest_allowed_hosts", "hosts that requests may reach", type="linelist", default=[])
     parser.addini("llmtest_dummy_keys", "set dummy API keys before collection", type="bool", default=False)

@@ -11,17 +11,12 @@ from urllib.parse import unquote
 
 from llmtest.cassettes._interactions import Headers, Interaction, RecordedResponse
 from llmtest.cassettes._reading import is_stream, text_of
-from llmtest.cassettes._redaction import SECRET_PARAMETERS, Redactor
+from llmtest.cassettes._redaction import Redactor
+from llmtest.cassettes._secret_names import PLACEHOLDER
 from llmtest.wire import SseParser
 
 Key = str | int
 
-PLACEHOLDER = re.compile(
-    r"\W*(?:(?:redacted|filtered|scrubbed|sanitized|removed|hidden|masked|dummy|fake|mock|test|testing|example|unused"
-    r"|none|null|placeholder|secret|your|my|some|api|access|auth|key|token|value|header|cookie|id|org|x{3,})[\W_]*)+",
-    re.IGNORECASE,
-)
-"""What people write where a credential stood."""
 STUFFING = re.compile(r"redacted|[xX]{6}|[*]{4}|\.{3}", re.IGNORECASE)
 NO_CREDENTIALS = frozenset({"x-ms-client-request-id"})
 """Headers that are redacted because they tell runs apart, and that nobody can log in with."""
@@ -96,7 +91,7 @@ def _in_url(uri: str, redactor: Redactor) -> Iterator[Exposure]:
         yield Exposure("request.uri", keys, "user part of the URL")
     for pair in uri.partition("?")[2].split("&"):
         name, _, value = pair.partition("=")
-        if name.lower() in SECRET_PARAMETERS and not is_placeholder(unquote(value)):
+        if redactor.is_secret_parameter(name, value) and not is_placeholder(unquote(value)):
             yield Exposure("request.uri", keys, f"query parameter `{name}`")
     for kind, _ in found_in(uri, redactor):
         yield Exposure("request.uri", keys, kind)

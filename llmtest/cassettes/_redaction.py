@@ -1,8 +1,8 @@
-"""Keep credentials off the disk: by the name of a header, by their shape, and by the value of the environment.
+"""Keep credentials off the disk: by the name before them, by their shape, and by the value of the environment.
 
-Three nets, because each alone has leaked somewhere: a list of header names misses the key in a body, a list of shapes
-misses tomorrow's prefix, the environment misses a key that was read from a file. A last scan of the finished text
-(`Redactor.find`) refuses what slipped through all three, and names the place, never the value.
+Three nets, because each alone has leaked somewhere: names miss the key in a sentence, shapes miss tomorrow's prefix,
+the environment misses a key that was read from a file. A last scan of the finished text (`Redactor.find`) refuses what
+slipped through all three, and names the place, never the value.
 """
 
 from __future__ import annotations
@@ -12,7 +12,20 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from urllib.parse import unquote
 
+from llmtest.cassettes._secret_names import (
+    LONGEST,
+    NAMED_KINDS,
+    NO_VALUE,
+    PLACEHOLDER,
+    named,
+    names_header,
+    names_parameter,
+)
+from llmtest.cassettes._shapes import KINDS, SHAPES, begins, shaped
+from llmtest.cassettes._unfolding import coded_place, decoded, folded_place, unfolded
 from llmtest.wire import dialects
 
 SECRET_HEADERS = frozenset(
@@ -61,57 +74,8 @@ SHORTEST_VALUE = 8
 """A shorter value of such a variable is no credential (`unused`, `ollama`) and would be found in ordinary text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What one kind of credential looks like.
-
-    Args:
-        name: What to call it.
-        marks: One of these stands in every credential of this kind; a text without any is not searched further.
-        pattern: The credential itself, without what may stand around it.
-    """
-
-    name: str
-    marks: tuple[str, ...]
-    pattern: re.Pattern[str]
-
-
-SHAPES = tuple(
-    Shape(name, marks, re.compile(pattern))
-    for name, marks, pattern in (
-        ("anthropic key", ("sk-ant-",), r"sk-ant-[A-Za-z0-9_-]{8,}"),
-        ("openrouter key", ("sk-or-",), r"sk-or-[A-Za-z0-9_-]{8,}"),
-        ("openai key", ("sk-",), r"sk-[A-Za-z0-9_-]{16,}"),
-        ("google key", ("AIza",), r"AIza[A-Za-z0-9_-]{30,}"),
-        ("google token", ("ya29.",), r"ya29\.[A-Za-z0-9_-]{16,}"),
-        ("aws key id", ("AKIA", "ASIA"), r"(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])"),
-        (
-            "github token",
-            ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
-            r"(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})",
-        ),
-        ("gitlab token", ("glpat-",), r"glpat-[A-Za-z0-9_-]{20,}"),
-        ("nvidia key", ("nvapi-",), r"nvapi-[A-Za-z0-9_-]{20,}"),
-        ("stripe key", ("_live_",), r"[sr]k_live_[A-Za-z0-9]{16,}"),
-        ("cerebras key", ("csk-",), r"csk-[A-Za-z0-9]{20,}"),
-        ("together key", ("tgp_v1_",), r"tgp_v1_[A-Za-z0-9_-]{20,}"),
-        ("slack token", ("xox",), r"xox[abprs]-[A-Za-z0-9-]{10,}"),
-        ("hugging face token", ("hf_",), r"hf_[A-Za-z0-9]{20,}"),
-        ("groq key", ("gsk_",), r"gsk_[A-Za-z0-9]{20,}"),
-        ("perplexity key", ("pplx-",), r"pplx-[A-Za-z0-9]{20,}"),
-        ("replicate token", ("r8_",), r"r8_[A-Za-z0-9]{20,}"),
-        ("xai key", ("xai-",), r"xai-[A-Za-z0-9]{20,}"),
-        ("json web token", ("eyJ",), r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}"),
-    )
-)
-"""What a credential looks like, wherever it stands."""
-KINDS = tuple(shape.name for shape in SHAPES)
-
 URLS_MAX = 1024
 """Redacted URLs that are remembered; a session has few, and asks for each of them often."""
-
-ESCAPE = re.compile(r"(?:\\[bfnrt]|\\u[0-9A-Fa-f]{4}|%(?:25)*[0-9A-Fa-f]{2})\Z")
-"""What ends in a letter or a digit and is none: a line break in JSON, a space in a URL."""
 
 SCHEME = re.compile(r"(bearer|basic)(?:\s|%(?:25)*20|\+|\\[nrt])+(?!<)([A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)
 """An `Authorization` as it stands in texts. What follows the word may be prose; see `_is_credential`."""
@@ -130,6 +94,10 @@ KEY_FIELD = re.compile(
 )
 """A key of a provider whose keys have no shape, as the value of a field of JSON that says what it is."""
 KEY_FIELD_MARKS = ("api_key", "apikey", "api-key", "access_key", "accesskey", "access-key")
+
+
+USER_PART = re.compile(r":\\{0,8}/\\{0,8}/[^\s/:@\"'\\<>]{0,128}:([^\s/@\"'\\<>]{1,256})@")
+"""The password of a connection string."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +124,9 @@ class Redactor:
         environment: Where to read secret values from; usually `os.environ`.
         headers: Further header names to replace.
         values: Further secret values, by the name to show instead.
+        keep: What is no credential though it looks like one: names of headers, fields and parameters
+            (`order_token`), or the texts themselves (`sk-example-*`); `*` stands for any text. Values of the
+            environment are replaced all the same.
     """
 
     def __init__(
@@ -164,19 +135,32 @@ class Redactor:
         *,
         headers: Iterable[str] = (),
         values: Mapping[str, str] | None = None,
+        keep: Iterable[str] = (),
     ) -> None:
+        self._keep = tuple(keep)
         self._urls: dict[str, str] = {}
         self._headers = SECRET_HEADERS | {name.lower() for name in headers}
         known = {name: value for name, value in environment.items() if _is_secret(name, value)} | dict(values or {})
         self._values = [writing for name, value in sorted(known.items()) for writing in _ways(name, value)]
         names = "|".join(
-            map(re.escape, ["redacted", *(f"redacted {name}" for name in (*KINDS, *FIELDS, "key")), *known])
+            map(re.escape, ["redacted", *(f"redacted {name}" for name in (*KINDS, *FIELDS, *NAMED_KINDS)), *known])
         )
         self._placeholder = re.compile(f"<(?:{names})>")
 
     def is_secret_header(self, name: str) -> bool:
         """Tell whether a header's value is replaced whole."""
-        return name.lower() in self._headers
+        return not self.keeps(name) and (name.lower() in self._headers or names_header(name))
+
+    def is_secret_parameter(self, name: str, value: str) -> bool:
+        """Tell whether the value of a parameter of a URL is replaced, by its name as it stands there."""
+        for _ in range(4):
+            name = unquote(name)
+        known = bool(value) and name.lower() in SECRET_PARAMETERS
+        return (known or names_parameter(name, value)) and not self.keeps(name)
+
+    def keeps(self, text: str) -> bool:
+        """Tell whether a name or a text is kept on purpose."""
+        return any(fnmatchcase(text, kept) for kept in self._keep)
 
     def header(self, name: str, value: str) -> str:
         """Return a header's value as it may be kept."""
@@ -189,6 +173,17 @@ class Redactor:
 
     def spans(self, text: str) -> list[tuple[int, int, str]]:
         """Return `(start, end, placeholder)` of every credential in a text, in order and without overlaps."""
+        found = [*self._as_it_is(text), *self._by_name(text), *self._coded(text)]
+        way = unfolded(text)
+        if way is not None:
+            found += [
+                (folded_place(way, start), folded_place(way, end - 1) + 1, placeholder)
+                for start, end, placeholder in (*self._as_it_is(way[0]), *self._by_name(way[0]))
+            ]
+        return self._apart(text, found)
+
+    def _as_it_is(self, text: str) -> list[tuple[int, int, str]]:
+        """Return what a text holds in the clear, by its value or its shape."""
         found = [
             (*match.span(), f"<{value.name}>")
             for value in self._values
@@ -196,21 +191,50 @@ class Redactor:
             for match in value.pattern.finditer(text)
         ]
         for shape in SHAPES:
-            for mark in shape.marks:
-                if mark in text:
-                    found += [(*span, f"<redacted {shape.name}>") for span in _shaped(shape.pattern, text)]
-                    break
+            if any(mark in text for mark in shape.marks):
+                found += [(*span, f"<redacted {shape.name}>") for span in shaped(shape, text)]
+        return found
+
+    def _by_name(self, text: str) -> list[tuple[int, int, str]]:
+        """Return what stands behind the name of a credential, or between a user and a host."""
+        found: list[tuple[int, int, str]] = []
         lower = text.lower()
         if "bearer" in lower or "basic" in lower:
             found += [
                 (*match.span(2), "<redacted>")
                 for match in SCHEME.finditer(text)
-                if _begins(text, match.start()) and _is_credential(match[1], match[2])
+                if begins(text, match.start()) and _is_credential(match[1], match[2])
             ]
         if "key" in lower and any(mark in lower for mark in KEY_FIELD_MARKS):
             found += [(*match.span(1), "<redacted key>") for match in KEY_FIELD.finditer(text)]
         if any(mark in text for mark in FIELD_MARKS):
             found += [(*match.span(2), f"<redacted {match[1]}>") for match in FIELD.finditer(text)]
+        found += [(start, end, f"<redacted {kind}>") for start, end, kind in named(text, self.keeps)]
+        if "://" in text:
+            found += [
+                (*match.span(1), "<redacted password>")
+                for match in USER_PART.finditer(text)
+                if not PLACEHOLDER.fullmatch(match[1]) and match[1] not in NO_VALUE
+            ]
+        return found
+
+    def _coded(self, text: str) -> list[tuple[int, int, str]]:
+        """Return the base64 of what a text holds, and of the base64 of it."""
+        found = []
+        for start, step, letters in decoded(text):
+            inner = self._as_it_is(letters)
+            if not inner and letters.isascii() and len(letters) < LONGEST:
+                inner = self._coded(letters)
+            for first, last, placeholder in inner:
+                begin, end = coded_place(start, step, first, last)
+                found.append((begin, min(end, len(text)), placeholder))
+        return found
+
+    def _apart(self, text: str, found: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+        """Return what was found in order, without overlaps and without what is kept on purpose."""
+        if self._keep:
+            mine = {f"<{value.name}>" for value in self._values}
+            found = [span for span in found if span[2] in mine or not self.keeps(text[span[0] : span[1]])]
         if not found:
             return found
         marked = [match.span() for match in self._placeholder.finditer(text)]
@@ -252,7 +276,7 @@ class Redactor:
 
     def _parameter(self, pair: str) -> str:
         name, equals, value = pair.partition("=")
-        return f"{name}=<redacted>" if equals and value and name.lower() in SECRET_PARAMETERS else pair
+        return f"{name}=<redacted>" if equals and self.is_secret_parameter(name, value) else pair
 
     def variable_in(self, text: str) -> str | None:
         """Return the name of the first variable whose value a text holds, or None."""
@@ -261,8 +285,18 @@ class Redactor:
     def find(self, text: str) -> Finding | None:
         """Return the first credential that a text still holds, or None."""
         for start, _, placeholder in self.spans(text):
-            return Finding(placeholder.strip("<>").removeprefix("redacted").strip() or "credential", start)
+            return _finding(start, placeholder)
         return None
+
+    def find_in_file(self, text: str) -> Finding | None:
+        """Return the first value or shape in the text of a file, or None; names mean something in its fields only."""
+        for start, _, placeholder in self._apart(text, self._as_it_is(text)):
+            return _finding(start, placeholder)
+        return None
+
+
+def _finding(start: int, placeholder: str) -> Finding:
+    return Finding(placeholder.strip("<>").removeprefix("redacted").strip() or "credential", start)
 
 
 def _is_secret(name: str, value: str) -> bool:
@@ -270,24 +304,6 @@ def _is_secret(name: str, value: str) -> bool:
     if SECRET_VARIABLE.search(name):
         return len(value) >= SHORTEST_VALUE
     return KEY_VARIABLE.search(name) is not None and KEY_VALUE.fullmatch(value) is not None
-
-
-def _shaped(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
-    """Yield where a pattern stands that does not begin inside a word: `task-management` is no `sk-` key."""
-    position = 0
-    while (match := pattern.search(text, position)) is not None:
-        if _begins(text, match.start()):
-            yield match.span()
-            position = match.end()
-        else:
-            position = match.start() + 1
-
-
-def _begins(text: str, start: int) -> bool:
-    """Tell whether something new begins at a place, and no word goes on there."""
-    before = text[start - 1 : start]
-    alphanumeric = before.isascii() and before.isalnum()
-    return not alphanumeric or ESCAPE.search(text, max(0, start - 12), start) is not None
 
 
 def _is_credential(scheme: str, token: str) -> bool:

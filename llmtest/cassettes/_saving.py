@@ -7,13 +7,15 @@ import glob
 import itertools
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from llmtest.cassettes._compression import decompressed, plain_request
 from llmtest.cassettes._interactions import Headers, Interaction, RecordedRequest
 from llmtest.cassettes._last_scan import first_leak
+from llmtest.cassettes._pieces import split_spans
+from llmtest.cassettes._reading import is_stream
 from llmtest.cassettes._redaction import Redactor
 from llmtest.cassettes._writing import write_document
 from llmtest.errors import CassetteFileError
@@ -40,6 +42,10 @@ def redact_interaction(interaction: Interaction, redactor: Redactor) -> Interact
     """Return an interaction without its credentials; the pieces of a stream keep their times and their order."""
     response = decompressed(interaction.response)
     body, moved = _redact_body(response.body, redactor)
+    chunks = _resize(response.chunks, moved) if moved else response.chunks
+    if is_stream(response):
+        body, moved = _replaced(body, lambda text: split_spans(text, redactor))
+        chunks = _resize(chunks, moved) if moved else chunks
     return Interaction(
         redact_request(interaction.request, redactor),
         replace(
@@ -47,7 +53,7 @@ def redact_interaction(interaction: Interaction, redactor: Redactor) -> Interact
             reason=redactor.text(response.reason),
             headers=_redact_headers(response.headers, redactor),
             body=body,
-            chunks=_resize(response.chunks, moved) if moved else response.chunks,
+            chunks=chunks,
             error=redactor.text(response.error),
         ),
         interaction.recorded_at,
@@ -63,11 +69,15 @@ Moved = list[tuple[int, int, int]]
 
 
 def _redact_body(body: bytes, redactor: Redactor) -> tuple[bytes, Moved]:
+    return _replaced(body, redactor.spans)
+
+
+def _replaced(body: bytes, spans: Callable[[str], list[tuple[int, int, str]]]) -> tuple[bytes, Moved]:
     text = body.decode("utf-8", "surrogateescape")
     pieces: list[bytes] = []
     moved: Moved = []
     position = start_bytes = 0
-    for start, end, placeholder in redactor.spans(text):
+    for start, end, placeholder in spans(text):
         before = text[position:start].encode("utf-8", "surrogateescape")
         length = len(text[start:end].encode("utf-8", "surrogateescape"))
         start_bytes += len(before)
@@ -153,7 +163,7 @@ def save_cassette(path: Path, interactions: list[Interaction], redactor: Redacto
                 f"{path}: not saved: `{leak[0]}` of interaction {number} would hold a credential ({leak[1]})."
             )
     text = write_document(kept)
-    finding = redactor.find(text)
+    finding = redactor.find_in_file(text)
     if finding is not None:
         line = text.count("\n", 0, finding.start) + 1
         raise CassetteFileError(f"{path}: not saved: line {line} would hold a credential ({finding.kind}).")

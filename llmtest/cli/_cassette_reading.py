@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,12 +21,13 @@ class CassetteReader:
 
     Args:
         paths: Files and folders.
+        keep: What is no credential though it looks like one; see `Redactor`.
     """
 
-    def __init__(self, paths: list[Path]) -> None:
+    def __init__(self, paths: list[Path], keep: Iterable[str] = ()) -> None:
         from llmtest.cassettes import Redactor, Search
 
-        self.redactor: Redactor = Redactor(os.environ)
+        self.redactor: Redactor = Redactor(os.environ, keep=keep)
         self.count = 0
         self.unreadable = 0
         self._search = Search(paths)

@@ -32,6 +32,12 @@ def verify(
         list[str] | None,
         typer.Option(metavar="KIND", help="Kind of finding to leave out; may be repeated.", show_default=False),
     ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TEXT", help="Name or text that is no credential, * for any; may be repeated.", show_default=False
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object for each cassette, one a line.")
     ] = False,
@@ -39,14 +45,14 @@ def verify(
     """Judge cassettes: secrets, what no longer reads, recorded failures, texts nobody can review, age.
 
     Exits with 0 if all is well, 1 if there are findings, 2 if something cannot be read. Credentials are found by the
-    name of their header, by their shape, and by the values of the environment's own keys; none is ever printed.
+    name before them, by their shape, and by the values of the environment's own keys; none is ever printed.
     """
     from llmtest.cassettes import verify_cassette
     from llmtest.clock import active_clock
 
     ignored = _kinds(ignore or [])
     limit = _age(max_age)
-    reader = CassetteReader(paths)
+    reader = CassetteReader(paths, keep or ())
     now = active_clock().now()
 
     def verdict_of(file: CassetteFile) -> Verdict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -25,7 +26,7 @@ OnError = Callable[[HarnessError], object]
 TOGETHER: dict[Mode, Mode] = {"once": "new_episodes", "rewrite": "all"}
 """How the second test of a run records into a file that the first has made: it loses nothing of it."""
 
-OPTIONS = ("mode", "match_on", "keep_failures", "allowed_hosts")
+OPTIONS = ("mode", "match_on", "keep_failures", "allowed_hosts", "keep")
 """What the marker `llm_cassette` takes besides the path."""
 
 VCR_PARTS: dict[str, tuple[str, ...]] = {
@@ -62,7 +63,7 @@ class CassetteShelf:
             CassetteFileError: Its file cannot be read.
             ConfigurationError: Its marker, its mode, or what it matches on is wrong.
         """
-        from llmtest.cassettes import Cassette
+        from llmtest.cassettes import Cassette, Redactor
 
         marks = list(item.iter_markers("llm_cassette"))
         vcr = list(item.iter_markers("vcr")) if not marks and self._config.getini("llmtest_vcr_marker") else []
@@ -73,7 +74,9 @@ class CassetteShelf:
         mode = setting(self._config, "record", marker=options.pop("mode", None), default="none")
         if mode == self._recorded.get(path):  # tests that share a file write it together
             mode = TOGETHER[mode]
-        return Cassette(path, mode, rerun=quote(item.nodeid), borrowed=borrowed, **options)
+        keep = [*options.pop("keep", ()), *self._config.getini("llmtest_cassette_keep")]
+        redactor = Redactor(os.environ, keep=keep) if keep else None
+        return Cassette(path, mode, rerun=quote(item.nodeid), borrowed=borrowed, redactor=redactor, **options)
 
     def insert(self, cassette: Cassette, item: pytest.Item, report: OnError) -> None:
         """Play and record the requests of a test from now on; hosts that may pass everywhere pass by its cassette."""

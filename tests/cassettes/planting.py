@@ -11,7 +11,8 @@ from urllib.parse import quote, quote_plus
 from hypothesis import strategies as st
 
 from llmtest.cassettes import Interaction, RecordedRequest, RecordedResponse
-from llmtest.cassettes._redaction import SECRET_HEADERS, SHAPES
+from llmtest.cassettes._redaction import SECRET_HEADERS
+from llmtest.cassettes._shapes import SHAPES
 
 CHAT = "https://api.openai.com/v1/chat/completions"
 ENVIRONMENT = {

@@ -412,3 +412,29 @@ def test_other_libraries_cannot_slip_past_a_recording(run, live):
     result.stdout.fnmatch_lines(
         ["E *: blocked a live request to api.openai.com while cassettes/test_it/test_it.yaml is in use."]
     )
+
+
+KEEPS = """
+    import pytest
+
+    @pytest.mark.llm_cassette("kept.yaml", keep=["order-4711-*"])
+    def test_asks():
+        import app
+
+        app.client.chat.completions.create(
+            model="gpt-4o",
+            messages=[{"role": "user", "content": "a"}],
+            extra_body={"order_token": "a1b2c3d4", "secret": "order-4711-x", "auth_token": "e5f6g7h8"},
+        )
+"""
+
+
+def test_t40_what_is_kept_on_purpose_is_named_by_the_marker_and_by_the_ini_file(run, live, pytester):
+    """A false hit of redaction stands in the file, the session replays, and everything else is replaced as before."""
+    ini = "llmtest_cassette_keep =\n    order_token\n    another\n"
+    run(KEEPS, "--llmtest-record=once", ini=ini).assert_outcomes(passed=1)
+    text = (pytester.path / "kept.yaml").read_text()
+    assert "a1b2c3d4" in text
+    assert "order-4711-x" in text
+    assert "e5f6g7h8" not in text
+    run(KEEPS, ini=ini).assert_outcomes(passed=1)
