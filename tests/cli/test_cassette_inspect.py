@@ -245,5 +245,7 @@ def test_every_shared_recording_can_be_inspected(inspect):
     assert (len(cassettes), len(rows)) == (263, 770)
     assert [row["error"] for row in rows if row["error"]] == []
     spoken = [row for row in rows if row["operation"] in {"chat", "messages"}]
-    assert [row for row in spoken if row["model"] is None or row["prompt"] is None] == []
+    assert [row for row in spoken if row["model"] is None] == []
+    # One session asked with an empty text.
+    assert [row["dialect"] for row in spoken if row["prompt"] is None] == ["gemini"]
     assert [row["output_tokens"] for row in spoken if row["answer"] is None] == [50]
