@@ -127,7 +127,8 @@ class Engine:
         if world.keep_requests:
             record = answer.record = RequestRecord(number, call, now, exchange)
             self.records.append(record)
-            if not call_id:
+            # Who keeps the latest requests alone judges none of them.
+            if not call_id and world.most_requests is None:
                 record.actor = current_actor()
                 if world.origins.has_failures:
                     record.follows = world.origins.failed_before()
