@@ -53,8 +53,9 @@ class LateErrors:
             self._guard.enter_context(refuse_late_requests(self._allowed, self.add))
 
     def close(self) -> None:
-        """Let requests through again."""
+        """Let requests through again, until the next world ends that has left something."""
         self._guard.close()
+        self._guarding = False
 
     def lines(self) -> list[str]:
         """Return what to say at the end of the run; nothing where nothing was late."""
