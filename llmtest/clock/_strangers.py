@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import asyncio.tasks
-import sys
 import threading
 from asyncio.base_events import BaseEventLoop
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from llmtest.clock._clock import NS_PER_SECOND
+from llmtest.clock._frames import current_frames
 from llmtest.clock._names import also_by_name, party_of_caller
 from llmtest.clock._real import REAL
 from llmtest.clock._thread_state import Doing, ThreadProbe
@@ -54,7 +54,7 @@ class _Stranger:
 
     def place(self) -> Place:
         """Return where it is: the lines it stands on, and whether it waits there without a limit."""
-        frame = sys._current_frames().get(self.probe.ident)  # noqa: SLF001 - the documented way to another thread's stack
+        frame = current_frames().get(self.probe.ident)
         stack = []
         while frame is not None:
             stack.append((id(frame.f_code), frame.f_lasti))

@@ -9,13 +9,13 @@ clock has moved by then. Elsewhere the stack is compared over a few looks, which
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
 from contextlib import suppress
 from enum import Enum
 from types import FrameType
 
+from llmtest.clock._frames import current_frames
 from llmtest.clock._real import REAL
 
 _MACHINE = os.uname().machine if hasattr(os, "uname") else ""
@@ -163,7 +163,7 @@ class ThreadProbe:
         return (Doing.NETWORK if call in _NETWORK else Doing.OTHER), age
 
     def _look_at_stack(self) -> tuple[Doing, int]:
-        frame = sys._current_frames().get(self.ident)  # noqa: SLF001 - the documented way to another thread's stack
+        frame = current_frames().get(self.ident)
         if frame is None or self.gone:
             self.gone = True
             return Doing.WAIT, OTHER_NS
@@ -194,7 +194,7 @@ class ThreadProbe:
         return self._is_inside(_SUBPROCESS)
 
     def _is_inside(self, modules: frozenset[str]) -> bool:
-        frame: FrameType | None = sys._current_frames().get(self.ident)  # noqa: SLF001 - see above
+        frame: FrameType | None = current_frames().get(self.ident)
         while frame is not None:
             if str(frame.f_globals.get("__name__", "")).partition(".")[0] in modules:
                 return True

@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import _thread
 import os
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from llmtest.clock._frames import current_frames
 from llmtest.clock._loop import VirtualTimeLoop
 from llmtest.clock._names import REAL_CALLERS
 from llmtest.clock._real import REAL
@@ -78,7 +78,7 @@ class Watch:
         waiting = [member for member in members if not _is_ours(member)]
         if not waiting or party.quiet_from_ns or party.jobs.are_queued:
             return None, None
-        frames = sys._current_frames()
+        frames = current_frames()
         if any(_is_real_caller(frames.get(member.ident)) for member in members):
             return None, None
         asleep = self._asleep()
@@ -106,7 +106,7 @@ class Watch:
 
 def _is_ours(member: Participant) -> bool:
     """Tell whether a thread is in the selector of a virtual loop, which waits for what is outside on purpose."""
-    frame = sys._current_frames().get(member.ident)
+    frame = current_frames().get(member.ident)
     for _ in range(4):
         if frame is None:
             return False
