@@ -19,14 +19,13 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from llmtest.clock._children import ChildBook
-from llmtest.clock._clock import NEVER_NS, NS_PER_SECOND, VirtualClock
+from llmtest.clock._clock import NEVER_NS, NS_PER_SECOND, VirtualClock, to_ns
 from llmtest.clock._jobs import JobBook
 from llmtest.clock._member import Participant, Patience
 from llmtest.clock._readings import Readings
 from llmtest.clock._real import REAL
 from llmtest.clock._socket_replies import ReplyBook
 from llmtest.clock._strangers import Strangers
-from llmtest.clock._thread_state import CHILD_NS, OTHER_NS, Doing, ThreadProbe
 from llmtest.clock._waits import ThreadWait, Wait
 from llmtest.errors import HarnessError, VirtualTimeLivelockError
 
@@ -39,11 +38,16 @@ _get_ident = threading.get_ident
 PAUSE_MIN_S = 50e-6
 PAUSE_MAX_S = 2e-3
 TURN_PATIENCE_S = 0.5
-"""CPU seconds of this process that a new thread waits for its turn."""
+"""CPU seconds of this process that a new thread waits for its turn; real ones where the others wait for input."""
 STALL_PATIENCE_S = 1.0
 """Real seconds without a deadline anywhere before a stall is reported, if the first thread runs a loop."""
 LOCKED_PATIENCE_S = 5.0
 """The same, if the first thread waits for a lock, which somebody outside the simulation may yet release."""
+
+
+def _is_idle(wait: Wait) -> bool:
+    """Tell whether a thread that waits for time has nothing to do."""
+    return not wait.due and not wait.busy()
 
 
 class Party:
@@ -177,7 +181,7 @@ class Party:
 
         Args:
             wait: What it waits for.
-            patience_s: Most CPU seconds of this process to wait; None for no limit.
+            patience_s: Most CPU seconds of this process to wait, and real ones if nobody runs; None for no limit.
 
         Raises:
             HarnessError: Nobody waits for time any more, or time moves without end.
@@ -191,7 +195,7 @@ class Party:
         patience = None if patience_s is None else Patience(patience_s)
         try:
             while not wait.due and not self.is_closed:
-                if patience is not None and patience.is_over():
+                if patience is not None and (patience.is_over() or (patience.has_lasted() and self._nobody_runs())):
                     break
                 pause = self._lead(wait) if self._leader is wait else patience_s
                 if pause == 0.0 or wait.block(pause):
@@ -301,11 +305,11 @@ class Party:
         for member in self._members:
             wait = member.wait
             if wait is not None:
-                quiet = quiet and not wait.due and not wait.busy()
+                quiet = quiet and _is_idle(wait)
             elif member.probe is None:
                 quiet = False
             else:
-                quiet = self._is_quiet(member, member.probe) and quiet
+                quiet = member.is_at_rest(self.grace_ns) and quiet
                 ended = ended or member.probe.gone
         if ended:
             for member in self._members:
@@ -319,21 +323,14 @@ class Party:
         member = self.idents.get(ident)
         return member is None or member.wait is None
 
-    def _is_quiet(self, member: Participant, probe: ThreadProbe) -> bool:
-        doing, age_ns = probe.look()
-        if doing is Doing.WORK or doing is Doing.WAIT:
-            member.asleep_since_ns = 0
-            return doing is Doing.WAIT and age_ns > 0
-        # A server's thread polls: it wakes every half second, sees that nothing came, and sleeps again. What counts is
-        # that no look found it at work, not that it slept through.
-        now = REAL.monotonic_ns()
-        if member.asleep_since_ns == 0:
-            member.asleep_since_ns = now - age_ns
-        asleep_ns = now - member.asleep_since_ns
-        limit = self.grace_ns if doing is Doing.NETWORK and member.uses_sockets else OTHER_NS
-        if age_ns == 0 or asleep_ns < limit or probe.at_a_breakpoint():
-            return False
-        return asleep_ns >= CHILD_NS or not probe.waits_for_a_child()
+    def _nobody_runs(self) -> bool:
+        """Tell whether everybody waits: for time, for a lock, or for input as long as this waits for its turn."""
+        limit_ns = to_ns(TURN_PATIENCE_S)
+        with self._mutex:
+            return all(
+                member.awaits_others(limit_ns) if member.wait is None else _is_idle(member.wait)
+                for member in self._members
+            )
 
     def note_real_io(self, peer: str | None = None, *, grace_s: float = 0.0) -> None:
         """Note that a real socket was used just now; `peer` names its other end, where it is known."""
@@ -366,8 +363,8 @@ class Party:
 
     def _waits(self, member: Participant) -> bool:
         if member.wait is not None:
-            return not member.wait.due and not member.wait.busy()
-        return member.probe is not None and self._is_quiet(member, member.probe)
+            return _is_idle(member.wait)
+        return member.is_at_rest(self.grace_ns)
 
     def take_turn(self, number: int | None = None) -> None:
         """Wait until everybody who came before waits, so that threads and jobs begin in a repeatable order.

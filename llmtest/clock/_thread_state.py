@@ -1,9 +1,11 @@
 """What a thread of this process is doing: running, waiting for a lock, for the network, or for something else.
 
 Virtual time may jump only when nobody works, and a thread that waits for a lock or a queue tells nobody. Linux does:
-`/proc/self/task/<tid>/syscall` names the system call a thread sleeps in, and says `running` from the moment it is
-woken, before it runs. A second look after the interpreter lock was free tells a thread that waits for it, as its CPU
-clock has moved by then. Elsewhere the stack is compared over a few looks, which cannot tell a lock from a socket.
+`/proc/self/task/<tid>/syscall` names the system call a thread sleeps in. A thread that was woken goes on being named
+there until a core has taken it up, which an idle core of a virtual machine may do half a millisecond later (state
+TASK_WAKING); `stat` next to it says that it runs from the moment it is woken, and is read first. A second look after
+the interpreter lock was free tells a thread that waits for it, as its CPU clock has moved by then. Elsewhere the stack
+is compared over a few looks, which cannot tell a lock from a socket.
 """
 
 from __future__ import annotations
@@ -85,6 +87,11 @@ def awaits_input(text: bytes) -> bool:
     return position is not None and (position < 0 or arguments[position] in _NO_LIMIT)
 
 
+def _is_awake(stat: bytes) -> bool:
+    """Tell whether a thread runs or has been woken, from the beginning of its file `stat`: number, (name), state."""
+    return stat.rpartition(b") ")[2][:1] == b"R"
+
+
 class Doing(Enum):
     """What a thread is doing."""
 
@@ -112,18 +119,23 @@ class ThreadProbe:
         self._seen: object = None
         self._since_ns = 0
         self._file = -1
+        self._stat_file = -1
         self._cpu_clock: int | None = None
         with suppress(AttributeError, OSError):  # not every system has a clock for each thread
             self._cpu_clock = time.pthread_getcpuclockid(ident)
         if _FUTEX:
             with suppress(OSError):
                 self._file = os.open(f"/proc/self/task/{tid}/syscall", os.O_RDONLY | os.O_CLOEXEC)
+                self._stat_file = os.open(f"/proc/self/task/{tid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+        if self._stat_file < 0:
+            self.close()
 
     def close(self) -> None:
-        """Give the file back."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        """Give the files back."""
+        for file in (self._file, self._stat_file):
+            if file >= 0:
+                os.close(file)
+        self._file = self._stat_file = -1
 
     def end(self) -> None:
         """Note, in the thread, that it ends; the system will say when it has, and nobody where it cannot be asked."""
@@ -142,13 +154,14 @@ class ThreadProbe:
         if self._file < 0:
             return self._look_at_stack()
         try:
+            is_awake = _is_awake(os.pread(self._stat_file, 64, 0))
             text = os.pread(self._file, 200, 0)
             cpu_ns = self._cpu_ns()
         except OSError:
             self.gone = True
             return Doing.WAIT, OTHER_NS
         call, _, rest = text.partition(b" ")
-        if not rest:
+        if is_awake or not rest:
             self._seen = None
             return Doing.WORK, 0
         age = self._age((text, cpu_ns))

@@ -58,6 +58,7 @@ class Watch:
         self._task_dir = task_dir
         self._seen: object = None
         self._since = 0.0
+        self._before = self._calls()
 
     def look(self, now: float) -> None:
         """Look once.
@@ -88,20 +89,27 @@ class Watch:
 
     def _asleep(self) -> object:
         """Return in which system calls the threads of the process sleep, and what they have used; None if one runs."""
-        calls = []
+        calls = self._calls()
+        for tid, state in calls.items():
+            if not is_unbounded_or_timed(state[0]) and state != self._before.get(tid):
+                return None
+        return tuple(calls.items()) or None
+
+    def _calls(self) -> dict[str, tuple[bytes, bytes]]:
+        """Return of every other thread in which system call it is, and what it has used; nothing where nobody tells."""
+        calls = {}
+        own = threading.get_native_id()
         try:
             for tid in os.listdir(self._task_dir):  # noqa: PTH208 - see below
-                if int(tid) == threading.get_native_id():
+                if int(tid) == own:
                     continue
                 with open(f"{self._task_dir}/{tid}/syscall", "rb") as file:  # noqa: PTH123 - read ten times a second
                     call = file.read(200)
-                if not is_unbounded_or_timed(call):
-                    return None
                 with open(f"{self._task_dir}/{tid}/schedstat", "rb") as file:  # noqa: PTH123 - as above
-                    calls.append((tid, call, file.read(100)))
+                    calls[tid] = call, file.read(100)
         except (OSError, ValueError):  # a thread has ended, or this is no Linux
-            return None
-        return tuple(calls)
+            return {}
+        return calls
 
 
 def _is_ours(member: Participant) -> bool:

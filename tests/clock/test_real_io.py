@@ -288,7 +288,7 @@ def test_t35_a_child_that_works_for_ever_is_left_to_itself(monkeypatch):
 
 def test_t35_a_child_process_of_a_thread_is_waited_for_as_long_as_it_takes(monkeypatch):
     """A child in a worker thread may be silent for longer than any other system call."""
-    monkeypatch.setattr("llmtest.clock._participants.OTHER_NS", 20_000_000)
+    monkeypatch.setattr("llmtest.clock._member.OTHER_NS", 20_000_000)
 
     async def main():
         command = [sys.executable, "-c", "import time; time.sleep(0.3)"]

@@ -27,17 +27,23 @@ def waiting(lock):
     lock.acquire()
 
 
-def looks(tmp_path, clock, calls, *, wait=waiting, between=lambda: None):
+def put(folder, call, used):
+    """Say of a thread what the system would: its system call, and that it has run so often."""
+    folder.mkdir(exist_ok=True)
+    (folder / "syscall").write_text(call)
+    (folder / "schedstat").write_text(f"1 2 {used}")
+
+
+def looks(tmp_path, clock, calls, *, before=(), used=2, wait=waiting, between=lambda: None):
     """Look three times at a thread that waits while others do what `calls` say; return what was noticed."""
-    for tid, call in enumerate(calls):
-        folder = tmp_path / str(tid)
-        folder.mkdir()
-        (folder / "syscall").write_text(call)
-        (folder / "schedstat").write_text("1 2 3")
     noticed = []
     lock = threading._allocate_lock()
     lock.acquire()
+    for tid, call in enumerate(before):
+        put(tmp_path / str(tid), call, 1)
     watch = Watch(clock._party, lambda seconds, where: noticed.append((seconds, where)), str(tmp_path))
+    for tid, call in enumerate(calls):
+        put(tmp_path / str(tid), call, used)
     waits = wait.__code__.co_code
 
     def look():
@@ -79,6 +85,14 @@ def test_a_wait_that_is_not_virtual_is_noticed(tmp_path, clock):
 def test_waits_of_another_kind_are_no_evidence(tmp_path, clock, calls):
     """Work, files, children and idle servers take real time too, and nobody went by a clock."""
     assert looks(tmp_path, clock, calls) == []
+
+
+@x86
+def test_a_thread_that_has_slept_since_before_is_no_excuse(tmp_path, clock):
+    """The worker of pytest-xdist that listens to its master waits in a `read` from the first test to the last."""
+    read = "0 0x0 0x7f 0x1 0x0 0x0 0x0 0x7f 0x7f"
+    assert [seconds for seconds, _ in looks(tmp_path, clock, [FUTEX, read], before=[FUTEX, read], used=1)] == [0.5]
+    assert looks(tmp_path, clock, [FUTEX, read], before=[FUTEX, read], used=2) == []
 
 
 @x86
