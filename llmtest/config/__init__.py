@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from llmtest.config._fields import Count, Duration, Flag, Money, Positive, Rate, Real, Seconds, Share, Text
     from llmtest.config._mistakes import Mistakes
     from llmtest.config._nearest import did_you_mean, known, nearest
+    from llmtest.config._secrets import LiteralKeyWarning, Secret
     from llmtest.config._units import (
         format_duration,
         parse_count,
@@ -31,6 +32,7 @@ __all__ = [
     "Document",
     "Duration",
     "Flag",
+    "LiteralKeyWarning",
     "Location",
     "Mistakes",
     "Money",
@@ -38,6 +40,7 @@ __all__ = [
     "Rate",
     "Real",
     "Seconds",
+    "Secret",
     "Section",
     "Share",
     "Text",
@@ -68,6 +71,7 @@ _HOMES = {
         "_document": ("Document", "Location", "read_document"),
         "_fields": ("Count", "Duration", "Flag", "Money", "Positive", "Rate", "Real", "Seconds", "Share", "Text"),
         "_mistakes": ("Mistakes",),
+        "_secrets": ("LiteralKeyWarning", "Secret"),
         "_nearest": ("did_you_mean", "known", "nearest"),
         "_units": (
             "format_duration",

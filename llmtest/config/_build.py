@@ -202,8 +202,14 @@ def _provider(document: Document, at: Location, slot: SlotSection, providers: Ma
             f"`{show_location((*at, 'provider'))}`: no provider `{name}`.{did_you_mean(name, choices)}"
             f"{known('providers', choices)}",
         )
+    folder = None if document.path is None else Path(document.path).parent
     try:
-        return make_provider(name, model=slot.model, api_key=slot.api_key, base_url=slot.base_url, api=slot.api)
+        key = None if slot.key is None else slot.key.reveal(document.environment, folder)
+    except ConfigurationError as error:
+        word = "api_key" if slot.api_key_env is None else "api_key_env"
+        raise document.error((*at, word), f"`{show_location((*at, word))}`: {error}") from error
+    try:
+        return make_provider(name, model=slot.model, api_key=key, base_url=slot.base_url, api=slot.api)
     except ConfigurationError as error:
         raise document.error((*at, "provider"), f"`{show_location(at)}`: {error}") from error
 

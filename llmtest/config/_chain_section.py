@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, WithJsonSchema, model_validator
 
 from llmtest.config._fields import Count, Flag, Money, Percent, Positive, Real, Seconds, Share, Text
+from llmtest.config._secrets import Secret
 from llmtest.config._validation import Section, one_of
 from llmtest.resilience import CircuitBreakerConfig, FallbackCondition, FallbackTrigger
 from llmtest.wire import default_dialect
@@ -216,6 +217,17 @@ Breaker = Annotated[
 """Settings of a circuit breaker, or the name of a preset."""
 
 
+def _key(value: Any) -> Secret:
+    return value if isinstance(value, Secret) else Secret(value)
+
+
+_SOURCED = {"type": "object", "properties": {"source": {"type": "string"}}, "required": ["source"]}
+Key = Annotated[
+    Secret, BeforeValidator(_key), WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1}, _SOURCED]})
+]
+"""A key, or where it is."""
+
+
 def _priority(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(f"`{value}` is not a whole number")  # noqa: TRY004 - pydantic collects ValueErrors
@@ -232,8 +244,10 @@ class SlotSection(Section):
     """Who answers."""
     model: Text | None = None
     """The model to ask for; by default the provider's."""
-    api_key: Text | None = None
-    """The key; by default from the environment. Write `${VAR}`, never the key itself."""
+    api_key: Key | None = None
+    """The key; by default from the environment. Write `${VAR}`, `env:VAR` or `file:PATH`, never the key itself."""
+    api_key_env: Text | None = None
+    """The variable of the environment that holds the key; the same as `api_key: env:VAR`."""
     base_url: Text | None = None
     """Where the provider is; by default its own address."""
     api: Text | None = None
@@ -252,6 +266,17 @@ class SlotSection(Section):
     """How long it may take; by default as the chain says."""
     quota_group: Text | None = None
     """Slots of one group share their provider's quota: a 429 of one lets all of them cool down."""
+
+    @model_validator(mode="after")
+    def _one_key(self) -> SlotSection:
+        if self.api_key is not None and self.api_key_env is not None:
+            raise ValueError("takes `api_key` or `api_key_env`, not both")
+        return self
+
+    @property
+    def key(self) -> Secret | None:
+        """The key that the slot names; None takes that of the environment."""
+        return self.api_key if self.api_key_env is None else Secret({"source": "env", "name": self.api_key_env})
 
 
 class ChainSection(Section):

@@ -10,6 +10,7 @@ from typing import Any
 
 from llmtest.config._environment import interpolate
 from llmtest.config._nearest import did_you_mean
+from llmtest.config._secrets import hidden, secret_values, warn_of_literals
 from llmtest.errors import ScenarioError
 
 __all__ = ["Document", "Location", "read_document"]
@@ -29,11 +30,15 @@ class Document:
         data: The content: mappings, lists, texts, numbers.
         path: The file as the user named it; None for data that came from Python.
         lines: Line of each value, from 1, by its location.
+        secrets: What came out of variables that hold keys; no error shows it.
+        environment: What its variables were read from; None: the environment of the process.
     """
 
-    data: Any
+    data: Any = field(repr=False)
     path: str | None = None
-    lines: dict[Location, int] = field(default_factory=dict)
+    lines: dict[Location, int] = field(default_factory=dict, repr=False)
+    secrets: set[str] = field(default_factory=set, repr=False)
+    environment: Mapping[str, str] | None = field(default=None, repr=False)
 
     def alias(self, location: Location, written: Location) -> None:
         """Let a place have the lines of another one: a key that was misspelt, by its right name."""
@@ -49,7 +54,8 @@ class Document:
         return None
 
     def error(self, location: Location, message: str) -> ScenarioError:
-        """Make an error that points at a place."""
+        """Make an error that points at a place, and shows no key."""
+        message = hidden(message, self.secrets | secret_values(self.data))
         return ScenarioError(message, path=self.path, line=self.line_of(location))
 
 
@@ -88,6 +94,8 @@ def read_document(
         raise ScenarioError(f"the file is empty.\nTo fix: write at least {least}.", path=shown)
     if not isinstance(document.data, dict):
         raise document.error((), f"the file must be a mapping of keys to values, not {_kind(document.data)}.")
+    document.environment = environment
+    warn_of_literals(document, stacklevel=3)
     document.data = interpolate(document, environment)
     return document
 

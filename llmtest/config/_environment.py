@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from llmtest.config._nearest import did_you_mean
+from llmtest.config._secrets import SECRET_VARIABLE, SHORTEST
 
 if TYPE_CHECKING:
     from llmtest.config._document import Document, Location
@@ -32,16 +33,17 @@ def interpolate(document: Document, environment: Mapping[str, str] | None = None
     from llmtest.config._mistakes import Mistakes
 
     mistakes = Mistakes(document)
-    found = _walk(mistakes, document.data, (), os.environ if environment is None else environment)
+    variables = os.environ if environment is None else environment
+    found = _walk(mistakes, document.data, (), variables, document.secrets)
     mistakes.raise_all()
     return found
 
 
-def _walk(mistakes: Mistakes, value: Any, location: Location, variables: Mapping[str, str]) -> Any:
+def _walk(mistakes: Mistakes, value: Any, location: Location, variables: Mapping[str, str], secrets: set[str]) -> Any:
     if isinstance(value, dict):
-        return {key: _walk(mistakes, item, (*location, key), variables) for key, item in value.items()}
+        return {key: _walk(mistakes, item, (*location, key), variables, secrets) for key, item in value.items()}
     if isinstance(value, list):
-        return [_walk(mistakes, item, (*location, index), variables) for index, item in enumerate(value)]
+        return [_walk(mistakes, item, (*location, index), variables, secrets) for index, item in enumerate(value)]
     if not isinstance(value, str) or "${" not in value:
         return value
 
@@ -56,6 +58,8 @@ def _walk(mistakes: Mistakes, value: Any, location: Location, variables: Mapping
             return ""
         found = variables.get(name)
         if found or (found is not None and not separator):
+            if len(found) >= SHORTEST and SECRET_VARIABLE.search(name):
+                secrets.add(found)
             return found
         if separator:
             return default

@@ -74,8 +74,10 @@ class HttpProvider:
         idempotency_header: str | None = None,
         api: str | None = None,
     ) -> None:
+        api_key = None if api_key is None else api_key.strip()
         self.name = name
         self.model = model
+        self._key = api_key
         self.credential = credential or _label(name, api_key)
         self._dialect = dialect
         self._chat = _conversation(dialect, api)
@@ -333,6 +335,9 @@ class HttpProvider:
     def _named(self, error: ProviderError, model: str | None) -> ProviderError:
         error.provider = self.name
         error.model = error.model or model
+        if self._key and self._key in error.message:
+            error.message = error.message.replace(self._key, "***")  # Some servers repeat what they refuse.
+            error.args = (error.message,)
         return error
 
 
