@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from llmtest.types import ModelCard
-from llmtest.wire._answer_bodies import answered, own_fields
-from llmtest.wire._endpoint import Endpoint, call_without_body
+from llmtest.wire._answer_bodies import own_fields
 from llmtest.wire._json import dumps
+from llmtest.wire._model_lists import model_endpoints
 from llmtest.wire._records import ResponseMeta, WireCall, WireRequest
 from llmtest.wire.anthropic._bodies import HEADERS, NAME
 
@@ -27,13 +27,6 @@ def _encode_answer(models: Sequence[ModelCard], call: WireCall, meta: ResponseMe
         return dumps(cards[0])
     first, last = (cards[0]["id"], cards[-1]["id"]) if cards else (None, None)
     return dumps({"data": cards, "has_more": False, "first_id": first, "last_id": last})
-
-
-def _decode_answer(body: bytes, headers: Mapping[str, str]) -> tuple[ModelCard, ...]:
-    del headers
-    parsed = answered(body)
-    found = parsed.get("data") if isinstance(parsed.get("data"), list) else [parsed]
-    return tuple(_decode_card(card) for card in found or () if isinstance(card, dict))
 
 
 def _encode_card(card: ModelCard, meta: ResponseMeta) -> dict[str, Any]:
@@ -69,21 +62,7 @@ def _decode_card(card: Mapping[str, Any]) -> ModelCard:
     )
 
 
-def _endpoint(operation: str, pattern: str) -> Endpoint:
-    return Endpoint(
-        operation,
-        "GET",
-        pattern,
-        gives="models",
-        decode_call=call_without_body,
-        encode_answer=_encode_answer,
-        encode_call=_encode_call,
-        decode_answer=_decode_answer,
-    )
-
-
-MODELS = _endpoint("models", "/v1/models")
-"""`GET /v1/models`."""
-
-MODEL = _endpoint("model", "/v1/models/{model}")
-"""`GET /v1/models/{model}`."""
+MODELS, MODEL = model_endpoints(
+    "/v1/models", "data", encode_call=_encode_call, encode_answer=_encode_answer, decode_card=_decode_card
+)
+"""`GET /v1/models` and `GET /v1/models/{model}`."""

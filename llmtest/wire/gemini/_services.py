@@ -7,8 +7,9 @@ from typing import Any
 
 from llmtest.types import EmbeddingRequest, EmbeddingResponse, ModelCard, Usage
 from llmtest.wire._answer_bodies import answered, own_fields, unreadable
-from llmtest.wire._endpoint import Endpoint, call_without_body
+from llmtest.wire._endpoint import Endpoint
 from llmtest.wire._json import dumps
+from llmtest.wire._model_lists import model_endpoints
 from llmtest.wire._records import ResponseMeta, WireCall, WireRequest
 from llmtest.wire.gemini._checks import asked, refuse
 from llmtest.wire.gemini._generate import HEADERS, model_in
@@ -138,39 +139,18 @@ def _encode_models(models: Sequence[ModelCard], call: WireCall, meta: ResponseMe
     return dumps(cards[0] if call.operation == "model" else {"models": cards})
 
 
-def _decode_models(body: bytes, headers: Mapping[str, str]) -> tuple[ModelCard, ...]:
-    del headers
-    parsed = answered(body)
-    found = parsed.get("models") if isinstance(parsed.get("models"), list) else [parsed]
+def _decode_card(card: Mapping[str, Any]) -> ModelCard:
     known = {"name", "displayName", "inputTokenLimit", "outputTokenLimit", "version", "supportedGenerationMethods"}
-    return tuple(
-        ModelCard(
-            model_in(str(card.get("name"))) or "",
-            display_name=card.get("displayName"),
-            max_input_tokens=card.get("inputTokenLimit"),
-            max_tokens=card.get("outputTokenLimit"),
-            extra=own_fields("gemini", card, known),
-        )
-        for card in found or ()
-        if isinstance(card, dict)
+    return ModelCard(
+        model_in(str(card.get("name"))) or "",
+        display_name=card.get("displayName"),
+        max_input_tokens=card.get("inputTokenLimit"),
+        max_tokens=card.get("outputTokenLimit"),
+        extra=own_fields("gemini", card, known),
     )
 
 
-def _models(operation: str, pattern: str) -> Endpoint:
-    return Endpoint(
-        operation,
-        "GET",
-        pattern,
-        gives="models",
-        decode_call=call_without_body,
-        encode_answer=_encode_models,
-        encode_call=_encode_models_call,
-        decode_answer=_decode_models,
-    )
-
-
-MODELS = _models("models", "/models")
-"""`GET /v1beta/models`."""
-
-MODEL = _models("model", "/models/{model}")
-"""`GET /v1beta/models/{model}`."""
+MODELS, MODEL = model_endpoints(
+    "/models", "models", encode_call=_encode_models_call, encode_answer=_encode_models, decode_card=_decode_card
+)
+"""`GET /v1beta/models` and `GET /v1beta/models/{model}`."""

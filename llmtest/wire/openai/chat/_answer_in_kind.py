@@ -8,10 +8,7 @@ from typing import Any
 
 from llmtest.types import CompletionResponse, FinishReason, ToolCall
 from llmtest.wire._logprobs import with_logprobs
-
-_TIERS = {"auto": "default", "standard_only": "default", "fast": "priority"}
-"""What OpenAI calls the tier that a word of the request chose, where that is another word."""
-
+from llmtest.wire.openai._shared_words import TIERS
 
 _CALLS = (FinishReason.TOOL_USE, FinishReason.STOP)
 """Why an answer ends that calls a function; `stop`, where the request named it."""
@@ -30,7 +27,7 @@ def in_kind(response: CompletionResponse, wanted: Mapping[str, Any]) -> Completi
         response = with_logprobs(response, top if isinstance(top, int) else 0)
     tier = wanted.get("service_tier")
     if isinstance(tier, str) and response.service_tier is None:
-        changes["service_tier"] = _TIERS.get(tier, tier)
+        changes["service_tier"] = TIERS.get(tier, tier)
     parts = response.parts
     first = next((part for part in parts if isinstance(part, ToolCall)), None) if "functions" in wanted else None
     if first is not None and response.finish_reason in _CALLS and not response.raw_finish_reason:

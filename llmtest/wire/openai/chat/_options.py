@@ -9,6 +9,7 @@ from typing import Any
 from llmtest.errors import NotSupportedError
 from llmtest.types import CompletionRequest, ResponseFormat
 from llmtest.wire._records import NO_FIELDS
+from llmtest.wire.openai._shared_words import decode_form, encode_schema
 
 OPENAI_S_OWN = re.compile(r"(?:openai/)?(?:o\d|chatgpt-|codex-|gpt-(?!oss))")
 """Models that are OpenAI's by their name; a server that speaks like OpenAI may have any other."""
@@ -16,8 +17,6 @@ PLAIN = ("seed", "n", "parallel_tool_calls", "reasoning_effort", "logprobs", "to
 """Options that have the same name and the same values here as in `CompletionRequest`."""
 SHAPING = frozenset({"logprobs", "top_logprobs", "service_tier", "functions"})
 """Fields of a request that its answer depends on."""
-DEFAULT_NAME = "answer"
-"""OpenAI wants a name for a schema."""
 
 
 def refuse_unsayable(request: CompletionRequest) -> None:
@@ -96,31 +95,12 @@ def encode_format(form: ResponseFormat) -> dict[str, Any]:
     """Write in which form the answer is wanted."""
     if form.type != "json_schema":
         return {"type": form.type}
-    schema: dict[str, Any] = {"name": DEFAULT_NAME if form.name is None else form.name, "schema": form.schema}
-    if form.strict is not None:
-        schema["strict"] = form.strict
-    if form.description is not None:
-        schema["description"] = form.description
-    return {"type": "json_schema", "json_schema": schema}
+    return {"type": "json_schema", "json_schema": encode_schema(form)}
 
 
 def decode_format(raw: object) -> ResponseFormat | None:
     """Read in which form the answer is wanted; None where it is a form that is not modelled."""
-    kind = raw.get("type") if isinstance(raw, dict) else None
-    if kind == "text":
-        return ResponseFormat("text")
-    if kind == "json_object":
-        return ResponseFormat("json_object")
-    found = raw.get("json_schema") if isinstance(raw, dict) and kind == "json_schema" else None
-    if not isinstance(found, dict) or not isinstance(found.get("schema"), dict):
-        return None
-    strict = found.get("strict")
-    return ResponseFormat.json_schema(
-        found["schema"],
-        name=found.get("name"),
-        strict=strict if isinstance(strict, bool) else None,
-        description=found.get("description"),
-    )
+    return decode_form(raw.get("type"), raw.get("json_schema")) if isinstance(raw, dict) else None
 
 
 def shaping(body: Mapping[str, Any], *, is_openai: bool = True) -> Mapping[str, Any]:

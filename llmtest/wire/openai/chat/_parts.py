@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -22,9 +21,9 @@ from llmtest.types import (
 )
 from llmtest.wire._foreign import can_say
 from llmtest.wire._json import dumps_text
+from llmtest.wire.openai._shared_words import parse_data_url
 
 DIALECT = "openai"
-_DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,(.*)", re.DOTALL)
 _SOUNDS = {"mpeg": "mp3", "x-wav": "wav", "wave": "wav"}
 """Other names of a format of sound."""
 
@@ -145,9 +144,9 @@ def decode_image(image: object) -> ContentPart | None:
     """Read what `image_url` holds; None where it is no image."""
     if not isinstance(image, dict) or not isinstance(image.get("url"), str):
         return None
-    match = _DATA_URL.fullmatch(image["url"])
-    if match:
-        return ImagePart(data=match[2], media_type=match[1], detail=image.get("detail"))
+    inline = parse_data_url(image["url"])
+    if inline is not None:
+        return ImagePart(data=inline[1], media_type=inline[0], detail=image.get("detail"))
     return ImagePart(url=image["url"], detail=image.get("detail"))
 
 
@@ -156,5 +155,5 @@ def _decode_file(file: object) -> ContentPart | None:
         return None
     if isinstance(file.get("file_id"), str):
         return FilePart(None, None, file.get("filename"), file_id=file["file_id"])
-    match = _DATA_URL.fullmatch(file["file_data"]) if isinstance(file.get("file_data"), str) else None
-    return None if match is None else FilePart(match[2], match[1], file.get("filename"))
+    inline = parse_data_url(file.get("file_data"))
+    return None if inline is None else FilePart(inline[1], inline[0], file.get("filename"))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llmtest.types import CompletionRequest, ToolDefinition
+from llmtest.wire.openai._shared_words import decode_function
 from llmtest.wire.openai.chat._parts import DIALECT
 
 _FUNCTION_FIELDS = frozenset({"name", "description", "parameters"})
@@ -40,13 +41,10 @@ def decode_functions(raw: object) -> tuple[ToolDefinition, ...]:
 
 
 def _decode_function(function: Mapping[str, Any]) -> ToolDefinition:
-    extra = {key: value for key, value in function.items() if key not in _FUNCTION_FIELDS}
-    strict = extra.pop("strict") if isinstance(function.get("strict"), bool) else None
-    parameters = function.get("parameters")
-    if not isinstance(parameters, dict):
-        parameters = {"type": "object", "properties": {}}
-    more = {DIALECT: extra} if extra else {}
-    return ToolDefinition(function["name"], function.get("description"), parameters, more, strict=strict)
+    strict = function.get("strict")
+    if not isinstance(strict, bool):
+        return decode_function(function, _FUNCTION_FIELDS, strict=None)
+    return decode_function(function, _FUNCTION_FIELDS | {"strict"}, strict=strict)
 
 
 def _encode_choice(choice: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -20,6 +19,7 @@ from llmtest.types import (
     TokenLogprob,
     ToolCall,
 )
+from llmtest.wire.openai._shared_words import parse_data_url
 from llmtest.wire.openai.chat._logprobs import decode_logprobs, encode_logprobs
 from llmtest.wire.openai.chat._parts import argument_text, encode_part, image_url
 
@@ -28,8 +28,6 @@ __all__ += ["decode_call", "encode_call", "encode_text", "logprobs_of"]
 
 DIALECT = "openai_responses"
 """Under which name `extra` and opaque parts keep what only this API knows; Chat Completions has other fields."""
-
-_DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,(.*)", re.DOTALL)
 
 
 def encode_content(parts: Sequence[ContentPart]) -> list[Mapping[str, Any]]:
@@ -95,8 +93,10 @@ def _decode_image(part: Mapping[str, Any]) -> ContentPart | None:
     url, detail = part.get("image_url"), part.get("detail")
     detail = detail if isinstance(detail, str) and detail != "auto" else None
     if isinstance(url, str):
-        match = _DATA_URL.fullmatch(url)
-        return ImagePart(data=match[2], media_type=match[1], detail=detail) if match else ImagePart(url, detail=detail)
+        inline = parse_data_url(url)
+        if inline is None:
+            return ImagePart(url, detail=detail)
+        return ImagePart(data=inline[1], media_type=inline[0], detail=detail)
     return ImagePart(file_id=part["file_id"], detail=detail) if isinstance(part.get("file_id"), str) else None
 
 
@@ -106,8 +106,8 @@ def _decode_file(part: Mapping[str, Any]) -> ContentPart | None:
         return FilePart(None, None, name, file_id=part["file_id"])
     if isinstance(part.get("file_url"), str):
         return FilePart(None, None, name, url=part["file_url"])
-    match = _DATA_URL.fullmatch(part["file_data"]) if isinstance(part.get("file_data"), str) else None
-    return None if match is None else FilePart(match[2], match[1], name)
+    inline = parse_data_url(part.get("file_data"))
+    return None if inline is None else FilePart(inline[1], inline[0], name)
 
 
 def decode_text(part: Mapping[str, Any]) -> TextPart | None:

@@ -7,13 +7,12 @@ from typing import Any
 
 from llmtest.errors import NotSupportedError
 from llmtest.types import CompletionRequest, ResponseFormat
+from llmtest.wire.openai._shared_words import decode_form, encode_schema
 
 __all__ = ["LOGPROBS", "decode_options", "encode_options", "format_of", "refuse_unsayable"]
 
 LOGPROBS = "message.output_text.logprobs"
 """What `include` names where log probabilities are wanted."""
-DEFAULT_NAME = "answer"
-"""OpenAI wants a name for a schema."""
 _PLAIN = ("temperature", "top_p", "parallel_tool_calls", "service_tier")
 
 
@@ -78,33 +77,13 @@ def _write_text(request: CompletionRequest, extra: dict[str, Any], body: dict[st
 
 def encode_format(form: ResponseFormat) -> dict[str, Any]:
     """Write in which form the answer is wanted."""
-    if form.type != "json_schema":
-        return {"type": form.type}
-    found: dict[str, Any] = {"type": "json_schema", "name": form.name or DEFAULT_NAME, "schema": form.schema}
-    if form.strict is not None:
-        found["strict"] = form.strict
-    if form.description is not None:
-        found["description"] = form.description
-    return found
+    return {"type": form.type, **(encode_schema(form) if form.type == "json_schema" else {})}
 
 
 def format_of(text: object) -> ResponseFormat | None:
     """Read in which form the answer is wanted; None where nothing is said, or a form that is not modelled."""
     raw = text.get("format") if isinstance(text, dict) else None
-    kind = raw.get("type") if isinstance(raw, dict) else None
-    if kind == "text":
-        return ResponseFormat("text")
-    if kind == "json_object":
-        return ResponseFormat("json_object")
-    if not isinstance(raw, dict) or kind != "json_schema" or not isinstance(raw.get("schema"), dict):
-        return None
-    strict = raw.get("strict")
-    return ResponseFormat.json_schema(
-        raw["schema"],
-        name=raw.get("name"),
-        strict=strict if isinstance(strict, bool) else None,
-        description=raw.get("description"),
-    )
+    return decode_form(raw.get("type"), raw) if isinstance(raw, dict) else None
 
 
 def decode_options(body: Mapping[str, Any], extra: dict[str, Any]) -> dict[str, Any]:

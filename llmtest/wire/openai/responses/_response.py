@@ -19,6 +19,7 @@ from llmtest.types import (
 from llmtest.wire import _ids
 from llmtest.wire._logprobs import with_logprobs
 from llmtest.wire._records import ResponseMeta
+from llmtest.wire.openai._shared_words import TIERS
 from llmtest.wire.openai.responses._items import (
     DIALECT,
     decode_call,
@@ -36,7 +37,6 @@ __all__ = ["INCOMPLETE", "body_of", "decode_body", "finish_of", "head_of", "item
 INCOMPLETE = {"max_output_tokens": FinishReason.LENGTH, "content_filter": FinishReason.CONTENT_FILTER}
 """Why an answer is incomplete, in OpenAI's words."""
 _REASONS = {finish: word for word, finish in INCOMPLETE.items()}
-_TIERS = {"auto": "default", "standard_only": "default", "fast": "priority"}
 _KEPT = frozenset({"output", "usage", "object"})
 _MODELLED = frozenset({"id", "object", "model", "output", "usage", "service_tier"})
 
@@ -181,7 +181,7 @@ def head_of(response: CompletionResponse, meta: ResponseMeta, asked: Mapping[str
     head["reasoning"] = {**_DEFAULTS["reasoning"], **head["reasoning"]}
     head["model"] = response.model if response.model is not None else meta.model
     tier = response.service_tier or asked.get("service_tier") or "default"
-    head["service_tier"] = _TIERS.get(tier, tier)
+    head["service_tier"] = TIERS.get(tier, tier)
     word = _REASONS.get(response.finish_reason) if response.finish_reason is not None else None
     if word is not None:
         head["status"], head["incomplete_details"] = "incomplete", {"reason": word}

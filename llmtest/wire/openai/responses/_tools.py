@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llmtest.types import CompletionRequest, ToolDefinition
+from llmtest.wire.openai._shared_words import decode_function
 from llmtest.wire.openai.responses._items import DIALECT
 
 __all__ = ["decode_choice", "decode_tools", "encode_choice", "encode_tools", "read_tools", "write_tools"]
@@ -31,25 +32,15 @@ def encode_tools(tools: Sequence[ToolDefinition]) -> list[dict[str, Any]]:
 def decode_tools(raw: object) -> tuple[ToolDefinition, ...]:
     """Read the tools that are functions; those that OpenAI runs itself stay what they are."""
     found = raw if isinstance(raw, list) else ()
-    return tuple(_decode(tool) for tool in found if _is_function(tool))
+    return tuple(
+        decode_function(tool, _FIELDS, strict=True if tool.get("strict") is True else None)
+        for tool in found
+        if _is_function(tool)
+    )
 
 
 def _is_function(tool: object) -> bool:
     return isinstance(tool, dict) and tool.get("type") == "function" and isinstance(tool.get("name"), str)
-
-
-def _decode(tool: Mapping[str, Any]) -> ToolDefinition:
-    extra = {key: value for key, value in tool.items() if key not in _FIELDS}
-    parameters = tool.get("parameters")
-    if not isinstance(parameters, dict):
-        parameters = {"type": "object", "properties": {}}
-    return ToolDefinition(
-        tool["name"],
-        tool.get("description"),
-        parameters,
-        {DIALECT: extra} if extra else {},
-        strict=True if tool.get("strict") is True else None,
-    )
 
 
 def encode_choice(choice: str) -> Any:
