@@ -96,12 +96,13 @@ CIRCLES = {
 AT_IMPORT: dict[str, list[set[str]]] = {
     "wire": [
         {
+            "_batches",
             "_foreign",
             "_headers",
             "_ids",
             "_json",
             "_records",
-            "_store",
+            "_served",
             "_vocabulary",
             "anthropic._without_effect",
             "anthropic.messages._citations",
@@ -116,6 +117,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "_answer_bodies",
             "_classify",
             "_logprobs",
+            "_store",
             "anthropic._checks",
             "anthropic._limits",
             "anthropic._vocabulary",
@@ -235,6 +237,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "script._windows",
         },
         {
+            "_batch_work",
             "_fault_effects",
             "_origin",
             "_unmet_conditions",

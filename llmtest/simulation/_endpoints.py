@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from llmtest.clock import stream
 from llmtest.costs import estimate_request_tokens
@@ -16,7 +16,7 @@ from llmtest.types import (
     ModelCard,
     Usage,
 )
-from llmtest.wire import ResponseMeta, WireCall, dialects
+from llmtest.wire import ResponseMeta, Served, WireCall, dialects
 
 if TYPE_CHECKING:
     from llmtest.simulation._engine import Engine
@@ -42,7 +42,19 @@ def serve(engine: Engine, answer: Answer, call: WireCall, meta: ResponseMeta) ->
             answer.content = _models(engine, call)
         case _:
             default = call.endpoint.default
-            answer.content = {} if default is None else default(call, meta, engine.store)
+            _note(answer, call, {} if default is None else default(call, meta, engine.store))
+
+
+def _note(answer: Answer, call: WireCall, found: Any) -> None:
+    """Note what a service answers, and what it bills."""
+    if not isinstance(found, Served):
+        answer.content, answer.stream = found, False
+        return
+    answer.content, answer.pieces, answer.stream = found.content, found.pieces, found.pieces is not None
+    if found.content_type is not None:
+        answer.headers = (("content-type", found.content_type), *answer.headers)
+    if found.usage is not None:
+        answer.response = CompletionResponse(finish_reason=FinishReason.STOP, usage=found.usage, model=call.model)
 
 
 def _models(engine: Engine, call: WireCall) -> list[ModelCard]:

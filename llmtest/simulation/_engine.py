@@ -199,7 +199,7 @@ class Engine:
 
     def _is_aborted(self, call: WireCall, exchange: Exchange | None, answer: Answer, key: tuple[object, ...]) -> bool:
         size = answer.prompt_tokens + (answer.max_tokens or 0)
-        if self.quota is not None:
+        if self.quota is not None and not call.is_batched:
             refusal = self.quota.admit(size, answer.start_ns)
             if exchange is not None or refusal is not None:
                 answer.limits = self.quota.state(answer.start_ns)

@@ -10,6 +10,7 @@ from llmtest.simulation._quota import Quota
 from llmtest.simulation._rule_handle import RuleHandle
 from llmtest.simulation.direct._provider import DirectProvider
 from llmtest.simulation.plan._fragmentation import Fragmentation, as_fragmentation
+from llmtest.simulation.script._windows import Window, duration_ns
 from llmtest.types._spelling import words_tell_near_arguments
 
 if TYPE_CHECKING:
@@ -112,6 +113,24 @@ class ProviderHandle(RuleHandle):
                 f"context_window: tokens must be 1 or more, got {tokens}.\n\nTo fix: context_window(128_000)"
             )
         self._engine.window = tokens
+        return self
+
+    def batches(self, takes: Window) -> Self:
+        """Set how long the lines of a new batch are worked on, evenly, one after the other; 6 seconds by default.
+
+        Before it a batch is checked for two seconds, and after it its results are written for two. One that would last
+        longer than its API allows (24 hours) expires.
+
+        Args:
+            takes: Above 0: `"45m"`, `"1h30m"`, seconds, or a `timedelta`.
+
+        Raises:
+            ConfigurationError: Not a duration above 0.
+
+        Example:
+            >>> sim.openai.batches(takes="45m")  # doctest: +SKIP
+        """
+        self._engine.store.batch_seconds = duration_ns("batches", "takes", takes) / 1e9
         return self
 
     def at(self, base_url: str) -> Self:

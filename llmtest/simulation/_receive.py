@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from llmtest.errors import SimulationStateError
 from llmtest.interception import telemetry_at
 from llmtest.interception._telemetry import ANSWER, HEAD
+from llmtest.simulation._batch_work import work_off
 from llmtest.simulation._endpoints import serve
 from llmtest.simulation._engine import Engine
 from llmtest.simulation._fault_effects import note_edits
@@ -79,6 +80,8 @@ def respond(engine: Engine, exchange: Exchange, call: WireCall) -> Plan:
     Raises:
         HarnessError: The script has no answer; recorded already.
     """
+    if engine.store.under_way and not call.is_batched:
+        work_off(engine, respond, refuse)
     if call.endpoint.recall is not None:
         try:
             call = call.endpoint.recall(call, engine.store)
@@ -111,6 +114,8 @@ def _model_in(body: bytes) -> str | None:
 def plan_of(engine: Engine, answer: Answer, call: WireCall) -> Plan:
     """Render an answer as a plan, whose end is noted by the engine."""
     endpoint = call.endpoint
+    if call.is_batched:
+        answer.service_tier = "batch"
     meta = meta_of(engine, answer, call)
     if not answer.is_conversation and answer.error is None and answer.failure is None and answer.raw is None:
         try:

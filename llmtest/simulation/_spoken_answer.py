@@ -77,7 +77,7 @@ def say(
             usage.output_tokens, engine.world.seed, "latency", engine.name, *key
         )
     quota = engine.quota
-    if quota is not None:
+    if quota is not None and not call.is_batched:
         admitted = answer.max_tokens or 0
         if usage.output_tokens > admitted:
             with engine.world.lock:

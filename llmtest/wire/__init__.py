@@ -11,12 +11,14 @@ ids are made of are passed in.
 | `_vocabulary`, `_classify`, `_json_errors` | from the words of an error to its class, and back |
 | `_logprobs` | made-up probabilities of a simulated answer's words |
 | `_answer_bodies` | how answers in JSON are read |
-| `_store` | what a provider keeps between requests |
+| `_store`, `_batches` | what a provider keeps between requests, and batches on their way |
+| `_served` | what a service answers that plain JSON does not say |
 | `_headers`, `_json`, `_ids` | the small change of the wire |
 | `framing/` | events cut out of bytes |
 | `openai/`, `anthropic/`, ... | the dialects, a folder each |
 """
 
+from llmtest.wire._batches import BatchJob, BatchLine, BatchResult, BatchStage
 from llmtest.wire._dialect import Dialect, Errors, Match, Unserved, Variables
 from llmtest.wire._endpoint import Endpoint, Gives, call_without_body
 from llmtest.wire._headers import format_duration, parse_duration, parse_retry_after
@@ -45,6 +47,7 @@ from llmtest.wire._registry import (
     registered,
     unregister,
 )
+from llmtest.wire._served import Served
 from llmtest.wire._store import Store
 from llmtest.wire._vocabulary import Vocabulary
 from llmtest.wire.framing import FRAMINGS, NDJSON, SSE, EventDecoder, Framing, ServerSentEvent, SseParser
@@ -54,6 +57,10 @@ __all__ = [
     "FRAMINGS",
     "NDJSON",
     "SSE",
+    "BatchJob",
+    "BatchLine",
+    "BatchResult",
+    "BatchStage",
     "Dialect",
     "Endpoint",
     "Errors",
@@ -66,6 +73,7 @@ __all__ = [
     "Match",
     "RateLimits",
     "ResponseMeta",
+    "Served",
     "ServerSentEvent",
     "SseParser",
     "Store",

@@ -66,6 +66,9 @@ class WireCall:
         choices: How many answers are asked for at once, OpenAI's `n`.
         shaping: Fields of the body, in the dialect's words, that the writing of the answer depends on.
         recalled: What `Endpoint.recall` found, for `Endpoint.keep`.
+
+    Attributes:
+        is_batched: Whether it is a line of a batch, which has quotas and prices of its own.
     """
 
     __slots__ = (
@@ -75,6 +78,7 @@ class WireCall:
         "endpoint",
         "include_obfuscation",
         "include_usage",
+        "is_batched",
         "model",
         "recalled",
         "shaping",
@@ -107,10 +111,11 @@ class WireCall:
         self.choices = choices
         self.shaping = shaping
         self.recalled = recalled
+        self.is_batched = False
 
     def with_request(self, request: CompletionRequest | EmbeddingRequest, recalled: Any = None) -> WireCall:
         """Return the same call of another request."""
-        return WireCall(
+        found = WireCall(
             self.endpoint,
             request,
             self.model,
@@ -123,6 +128,8 @@ class WireCall:
             self.shaping,
             recalled,
         )
+        found.is_batched = self.is_batched
+        return found
 
     @property
     def operation(self) -> str:

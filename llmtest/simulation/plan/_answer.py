@@ -155,6 +155,7 @@ class Answer:
         raw: What goes out as it is, whatever was asked.
         scripted: The vectors that a script gives.
         chunks: Pieces of the text, where the script says them.
+        pieces: The events of a stream that is no conversation.
         head_ns: Wait before the answer begins.
         slow_ns: Silence between the opening of a stream and its first piece.
         body_ns: From the first token to the last.
@@ -189,6 +190,7 @@ class Answer:
     raw: Raw | None = None
     scripted: Embedding | None = None
     chunks: tuple[str, ...] | None = None
+    pieces: tuple[bytes, ...] | None = None
     head_ns: int = 0
     slow_ns: int = 0
     body_ns: int = 0

@@ -199,6 +199,8 @@ def _whole(answer: Answer, call: WireCall, endpoint: Endpoint, meta: ResponseMet
 
 def _pieces(answer: Answer, call: WireCall, endpoint: Endpoint, meta: ResponseMeta) -> list[bytes]:
     """Return the events of a stream in which nothing is wrong but what edits make of it."""
+    if answer.pieces is not None:
+        return list(answer.pieces)
     assert answer.response is not None
     if answer.events is not None:
         # What the API writes itself shows whether its events have names.
@@ -255,7 +257,7 @@ def _visibility(pieces: Sequence[bytes], endpoint: Endpoint) -> list[bool]:
 
 def _timed(answer: Answer, pieces: Sequence[bytes], endpoint: Endpoint, meta: ResponseMeta) -> list[Step]:
     """Put waits between the events, and break the stream where a fault says so."""
-    shown = _visibility(pieces, endpoint)
+    shown = [True] * len(pieces) if answer.pieces is not None else _visibility(pieces, endpoint)
     total = sum(shown)
     cut = answer.stream_fault
     after = 0 if answer.body_fault is not None else total if cut is None else getattr(cut, "after_chunks", total)
