@@ -64,10 +64,10 @@ LONG_FILES: dict[str, str] = {
 
 INNER: dict[str, list[set[str]]] = {
     "resilience": [
-        {"_classification", "_timeout"},
+        {"_classification", "_own_provider", "_timeout"},
         {"pipeline._sync_async", "pipeline._call_mark", "pipeline._partial_bill"},
         {"breaker._breaker", "retry._retry", "fallback._trigger", "pipeline._completion_stream"},
-        {"_metrics", "fallback._slot"},
+        {"_metrics", "_own_prices", "fallback._slot"},
         {"pipeline._running_slot"},
         {"pipeline._running_call", "fallback._start_slots"},
         {"pipeline._visit"},

@@ -190,8 +190,8 @@ def _provider(value: Any) -> Any:
         if not isinstance(value, str) or not value:
             raise ValueError(f"`{value}` is not the name of a provider")
         return value
-    if not hasattr(value, "complete_async"):
-        raise ValueError(f"`{type(value).__name__}` is not a provider; it lacks `complete_async`")
+    if not hasattr(value, "complete") and not hasattr(value, "complete_async"):
+        raise ValueError(f"`{type(value).__name__}` is not a provider; it lacks `complete`")
     return value
 
 

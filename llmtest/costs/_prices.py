@@ -270,6 +270,13 @@ class Prices:
         added.window = context_window or added.window
         self._tariffs.clear()
 
+    def copy(self) -> Prices:
+        """Return a list that knows the same; what is added to one of them later, the other does not know."""
+        twin = Prices()
+        twin._added = {key: _Added([*each.days], [*each.tariffs], each.window) for key, each in self._added.items()}
+        twin._aliases, twin._local = dict(self._aliases), set(self._local)
+        return twin
+
     def alias(self, provider: str, of: str) -> None:
         """Let a provider of your own name have another's prices: `alias("openai-eu", of="openai")`."""
         self._aliases[provider.lower()] = of.lower()

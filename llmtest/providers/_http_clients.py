@@ -45,6 +45,7 @@ class BlockingDoor:
 
     def __init__(self, client: Foreign | None) -> None:
         self._client = client
+        self._is_own = client is None
 
     def client(self) -> Foreign:
         """Return the client, made on first use."""
@@ -53,6 +54,12 @@ class BlockingDoor:
 
             self._client = httpx.Client()
         return self._client
+
+    def close_client(self) -> None:
+        """Close the client, if it was made here; the next use makes another."""
+        if self._is_own and self._client is not None:
+            self._client.close()
+            self._client = None
 
     async def send(self, client: Foreign, request: Foreign) -> Foreign:
         """Send a request."""
@@ -91,6 +98,12 @@ class AsyncDoor:
 
             self._own, self._loop = httpx.AsyncClient(), loop
         return self._own
+
+    async def close_client(self) -> None:
+        """Close the client of the running loop, if it was made here; the next use makes another."""
+        if self._own is not None and self._loop is asyncio.get_running_loop():
+            await self._own.aclose()
+            self._own = None
 
     async def send(self, client: Foreign, request: Foreign) -> Foreign:
         """Send a request."""

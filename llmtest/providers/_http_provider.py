@@ -8,7 +8,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from llmtest.clock import TimeLimits, active_clock, iterate_blocking, run_blocking, unique_key
 from llmtest.costs import context_window
@@ -31,9 +31,23 @@ from llmtest.types import (
 )
 from llmtest.wire import Dialect, Endpoint, StreamDecoder, WireRequest
 
-__all__ = ["HttpProvider"]
+__all__ = ["DEFAULT_TIMEOUTS", "Defaults", "HttpProvider"]
 
 DEFAULT_TIMEOUTS = Timeouts(connect=10.0, read=60.0)
+
+
+class Defaults(TypedDict, total=False):
+    """What a provider is told about its model.
+
+    `max_tokens` and `temperature` are sent where a request does not say; `context_window` is how many tokens prompt and
+    answer may hold together, `price` what its model costs, in the arguments of `Prices.add`:
+    `{"input_usd_per_mtok": "1.25", "output_usd_per_mtok": "10"}`.
+    """
+
+    max_tokens: int | None
+    temperature: float | None
+    context_window: int | None
+    price: Mapping[str, Any] | None
 
 
 class HttpProvider:
@@ -54,6 +68,8 @@ class HttpProvider:
             answer a repeated one once; usually `Idempotency-Key`. None (the default, as in the official SDKs) sends
             none. Every retry of a call carries the same name, and no other call does.
         api: Which of its ways to complete a conversation is used, by the name of the operation; None: the first.
+        defaults: `max_tokens` and `temperature` where a request does not say; `context_window` of its model, by default
+            the published one; `price` of its model, in the arguments of `Prices.add`.
 
     Raises:
         ConfigurationError: It has no address, or no such API.
@@ -73,6 +89,7 @@ class HttpProvider:
         credential: str | None = None,
         idempotency_header: str | None = None,
         api: str | None = None,
+        **defaults: Unpack[Defaults],
     ) -> None:
         api_key = None if api_key is None else api_key.strip()
         self.name = name
@@ -88,6 +105,9 @@ class HttpProvider:
                 "To fix: pass `base_url`"
             )
         self._timeouts = timeouts
+        self._max_tokens, self._temperature = defaults.get("max_tokens"), defaults.get("temperature")
+        self._has_defaults = self._max_tokens is not None or self._temperature is not None
+        self._window, self.price = defaults.get("context_window"), defaults.get("price")
         self.idempotency_header = idempotency_header
         self._headers = (*dialect.auth(api_key), *(headers or {}).items())
         is_async = hasattr(http_client, "aclose")
@@ -99,8 +119,9 @@ class HttpProvider:
 
     @cached_property
     def capabilities(self) -> Capabilities:
-        """Everything, and the context window of the model as far as the price list knows it."""
-        return Capabilities(context_window=context_window(self.name, self.model))
+        """Everything, and the context window of the model: the one that was given, else the published one."""
+        known = context_window(self.name, self.model) if self._window is None else self._window
+        return Capabilities(context_window=known)
 
     def complete(self, request: CompletionRequest, timeouts: Timeouts = NO_TIMEOUTS) -> CompletionResponse:
         """Answer a request, blocking.
@@ -151,6 +172,18 @@ class HttpProvider:
             ProviderError: The provider, or the way to it, failed.
         """
         return await self._list_models(self._async)
+
+    def available(self) -> bool:
+        """Whether it may be asked at all, without asking: it has a key, or needs none."""
+        return bool(self._key) or not self._dialect.needs_key
+
+    def close(self) -> None:
+        """Close the connections of blocking code; a client that was passed in stays open. It may be asked again."""
+        self._blocking.close_client()
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop; a client that was passed in stays open."""
+        await self._async.close_client()
 
     async def _complete(self, request: CompletionRequest, timeouts: Timeouts, door: Door) -> CompletionResponse:
         request = self._addressed(request)
@@ -323,6 +356,10 @@ class HttpProvider:
 
     def _addressed(self, request: CompletionRequest) -> CompletionRequest:
         """Return the request with the model it goes to."""
+        if self._has_defaults:
+            limit = self._max_tokens if request.max_tokens is None else request.max_tokens
+            warmth = self._temperature if request.temperature is None else request.temperature
+            request = replace(request, max_tokens=limit, temperature=warmth)
         if request.model is not None:
             return request
         if self.model is None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, Unpack
 
 from llmtest.errors import ConfigurationError
-from llmtest.providers._http_provider import DEFAULT_TIMEOUTS, HttpProvider
+from llmtest.providers._http_provider import DEFAULT_TIMEOUTS, Defaults, HttpProvider
 from llmtest.types import Timeouts
 from llmtest.wire import Dialect
 from llmtest.wire.anthropic import ANTHROPIC
@@ -48,6 +48,7 @@ class _Keyed(HttpProvider):
         credential: str | None = None,
         idempotency_header: str | None = None,
         api: str | None = None,
+        **defaults: Unpack[Defaults],
     ) -> None:
         super().__init__(
             name=name or self.dialect.name,
@@ -61,6 +62,7 @@ class _Keyed(HttpProvider):
             credential=credential,
             idempotency_header=idempotency_header,
             api=api,
+            **defaults,
         )
 
     @classmethod
@@ -113,6 +115,7 @@ class OpenAIProvider(_Keyed):
         credential: Label of the key in attempts and metrics; default: a short hash.
         idempotency_header: Header that names a call, the same in all its retries; default: none is sent.
         api: `chat` (the default) or `responses`.
+        defaults: `max_tokens` and `temperature` where a request does not say; `context_window`, `price` of the model.
     """
 
     dialect = OPENAI
@@ -187,6 +190,7 @@ class OpenAICompatibleProvider(HttpProvider):
         credential: Label of the key in attempts and metrics; default: a short hash.
         idempotency_header: Header that names a call, the same in all its retries; default: none is sent.
         api: `chat` (the default) or `responses`.
+        defaults: `max_tokens` and `temperature` where a request does not say; `context_window`, `price` of the model.
     """
 
     dialect: ClassVar[Dialect] = COMPATIBLE
@@ -204,6 +208,7 @@ class OpenAICompatibleProvider(HttpProvider):
         credential: str | None = None,
         idempotency_header: str | None = None,
         api: str | None = None,
+        **defaults: Unpack[Defaults],
     ) -> None:
         super().__init__(
             name=name,
@@ -217,6 +222,7 @@ class OpenAICompatibleProvider(HttpProvider):
             credential=credential,
             idempotency_header=idempotency_header,
             api=api,
+            **defaults,
         )
 
     @classmethod

@@ -5,6 +5,8 @@
 | `_chain`, `_builder` | several providers that answer as one, and a chain built step by step |
 | `_client` | what an application holds |
 | `_metrics` | counts of a chain |
+| `_own_prices` | prices that providers were given |
+| `_own_provider` | what makes a whole provider of a class that has `name` and `complete` alone |
 | `_classification` | what an error means for the policies: one table |
 | `_timeout` | limits of an attempt, deadline of a call |
 | `_budget_guard` | the budget of a chain |

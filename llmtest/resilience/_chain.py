@@ -12,6 +12,7 @@ from llmtest.errors import ConfigurationError, LLMTestError
 from llmtest.events import current_call
 from llmtest.resilience._budget_guard import BudgetGuard, Limits, SpendGuard, budget_of
 from llmtest.resilience._metrics import ChainMetrics
+from llmtest.resilience._own_prices import with_own_prices
 from llmtest.resilience._timeout import TimeoutConfig
 from llmtest.resilience.breaker._breaker import CircuitBreaker, CircuitBreakerConfig
 from llmtest.resilience.fallback._slot import FallbackSlot
@@ -104,6 +105,7 @@ class FallbackChain:
             raise ConfigurationError(f"max_attempts must be 1 or more, got {max_attempts}")
         self.name = name
         self.places = start_slots(name, providers, retry, circuit_breaker, timeouts)
+        prices = with_own_prices(self.places, prices, budget)
         self.budget = budget = budget_of(budget, prices)
         budget_prices: Prices | None = getattr(budget, "prices", None)
         self.prices = budget_prices or default_prices() if prices is None else prices

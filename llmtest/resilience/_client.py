@@ -6,7 +6,7 @@ import inspect
 
 from llmtest.costs import count_tokens
 from llmtest.errors import NotSupportedError
-from llmtest.resilience._chain import FallbackChain
+from llmtest.resilience._chain import DEFAULT_NAME, FallbackChain
 from llmtest.resilience._metrics import ChainMetrics
 from llmtest.resilience.pipeline._completion_stream import AsyncCompletionStream, CompletionStream
 from llmtest.types import NO_TIMEOUTS, CompletionRequest, CompletionResponse, Provider, Timeouts
@@ -18,15 +18,21 @@ def _as_chain(provider: Provider) -> FallbackChain:
     """Return the provider as a chain; one that is none becomes a chain of one, without any policy."""
     if isinstance(provider, FallbackChain):
         return provider
-    return FallbackChain([provider], name=provider.name, retry=None, circuit_breaker=None, timeouts=None)
+    return FallbackChain(
+        [provider],
+        name=getattr(provider, "name", None) or DEFAULT_NAME,
+        retry=None,
+        circuit_breaker=None,
+        timeouts=None,
+    )
 
 
 class _Client:
     """What both clients share."""
 
     def __init__(self, provider: Provider) -> None:
-        self.provider = provider
         self._chain = _as_chain(provider)
+        self.provider = self._chain if self._chain is provider else self._chain.places[0].provider
 
     def count_tokens(self, text: str) -> int:
         """Estimate the tokens of a text; the same estimate that simulations use."""

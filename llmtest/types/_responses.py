@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -99,3 +100,8 @@ class CompletionResponse(ExtraByDialect):
     def output_tokens(self) -> int:
         """Tokens of the answer, reasoning included."""
         return self.usage.output_tokens
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """What this answer cost in USD: the price of the attempt that was answered; None where it is not known."""
+        return self.attempts[-1].cost_usd if self.attempts else self.usage.cost_usd

@@ -145,7 +145,7 @@ def test_a_loaded_chain_is_built_either_way(tmp_path):
         ),
         pytest.param(
             {"provider": object()},
-            "`providers[0].provider`: `object` is not a provider; it lacks `complete_async`.",
+            "`providers[0].provider`: `object` is not a provider; it lacks `complete`.",
             id="no-provider",
         ),
         pytest.param(

@@ -631,8 +631,9 @@ def test_the_builder_makes_the_same_chain(world):
         (
             lambda: FallbackChain(["openai"]),
             (
-                "'openai' is no provider: a provider has `name`, `model`, `capabilities`, `complete`, "
-                "`complete_async`, `stream` and `stream_async`"
+                "'openai' is no provider: a provider has `name`, a text, and `complete(request)` at least.\n"
+                "It may have `model`, `capabilities`, `complete_async`, `stream` and `stream_async` too; what it "
+                "lacks is made of what it has"
             ),
         ),
     ],

@@ -74,8 +74,9 @@ def start_slots(
 def _check(chain: str, slots: Sequence[FallbackSlot]) -> None:
     if not slots:
         raise ConfigurationError(f"chain `{chain}` has no providers. To fix: add at least one")
-    if len({id(slot.provider) for slot in slots}) < len(slots):
-        twice = next(slot for i, slot in enumerate(slots) if any(slot.provider is s.provider for s in slots[:i]))
+    asked = [id(getattr(slot.provider, "own", slot.provider)) for slot in slots]
+    if len(set(asked)) < len(slots):
+        twice = next(slot for i, slot in enumerate(slots) if asked[i] in asked[:i])
         raise ConfigurationError(
             f"chain `{chain}` has provider `{twice.provider.name}` twice; a call would ask it twice for the same "
             "failure. To fix: remove one, or retry with `RetryConfig`"
@@ -95,10 +96,11 @@ def _require_use(chain: str, slots: Sequence[FallbackSlot], policy: str, config:
 
 
 def _circuit_names(slots: Sequence[FallbackSlot]) -> list[str]:
-    """Return a name for the circuit of each slot: the provider's, with as much more as tells it from the others."""
+    """Return a name for the circuit of each slot: its own, or the provider's with what tells it from the others."""
     names = [slot.provider.name for slot in slots]
     models = [f"{slot.provider.name}/{slot.provider.model}" if slot.provider.model else None for slot in slots]
-    return [
+    found = [
         name if names.count(name) == 1 else model if model and models.count(model) == 1 else f"{model or name}#{number}"
         for number, (name, model) in enumerate(zip(names, models, strict=True), start=1)
     ]
+    return [slot.name or name for slot, name in zip(slots, found, strict=True)]

@@ -42,6 +42,7 @@ class RunningSlot:
         "config",
         "credential",
         "handed_on",
+        "has_defaults",
         "index",
         "is_chain",
         "is_last",
@@ -73,6 +74,7 @@ class RunningSlot:
         self.provider = provider
         self.name = provider.name
         self.trigger = config.trigger
+        self.has_defaults = config.has_defaults
         self.breaker = breaker
         self.retry = retry
         self.timeouts = timeouts
@@ -142,7 +144,10 @@ class RunningSlot:
 
     def _window(self, model: str | None, prices: Prices) -> int | None:
         # What a provider declares is true of its own model; what it is asked for may be another one.
-        own, declared = self.provider.model, self.provider.capabilities.context_window
+        own, declared = self.provider.model, self.config.context_window
+        if declared is not None:
+            return declared
+        declared = self.provider.capabilities.context_window
         if declared is not None and (model is None or model == own):
             return declared
         known = prices.context_window(self.name, model or own)
@@ -159,7 +164,7 @@ class RunningSlot:
         if self.is_chain:
             return None
         can = self.provider.capabilities
-        if can.context_window is not None and not self.is_last:
+        if not self.is_last and (can.context_window is not None or self.config.context_window is not None):
             window = self._window(request.model, prices)
             overflow = None if window is None else self._overflow(request, window)
             if overflow is not None:

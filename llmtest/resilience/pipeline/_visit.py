@@ -53,6 +53,8 @@ class Visit:
             model = place.model_for(request.model)
             if model != request.model:
                 request = request.with_model(model)
+        if place.has_defaults:
+            request = place.config.completed(request)
         refusal = place.refusal(request, call.streaming, call.prices)
         if refusal is not None:
             raise refusal
