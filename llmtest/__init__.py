@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from llmtest.costs import Prices as Prices
     from llmtest.events import Trace as Trace
     from llmtest.providers import AnthropicProvider as AnthropicProvider
+    from llmtest.providers import AzureOpenAIProvider as AzureOpenAIProvider
     from llmtest.providers import GeminiProvider as GeminiProvider
     from llmtest.providers import OllamaProvider as OllamaProvider
     from llmtest.providers import OpenAICompatibleProvider as OpenAICompatibleProvider
@@ -73,6 +74,7 @@ _HOMES: dict[str, str] = {
         "llmtest.events": ("Trace",),
         "llmtest.providers": (
             "AnthropicProvider",
+            "AzureOpenAIProvider",
             "GeminiProvider",
             "OllamaProvider",
             "OpenAICompatibleProvider",

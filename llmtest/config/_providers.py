@@ -10,8 +10,12 @@ __all__ = ["make_provider", "provider_names"]
 
 
 def provider_names() -> list[str]:
-    """Return the names of the providers that can be made: every dialect with an address, and those who speak alike."""
-    return [name for name, each in dialects().items() if each.base_url is not None or not each.is_provider]
+    """Return the names of the providers that can be made: who has an address, or a variable for it, or speaks alike."""
+    return [
+        name
+        for name, each in dialects().items()
+        if each.base_url is not None or each.variables.base_urls or not each.is_provider
+    ]
 
 
 def make_provider(

@@ -1,5 +1,6 @@
 """Who answers, for real: the client side of the providers, the only place that opens connections to them."""
 
+from llmtest.providers._azure import AzureOpenAIProvider
 from llmtest.providers._http_provider import HttpProvider
 from llmtest.providers._presets import (
     AnthropicProvider,
@@ -14,6 +15,7 @@ from llmtest.providers._presets import (
 
 __all__ = [
     "AnthropicProvider",
+    "AzureOpenAIProvider",
     "GeminiProvider",
     "HttpProvider",
     "OllamaProvider",

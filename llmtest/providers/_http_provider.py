@@ -196,7 +196,7 @@ class HttpProvider:
             if isinstance(error, ProviderTimeoutError) and error.body is not None:
                 error.late = self._told_by(error.body)
             raise self._named(error, request.model) from error.__cause__
-        return replace(response, provider=self.name)
+        return self._attributed(response)
 
     def _told_by(self, body: bytes) -> tuple[StreamEvent, ...]:
         """Return the usage in an answer that came too late, if all of it came."""
@@ -240,11 +240,12 @@ class HttpProvider:
             ProviderError: It is none, or none came.
         """
         client = door.client()
+        wire = await self._signed(wire)
         connect, head = limits.connecting().seconds, limits.head().seconds
         request = client.build_request(
             wire.method,
             self.base_url + wire.path,
-            headers=[*wire.headers, *self._headers],
+            headers=list(wire.headers),
             content=wire.body or None,
             timeout=(connect, head, head, connect),
         )
@@ -343,7 +344,7 @@ class HttpProvider:
             raise decoder.interrupted("dropped", str(error)) from error
         for event in decoder.close():
             if event.response is not None:
-                yield replace(event, response=replace(event.response, provider=self.name))
+                yield replace(event, response=self._attributed(event.response))
             else:
                 yield event
 
@@ -353,6 +354,14 @@ class HttpProvider:
             return wire
         name = (self.idempotency_header, request.idempotency_key or unique_key())
         return replace(wire, headers=(*wire.headers, name))
+
+    def _attributed(self, response: CompletionResponse) -> CompletionResponse:
+        """Return the answer with who gave it."""
+        return replace(response, provider=self.name)
+
+    async def _signed(self, wire: WireRequest) -> WireRequest:
+        """Return what is sent with the headers of this provider, the key among them."""
+        return replace(wire, headers=(*wire.headers, *self._headers))
 
     def _addressed(self, request: CompletionRequest) -> CompletionRequest:
         """Return the request with the model it goes to."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self, Unpack
 
 from llmtest.errors import ConfigurationError
+from llmtest.providers._azure import AzureOpenAIProvider
 from llmtest.providers._http_provider import DEFAULT_TIMEOUTS, Defaults, HttpProvider
 from llmtest.types import Timeouts
 from llmtest.wire import Dialect
@@ -250,9 +251,21 @@ class OpenAICompatibleProvider(HttpProvider):
         return cls(name, base_url=url, **{**known, **settings})
 
 
+_WRITTEN: tuple[Any, ...] = (
+    OpenAIProvider,
+    AnthropicProvider,
+    AzureOpenAIProvider,
+    GeminiProvider,
+    OpenRouterProvider,
+    OllamaProvider,
+    VLLMProvider,
+)
+"""Classes that are more than their record."""
+
+
 def provider_class(dialect: Dialect) -> Any:
     """Return the class of a dialect's provider: the one written for it, else one made of its record."""
-    for known in (OpenAIProvider, AnthropicProvider, GeminiProvider, OpenRouterProvider, OllamaProvider, VLLMProvider):
+    for known in _WRITTEN:
         if known.dialect is dialect:
             return known
     if dialect is COMPATIBLE:

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from llmtest.errors import InvalidRequestError
 from llmtest.simulation import SimulatedProvider, World, served
-from llmtest.wire import Endpoint, Match, dialects, match_bare
+from llmtest.wire import Dialect, Endpoint, Match, dialects, match_bare
 
 __all__ = ["Route", "UnknownPathError", "route_of"]
 
@@ -48,7 +48,8 @@ class UnknownPathError(Exception):
 def route_of(world: World, method: str, path: str, headers: Mapping[str, str]) -> Route:
     """Find who answers.
 
-    A bare path belongs to the provider whose dialect has it; `/{provider}/...` to the provider of that name.
+    A bare path belongs to the provider whose dialect has it; `/{provider}/...` to the provider of that name. Where a
+    path is both, it is bare for whoever sends headers that only clients of that dialect send.
 
     Raises:
         UnknownPathError: Nobody does; the error is the dialect's own 404 or 405.
@@ -56,9 +57,9 @@ def route_of(world: World, method: str, path: str, headers: Mapping[str, str]) -
     owner, match = match_bare(method, path, headers)
     bare = world.simulated(owner.name)
     match = bare.own_match(method, path) or match
-    if match.endpoint is not None:
-        return Route(bare, match.endpoint, match.parameters)
     first, _, rest = path[1:].partition("/")
+    if match.endpoint is not None:
+        return _named(world, method, first, rest, owner, headers) or Route(bare, match.endpoint, match.parameters)
     known = {each.name for each in world.providers} | {each.name for each in dialects().values() if each.is_provider}
     if not path.startswith("/") or first not in known:
         raise UnknownPathError(bare, match, _nobody(method, path, match, known))
@@ -67,6 +68,17 @@ def route_of(world: World, method: str, path: str, headers: Mapping[str, str]) -
     if match.endpoint is None:
         raise UnknownPathError(provider, match, _unserved(provider, match, method, path))
     return Route(provider, match.endpoint, match.parameters)
+
+
+def _named(
+    world: World, method: str, first: str, rest: str, owner: Dialect, headers: Mapping[str, str]
+) -> Route | None:
+    """Return the route below a provider's name, where another API has the same path and only it sends such headers."""
+    if first not in dialects() or (owner.marks is not None and owner.marks(headers)):
+        return None
+    provider = world.simulated(first)
+    match = provider.match_below(method, f"/{rest}")
+    return None if match.endpoint is None else Route(provider, match.endpoint, match.parameters)
 
 
 def _nobody(method: str, path: str, match: Match, known: set[str]) -> InvalidRequestError:

@@ -163,29 +163,41 @@ class Endpoint:
 
     def of(self, dialect: Dialect) -> Endpoint:
         """Return the same endpoint as part of a dialect."""
-        copy = Endpoint(
-            self.operation,
-            self.method,
-            self.pattern,
-            gives=self.gives,
-            decode_call=self.decode_call,
-            encode_answer=self.encode_answer,
-            encode_call=self._encode_call,
-            decode_answer=self._decode_answer,
-            refuse_unsayable=self.refuse_unsayable,
-            framing=self.framing,
-            keep_alive=self.keep_alive,
-            encode_stream=self._encode_stream,
-            stream_decoder=self._stream_decoder,
-            default=self.default,
-            recall=self.recall,
-            keep=self.keep,
-            reads_query=self.reads_query,
-            errors=self._errors,
-            needs_script=self.needs_script,
-        )
-        copy._dialect = dialect
-        return copy
+        placed = self.at(self.pattern)
+        placed._dialect = dialect  # noqa: SLF001 - a copy of this one
+        return placed
+
+    def at(self, pattern: str, **changed: Any) -> Endpoint:
+        """Return the same endpoint at another path of its own, for an API that has it there too.
+
+        Args:
+            pattern: Path below the root of the dialect that is to have it.
+            changed: Arguments of the class that are others there.
+        """
+        given: dict[str, Any] = {
+            "gives": self.gives,
+            "decode_call": self.decode_call,
+            "encode_answer": self.encode_answer,
+            "encode_call": self._encode_call,
+            "decode_answer": self._decode_answer,
+            "refuse_unsayable": self.refuse_unsayable,
+            "framing": self.framing,
+            "keep_alive": self.keep_alive,
+            "encode_stream": self._encode_stream,
+            "stream_decoder": self._stream_decoder,
+            "default": self.default,
+            "recall": self.recall,
+            "keep": self.keep,
+            "reads_query": self.reads_query,
+            "errors": self._errors,
+            "needs_script": self.needs_script,
+        }
+        return Endpoint(self.operation, self.method, pattern, **{**given, **changed})
+
+    @property
+    def own_errors(self) -> Errors | None:
+        """Its errors, where they are not those of the whole dialect."""
+        return self._errors
 
     @cached_property
     def end(self) -> re.Pattern[str]:

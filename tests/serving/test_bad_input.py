@@ -78,7 +78,12 @@ UNKNOWN = [
     ("POST", "/openia/v1/chat/completions", {}, "Did you mean the provider `openai`?"),
     ("POST", "/openai/v1/nothing", {}, "Invalid URL (POST /openai/v1/nothing). "),
     ("POST", "/v1/complete", {"anthropic-version": "2023-06-01"}, "llmtest serves POST /v1/messages, "),
-    ("POST", "/azure/openai/deployments/d/chat/completions", {}, "below /azure/openai/v1."),
+    (
+        "POST",
+        "/azure/openai/deployments/d/nothing",
+        {},
+        "Resource not found: POST /azure/openai/deployments/d/n",
+    ),
 ]
 
 
@@ -240,14 +245,12 @@ def test_e31_ollama_s_native_paths_fail_with_a_text():
     assert answer.json["error"].endswith("llmtest serves its OpenAI-compatible one below /ollama/v1.")
 
 
-def test_e21_a_deployment_is_refused_on_a_port_as_it_is_in_process():
-    """An address of Azure's own is not answered with another API's bytes, on a port either."""
+def test_e21_a_deployment_is_answered_on_a_port_as_it_is_in_process():
+    """An address of Azure's own is answered with Azure's bytes, bare and below the provider's name."""
     world = world_that_answers()
     body = json.dumps(POSTED["/v1/chat/completions"]).encode()
-    answers = [
-        ask("POST", f"{path}/deployments/gpt/chat/completions", body, world=world)
-        for path in ("/openai", "/azure/openai")
-    ]
-    assert [answer.status for answer in answers] == [404, 404]
-    assert "The native API of `azure` is not simulated" in answers[1].json["error"]["message"]
-    assert [type(error).__name__ for error in world.harness_errors] == ["SimulationStateError"] * 2
+    path = "deployments/gpt/chat/completions?api-version=2024-10-21"
+    answers = [ask("POST", f"{start}/{path}", body, world=world) for start in ("/openai", "/azure/openai")]
+    assert [answer.status for answer in answers] == [200, 200]
+    assert all("prompt_filter_results" in answer.json for answer in answers)
+    assert [record.model for record in world.provider("azure").requests] == ["gpt", "gpt"]

@@ -34,6 +34,9 @@ ADDRESSES = [
     ("https", "API.OpenAI.com", 443, "/v1/models", "openai"),
     ("https", "api.anthropic.com", 443, "/v1/messages", "anthropic"),
     ("https", "res.openai.azure.com", 443, "/openai/v1/chat/completions", "azure"),
+    ("https", "res.openai.azure.com", 443, "/openai/deployments/gpt/chat/completions", "azure"),
+    ("https", "res.cognitiveservices.azure.com", 443, "/openai/deployments/gpt/chat/completions", "azure"),
+    ("https", "res.services.ai.azure.com", 443, "/openai/v1/responses", "azure"),
     ("https", "openai.azure.com", 443, "/", None),
     ("https", "generativelanguage.googleapis.com", 443, "/v1beta/openai/chat/completions", "gemini"),
     ("http", "localhost", 11434, "/v1/chat/completions", "ollama"),
@@ -143,7 +146,6 @@ def test_a_provider_that_makes_no_sense_is_refused(make, text):
         ("ollama", "/v1/chat/completions"),
         ("vllm", "/v1/chat/completions"),
         ("openrouter", "/api/v1/chat/completions"),
-        ("azure", "/openai/v1/chat/completions"),
         ("gemini", "/v1beta/openai/chat/completions"),
     ],
 )
@@ -162,12 +164,6 @@ def told(error):
 @pytest.mark.parametrize(
     ("name", "origin", "path", "base_url"),
     [
-        (
-            "azure",
-            ("https", "res.openai.azure.com", 443),
-            "/openai/deployments/gpt/chat/completions",
-            "https://res.openai.azure.com/openai/v1",
-        ),
         ("ollama", ("http", "localhost", 11434), "/api/chat", "http://localhost:11434/v1"),
         ("vllm", ("http", "gpu.internal", 80), "/chat/completions", "http://gpu.internal/v1"),
     ],

@@ -1,23 +1,88 @@
-"""Azure OpenAI, through its OpenAI-compatible address."""
+"""The record of Azure OpenAI."""
 
 from __future__ import annotations
 
-from llmtest.errors import ModelNotFoundError
+from collections.abc import Mapping
+
+from llmtest.errors import ContentFilteredError, ModelNotFoundError
 from llmtest.wire._dialect import Dialect, Variables
+from llmtest.wire._endpoint import Endpoint
+from llmtest.wire._headers import header
+from llmtest.wire._records import Headers
 from llmtest.wire._vocabulary import Vocabulary
-from llmtest.wire.openai import COMPATIBLE
+from llmtest.wire.azure import _filtered_chat
+from llmtest.wire.azure._addresses import addressed
+from llmtest.wire.azure._errors import AzureErrors
+from llmtest.wire.azure._headers import head, limit_headers, request_id
+from llmtest.wire.framing import SSE, Framing
+from llmtest.wire.openai import OPENAI
 
 __all__ = ["AZURE"]
+
+_STREAM = Framing("sse", "text/event-stream", SSE.separator, SSE.parser, SSE.starts)
+"""Azure names no charset."""
+
+
+def _auth(api_key: str | None) -> Headers:
+    return () if api_key is None else (("api-key", api_key),)
+
+
+def _is_azure(headers: Mapping[str, str]) -> bool:
+    return header(headers, "api-key") is not None
+
+
+def _complete(value: str) -> str:
+    """Complete what `AZURE_OPENAI_ENDPOINT` may be: the resource's address, or with a part of a path behind it."""
+    address = value.rstrip("/")
+    return address.removesuffix("/v1").removesuffix("/openai")
+
+
+def _endpoints() -> tuple[Endpoint, ...]:
+    chat = {"encode_answer": _filtered_chat.encode_answer, "encode_stream": _filtered_chat.encode_stream}
+    placed = []
+    for endpoint in OPENAI.endpoints:
+        changed = {"framing": _STREAM} if endpoint.framing is SSE and endpoint.streams else {}
+        placed.append(addressed(endpoint, **changed, **(chat if endpoint is OPENAI.chat else {})))
+    # A path below v1 ends like one that is not, so those below v1 are looked at first.
+    return tuple(new for new, _ in placed) + tuple(dated for _, dated in placed)
+
 
 AZURE = Dialect(
     "azure",
     title="Azure OpenAI",
-    hosts=("https://*.openai.azure.com",),
-    mounts={"/openai/v1": COMPATIBLE},
-    variables=Variables(keys=("AZURE_OPENAI_API_KEY",), base_urls=("AZURE_OPENAI_ENDPOINT",)),
+    root="/openai",
+    hosts=(
+        "https://*.openai.azure.com",
+        "https://*.cognitiveservices.azure.com",
+        "https://*.services.ai.azure.com",
+    ),
+    endpoints=_endpoints(),
+    auth=_auth,
+    read_key=OPENAI.read_key,
+    variables=Variables(
+        keys=("AZURE_OPENAI_API_KEY", "AZURE_OPENAI_AD_TOKEN"),
+        base_urls=("AZURE_OPENAI_ENDPOINT",),
+        model="AZURE_OPENAI_DEPLOYMENT",
+        served={"AZURE_OPENAI_ENDPOINT": "{url}"},
+        complete_url=_complete,
+    ),
+    errors=AzureErrors(OPENAI.errors),
+    head=head,
+    write_limits=limit_headers,
+    read_limits=OPENAI.read_limits,
+    usual_limits={"requests": 300, "tokens": 50_000},
+    over_quota=OPENAI.over_quota,
+    response_id=OPENAI.response_id,
+    request_id=request_id,
+    marks=_is_azure,
     vocabulary=Vocabulary(
-        codes={"DeploymentNotFound": ModelNotFoundError},
+        codes={"DeploymentNotFound": ModelNotFoundError, "content_filter": ContentFilteredError},
         filtered=("content management policy", "ResponsibleAIPolicyViolation"),
     ),
+    settings={
+        **{name: value for name, value in OPENAI.settings.items() if name not in {"is_openai", "obfuscates"}},
+        "version_variables": ("OPENAI_API_VERSION", "AZURE_OPENAI_API_VERSION"),
+        "deployment_variables": ("AZURE_OPENAI_DEPLOYMENT", "AZURE_OPENAI_DEPLOYMENT_NAME"),
+    },
 )
-"""Its native addresses, which name a deployment, are not simulated."""
+"""Every endpoint of OpenAI's, at Azure's addresses."""
