@@ -71,7 +71,7 @@ class AzureOpenAIProvider(HttpProvider):
         base_url: str | None = None,
         **defaults: Unpack[Defaults],
     ) -> None:
-        self.deployment = deployment or model
+        self.deployment = deployment or model or ""
         self.api_version = api_version
         self._token_provider = token_provider
         address = endpoint or base_url

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
-from difflib import get_close_matches
 from functools import cached_property
 from hashlib import blake2b
 from typing import Any, TypedDict, Unpack
@@ -19,6 +18,7 @@ from llmtest.errors import (
     ProviderTimeoutError,
     StreamInterruptedError,
 )
+from llmtest.providers._conversation import conversation
 from llmtest.providers._failures import translate
 from llmtest.providers._http_clients import AsyncDoor, BlockingDoor, Door
 from llmtest.types import (
@@ -97,7 +97,7 @@ class HttpProvider:
         self._key = api_key
         self.credential = credential or _label(name, api_key)
         self._dialect = dialect
-        self._chat = _conversation(dialect, api)
+        self._chat = conversation(dialect, api)
         self.base_url = (base_url or dialect.base_url or "").rstrip("/")
         if not self.base_url:
             raise ConfigurationError(
@@ -385,19 +385,6 @@ class HttpProvider:
             error.message = error.message.replace(self._key, "***")  # Some servers repeat what they refuse.
             error.args = (error.message,)
         return error
-
-
-def _conversation(dialect: Dialect, api: str | None) -> Endpoint:
-    """Return the endpoint that answers conversations."""
-    found = dialect.conversation(api)
-    if found is None:
-        known = [each.operation for each in dialect.served if each.gives == "completion"]
-        near = get_close_matches(str(api), known, n=1, cutoff=0.0)[0]
-        raise ConfigurationError(
-            f"`{dialect.name}` has no API `{api}` for conversations. Its APIs: {', '.join(known)}.\n\n"
-            f'To fix: api="{near}"'
-        )
-    return found
 
 
 def _label(name: str, api_key: str | None) -> str:
