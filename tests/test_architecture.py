@@ -103,6 +103,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "_json",
             "_records",
             "_served",
+            "_variables",
             "_vocabulary",
             "anthropic._without_effect",
             "anthropic.messages._citations",
@@ -125,6 +126,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "anthropic.messages._parts",
             "anthropic.messages._usage",
             "azure._headers",
+            "framing._event_stream",
             "framing._json_array",
             "framing._ndjson",
             "gemini._checks",
@@ -185,20 +187,25 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "_model_lists",
             "anthropic._chat",
             "azure._filtered_chat",
+            "anthropic._hosted",
+            "bedrock._errors",
             "gemini._errors",
             "openai._chat",
             "openai._embeddings",
             "openai._services",
             "openai._spoken_errors",
+            "vertex._errors",
         },
         {
             "_registry",
             "anthropic._models",
             "azure._errors",
+            "bedrock._invoke",
             "gemini._generate",
             "openai._models",
             "openai.responses._errors",
             "openai.responses._kept",
+            "vertex._predict",
         },
         {
             "anthropic._dialect",
@@ -207,7 +214,9 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "openai._responses",
         },
         {
+            "bedrock._dialect",
             "openai._dialect",
+            "vertex._dialect",
         },
         {
             "azure._dialect",
@@ -520,7 +529,7 @@ def strings_of(path: Path) -> list[tuple[int, str]]:
 
 
 SPOKEN_OF = {
-    "testing/_simulation.py": "the typed properties of `llm_sim`",
+    "testing/_handles.py": "the typed properties of `llm_sim`",
     "costs/_prices.py": "names of the price list, which is another registry",
     "costs/_snapshot.py": "the same",
     "costs/_tiers.py": "the same",

@@ -28,6 +28,7 @@ ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 """When an error is read; its text does not depend on it."""
 
 STREAM_STARTS = tuple(start for framing in FRAMINGS for start in framing.starts)
+STREAM_KINDS = tuple(framing.content_type.partition(";")[0] for framing in FRAMINGS)
 BROKEN_STREAM = {
     "truncated": "the stream ends without its terminator",
     "malformed": "an event of the stream cannot be read",
@@ -62,7 +63,7 @@ def is_stream(response: RecordedResponse) -> bool:
     """Tell whether an answer came as a stream of events or of JSON lines."""
     kind = response.header("content-type") or ""
     started = response.body.lstrip()[:16].startswith(STREAM_STARTS)
-    return bool(response.chunks) or started or "event-stream" in kind or "ndjson" in kind
+    return bool(response.chunks) or started or any(word in kind for word in STREAM_KINDS)
 
 
 def text_of(body: bytes) -> str | None:

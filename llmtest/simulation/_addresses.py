@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from llmtest.errors import ConfigurationError
@@ -23,7 +24,7 @@ class Place:
     """Where a provider is reached.
 
     Args:
-        host: Lower case; `*.` at its start stands for any subdomain.
+        host: Lower case; a `*` stands for any text, so that `*.` at its start stands for any subdomain.
         port: Port; None: any.
         prefix: Start of the path, without a slash at its end.
         is_own: Whether it is an address of the real API, where paths are exactly the API's own.
@@ -42,7 +43,7 @@ class Place:
 
     def is_at(self, host: str) -> bool:
         """Tell whether this is at a host, whatever the port and the path."""
-        return host.endswith(self.host[1:]) if self.host.startswith("*.") else host == self.host
+        return fnmatchcase(host, self.host) if "*" in self.host else host == self.host
 
 
 def parse_host(host: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from llmtest.wire import dialects
+from llmtest.wire import Variables, dialects
 
 __all__ = ["DUMMY_KEY", "missing_keys"]
 
@@ -13,6 +13,11 @@ DUMMY_KEY = "llmtest-dummy-key"
 
 
 def missing_keys() -> list[str]:
-    """Return the variables that need a dummy: the first of every provider that has none of its variables set."""
-    groups = [each.variables.keys for each in dialects().values() if each.is_provider and each.needs_key]
-    return [group[0] for group in groups if group and not any(os.environ.get(name) for name in group)]
+    """Return the variables that need a dummy: those of every provider that has none of its variables set."""
+    needed = [each.variables for each in dialects().values() if each.is_provider and each.needs_key]
+    return [name for variables in needed if not _has_key(variables) for name in variables.stand_ins]
+
+
+def _has_key(variables: Variables) -> bool:
+    names = (*variables.keys, *variables.dummies, *variables.other_keys)
+    return any(os.environ.get(name) for name in names)

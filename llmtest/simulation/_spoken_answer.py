@@ -198,7 +198,7 @@ def _response(
         model=answer.model,
         id=f"sim-{number}" if is_direct else None,
         provider=engine.name,
-        extra=NO_EXTRA if told is None else {engine.spoken.name: {told: prepared.stop_sequence}},
+        extra=NO_EXTRA if told is None else {engine.spoken.own_fields: {told: prepared.stop_sequence}},
         service_tier=answer.service_tier,
     )
 

@@ -94,7 +94,7 @@ class ServedSimulation(Simulation):
             variables = dialect.variables
             if variables.served:
                 found |= {name: text.format(url=url) for name, text in variables.served.items()}
-                found |= dict.fromkeys(variables.keys[:1], DUMMY_KEY)
+                found |= dict.fromkeys(variables.stand_ins, DUMMY_KEY)
         return found
 
     def note_mark(self, call: events.LogicalCall, *, begins: bool) -> None:

@@ -30,6 +30,7 @@ from llmtest.testing._assertions import Assertions
 from llmtest.testing._child_errors import ChildErrors
 from llmtest.testing._environment import dummy_keys
 from llmtest.testing._failure import did_you_mean
+from llmtest.testing._handles import Handles
 from llmtest.testing._marked_call import MarkedCall
 from llmtest.testing._real_time import foreign_clocks, note_foreign_clock, note_real_time
 from llmtest.testing._verdict import combined, harness_error_in, is_reported
@@ -52,7 +53,7 @@ def running_simulation() -> Simulation | None:
 
 
 @words_tell_near_arguments
-class Simulation(Assertions):
+class Simulation(Handles, Assertions):
     """A simulated world: providers on a script, a clock that jumps, and a trace of everything.
 
     While it runs, requests of every `httpx` and `httpx2` client to a known provider are answered by its simulated
@@ -137,41 +138,6 @@ class Simulation(Assertions):
     def waited(self) -> float:
         """Seconds of the simulation's clock since it started, or since its scripts were reset."""
         return (self._clock.now_ns() - self._started_ns) / 1e9
-
-    @property
-    def openai(self) -> ProviderHandle:
-        """The simulated OpenAI."""
-        return self._world.provider("openai")
-
-    @property
-    def anthropic(self) -> ProviderHandle:
-        """The simulated Anthropic."""
-        return self._world.provider("anthropic")
-
-    @property
-    def azure(self) -> ProviderHandle:
-        """The simulated Azure OpenAI."""
-        return self._world.provider("azure")
-
-    @property
-    def gemini(self) -> ProviderHandle:
-        """The simulated Gemini."""
-        return self._world.provider("gemini")
-
-    @property
-    def ollama(self) -> ProviderHandle:
-        """The simulated Ollama."""
-        return self._world.provider("ollama")
-
-    @property
-    def vllm(self) -> ProviderHandle:
-        """The simulated vLLM."""
-        return self._world.provider("vllm")
-
-    @property
-    def openrouter(self) -> ProviderHandle:
-        """The simulated OpenRouter."""
-        return self._world.provider("openrouter")
 
     if not TYPE_CHECKING:  # A type checker shall go on to know every name.
 

@@ -13,6 +13,7 @@ ids are made of are passed in.
 | `_answer_bodies` | how answers in JSON are read |
 | `_store`, `_batches` | what a provider keeps between requests, and batches on their way |
 | `_served` | what a service answers that plain JSON does not say |
+| `_variables` | the variables of the environment by which SDKs find a provider |
 | `_headers`, `_json`, `_ids` | the small change of the wire |
 | `framing/` | events cut out of bytes |
 | `openai/`, `anthropic/`, ... | the dialects, a folder each |

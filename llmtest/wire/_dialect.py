@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple, Protocol
@@ -19,6 +19,7 @@ from llmtest.wire._endpoint import Endpoint
 from llmtest.wire._headers import bearer_token
 from llmtest.wire._json_errors import JsonErrors
 from llmtest.wire._records import Headers, RateLimits, ResponseMeta, WireCall, WireFormatError
+from llmtest.wire._variables import Variables
 from llmtest.wire._vocabulary import Vocabulary
 from llmtest.wire.framing import Framing
 
@@ -56,25 +57,6 @@ class Errors(Protocol):
     def not_allowed(self, method: str, path: str) -> InvalidRequestError:
         """Say that a path has other methods."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Variables:
-    """The variables of the environment that belong to a provider.
-
-    Args:
-        keys: Where its SDKs look for a key, in their order; a dummy goes into the first.
-        base_urls: Where they look for its address, in their order.
-        model: Where a provider of our own layer looks for the model to ask for.
-        served: What sends the SDKs of a child process to a server: name to text, with `{url}` for the server's address.
-        complete_url: Completes what a variable of an address may hold, such as `host:port`.
-    """
-
-    keys: tuple[str, ...] = ()
-    base_urls: tuple[str, ...] = ()
-    model: str | None = None
-    served: Mapping[str, str] = field(default_factory=dict)
-    complete_url: Callable[[str], str] = str
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +128,8 @@ class Dialect:
         title: What a sentence calls it; the name by default.
         root: What stands before every pattern in the path of its own address, such as `/v1`.
         base_url: Address that a provider of our own layer asks; paths of calls continue it.
-        hosts: Addresses at which a simulated provider of this name is reached from the start; `https://*.example.org`
-            stands for every subdomain.
+        hosts: Addresses at which a simulated provider of this name is reached from the start; a `*` stands for any
+            text, as in `https://*.example.org` for every subdomain.
         any_port: Whether those are reached on every port.
         endpoints: What can be asked of it.
         mounts: Other dialects that it speaks below a part of its address: `{"/v1": compatible}`.
@@ -270,6 +252,11 @@ class Dialect:
     def spoken(self) -> Dialect:
         """The dialect that answers are in where no path tells: its own, or the first it is mounted with."""
         return self if self.endpoints else next(iter(self.mounts.values()), self)
+
+    @property
+    def own_fields(self) -> str:
+        """Under which name `extra` keeps what only this API says: that of the API whose words it speaks."""
+        return str(self.settings.get("own_fields", self.name))
 
     @property
     def served(self) -> tuple[Endpoint, ...]:

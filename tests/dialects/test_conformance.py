@@ -42,13 +42,12 @@ SHARED = (
     DialectCase("a tool call", response=saying(CALL, reason=FinishReason.TOOL_USE)),
     DialectCase("text beside a call", response=saying(TextPart("Looking."), CALL, reason=FinishReason.TOOL_USE)),
 )
-CASES = {
-    "anthropic": (
-        *SHARED,
-        DialectCase("thinking", response=saying(ThinkingPart("Hm.", signature="c2ln"), TextPart("Yes."))),
-        DialectCase("top_k", asking(top_k=5)),
-    ),
-}
+CLAUDE = (
+    *SHARED,
+    DialectCase("thinking", response=saying(ThinkingPart("Hm.", signature="c2ln"), TextPart("Yes."))),
+    DialectCase("top_k", asking(top_k=5)),
+)
+CASES = {"anthropic": CLAUDE, "bedrock": CLAUDE, "vertex": CLAUDE}
 """What each dialect can say beyond plain text, a row each; what is not here has the rows that all share."""
 
 

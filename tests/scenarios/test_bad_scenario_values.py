@@ -196,7 +196,7 @@ CASES = [
     pytest.param(
         [(OPENAI, "openai: {dialect: opena}")],
         "4: `providers.openai.dialect`: unknown dialect `opena`. Did you mean `openai`?\nKnown dialects: "
-        "openai, anthropic, azure, gemini, ollama, openai_compatible, openrouter, vllm.",
+        "openai, anthropic, azure, bedrock, gemini, ollama, openai_compatible, openrouter, vertex, vllm.",
         id="dialect",
     ),
     pytest.param(

@@ -120,7 +120,8 @@ def test_hosts_can_be_allowed():
             lambda world: world.provider("x", dialect="antropic"),
             (
                 "provider `x`: unknown dialect `antropic`. Did you mean `anthropic`?\n"
-                "Known dialects: openai, anthropic, azure, gemini, ollama, openai_compatible, openrouter, vllm."
+                "Known dialects: openai, anthropic, azure, bedrock, gemini, ollama, openai_compatible, openrouter, "
+                "vertex, vllm."
             ),
         ),
         (

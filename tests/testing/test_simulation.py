@@ -142,7 +142,10 @@ def test_a_name_that_a_handle_does_not_have_lists_those_it_has():
         "a provider's handle has no `reply`. Did you mean `replies`? "
         "It has: calls_tool, calls_tools, echoes, fails, generates, on, replies, when."
     )
-    with Simulation() as sim, pytest.raises(AttributeError, match=r"It has: as_provider, at, calls_tool, .*, replies"):
+    with (
+        Simulation() as sim,
+        pytest.raises(AttributeError, match=r"It has: as_provider, at, batches, calls_tool, .*, replies"),
+    ):
         sim.openai.answers("Paris")
 
 

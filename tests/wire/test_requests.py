@@ -546,5 +546,6 @@ def test_an_unknown_dialect_is_named_with_its_nearest():
         dialect_of("open-ai")
     assert str(caught.value) == (
         "unknown dialect `open-ai`. Did you mean `openai`?\n"
-        "Known dialects: openai, anthropic, azure, gemini, ollama, openai_compatible, openrouter, vllm."
+        "Known dialects: openai, anthropic, azure, bedrock, gemini, ollama, openai_compatible, openrouter, "
+        "vertex, vllm."
     )

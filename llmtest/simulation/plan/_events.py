@@ -17,8 +17,10 @@ def _span(event: bytes) -> tuple[int, int] | None:
     return (start, end) if 0 <= start < end else None
 
 
-def payload_of(event: bytes) -> Any:
+def payload_of(event: bytes, framing: Framing) -> Any:
     """Return the JSON of an event; None where it has none that can be read."""
+    if framing.opened is not None:
+        event = framing.opened(event) or b""
     span = _span(event)
     if span is None:
         return None
@@ -28,8 +30,10 @@ def payload_of(event: bytes) -> Any:
         return None
 
 
-def with_payload(event: bytes, payload: Any) -> bytes:
+def with_payload(event: bytes, payload: Any, framing: Framing) -> bytes:
     """Return the event with another JSON."""
+    if framing.packed is not None:
+        return framing.packed(json_bytes(payload))
     span = _span(event)
     assert span is not None
     return event[: span[0]] + json_bytes(payload) + event[span[1] :]
@@ -54,6 +58,8 @@ def event_of(value: Mapping[str, Any] | bytes, framing: Framing, *, is_named: bo
     if isinstance(value, bytes):
         return value
     payload = json_bytes(value)
+    if framing.packed is not None:
+        return framing.packed(payload)
     if framing.name != "sse":
         return payload + framing.separator
     name = f"event: {value['type']}\n" if is_named and isinstance(value.get("type"), str) else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 from llmtest.faults import FaultRule, PathStep, WireEdit, parse_path
@@ -72,7 +73,8 @@ def _edit_stream(edit: WireEdit, events: list[bytes], endpoint: Endpoint) -> lis
     found = list(events)
     place = None if edit.at is None else _place(edit, edit.at, events)
     concerned = range(len(events)) if place is None else (place,)
-    _change(edit, found, concerned, payload_of, with_payload)
+    framing = endpoint.framing
+    _change(edit, found, concerned, partial(payload_of, framing=framing), partial(with_payload, framing=framing))
     if edit.repeat is not None:
         again = _place(edit, edit.repeat, events)
         found.insert(again, found[again])

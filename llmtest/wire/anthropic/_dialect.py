@@ -58,7 +58,7 @@ ANTHROPIC = Dialect(
     "anthropic",
     title="Anthropic",
     base_url="https://api.anthropic.com",
-    hosts=("https://api.anthropic.com",),
+    hosts=("https://api.anthropic.com", "https://aws-external-anthropic.*.api.aws"),
     endpoints=(MESSAGES, COUNT_TOKENS, MODELS, MODEL),
     auth=_auth,
     read_key=read_key,

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from llmtest.wire.framing._event_stream import EventStreamParser, opened, packed
 from llmtest.wire.framing._json_array import JsonArrayParser
 from llmtest.wire.framing._ndjson import NdjsonParser
 from llmtest.wire.framing._sse import ServerSentEvent, SseParser
 
-__all__ = ["FRAMINGS", "NDJSON", "SSE", "EventParser", "Framing"]
+__all__ = ["EVENT_STREAM", "FRAMINGS", "NDJSON", "SSE", "EventParser", "Framing"]
 
 
 class EventParser(Protocol):
@@ -33,6 +34,8 @@ class Framing:
         separator: Bytes that end an event.
         parser: Makes a parser of it.
         starts: Bytes with which a body that is cut so begins, where no other body does.
+        opened: Reads the JSON text out of an event in which it does not stand as it is; None where there is none.
+        packed: Writes such an event of the JSON text.
     """
 
     name: str
@@ -40,9 +43,14 @@ class Framing:
     separator: bytes
     parser: Callable[[], EventParser]
     starts: tuple[bytes, ...] = ()
+    opened: Callable[[bytes], bytes | None] | None = None
+    packed: Callable[[bytes], bytes] | None = None
 
     def cut_short(self, event: bytes) -> bytes:
         """Return an event whose JSON stops in the middle and whose framing is whole."""
+        if self.opened is not None and self.packed is not None:
+            inner = self.opened(event) or b"{"
+            return self.packed(inner[: max(1, len(inner) // 2)])
         text = event.rstrip(b"\r\n")
         start = max(text.find(b"{"), 0)
         return text[: start + max(1, (len(text) - start) // 2)] + self.separator
@@ -66,4 +74,9 @@ SSE_CRLF = Framing("sse", "text/event-stream", b"\r\n\r\n", SseParser, SSE.start
 JSON_ARRAY = Framing("json_array", "application/json; charset=UTF-8", b"", JsonArrayParser)
 """One array, whose elements are the events."""
 
-FRAMINGS = (SSE, NDJSON)
+EVENT_STREAM = Framing(
+    "event_stream", "application/vnd.amazon.eventstream", b"", EventStreamParser, opened=opened, packed=packed
+)
+"""Amazon's binary messages."""
+
+FRAMINGS = (SSE, NDJSON, EVENT_STREAM)

@@ -14,6 +14,7 @@ from llmtest.wire.anthropic.messages import _response as answers
 from llmtest.wire.anthropic.messages._parts import decode_part, tool_input
 from llmtest.wire.anthropic.messages._usage import decode_usage
 from llmtest.wire.framing._event_decoder import EventDecoder
+from llmtest.wire.framing._framing import SSE, Framing
 from llmtest.wire.framing._sse import ServerSentEvent, frame
 from llmtest.wire.framing._words import words
 
@@ -115,8 +116,13 @@ def _encode_citations(writer: _Writer, index: int, citations: Iterable[Any]) -> 
 class AnthropicStreamDecoder(EventDecoder):
     """Reads the events of a message."""
 
-    def __init__(self, classify: Callable[[Mapping[str, Any]], ProviderError], request_id: str | None) -> None:
-        super().__init__(request_id)
+    def __init__(
+        self,
+        classify: Callable[[Mapping[str, Any]], ProviderError],
+        request_id: str | None,
+        framing: Framing = SSE,
+    ) -> None:
+        super().__init__(request_id, framing)
         self._classify = classify
         self._message: dict[str, Any] = {}
         self._blocks: dict[int, dict[str, Any]] = {}
