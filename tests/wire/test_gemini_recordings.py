@@ -3,16 +3,15 @@
 import json
 from datetime import UTC, datetime
 from functools import cache
-from urllib.parse import urlsplit
 
 import pytest
-import yaml
 
 from llmtest import errors
 from llmtest.types import FinishReason
 from llmtest.wire import ResponseMeta
 from llmtest.wire import dialect as dialect_of
-from tests.wire.wire_recordings import RECORDINGS, Interaction, body_of, needs_recordings, unpacked
+from tests.wire.recorded_cases import cases, decode_at_random, decode_stream, kind_of
+from tests.wire.wire_recordings import at_host, needs_recordings
 
 GEMINI = dialect_of("gemini")
 META = ResponseMeta(number=1, model="unused")
@@ -20,32 +19,9 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 @cache
-def recorded() -> tuple[Interaction, ...]:
+def recorded():
     """Return every recorded interaction with Gemini's own API."""
-    found = []
-    for file in sorted(RECORDINGS.rglob("*.yaml")):
-        for number, one in enumerate(yaml.load(file.read_text(), yaml.CSafeLoader).get("interactions", ())):
-            url = urlsplit(one["request"]["uri"])
-            if url.hostname != "generativelanguage.googleapis.com":
-                continue
-            headers = {name.lower(): values[0] for name, values in one["response"]["headers"].items()}
-            wire = body_of(one["response"])
-            body = unpacked(wire, headers.get("content-encoding", ""))
-            asked = json.loads(body_of(one["request"]))
-            status = one["response"]["status"]["code"]
-            name = str(file.relative_to(RECORDINGS))
-            found.append(Interaction(name, number, "gemini", url.path, status, headers, asked, wire, body))
-    return tuple(found)
-
-
-def cases(kind):
-    """Return the interactions of one kind, as parameters."""
-    return [pytest.param(one, id=str(one)) for one in recorded() if kind_of(one) == kind]
-
-
-def kind_of(one) -> str:
-    """Tell which test an interaction belongs to."""
-    return "error" if one.status >= 400 else "stream" if one.streamed else "answer"
+    return at_host("generativelanguage.googleapis.com", "gemini")
 
 
 def call_of(one):
@@ -77,16 +53,6 @@ def ours_summed_up(response):
     return found
 
 
-def decode_stream(body, size):
-    """Decode a stream in pieces of `size` bytes; return its events."""
-    decoder = GEMINI.chat.stream_decoder({})
-    events = []
-    for start in range(0, len(body), size):
-        events += decoder.feed(body[start : start + size])
-    assert decoder.done
-    return events + decoder.close()
-
-
 @needs_recordings
 def test_every_recorded_answer_of_gemini_is_covered():
     """The tests below see every interaction with its own API."""
@@ -95,7 +61,7 @@ def test_every_recorded_answer_of_gemini_is_covered():
 
 
 @needs_recordings
-@pytest.mark.parametrize("one", cases("answer"))
+@pytest.mark.parametrize("one", cases(recorded(), "answer"))
 def test_an_answer_of_gemini_is_read_and_written_again_in_full(one):
     """Parts, signatures, reason and usage are read, and every field comes back."""
     body = json.loads(one.body)
@@ -114,22 +80,23 @@ def test_an_answer_of_gemini_is_read_and_written_again_in_full(one):
 
 
 @needs_recordings
-@pytest.mark.parametrize("one", cases("stream"))
+@pytest.mark.parametrize("one", cases(recorded(), "stream"))
 def test_a_stream_of_gemini_is_read_and_written_again(one):
     """Every chunk boundary gives the same events, and what we write of it reads the same."""
-    events = decode_stream(one.body, len(one.body))
-    assert decode_stream(one.body, 7) == events
+    events = decode_stream(GEMINI.chat, one.body, len(one.body))
+    assert decode_stream(GEMINI.chat, one.body, 7) == events
+    assert decode_at_random(GEMINI.chat, one.body, str(one)) == events
     response = events[-1].response
     bodies = [json.loads(line[6:]) for line in one.body.decode().splitlines() if line.startswith("data: ")]
     texts = [part for body in bodies for part in body["candidates"][0].get("content", {}).get("parts", ())]
     assert (response.content or "") == "".join(part.get("text", "") for part in texts if not part.get("thought"))
     assert response.usage.total_tokens == bodies[-1]["usageMetadata"]["totalTokenCount"]
     again = b"".join(GEMINI.chat.encode_stream(response, call_of(one), META))
-    assert decode_stream(again, 11)[-1].response == response
+    assert decode_stream(GEMINI.chat, again, 11)[-1].response == response
 
 
 @needs_recordings
-@pytest.mark.parametrize("one", cases("error"))
+@pytest.mark.parametrize("one", cases(recorded(), "error"))
 def test_an_error_of_gemini_has_its_class_and_its_words(one):
     """A wrong key and an unknown model are told apart, and we say both as Google does."""
     error = GEMINI.errors.decode(one.status, one.headers, one.body, NOW)
@@ -142,7 +109,7 @@ def test_an_error_of_gemini_has_its_class_and_its_words(one):
 
 
 @needs_recordings
-@pytest.mark.parametrize("one", [pytest.param(one, id=str(one)) for one in recorded() if RECORDINGS.is_dir()])
+@pytest.mark.parametrize("one", cases(recorded()))
 def test_a_request_to_gemini_is_read_and_written_again(one):
     """A recorded request is understood, and sent again by our own client as it was."""
     call = call_of(one)

@@ -15,6 +15,7 @@ from llmtest.wire import ResponseMeta
 from llmtest.wire import dialect as dialect_of
 from tests.wire import wire_sdk
 from tests.wire.lenient import lenient
+from tests.wire.recorded_cases import cases, decode_at_random, decode_stream, kind_of
 from tests.wire.wire_recordings import body_of, interactions, needs_recordings, unpacked
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -36,16 +37,6 @@ COVERED = Counter(
     }
 )
 """How many interactions of each kind the recordings hold."""
-
-
-def kind_of(one) -> str:
-    """Tell which test an interaction belongs to."""
-    return "error" if one.status >= 400 else "stream" if one.streamed else "answer"
-
-
-def cases(kind):
-    """Return the interactions of one kind, as parameters."""
-    return [pytest.param(one, id=str(one)) for one in interactions() if kind_of(one) == kind]
 
 
 def call_of(one, *, include_usage=True):
@@ -101,16 +92,6 @@ def assert_anthropic_says(response, message):
     assert (response.usage.cache_read_tokens, response.usage.cache_write_tokens) == (read, written)
 
 
-def decode_stream(codec, body, size):
-    """Decode a stream in pieces of `size` bytes; return its events."""
-    decoder = codec.stream_decoder()
-    events = []
-    for start in range(0, len(body), size):
-        events += decoder.feed(body[start : start + size])
-    assert decoder.done
-    return events + decoder.close()
-
-
 @needs_recordings
 def test_every_recorded_interaction_is_covered():
     """The tests below see every chat completion and every message of the recordings."""
@@ -119,7 +100,7 @@ def test_every_recorded_interaction_is_covered():
 
 
 @needs_recordings
-@pytest.mark.parametrize("one", cases("answer"))
+@pytest.mark.parametrize("one", cases(interactions(), "answer"))
 def test_an_answer_says_what_the_sdk_reads_and_says_it_again(one):
     """A complete answer decodes to what the official SDK reads, and encoded again is the same to it in every field."""
     codec = dialect_of(one.dialect).chat
@@ -146,13 +127,14 @@ def test_an_answer_says_what_the_sdk_reads_and_says_it_again(one):
 
 
 @needs_recordings
-@pytest.mark.parametrize("one", cases("stream"))
+@pytest.mark.parametrize("one", cases(interactions(), "stream"))
 def test_a_stream_says_what_the_sdk_reads_and_says_it_again(one):
     """A stream decodes to what the official SDK reads at any chunk boundary, and encoded again is the same to it."""
     codec = dialect_of(one.dialect).chat
     read = READ[one.dialect](one.status, one.headers.items(), one.wire, stream=True)
     events = decode_stream(codec, one.body, len(one.body))
     assert decode_stream(codec, one.body, 7) == events
+    assert decode_at_random(codec, one.body, str(one)) == events
     response = events[-1].response
     assert "".join(event.text for event in events if event.kind == "text") == (response.content or "")
     if one.dialect == "anthropic":
@@ -171,7 +153,7 @@ def test_a_stream_says_what_the_sdk_reads_and_says_it_again(one):
 
 
 @needs_recordings
-@pytest.mark.parametrize("one", cases("error"))
+@pytest.mark.parametrize("one", cases(interactions(), "error"))
 def test_an_error_says_what_the_sdk_reads_and_says_it_again(one):
     """An error has the class, status, code and words that the official SDK reads, also when encoded from its facts."""
     codec = dialect_of(one.dialect).chat
@@ -196,7 +178,7 @@ def test_an_error_says_what_the_sdk_reads_and_says_it_again(one):
 
 
 @needs_recordings
-@pytest.mark.parametrize("one", [pytest.param(one, id=str(one)) for one in interactions()])
+@pytest.mark.parametrize("one", cases(interactions()))
 def test_a_recorded_request_is_understood_and_written_again(one):
     """What clients really sent decodes, and is written again with the same meaning and every unknown field."""
     codec = dialect_of(one.dialect).chat

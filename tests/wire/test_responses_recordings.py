@@ -12,21 +12,12 @@ from llmtest import errors
 from llmtest.wire import ResponseMeta, WireFormatError
 from llmtest.wire import dialect as dialect_of
 from llmtest.wire.openai.responses._response import decode_body
+from tests.wire.recorded_cases import cases, decode_at_random, decode_stream, kind_of
 from tests.wire.wire_recordings import needs_recordings, responses
 
 ENDPOINT = dialect_of("openai").endpoint("responses")
 META = ResponseMeta(created_s=1, model="unused", number=1)
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def kind_of(one) -> str:
-    """Tell which test an interaction belongs to."""
-    return "error" if one.status >= 400 else "stream" if one.streamed else "answer"
-
-
-def cases(kind):
-    """Return the interactions of one kind, as parameters."""
-    return [pytest.param(one, id=str(one)) for one in responses() if kind_of(one) == kind]
 
 
 def call_of(one):
@@ -86,16 +77,6 @@ def assert_usage(response, usage):
     assert ours.reasoning_tokens == usage["output_tokens_details"]["reasoning_tokens"]
 
 
-def decode_stream(body, size):
-    """Decode a stream in pieces of `size` bytes; return its events."""
-    decoder = ENDPOINT.stream_decoder()
-    events = []
-    for start in range(0, len(body), size):
-        events += decoder.feed(body[start : start + size])
-    assert decoder.done
-    return events + decoder.close()
-
-
 @needs_recordings
 def test_every_recorded_response_is_covered():
     """The tests below see every response of the recordings."""
@@ -103,7 +84,7 @@ def test_every_recorded_response_is_covered():
 
 
 @needs_recordings
-@pytest.mark.parametrize("one", cases("answer"))
+@pytest.mark.parametrize("one", cases(responses(), "answer"))
 def test_a_response_says_what_the_sdk_reads_and_says_it_again(one):
     """A response decodes to what the official SDK reads, and encoded again is the same to it in every field."""
     read = read_by_sdk(one.status, one.headers.items(), one.body, stream=False)
@@ -117,13 +98,14 @@ def test_a_response_says_what_the_sdk_reads_and_says_it_again(one):
 
 
 @needs_recordings
-@pytest.mark.parametrize("one", cases("stream"))
+@pytest.mark.parametrize("one", cases(responses(), "stream"))
 def test_a_stream_of_events_says_what_the_sdk_reads_and_says_it_again(one):
     """A stream decodes to what the official SDK reads at any chunk boundary, and encoded again is the same to it."""
     read = read_by_sdk(one.status, one.headers.items(), one.body, stream=True)
     last = read[-1]["response"]
-    events = decode_stream(one.body, len(one.body))
-    assert decode_stream(one.body, 7) == events
+    events = decode_stream(ENDPOINT, one.body, len(one.body))
+    assert decode_stream(ENDPOINT, one.body, 7) == events
+    assert decode_at_random(ENDPOINT, one.body, str(one)) == events
     response = events[-1].response
     assert ours_summed_up(response) == summed_up(last)
     assert_usage(response, last["usage"])
@@ -138,7 +120,7 @@ def test_a_stream_of_events_says_what_the_sdk_reads_and_says_it_again(one):
     assert told[-1]["response"] == last
     assert kinds_of(told) == kinds_of(read)
     assert [event["sequence_number"] for event in told] == list(range(len(told)))
-    assert decode_stream(again, 11)[-1].response == response
+    assert decode_stream(ENDPOINT, again, 11)[-1].response == response
 
 
 def kinds_of(events):
@@ -148,7 +130,7 @@ def kinds_of(events):
 
 
 @needs_recordings
-@pytest.mark.parametrize("one", cases("error"))
+@pytest.mark.parametrize("one", cases(responses(), "error"))
 def test_a_refused_response_says_what_the_sdk_reads_and_says_it_again(one):
     """A recorded error has our class, and the words that we would say for it are those that OpenAI said."""
     with pytest.raises(openai.APIStatusError) as caught:

@@ -4,7 +4,7 @@ import base64
 import gzip
 import json
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -32,6 +32,7 @@ class Interaction:
     request: dict
     wire: bytes
     body: bytes
+    query: str = ""
 
     @property
     def streamed(self) -> bool:
@@ -85,14 +86,27 @@ def responses() -> tuple[Interaction, ...]:
 @cache
 def all_interactions() -> tuple[Interaction, ...]:
     """Return every recorded interaction of the APIs that can be read."""
+    return tuple(one for _, one in everything() if one.dialect != "")
+
+
+def at_host(host: str, dialect: str) -> tuple[Interaction, ...]:
+    """Return every recorded interaction with a host, or with any below a domain (`.example.org`), as of a dialect."""
+    found = ((urlsplit(url), one) for url, one in everything())
+    return tuple(
+        replace(one, dialect=dialect, path=url.path, query=url.query)
+        for url, one in found
+        if url.hostname == host or (host.startswith(".") and (url.hostname or "").endswith(host))
+    )
+
+
+@cache
+def everything() -> tuple[tuple[str, Interaction], ...]:
+    """Return every recorded interaction with its URL; the dialect is empty where the path does not tell it."""
     found = []
     for file in sorted(RECORDINGS.rglob("*.yaml")):
         cassette = yaml.load(file.read_text(), yaml.CSafeLoader)
         for number, one in enumerate(cassette.get("interactions", ())):
             path = urlsplit(one["request"]["uri"]).path
-            dialect = dialect_of(path)
-            if dialect is None:
-                continue
             response = one["response"]
             headers = {name.lower(): values[0] for name, values in response["headers"].items()}
             wire = body_of(response)
@@ -101,17 +115,24 @@ def all_interactions() -> tuple[Interaction, ...]:
                 headers.pop("content-encoding", None)
             headers.pop("transfer-encoding", None)
             headers.pop("content-length", None)
-            found.append(
-                Interaction(
-                    str(file.relative_to(RECORDINGS)),
-                    number,
-                    dialect,
-                    path,
-                    response["status"]["code"],
-                    headers,
-                    json.loads(body_of(one["request"])),
-                    wire,
-                    body,
-                )
+            read = Interaction(
+                str(file.relative_to(RECORDINGS)),
+                number,
+                dialect_of(path) or "",
+                path,
+                response["status"]["code"],
+                headers,
+                asked_of(one["request"]),
+                wire,
+                body,
             )
+            found.append((one["request"]["uri"], read))
     return tuple(found)
+
+
+def asked_of(request):
+    """Return the JSON of a recorded request; empty where it has none, as a form or a question without a body."""
+    try:
+        return json.loads(body_of(request))
+    except ValueError:
+        return {}
