@@ -10,10 +10,10 @@ from llmtest.errors import ConfigurationError
 from llmtest.providers._azure import AzureOpenAIProvider
 from llmtest.providers._http_provider import DEFAULT_TIMEOUTS, Defaults, HttpProvider
 from llmtest.types import Timeouts
-from llmtest.wire import Dialect
+from llmtest.wire import Dialect, owner_of
 from llmtest.wire.anthropic import ANTHROPIC
 from llmtest.wire.gemini import GEMINI
-from llmtest.wire.ollama import OLLAMA
+from llmtest.wire.ollama import NATIVE, OLLAMA
 from llmtest.wire.openai import COMPATIBLE, OPENAI
 from llmtest.wire.openrouter import OPENROUTER
 from llmtest.wire.vllm import VLLM
@@ -49,14 +49,17 @@ class _Keyed(HttpProvider):
         credential: str | None = None,
         idempotency_header: str | None = None,
         api: str | None = None,
+        spoken: Dialect | None = None,
         **defaults: Unpack[Defaults],
     ) -> None:
+        # An address that everybody's clients are pointed elsewhere with tells who is there, and so what it costs.
+        owner = (owner_of(base_url) if self.dialect.is_default else None) or self.dialect
         super().__init__(
-            name=name or self.dialect.name,
-            dialect=self.dialect,
+            name=name or owner.name,
+            dialect=spoken or self.dialect,
             base_url=base_url,
             api_key=api_key,
-            model=model or self.dialect.default_model,
+            model=model or owner.default_model,
             http_client=http_client,
             timeouts=timeouts,
             headers=headers,
@@ -103,13 +106,14 @@ class _Keyed(HttpProvider):
 class OpenAIProvider(_Keyed):
     """OpenAI's Chat Completions, or its Responses.
 
-    `from_env` reads `OPENAI_API_KEY`, `OPENAI_MODEL` and `OPENAI_BASE_URL`.
+    `from_env` reads `OPENAI_API_KEY`, `OPENAI_MODEL` and `OPENAI_BASE_URL`. An address that is another provider's
+    (Ollama's port, OpenRouter) gives it that one's name, default model and prices.
 
     Args:
         api_key: The key.
         model: Model to ask for where a request names none; default `gpt-4o`.
         base_url: Another address, such as a proxy's; it ends in `/v1`.
-        name: What errors, traces and prices call it; default `openai`.
+        name: What errors, traces and prices call it; default: whose address it is, else `openai`.
         http_client: A client of `httpx` or `httpx2`, blocking or asynchronous, to send with.
         timeouts: Limits where a call brings none; default 10 s to connect, 60 s of silence.
         headers: Further headers of every request.
@@ -155,17 +159,41 @@ class OpenRouterProvider(_Keyed):
 
 
 class OllamaProvider(_Keyed):
-    """Ollama on your own machine, through its OpenAI-compatible API; it needs no key, the default model is `llama3.2`.
+    """Ollama on your own machine; it needs no key, costs nothing, and the default model is `llama3.2`.
 
     `from_env` reads `OLLAMA_HOST` (`host:port` or a URL), `OLLAMA_MODEL` and `OLLAMA_API_KEY`.
+
+    Args:
+        api_key: A key, where a proxy or Ollama's cloud asks for one.
+        base_url: Its address, with `/v1`, with `/api` or with neither.
+        api: `chat` (the default) and `responses` are its OpenAI-compatible API, below `/v1`; `native` is its own,
+            below `/api`, and `generate` its own for a prompt alone.
+        settings: Further arguments as of `OpenAIProvider`.
     """
 
     dialect = OLLAMA
 
+    def __init__(
+        self, api_key: str | None = None, *, base_url: str | None = None, api: str | None = None, **settings: Any
+    ) -> None:
+        is_native = api in ("native", "generate")
+        root = _root_of(base_url or self.dialect.base_url or "")
+        super().__init__(
+            api_key,
+            base_url=root + ("/api" if is_native else "/v1"),
+            api=None if api == "native" else api,
+            spoken=NATIVE if is_native else self.dialect,
+            **settings,
+        )
+
     @classmethod
     def _url(cls, text: str) -> str:
-        url = text if "://" in text else f"http://{text}"
-        return url.rstrip("/").removesuffix("/v1") + "/v1"
+        return cls.dialect.variables.complete_url(text)
+
+
+def _root_of(url: str) -> str:
+    """Return an address without the part that says which of several APIs is meant."""
+    return url.rstrip("/").removesuffix("/v1").removesuffix("/api")
 
 
 class VLLMProvider(_Keyed):
@@ -231,7 +259,7 @@ class OpenAICompatibleProvider(HttpProvider):
         """Make the provider from `{prefix}_BASE_URL`, `{prefix}_API_KEY` and `{prefix}_MODEL`.
 
         Args:
-            name: What to call it.
+            name: What to call it; by default whose address it is, where somebody is known to be there.
             prefix: Start of the variables' names.
             settings: Further arguments of the class; they go before the environment.
 
@@ -239,6 +267,7 @@ class OpenAICompatibleProvider(HttpProvider):
             ConfigurationError: The variable of the base URL is not set.
         """
         url = settings.pop("base_url", None) or os.environ.get(f"{prefix}_BASE_URL")
+        owner = owner_of(url) if name == COMPATIBLE.name else None
         if not url:
             raise ConfigurationError(
                 f"`{name}` needs an address, and `{prefix}_BASE_URL` is not set.\n"
@@ -248,7 +277,7 @@ class OpenAICompatibleProvider(HttpProvider):
             "api_key": os.environ.get(f"{prefix}_API_KEY") or None,
             "model": os.environ.get(f"{prefix}_MODEL") or None,
         }
-        return cls(name, base_url=url, **{**known, **settings})
+        return cls(name if owner is None else owner.name, base_url=url, **{**known, **settings})
 
 
 _WRITTEN: tuple[Any, ...] = (

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from urllib.parse import urlsplit
 
 from llmtest.errors import ConfigurationError
-from llmtest.wire import dialects
+from llmtest.wire import dialects, owner_of
 
 __all__ = ["Place", "environment_places", "first_places", "parse_host", "parse_place"]
 
@@ -95,7 +95,10 @@ def first_places() -> list[tuple[str, Place]]:
 
 
 def environment_places(environment: Mapping[str, str] | None = None) -> list[tuple[str, Place]]:
-    """Return what the environment says about where providers are; what cannot be read is left alone."""
+    """Return what the environment says about where providers are; what cannot be read is left alone.
+
+    A variable that everybody's clients are pointed elsewhere with names whoever is there: `OPENAI_BASE_URL`.
+    """
     given = os.environ if environment is None else environment
     found = []
     for name, dialect in dialects().items():
@@ -106,7 +109,9 @@ def environment_places(environment: Mapping[str, str] | None = None) -> list[tup
             if not value:
                 continue
             try:
-                found.append((name, parse_place(dialect.variables.complete_url(value))))
+                url = dialect.variables.complete_url(value)
+                owner = owner_of(url) if dialect.is_default else None
+                found.append((name if owner is None else owner.name, parse_place(url)))
             except ConfigurationError:
                 # The SDK that reads the variable says what is wrong with it; here it names no place.
                 continue

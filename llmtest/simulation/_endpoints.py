@@ -16,7 +16,7 @@ from llmtest.types import (
     ModelCard,
     Usage,
 )
-from llmtest.wire import ResponseMeta, Served, WireCall, dialects
+from llmtest.wire import MODELS_KEPT, ResponseMeta, Served, WireCall, dialects
 
 if TYPE_CHECKING:
     from llmtest.simulation._engine import Engine
@@ -65,7 +65,8 @@ def _models(engine: Engine, call: WireCall) -> list[ModelCard]:
         names = [] if known is None else list(known.models)
         talks = {endpoint.operation for endpoint in engine.dialect.served if endpoint.gives == "completion"}
         asked = sorted({record.model for record in engine.records if record.operation in talks and record.model})
-        names += [name for name in asked if name not in names]
+        kept = engine.store.table(MODELS_KEPT)
+        names = [name for name in dict.fromkeys((*names, *asked, *kept)) if kept.get(name, True)]
     created = int(engine.world.clock.now().timestamp())
     return [ModelCard(name, created, engine.name, max_input_tokens=engine.window) for name in names]
 

@@ -85,7 +85,10 @@ def check_dialect(dialect: Dialect, cases: Iterable[DialectCase] = ()) -> None:
         _check_errors(spoken)
     for endpoint in dialect.served:
         _check_halves(endpoint)
-        _CHECKS[endpoint.gives](endpoint, tuple(cases))
+        if endpoint.gives == "completion":
+            _check_completion(endpoint, tuple(cases), is_first=endpoint is dialect.chat)
+        else:
+            _CHECKS[endpoint.gives](endpoint, tuple(cases))
 
 
 def _say(where: object, what: str) -> str:
@@ -178,7 +181,22 @@ def _check_halves(endpoint: Endpoint) -> None:
     assert writes == reads, _say(endpoint, f"it has one half of its streams, and no `{missing}`")
 
 
-def _check_completion(endpoint: Endpoint, cases: Sequence[DialectCase]) -> None:
+def _is_sayable(endpoint: Endpoint, request: CompletionRequest, *, is_first: bool) -> bool:
+    """Tell whether a request can be written; one that only another endpoint of the API can say must be refused."""
+    if is_first or endpoint.refuse_unsayable is None:
+        return True
+    try:
+        endpoint.refuse_unsayable(request)
+    except errors.NotSupportedError:
+        try:
+            endpoint.encode_call(request, stream=request.stream)
+        except errors.NotSupportedError:
+            return False
+        raise AssertionError(_say(endpoint, f"it writes a request that it refuses: {request}")) from None
+    return True
+
+
+def _check_completion(endpoint: Endpoint, cases: Sequence[DialectCase], *, is_first: bool = True) -> None:
     plain = [
         CompletionRequest(messages=(ChatMessage.user(text),), model="m-1", max_tokens=64, stream=stream)
         for text in TEXTS
@@ -190,8 +208,9 @@ def _check_completion(endpoint: Endpoint, cases: Sequence[DialectCase]) -> None:
         ChatMessage.assistant("Hello"),
         ChatMessage.user("?"),
     )
-    plain.append(CompletionRequest(messages=talk, model="m-1", max_tokens=64))
-    for request in (*plain, *(case.request for case in cases if case.request is not None)):
+    more = [CompletionRequest(messages=talk, model="m-1", max_tokens=64)]
+    more += (case.request for case in cases if case.request is not None)
+    for request in (*plain, *(each for each in more if _is_sayable(endpoint, each, is_first=is_first))):
         read = _asked(endpoint, request, stream=request.stream).request
         assert read == request, _say(endpoint, f"a request comes back changed:\n  sent {request}\n  read {read}")
     answers = [
@@ -214,7 +233,13 @@ def _said(response: CompletionResponse) -> CompletionResponse:
     )
 
 
+def _named(endpoint: Endpoint, answer: CompletionResponse) -> CompletionResponse:
+    """Return an answer as it comes back from an API that gives none an id, and as it is from any other."""
+    return replace(answer, id=None) if endpoint.dialect.settings.get("is_nameless") else answer
+
+
 def _check_answer(endpoint: Endpoint, answer: CompletionResponse, call: WireCall) -> None:
+    answer = _named(endpoint, answer)
     meta = _meta(endpoint)
     headers = _flat(endpoint.response_headers(meta))
     assert "content-type" in headers, _say(endpoint, "its answers have no content type")
@@ -225,6 +250,7 @@ def _check_answer(endpoint: Endpoint, answer: CompletionResponse, call: WireCall
 
 
 def _check_stream(endpoint: Endpoint, answer: CompletionResponse, call: WireCall) -> None:
+    answer = _named(endpoint, answer)
     meta = _meta(endpoint)
     call.include_usage = True
     served = call.endpoint
@@ -314,7 +340,6 @@ def _own_answer(endpoint: Endpoint) -> bytes:
 
 
 _CHECKS = {
-    "completion": _check_completion,
     "embeddings": _check_embeddings,
     "models": _check_models,
     "token_count": _check_count,

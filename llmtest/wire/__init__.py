@@ -25,6 +25,7 @@ from llmtest.wire._endpoint import Endpoint, Gives, call_without_body
 from llmtest.wire._headers import format_duration, parse_duration, parse_retry_after
 from llmtest.wire._json_errors import JsonErrors
 from llmtest.wire._logprobs import with_logprobs
+from llmtest.wire._owners import owner_of
 from llmtest.wire._records import (
     EPOCH,
     Headers,
@@ -49,13 +50,14 @@ from llmtest.wire._registry import (
     unregister,
 )
 from llmtest.wire._served import Served
-from llmtest.wire._store import Store
+from llmtest.wire._store import MODELS_KEPT, Store
 from llmtest.wire._vocabulary import Vocabulary
 from llmtest.wire.framing import FRAMINGS, NDJSON, SSE, EventDecoder, Framing, ServerSentEvent, SseParser
 
 __all__ = [
     "EPOCH",
     "FRAMINGS",
+    "MODELS_KEPT",
     "NDJSON",
     "SSE",
     "BatchJob",
@@ -94,6 +96,7 @@ __all__ = [
     "format_duration",
     "marked_by",
     "match_bare",
+    "owner_of",
     "parse_duration",
     "parse_retry_after",
     "register",

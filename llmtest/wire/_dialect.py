@@ -240,8 +240,12 @@ class Dialect:
 
     def below(self, root: str) -> Dialect:
         """Return the same dialect as it is spoken below another part of an address."""
+        return self.derived(root=root)
+
+    def derived(self, **changes: Any) -> Dialect:
+        """Return the same dialect with other arguments of `Dialect`; addresses are not taken over."""
         given = {name: getattr(self, name) for name in (Dialect.__init__.__kwdefaults__ or {}) if name not in _OWN}
-        return Dialect(self.name, root=root, **given)
+        return Dialect(self.name, **{**given, **changes})
 
     @cached_property
     def nothing(self) -> Endpoint:

@@ -6,7 +6,11 @@ from typing import Any
 
 from llmtest.wire._batches import BatchJob
 
-__all__ = ["Store"]
+__all__ = ["MODELS_KEPT", "Store"]
+
+MODELS_KEPT = "models"
+"""The table of models that came or went while a provider was asked: True for one that is there, False for one that is
+not. Lists of models follow it."""
 
 BATCH_SECONDS = 6.0
 

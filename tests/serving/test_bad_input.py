@@ -240,8 +240,12 @@ def test_any_request_at_all_has_an_answer(method, path, headers, body):
 
 def test_e31_ollama_s_native_paths_fail_with_a_text():
     """Clients of Ollama's own API print what stands under `error`: a text, not an object."""
-    answer = ask("POST", "/ollama/api/chat", json.dumps({"model": "llama3.2", "messages": []}).encode())
+    answer = ask("POST", "/ollama/api/imagine", json.dumps({"model": "llama3.2"}).encode())
     assert answer.status == 404
+    assert answer.json["error"].startswith("Not Found: POST /ollama/api/imagine. llmtest serves ")
+    answer = ask("POST", "/ollama/api/chat", json.dumps({"messages": []}).encode())
+    assert (answer.status, answer.json) == (400, {"error": "model is required"})
+    answer = ask("POST", "/ollama/elsewhere", b"{}")
     assert answer.json["error"].endswith("llmtest serves its OpenAI-compatible one below /ollama/v1.")
 
 

@@ -9,6 +9,8 @@ import pytest
 from llmtest import Simulation
 
 OWN = {"service_tier", "system_fingerprint"}
+OTHERS = {"ollama": "fp_ollama"}
+"""Whose fingerprint is whose."""
 ASKED = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 ADDRESSES = {
     "openai": "https://api.openai.com/v1",
@@ -20,16 +22,19 @@ ADDRESSES = {
 
 @pytest.mark.parametrize("name", list(ADDRESSES))
 def test_e14_what_belongs_to_openai_is_said_by_openai_alone(name):
-    """Fingerprint, service tier and padding are OpenAI's; who only speaks alike has none of them, whole or streamed."""
+    """Tier, padding and fingerprint are OpenAI's; who only speaks alike has at most a fingerprint of its own."""
     with Simulation() as sim:
         handle = sim.provider(name, base_url=ADDRESSES[name]).echoes()
         whole = httpx.post(f"{ADDRESSES[name]}/chat/completions", json=ASKED)
         streamed = httpx.post(f"{ADDRESSES[name]}/chat/completions", json={**ASKED, "stream": True})
         chunk = json.loads(streamed.text.splitlines()[0].removeprefix("data: "))
         is_openai = name == "openai"
-        assert (OWN & whole.json().keys() == OWN) == is_openai
+        answer = whole.json()
+        if not is_openai:
+            assert [told.pop("system_fingerprint", None) for told in (answer, chunk)] == [OTHERS.get(name)] * 2
+        assert (OWN & answer.keys() == OWN) == is_openai
         assert (OWN | {"obfuscation"} <= chunk.keys()) == is_openai
-        assert is_openai or not (OWN | {"obfuscation"}) & (whole.json().keys() | chunk.keys())
+        assert is_openai or not (OWN | {"obfuscation"}) & (answer.keys() | chunk.keys())
         assert ("openai-organization" in whole.headers) == is_openai
         assert handle.dialect == (name if name != "groq" else "openai_compatible")
 

@@ -75,7 +75,9 @@ def clear_environment(monkeypatch):
         ("OLLAMA_HOST", "https://gpu.corp", "gpu.corp", 443, "/v1/models", "ollama"),
         ("OLLAMA_HOST", "[::1]:7000", "::1", 7000, "/v1/models", "ollama"),
         ("AZURE_OPENAI_ENDPOINT", "https://mine.example.com", "mine.example.com", 443, "/openai/v1/", "azure"),
-        ("OPENAI_BASE_URL", "http://localhost:11434/v1", "localhost", 11434, "/v1/chat/completions", "openai"),
+        ("OPENAI_BASE_URL", "http://localhost:11434/v1", "localhost", 11434, "/v1/chat/completions", "ollama"),
+        ("OPENAI_BASE_URL", "http://127.0.0.1:8000/v1", "127.0.0.1", 8000, "/v1/chat/completions", "vllm"),
+        ("OPENAI_BASE_URL", "https://openrouter.ai/api/v1", "openrouter.ai", 443, "/api/v1/models", "openrouter"),
         ("OPENAI_BASE_URL", "nonsense", "nonsense", 443, "/", None),
     ],
 )
@@ -165,7 +167,7 @@ def told(error):
 @pytest.mark.parametrize(
     ("name", "origin", "path", "base_url"),
     [
-        ("ollama", ("http", "localhost", 11434), "/api/chat", "http://localhost:11434/v1"),
+        ("ollama", ("http", "localhost", 11434), "/elsewhere/chat", "http://localhost:11434/v1"),
         ("vllm", ("http", "gpu.internal", 80), "/chat/completions", "http://gpu.internal/v1"),
     ],
 )

@@ -146,7 +146,7 @@ def test_a_tier_that_a_test_gives_is_told():
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("name", ["vllm", "ollama", "openrouter"])
 def test_e14_a_compatible_server_says_nothing_that_only_openai_says(name, stream):
-    """No tier, no fingerprint, no padding: they are OpenAI's own."""
+    """No tier, no fingerprint of OpenAI's, no padding: they are its own, as Ollama has a fingerprint of its own."""
     with Simulation() as sim:
         handle = sim.provider(name).at("http://compatible.test/v1").replies("Paris")
         client = openai.OpenAI(api_key="k", base_url="http://compatible.test/v1")
@@ -155,6 +155,8 @@ def test_e14_a_compatible_server_says_nothing_that_only_openai_says(name, stream
         )
         told = [each.model_dump(exclude_unset=True) for each in (answer if stream else [answer])]
         assert handle.received == 1
+    fingerprint = "fp_ollama" if name == "ollama" else None
+    assert {each.pop("system_fingerprint", None) for each in told} == {fingerprint}
     assert not {"service_tier", "system_fingerprint", "obfuscation"} & {field for each in told for field in each}
     assert any(choice["logprobs"] for each in told for choice in each["choices"])
 

@@ -1,17 +1,22 @@
-"""Ollama, through its OpenAI-compatible address."""
+"""Ollama: its own API, and OpenAI's at its OpenAI-compatible address."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlsplit
 
-from llmtest.errors import ProviderError
+from llmtest.wire import _ids
 from llmtest.wire._dialect import Dialect, Variables
-from llmtest.wire._json import dumps
-from llmtest.wire._json_errors import JsonErrors
-from llmtest.wire._records import Headers, ResponseMeta
-from llmtest.wire.openai import COMPATIBLE
+from llmtest.wire._vocabulary import Vocabulary
+from llmtest.wire.ollama._chat import CHAT, GENERATE
+from llmtest.wire.ollama._compatible import SPOKEN
+from llmtest.wire.ollama._embeddings import EMBED, EMBEDDINGS
+from llmtest.wire.ollama._errors import OllamaErrors
+from llmtest.wire.ollama._models import ENDPOINTS as MODELS
 
-__all__ = ["OLLAMA"]
+__all__ = ["NATIVE", "OLLAMA"]
 
 PORT = 11434
 
@@ -32,31 +37,42 @@ def _complete(value: str) -> str:
     return f"{parts.scheme}://{host}{'' if port is None else f':{port}'}{parts.path}"
 
 
-class _Errors(JsonErrors):
-    """Errors of its native API, whose message is a plain text: `{"error": "model not found"}`."""
+_SHARED: Mapping[str, Any] = {
+    "title": "Ollama",
+    "models": ("llama3.2",),
+    "default_model": "llama3.2",
+    "needs_key": False,
+    "tool_call_id": lambda number: "call_" + _ids.letters(number, 8).lower(),
+}
 
-    def encode(self, error: ProviderError, meta: ResponseMeta, headers: Headers) -> tuple[int, Headers, bytes]:
-        """Write an error as status, headers and body."""
-        status, found, _ = super().encode(error, meta, headers)
-        return status, found, error.body if error.body is not None else dumps({"error": error.message})
-
+NATIVE = Dialect(
+    "ollama",
+    root="/api",
+    base_url=f"http://localhost:{PORT}/api",
+    endpoints=(CHAT, GENERATE, EMBED, EMBEDDINGS, *MODELS),
+    errors=OllamaErrors(),
+    response_id=str,
+    settings={"is_nameless": True},
+    **_SHARED,
+)
+"""Its own API, below `/api`."""
 
 OLLAMA = Dialect(
     "ollama",
-    errors=_Errors(),
-    title="Ollama",
     base_url=f"http://localhost:{PORT}/v1",
     hosts=(f"http://localhost:{PORT}", f"http://127.0.0.1:{PORT}", f"http://[::1]:{PORT}"),
     any_port=False,
-    mounts={"/v1": COMPATIBLE},
+    mounts={"/v1": SPOKEN, "/api": NATIVE},
+    errors=OllamaErrors(),
     variables=Variables(
         keys=("OLLAMA_API_KEY",),
         base_urls=("OLLAMA_HOST", "OLLAMA_BASE_URL", "OLLAMA_API_BASE"),
         model="OLLAMA_MODEL",
         complete_url=_complete,
     ),
-    models=("llama3.2",),
-    default_model="llama3.2",
-    needs_key=False,
+    vocabulary=Vocabulary(
+        too_long=(re.compile(r"input length exceeds the context length"),), no_credit=("weekly usage limit",)
+    ),
+    **_SHARED,
 )
-"""Its native API is not simulated."""
+"""Ollama: its OpenAI-compatible API below `/v1`, and its own below `/api`."""
