@@ -153,7 +153,7 @@ def _pull(call: WireCall, meta: ResponseMeta, store: Store) -> Any:
     digest = _digest(name)
     layer = {"status": f"pulling {digest[:12]}", "digest": f"sha256:{digest}", "total": _SIZE}
     store.table(MODELS_KEPT)[name] = True
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"status": "pulling manifest"},
         layer,
         *({**layer, "completed": _SIZE * part // 4} for part in range(1, 5)),
@@ -168,7 +168,7 @@ def _push(call: WireCall, meta: ResponseMeta, store: Store) -> Any:
     del meta
     digest = _digest(_there(call.model or "", store))
     layer = {"status": f"pushing {digest[:12]}", "digest": f"sha256:{digest}", "total": _SIZE}
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"status": "retrieving manifest"},
         layer,
         {**layer, "completed": _SIZE},
