@@ -179,9 +179,9 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
     """Remember failures, and add what the simulation can say about them."""
     report = yield
-    session = item.config.stash.get(SESSION, None)
-    if session is not None:
-        session.reported(item, call, report)
+    # Without a fixture of ours a test may have made a world by itself, which has told its errors what to say.
+    if SESSION in item.config.stash or "llmtest.testing._failure_section" in sys.modules:
+        _session(item.config).reported(item, call, report)
     return report
 
 

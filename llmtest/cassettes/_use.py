@@ -95,8 +95,9 @@ def use_cassette(
     """Play a recorded session, or record one, for the code inside the `with`; tasks it starts included.
 
     The file is written at the end, and only if the code inside raised nothing. What is only played waits for
-    nothing: a recorded `Retry-After` passes in virtual time, inside a `Simulation` and outside. A recording takes its
-    time, and so does what plays inside a coroutine outside any simulation: enter the `with` before the loop runs.
+    nothing: a recorded `Retry-After` passes in virtual time, inside a `Simulation` and outside. Entered inside a
+    coroutine, outside any simulation, the clock stays the machine's, and the sleeps of that coroutine and of its tasks
+    end at once; inside a coroutine of trio they take their time. A recording takes its time everywhere.
 
     Args:
         path: The file.

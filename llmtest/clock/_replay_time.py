@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from llmtest.clock._clock import VirtualClock
 from llmtest.clock._epoch import epoch_of
 from llmtest.clock._installation import is_installed, virtual_time
+from llmtest.clock._without_waits import without_waits
 
 __all__ = ["replay_time"]
 
@@ -18,16 +19,17 @@ __all__ = ["replay_time"]
 def replay_time(label: str) -> Iterator[None]:
     """Let waits of the calling thread, and of threads and loops that it starts, cost nothing while the context is open.
 
-    Time is virtual from the machine's date on. Where a simulation runs it is virtual already. On a running loop
-    it stays real: its other tasks may have contexts of their own, which end in any order.
+    Time is virtual from the machine's date on. Where a simulation runs it is virtual already. On a running loop of
+    asyncio it stays real, because its other tasks may have contexts of their own, which end in any order: there the
+    sleeps of this context end at once. On a running loop of trio nothing is replaced, and sleeps take their time.
 
     Args:
         label: Who asks, for the message when a simulation is started inside.
     """
     trio = sys.modules.get("trio")
-    runs_a_loop = asyncio._get_running_loop() is not None  # noqa: SLF001 - the public name raises where there is none
-    if is_installed() or runs_a_loop or (trio is not None and trio.lowlevel.in_trio_run()):
+    loop = asyncio._get_running_loop()  # noqa: SLF001 - the public name raises where there is none
+    if is_installed() or (trio is not None and trio.lowlevel.in_trio_run()):
         yield
         return
-    with virtual_time(VirtualClock(epoch_of("now")), label=label):
+    with without_waits(loop) if loop is not None else virtual_time(VirtualClock(epoch_of("now")), label=label):
         yield

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from traceback import extract_tb
 from typing import TYPE_CHECKING
 
@@ -12,8 +14,11 @@ from llmtest.testing._failure import TRACE_NOTE, rendered
 if TYPE_CHECKING:
     from llmtest.testing._simulation import Simulation
 
-__all__ = ["failure_section", "shown"]
+__all__ = ["failure_section", "note_section", "noted_sections", "shown"]
 
+PLUGIN = "llmtest.pytest_plugin"
+SECTION_NOTE = "__llmtest_section__"
+"""Attribute of an error, with what a report shall say beside it."""
 SECTION_LINES = 60
 """Lines of a trace beside a failure that is not about it; of a longer one its beginning and its end."""
 
@@ -35,6 +40,37 @@ def failure_section(simulation: Simulation, error: BaseException | None, *, unus
     if unused:
         parts.append(simulation.unused_note() or "")
     return "\n\n".join(part for part in parts if part) or None
+
+
+def note_section(simulation: Simulation, error: BaseException, *, unused: bool = True) -> None:
+    """Let whoever prints an error tell of the world that it was raised in.
+
+    pytest shows a section; there the error keeps its text, which `pytest.raises` may look at. Elsewhere it is a note of
+    the error, which unittest and Python itself print.
+
+    Args:
+        simulation: The world in which it was raised.
+        error: What was raised.
+        unused: Whether steps that were never played are told as well.
+    """
+    if unused and (note := simulation.unused_note()):
+        error.add_note(note)
+    section = failure_section(simulation, error, unused=False)
+    if section is None:
+        return
+    if PLUGIN in sys.modules:
+        with suppress(AttributeError):  # an error may refuse it
+            setattr(error, SECTION_NOTE, section)
+    else:
+        error.add_note(f"\n{section}")
+
+
+def noted_sections(error: BaseException) -> Iterator[str]:
+    """Yield the sections that errors have which stand in the report of one."""
+    for each in _shown_with(error):
+        section = getattr(each, SECTION_NOTE, None)
+        if section is not None:
+            yield section
 
 
 def _findings(simulation: Simulation) -> str:

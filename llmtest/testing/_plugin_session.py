@@ -10,10 +10,11 @@ import pytest
 
 from llmtest.errors import ConfigurationError, HarnessError, SimulationStateError
 from llmtest.testing import _totals
-from llmtest.testing._failure_section import failure_section, shown
+from llmtest.testing._failure_section import failure_section, noted_sections, shown
 from llmtest.testing._plugin_anyio import Carried, carry_harness_errors, is_dead_runner
 from llmtest.testing._plugin_budget import marked_limit
 from llmtest.testing._plugin_cassette import CassetteShelf
+from llmtest.testing._plugin_hypothesis import refuse_one_world_for_all_examples
 from llmtest.testing._plugin_late import LateErrors
 from llmtest.testing._plugin_loops import refuse_wider_loops
 from llmtest.testing._plugin_options import (
@@ -116,6 +117,8 @@ class PluginSession:
                 "To fix: use one of the two."
             )
         fixture = asked[0] if asked else name
+        if asked:
+            refuse_one_world_for_all_examples(item, fixture)
         time = "real" if recording or fixture == "llm_server" else time_of(item, self._config)
         if time == "virtual":
             refuse_wider_loops(item, fixture)
@@ -326,8 +329,11 @@ class PluginSession:
             return
         item.stash[FAILURE] = call.excinfo.value
         simulation = item.stash.get(WORLD, None)
-        if simulation is not None and report.failed and (section := failure_section(simulation, call.excinfo.value)):
+        if not report.failed:
+            return
+        if simulation is not None and (section := failure_section(simulation, call.excinfo.value)):
             report.sections.append(("llmtest", section))
+        report.sections += [("llmtest", section) for section in noted_sections(call.excinfo.value)]
 
     def block_network(self, hosts: list[str]) -> None:
         """Refuse live requests from now on, in every test."""

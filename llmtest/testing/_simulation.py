@@ -31,6 +31,7 @@ from llmtest.testing._child_errors import ChildErrors
 from llmtest.testing._environment import dummy_keys
 from llmtest.testing._failure import did_you_mean
 from llmtest.testing._handles import Handles
+from llmtest.testing._failure_section import note_section
 from llmtest.testing._marked_call import MarkedCall
 from llmtest.testing._real_time import foreign_clocks, note_foreign_clock, note_real_time
 from llmtest.testing._verdict import combined, harness_error_in, is_reported
@@ -341,13 +342,11 @@ class Simulation(Handles, Assertions):
     ) -> None:
         self.stop()
         found = [each for each in self.findings(failed=error is not None) if not is_reported(each, error)]
-        if found:
-            raise combined(found) from None if isinstance(error, HarnessError) else error
-        inside = harness_error_in(error)
-        if inside is not None and inside is not error:
-            raise inside from None
-        if error is not None and (note := self.unused_note()):
-            error.add_note(note)
+        problem = combined(found) if found else harness_error_in(error) or error
+        if problem is not None:
+            note_section(self, problem, unused=not found)
+            if problem is not error:
+                raise problem from error if found and not isinstance(error, HarnessError) else None
 
 
 def _claim(simulation: Simulation) -> None:

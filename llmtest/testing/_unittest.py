@@ -3,12 +3,48 @@
 from __future__ import annotations
 
 import unittest
-from typing import ClassVar
+from types import TracebackType
+from typing import Any, ClassVar
 
+from llmtest.testing._failure_section import note_section
 from llmtest.testing._simulation import Simulation
 from llmtest.testing._verdict import combined
 
 __all__ = ["AsyncSimulationTestCase", "SimulationTestCase"]
+
+
+Problem = tuple[type[BaseException], BaseException, TracebackType]
+
+
+class _Told:
+    """The result of a test run, which is told with each failure what the test's world has seen.
+
+    Args:
+        result: Where the failures go; everything else is its own.
+        sim: The world.
+    """
+
+    def __init__(self, result: unittest.TestResult, sim: Simulation) -> None:
+        self._result = result
+        self._sim = sim
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._result, name)
+
+    def addError(self, test: unittest.TestCase, err: Problem) -> None:  # noqa: N802 - unittest's name
+        note_section(self._sim, err[1])
+        self._result.addError(test, err)
+
+    def addFailure(self, test: unittest.TestCase, err: Problem) -> None:  # noqa: N802 - unittest's name
+        note_section(self._sim, err[1])
+        self._result.addFailure(test, err)
+
+    def addSubTest(  # noqa: N802 - unittest's name
+        self, test: unittest.TestCase, subtest: unittest.TestCase, err: Problem | None
+    ) -> None:
+        if err is not None:
+            note_section(self._sim, err[1])
+        self._result.addSubTest(test, subtest, err)
 
 
 class _Simulated(unittest.TestCase):
@@ -28,7 +64,7 @@ class _Simulated(unittest.TestCase):
         self.addCleanup(self._verify)
         self.sim.start()
         try:
-            return super().run(result)
+            return super().run(None if result is None else _Told(result, self.sim))  # type: ignore[arg-type]  # as good as one
         finally:
             self.sim.stop()
 

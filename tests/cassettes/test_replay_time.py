@@ -115,6 +115,48 @@ def test_t17_a_loop_that_runs_already_is_left_alone(path, run):
     assert run(body)
 
 
+@pytest.mark.parametrize("run", [pytest.param(asyncio.run, id="asyncio"), pytest.param(uvloop.run, id="uvloop")])
+@pytest.mark.parametrize("blocks", [False, True], ids=["async-client", "sync-client"])
+def test_t17_a_recorded_wait_takes_no_time_on_a_loop_that_runs_already(path, run, blocks):
+    """The client inside the `with` does not wait, neither on the loop nor in its way; timeouts are as they were."""
+    ticks = []
+
+    async def tick():
+        while True:
+            ticks.append(REAL.monotonic())
+            await asyncio.sleep(0.001)
+
+    async def body():
+        other = asyncio.create_task(tick())
+        await asyncio.sleep(0)
+        with use_cassette(path) as cassette:
+            async with asyncio.timeout(5):
+                assert (ask() if blocks else await ask_async()) == "Paris"
+        assert cassette.played == 2
+        assert time.sleep is REAL.sleep
+        other.cancel()
+
+    run(body())
+    assert len(ticks) < 1000  # the other task goes on by the machine's clock
+
+
+def test_t17_cassettes_of_two_tasks_may_end_in_any_order(path):
+    """The sleeps of one context are those of that context alone, and both are what they were in the end."""
+
+    async def play(seconds):
+        with use_cassette(path):
+            await asyncio.sleep(seconds)
+            return await ask_async()
+
+    async def main():
+        answers = await asyncio.gather(play(60), play(30))
+        assert "call_later" not in vars(asyncio.get_running_loop())
+        return answers
+
+    assert asyncio.run(main()) == ["Paris", "Paris"]
+    assert time.sleep is REAL.sleep
+
+
 def test_t17_a_recording_takes_its_time(tmp_path):
     """What calls a live service lives by the machine's clock."""
     with use_cassette(tmp_path / "new.yaml", "once"):

@@ -1,6 +1,7 @@
 """What stands beside the failure of a test that lived in a simulation, whatever failed it."""
 
 import re
+import sys
 
 import pytest
 
@@ -230,3 +231,76 @@ def test_t22_nothing_is_said_where_there_is_nothing_to_say(run_tests):
     )
     result.assert_outcomes(failed=1, passed=1, xfailed=1)
     result.stdout.no_fnmatch_line("*- llmtest -*")
+
+
+BARE = """
+import app
+from llmtest import Simulation, SimulationTestCase, faults
+
+def test_bare():
+    with Simulation() as sim:
+        sim.openai.echoes()
+        assert app.ask() == "Rome"
+
+def test_bare_with_steps_left():
+    with Simulation() as sim:
+        sim.openai.replies("Paris", "Rome")
+        app.ask()
+
+class Case(SimulationTestCase):
+    def test_fails(self):
+        self.sim.openai.echoes()
+        self.assertEqual(app.ask(), "Rome")
+
+    def test_subtests(self):
+        self.sim.openai.echoes()
+        with self.subTest("one"):
+            assert app.ask() == "Rome"
+
+    def test_set_up(self):
+        self.sim.openai.replies("Paris", "Rome")
+        app.ask()
+"""
+
+
+@pytest.mark.parametrize(
+    ("test", "unused"),
+    [
+        ("test_bare", False),
+        ("test_bare_with_steps_left", True),
+        ("Case::test_fails", False),
+        ("Case::test_subtests", False),
+        ("Case::test_set_up", True),
+    ],
+)
+def test_a5_a_simulation_without_a_fixture_shows_its_trace_too(run_tests, test, unused):
+    """A bare `with Simulation()` and the cases of unittest tell as much as the fixture: the trace, once."""
+    result = run_tests(BARE, f"test_it.py::{test}", app=APP)
+    assert result.parseoutcomes()["failed"] == 1
+    result.stdout.fnmatch_lines(TRACE)
+    assert told(result).count("Trace:") == 1
+    assert ("`openai` still had 1 of 2 scripted steps" in told(result)) == unused
+
+
+def test_a5_unittest_itself_prints_the_trace(pytester):
+    """No pytest is needed: the trace is a note of what failed."""
+    pytester.makepyfile(app=APP, cases=BARE)
+    printed = pytester.run(sys.executable, "-m", "unittest", "cases.Case.test_fails").stderr
+    printed.fnmatch_lines(["AssertionError: 'Hi' != 'Rome'", "Trace:", "*0.000*openai/gpt-4o*", "FAILED (failures=1)"])
+
+
+def test_a5_an_error_that_is_caught_outside_keeps_its_text(run_tests):
+    """The trace stands beside the error's own text, so that `pytest.raises(match=...)` finds what it looks for."""
+    run_tests(
+        """
+        import app, pytest
+        from llmtest import Simulation
+
+        def test_it():
+            with pytest.raises(ValueError, match="^mine$"), Simulation() as sim:
+                sim.openai.echoes()
+                app.ask()
+                raise ValueError("mine")
+        """,
+        app=APP,
+    ).assert_outcomes(passed=1)

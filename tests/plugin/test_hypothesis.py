@@ -57,6 +57,35 @@ def test_t18_hypothesis_keeps_its_own_time(run_tests):
     result.stdout.fnmatch_lines(["*UnusedStepsError: `openai` still had 1 of 1 scripted step to play *"])
 
 
+GIVEN = """
+import llmtest.testing
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+{advised}
+@given(wait=st.integers(20, 50))
+{below}
+def test_it(llm_sim, wait):
+    llm_sim.clock.advance(wait)
+"""
+
+
+@pytest.mark.parametrize("plugin", ["hypothesispytest", "asyncio"], ids=["with-its-plugin", "without"])
+def test_t18_one_world_for_all_examples_is_refused_by_name(run_tests, plugin):
+    """`@given` with the plain fixture ends in one clear error, whose two ways out work as they are printed."""
+    result = run_tests(GIVEN.format(advised="", below=""), "-p", plugin)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        [
+            "E *ConfigurationError: `@given` runs `test_it` many times, and `llm_sim` is one world for all *",
+            "E *@llmtest.testing.simulation_per_example",
+        ]
+    )
+    advised = [line[1:].strip() for line in result.stdout.lines if line.startswith("E ") and line[1:].strip()[0] == "@"]
+    assert len(advised) == 2
+    run_tests(GIVEN.format(advised="", below=advised[0]), "-p", plugin).assert_outcomes(passed=1)
+    run_tests(GIVEN.format(advised=advised[1], below=""), "-p", plugin).assert_outcomes(passed=1)
+
+
 def test_a_function_without_the_parameter_is_refused():
     """A world that nobody can reach is a slip."""
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pytest
+import trio
 
-from llmtest import errors, faults
+from llmtest import Simulation, errors, faults
 from llmtest.clock import run_blocking
 from llmtest.errors import ConfigurationError
 from llmtest.simulation import Reply
@@ -371,6 +372,26 @@ def test_a_fault_that_never_answers_needs_a_limit():
         "To fix: give the call a timeout; without one it would hang for ever."
     )
     assert world.harness_errors == [caught.value]
+
+
+@pytest.mark.parametrize("limit", [5, None], ids=["limited", "unlimited"])
+def test_a_fault_that_never_answers_is_waited_for_in_trio(limit):
+    """Whoever waits for ever without asyncio is cancelled by trio's own limit, or reported by the virtual clock."""
+    with Simulation(strict=False) as sim:
+        provider = sim.openai.fails(faults.Timeout()).as_provider("gpt-4o")
+
+        async def main():
+            with trio.move_on_after(limit or float("inf")) as scope:
+                await provider.complete_async(CompletionRequest.ask("hi"))
+            return scope.cancelled_caught
+
+        if limit is None:
+            with pytest.raises(errors.VirtualTimeStalledError):
+                trio.run(main)
+            sim.world.harness_errors.clear()
+        else:
+            assert trio.run(main)
+            assert sim.clock.elapsed() == limit
 
 
 def test_faults_are_values_with_stable_texts():

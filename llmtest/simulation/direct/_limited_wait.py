@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Coroutine
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from llmtest.clock import AsyncWaiter, TimeLimit, TimeLimits, Waiter
+from llmtest.clock import AsyncWaiter, TimeLimit, TimeLimits, Waiter, wait_for_ever
 from llmtest.errors import ProviderTimeoutError, TimeoutPhase, VirtualTimeStalledError
 from llmtest.simulation.plan._billing import note_unsent
 
@@ -77,7 +76,7 @@ class LimitedWait:
     async def _for_ever(self) -> None:
         if isinstance(self._waiter, AsyncWaiter):
             # Somebody further out may hold a limit and cancel this; where nobody does, the virtual loop reports it.
-            await asyncio.get_running_loop().create_future()
+            await wait_for_ever()
         raise self._engine.world.record_harness_error(
             VirtualTimeStalledError(
                 f"`{self._engine.name}` never answers request {self._answer.number}, and the caller set no limit.\n\n"
