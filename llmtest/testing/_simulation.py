@@ -30,8 +30,8 @@ from llmtest.testing._assertions import Assertions
 from llmtest.testing._child_errors import ChildErrors
 from llmtest.testing._environment import dummy_keys
 from llmtest.testing._failure import did_you_mean
-from llmtest.testing._handles import Handles
 from llmtest.testing._failure_section import note_section
+from llmtest.testing._handles import Handles
 from llmtest.testing._marked_call import MarkedCall
 from llmtest.testing._real_time import foreign_clocks, note_foreign_clock, note_real_time
 from llmtest.testing._verdict import combined, harness_error_in, is_reported

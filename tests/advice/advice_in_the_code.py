@@ -28,7 +28,7 @@ class Advice:
 
     def is_in(self, text):
         """Tell whether an advice that was printed is this one."""
-        stripped = re.sub(r"^(?:\\?\s)+|(?:\\?\s)+$", "", self.pattern)
+        stripped = re.sub(r"^(?:,\\ one\\ of:)?(?:\\?\s)+|(?:\\?\s)+$", "", self.pattern)
         return re.search(stripped, text) is not None
 
     @property

@@ -209,6 +209,6 @@ def run(code):
             found = sim.findings()
             if found:
                 return found[0]
-        except (errors.LLMTestError, errors.HarnessError, AssertionError, TypeError) as error:
+        except (errors.LLMTestError, errors.HarnessError, AssertionError, TypeError, RuntimeError) as error:
             return error
     return None

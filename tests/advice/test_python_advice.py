@@ -17,6 +17,7 @@ from tests.advice.provoking import (
     without,
     written,
 )
+from tests.advice.situations import SITUATIONS
 from tests.advice.untaken import UNTAKEN
 
 SETUP = "handle.echoes()\n"
@@ -271,6 +272,9 @@ CASES = {
         by_hand("llm_sim.stop()\nsecond = llmtest.Simulation(name='second')\nsecond.start()\nsecond.stop()"),
     ),
 }
+
+
+CASES |= SITUATIONS
 
 
 @pytest.mark.parametrize(("name", "case"), CASES.items(), ids=list(CASES))
