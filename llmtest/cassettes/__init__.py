@@ -1,7 +1,7 @@
 """Who answered, last time: recorded sessions, written so that people read them and unmodified vcrpy replays them.
 
 The file, its redaction, the matching of requests and the order of play; on these, `use_cassette`, which plays and
-records the clients of `httpx` and `httpx2`.
+records HTTP clients: `httpx`, `httpx2`, `aiohttp`, `urllib3` (`requests`), `http.client`.
 """
 
 from importlib import import_module

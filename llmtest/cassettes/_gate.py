@@ -17,7 +17,7 @@ from llmtest.cassettes._recording import Done, Recording
 from llmtest.cassettes._transport import transport_class
 from llmtest.clock import active_clock
 from llmtest.errors import CassetteMismatchError, HarnessError, NetworkBlockedError
-from llmtest.interception import Onward, is_loopback, is_pattern, telemetry_at, telemetry_transport
+from llmtest.interception import ANSWERED_LIBRARIES, Onward, is_loopback, is_pattern, telemetry_at, telemetry_transport
 
 OnError = Callable[[HarnessError], object]
 
@@ -25,9 +25,9 @@ OnError = Callable[[HarnessError], object]
 class Deck:
     """Decides about requests while its cassette is in use.
 
-    Every request of `httpx` and `httpx2` is the cassette's, loopback included. Threads that were there before (a
-    debugger's, an exporter's) keep their loopback connections. Connections of other libraries are refused: they would
-    neither be recorded nor replayed.
+    Every HTTP request is the cassette's, whichever library sends it, loopback included. Threads that were there before
+    (a debugger's, an exporter's) keep their loopback connections. Other connections are refused: they would neither be
+    recorded nor replayed.
 
     Args:
         cassette: The cassette.
@@ -99,12 +99,12 @@ class Deck:
         host: str,
         *,
         transport: str | None = None,  # noqa: ARG002 - see `Gate`
-        by_socket: bool = False,  # noqa: ARG002 - it always is: every request of httpx is the cassette's
+        by_socket: bool = False,  # noqa: ARG002 - it always is: every HTTP request is the cassette's
     ) -> HarnessError:
         return self.report(
             NetworkBlockedError(
                 f"blocked a live request to {host} while {self.cassette.name} is in use.\n\n  {what}\n\n"
-                "Requests of httpx and httpx2 are recorded and replayed; this connection is of another library.\n"
+                f"Requests of {ANSWERED_LIBRARIES} are recorded and replayed; this connection is of another library.\n"
                 f'To fix: let the host pass: llmtest_allowed_hosts = ["{host}"] in pyproject.toml, '
                 f"llmtest_allowed_hosts = {host} in pytest.ini"
             )

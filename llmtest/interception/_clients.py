@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
+from llmtest.interception._decision import decide, decided
 from llmtest.interception._gates import Gate, Onward, current_gate, is_loopback
-from llmtest.interception._telemetry import telemetry_at, telemetry_transport
 
 Library = Any
 """The module `httpx` or `httpx2`; they are interchangeable here."""
@@ -88,25 +88,27 @@ class _Sender:
 
 
 def _decide(gate: Gate, library: Library, request: Any, onward: Onward) -> Any:
-    """Return the transport that answers a request; None lets it leave.
-
-    Raises:
-        HarnessError: The request may not leave.
-    """
+    """Return the transport that answers a request; None lets it leave."""
     url = request.url
-    host = url.host
     port = url.port or (80 if url.scheme == "http" else 443)
-    carrier = gate.carrier(library, url.scheme, host, port, url.path, onward)
-    if carrier is not None or is_loopback(host) or not gate.concerns_caller():
-        return carrier
-    if gate.is_allowed(host):
-        gate.passed(request.method, host)
-        return None
-    reporter = telemetry_at(host, request.method, url.path)
-    if reporter is not None:
-        gate.kept(reporter, host, request.method, url.path)
-        return telemetry_transport(library)
-    raise gate.blocked(f"{request.method} {url.path}", host)
+    return decide(gate, library, request.method, url.scheme, url.host, port, url.path, onward)
+
+
+class _Passing:
+    """A transport of another make on its way out: what it sends by another library has been decided about."""
+
+    __slots__ = ("_transport",)
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+
+    def handle_request(self, request: Any) -> Any:
+        with decided():
+            return self._transport.handle_request(request)
+
+    async def handle_async_request(self, request: Any) -> Any:
+        with decided():
+            return await self._transport.handle_async_request(request)
 
 
 @contextmanager
@@ -156,14 +158,14 @@ def _choosing(real: Any, library: Library) -> Any:
         if gate is None or kind_of(type(transport)) != "custom" or _holds_known_transport(transport):
             return transport
         port = url.port or (80 if url.scheme == "http" else 443)
-        carrier = gate.carrier(library, url.scheme, url.host, port, url.path, transport)
+        carrier = gate.carrier(library, url.scheme, url.host, port, url.path, _Passing(transport))
         if carrier is not None:
             return carrier
         if is_loopback(url.host) or not gate.concerns_caller():
             return transport
         if gate.is_allowed(url.host):
             gate.passed("", url.host)
-            return transport
+            return _Passing(transport)
         name = f"{type(transport).__module__}.{type(transport).__qualname__}"
         raise gate.blocked(f"a request to {url.path}", url.host, transport=name)
 

@@ -37,7 +37,8 @@ class Gate(Protocol):
         """Return a transport of `library` that answers this URL; None where nobody here does.
 
         Args:
-            library: The module of the client, `httpx` or `httpx2`.
+            library: The module whose transport is wanted, `httpx` or `httpx2`; requests of other libraries are carried
+                as those of `httpx2`.
             scheme: Scheme of the URL.
             host: Host of the URL.
             port: Port of the URL, or the scheme's own.
@@ -84,6 +85,9 @@ class Gate(Protocol):
         """
         ...
 
+
+ANSWERED_LIBRARIES = "httpx, httpx2, aiohttp, requests, urllib3 and http.client"
+"""Whose requests reach a gate, for error texts; of anything else only the bare connection is seen."""
 
 _gates: tuple[Gate, ...] = ()
 _first: tuple[Gate, ...] = ()

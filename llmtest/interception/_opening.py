@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from llmtest.interception._byte_libraries import patch_libraries
 from llmtest.interception._clients import patch_clients
 from llmtest.interception._gates import Gate, push_gate, remove_gate
 from llmtest.interception._sockets import patch_sockets
@@ -25,6 +26,7 @@ def opened(gate: Gate, *, first: bool = False) -> Iterator[None]:
     with _opening:
         if push_gate(gate, first=first):
             _patches.enter_context(patch_clients())
+            _patches.enter_context(patch_libraries())
             _patches.enter_context(patch_sockets())
     try:
         yield

@@ -1,4 +1,4 @@
-"""Stop every connection that is no request of `httpx` or `httpx2`: aiohttp, requests, urllib3, raw sockets.
+"""Stop every connection that is no request of a library whose requests are answered: databases, raw sockets.
 
 The guard sits on Python's own `socket` class, on name resolution and on uvloop's ways to a connection: on connecting,
 and on sending, as a connection may be older than the guard. A library that opens sockets in C without any of them

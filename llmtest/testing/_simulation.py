@@ -57,8 +57,8 @@ def running_simulation() -> Simulation | None:
 class Simulation(Handles, Assertions):
     """A simulated world: providers on a script, a clock that jumps, and a trace of everything.
 
-    While it runs, requests of every `httpx` and `httpx2` client to a known provider are answered by its simulated
-    providers, time is virtual, missing API keys are dummies, and any other connection out of the process is refused.
+    While it runs, requests of every HTTP client to a known provider are answered by its simulated providers, time is
+    virtual, missing API keys are dummies, and any other connection out of the process is refused.
 
     Args:
         seed: Decides every random choice in the world; any integer.

@@ -92,8 +92,8 @@ def test_a_socket_to_a_simulated_provider_names_the_server(resolver):
     assert blocked("api.openai.com") == (
         "blocked a live request to api.openai.com.\n\n"
         "  looking up its address   from HERE\n"
-        "  `openai` is simulated, but this connection is of another library; only requests of httpx and httpx2 are "
-        "answered in process\n\n"
+        "  `openai` is simulated, but this connection is of another library; answered in process are requests of "
+        "httpx, httpx2, aiohttp, requests, urllib3 and http.client\n\n"
         "To fix, one of:\n"
         "  1. put the provider behind a loopback port: the fixture `llm_server`, and `llm_server.base_url`\n"
         '  2. let it pass in this test: llm_sim.allow("api.openai.com")\n'

@@ -1,1 +1,1 @@
-"""Clients of `httpx` and `httpx2` on their way to simulated providers."""
+"""HTTP clients on their way to simulated providers; other libraries are carried as `httpx2`."""

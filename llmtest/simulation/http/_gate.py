@@ -10,7 +10,7 @@ from typing import Any
 from llmtest.clock import SystemClock, active_clock
 from llmtest.errors import HarnessError, NetworkBlockedError
 from llmtest.events import LiveRequestPassed
-from llmtest.interception import Onward, is_pattern, opened
+from llmtest.interception import ANSWERED_LIBRARIES, Onward, is_pattern, opened
 from llmtest.simulation._world import World
 from llmtest.simulation.http._blocked_text import blocked_text, ways_in_a_world, ways_without_a_world
 from llmtest.simulation.http._transport import carrier_class
@@ -19,7 +19,7 @@ __all__ = ["block_network", "intercept"]
 
 
 def intercept(world: World) -> AbstractContextManager[None]:
-    """Answer every request of `httpx` and `httpx2` to the world's providers, and stop every other connection.
+    """Answer every HTTP request to the world's providers, whichever library sends it, and stop every other connection.
 
     Loopback passes unless it is registered, allowed hosts pass, and so does everything that never leaves the process.
     A connection that may not leave raises `NetworkBlockedError`, which the world records.
@@ -45,7 +45,7 @@ def _blocking(allowed_hosts: tuple[str, ...], on_block: Callable[[HarnessError],
         yield
 
 
-_OF_ANOTHER_LIBRARY = "this connection is of another library; only requests of httpx and httpx2 are answered in process"
+_OF_ANOTHER_LIBRARY = f"this connection is of another library; answered in process are requests of {ANSWERED_LIBRARIES}"
 
 
 def _says_so(transport: str | None) -> tuple[str | None, tuple[str, ...]]:

@@ -1,0 +1,52 @@
+"""The libraries that read bytes themselves: `http.client`, urllib3, aiohttp; each is patched only if it is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from llmtest.interception._late_imports import when_imported
+from llmtest.interception._replacements import Replacements
+
+__all__ = ["patch_libraries"]
+
+
+@contextmanager
+def patch_libraries() -> Iterator[None]:
+    """Ask the current gate before one of them sends anything, while the context is open."""
+    patches = Replacements()
+    hooks = {
+        "http.client": lambda: _http_client(patches),
+        "urllib3": lambda: _urllib3(patches),
+        "aiohttp": lambda: _aiohttp(patches),
+    }
+    with when_imported(hooks):
+        try:
+            yield
+        finally:
+            patches.undo()
+            _release()
+
+
+def _http_client(patches: Replacements) -> None:
+    from llmtest.interception._http_client import patch_http_client
+
+    patch_http_client(patches)
+
+
+def _urllib3(patches: Replacements) -> None:
+    from llmtest.interception._urllib3 import patch_urllib3
+
+    patch_urllib3(patches)
+
+
+def _aiohttp(patches: Replacements) -> None:
+    from llmtest.interception._aiohttp import patch_aiohttp
+
+    patch_aiohttp(patches)
+
+
+def _release() -> None:
+    from llmtest.interception._http_client import release_connections
+
+    release_connections()

@@ -1,0 +1,162 @@
+"""Official clients that do not send by httpx: through aiohttp, urllib3 and requests to the same simulated providers."""
+
+import asyncio
+import importlib
+import importlib.util
+
+import anthropic
+import openai
+import pytest
+
+from llmtest import Json, Simulation, faults
+from llmtest.errors import NetworkBlockedError
+from llmtest.events import LiveRequestPassed
+
+MESSAGES = [{"role": "user", "content": "Capital of France?"}]
+
+
+def needs(*modules):
+    """Skip where an SDK is missing."""
+    missing = [name for name in modules if importlib.util.find_spec(name.partition(".")[0]) is None]
+    return pytest.mark.skipif(bool(missing), reason=f"needs {', '.join(missing)}")
+
+
+@needs("httpx_aiohttp")
+@pytest.mark.parametrize("sdk", ["openai", "anthropic"])
+def test_an_sdk_on_aiohttp_is_answered(llm_sim, sdk):
+    """`DefaultAioHttpClient` of both SDKs: whole answers, streams, and retries in virtual time."""
+    llm_sim.openai.fails(faults.RateLimited(retry_after=30), optional=True).replies("Paris", times=2, optional=True)
+    llm_sim.anthropic.fails(faults.RateLimited(retry_after=30), optional=True).replies("Paris", times=2, optional=True)
+
+    async def ask_openai():
+        async with openai.AsyncOpenAI(http_client=openai.DefaultAioHttpClient()) as client:
+            whole = await client.chat.completions.create(model="gpt-4o", messages=MESSAGES)
+            stream = await client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True)
+            pieces = [chunk.choices[0].delta.content or "" async for chunk in stream]
+            return whole.choices[0].message.content, "".join(pieces)
+
+    async def ask_anthropic():
+        options = {"model": "claude-opus-5", "max_tokens": 50, "messages": MESSAGES}
+        async with anthropic.AsyncAnthropic(http_client=anthropic.DefaultAioHttpClient()) as client:
+            whole = await client.messages.create(**options)
+            async with client.messages.stream(**options) as stream:
+                return whole.content[0].text, "".join([text async for text in stream.text_stream])
+
+    assert asyncio.run(ask_openai() if sdk == "openai" else ask_anthropic()) == ("Paris", "Paris")
+    assert llm_sim.clock.elapsed() == 30.0
+    llm_sim.assert_sequence(f"{sdk}:429", f"{sdk}:200", f"{sdk}:200")
+
+
+@needs("httpx_aiohttp")
+def test_what_passes_by_way_of_two_libraries_is_noted_once(llm_sim):
+    """A client of httpx over aiohttp is asked about at the upper one."""
+    httpx_aiohttp = importlib.import_module("httpx_aiohttp")
+    llm_sim.allow("models.example.org")
+    aiohttp = importlib.import_module("aiohttp")
+
+    class Unconnected(aiohttp.TCPConnector):
+        async def _create_connection(self, *_):
+            raise aiohttp.ClientConnectionError("the network itself")
+
+    async def main():
+        session = aiohttp.ClientSession(connector=Unconnected())
+        transport = httpx_aiohttp.AiohttpTransport(client=session)
+        async with httpx_aiohttp.HttpxAiohttpClient(transport=transport) as client:
+            await client.get("http://models.example.org/x")
+
+    with pytest.raises(Exception, match="the network itself"):
+        asyncio.run(main())
+    assert [type(event) for event in llm_sim.trace] == [LiveRequestPassed]
+
+
+of_google = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")
+"""What aiohttp thinks of how google-genai uses it."""
+
+
+@of_google
+@needs("google.genai")
+@pytest.mark.parametrize("library", ["aiohttp", "httpx2"])
+def test_google_genais_asynchronous_client_is_answered(llm_sim, library, monkeypatch):
+    """It sends by aiohttp where that is installed, and by httpx where it is not."""
+    genai = importlib.import_module("google.genai")
+    api_client = importlib.import_module("google.genai._api_client")
+    monkeypatch.setattr(api_client, "has_aiohttp", library == "aiohttp")
+    llm_sim.gemini.replies("Paris", times=2)
+
+    async def main():
+        client = genai.Client(api_key="k").aio
+        whole = await client.models.generate_content(model="gemini-2.5-flash", contents="Capital of France?")
+        stream = await client.models.generate_content_stream(model="gemini-2.5-flash", contents="Capital of France?")
+        pieces = [piece.text or "" async for piece in stream]
+        await client.aclose()
+        return whole.text, "".join(pieces)
+
+    assert asyncio.run(main()) == ("Paris", "Paris")
+    agents = [request.headers["user-agent"] for request in llm_sim.gemini.requests]
+    assert all("google-genai-sdk" in agent for agent in agents)
+
+
+@of_google
+@needs("google.genai")
+def test_google_genai_over_aiohttp_meets_faults(llm_sim):
+    """A status is its own error, and its limit for a request ends one that nobody answers."""
+    genai = importlib.import_module("google.genai")
+    llm_sim.gemini.fails(faults.ServerError(503)).fails(faults.Timeout())
+
+    async def main():
+        client = genai.Client(api_key="k", http_options=genai.types.HttpOptions(timeout=7_000)).aio
+        with pytest.raises(genai.errors.ServerError, match="503"):
+            await client.models.generate_content(model="gemini-2.5-flash", contents="hi")
+        with pytest.raises(TimeoutError):
+            await client.models.generate_content(model="gemini-2.5-flash", contents="hi")
+        await client.aclose()
+
+    asyncio.run(main())
+    assert llm_sim.clock.elapsed() == 7.0
+    llm_sim.assert_sequence("gemini:503", "gemini:timeout")
+
+
+def bedrock():
+    """Return botocore's client."""
+    session = importlib.import_module("botocore.session").get_session()
+    return session.create_client(
+        "bedrock-runtime", region_name="us-east-1", aws_access_key_id="k", aws_secret_access_key="s"
+    )
+
+
+@needs("botocore")
+def test_botocore_is_refused_by_its_request():
+    """Where nobody answers Bedrock, the text names the request and says how to answer it."""
+    with pytest.raises(NetworkBlockedError) as caught, Simulation():
+        bedrock().converse(modelId="m", messages=[{"role": "user", "content": [{"text": "hi"}]}])
+    text = str(caught.value)
+    assert text.startswith(
+        "blocked a live request to bedrock-runtime.us-east-1.amazonaws.com.\n\n  POST /model/m/converse"
+    )
+
+
+@needs("botocore")
+def test_botocore_is_answered_by_a_script(llm_sim):
+    """Any endpoint can be scripted, and botocore's retries pass in virtual time."""
+    url = "https://bedrock-runtime.us-east-1.amazonaws.com"
+    aws = llm_sim.provider("aws", base_url=url)
+    aws.on("POST", "/model/m/converse").fails(faults.ServerError(503)).replies(
+        Json({"output": {"message": {"content": [{"text": "Paris"}]}}})
+    )
+    answer = bedrock().converse(modelId="m", messages=[{"role": "user", "content": [{"text": "hi"}]}])
+    assert answer["output"]["message"]["content"] == [{"text": "Paris"}]
+    llm_sim.assert_sequence("aws:503", "aws:200")
+
+
+@needs("google.auth")
+def test_google_auth_refreshes_over_requests(llm_sim):
+    """A token that has run out is fetched by requests, and the answer can be scripted."""
+    credentials = importlib.import_module("google.oauth2.credentials")
+    transport = importlib.import_module("google.auth.transport.requests")
+    google = llm_sim.provider("google", base_url="https://oauth2.googleapis.com")
+    google.on("POST", "/token").replies(Json({"access_token": "t", "expires_in": 60}))
+    mine = credentials.Credentials(
+        None, refresh_token="r", token_uri="https://oauth2.googleapis.com/token", client_id="c", client_secret="s"
+    )
+    mine.refresh(transport.Request())
+    assert mine.token == "t"
