@@ -66,8 +66,9 @@ class Deck:
     def carrier(self, library: Any, scheme: str, host: str, port: int, path: str, onward: Onward) -> Any:  # noqa: ARG002 - the cassette's rule looks at the whole request
         if self._is_let_past(host) or (is_loopback(host) and not self.concerns_caller()):
             return None
-        if telemetry_at(host, "POST", path) and not self._has_recorded(path):
-            return telemetry_transport(library)  # A library's report about itself is no part of a session.
+        is_report = telemetry_at(host, "POST", path) or telemetry_at(host, "GET", path)
+        if is_report and not self._has_recorded(path):
+            return telemetry_transport(library, host)  # A library's report about itself is no part of a session.
         return transport_class(library)(self, onward)
 
     def _has_recorded(self, path: str) -> bool:

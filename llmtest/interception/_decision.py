@@ -67,5 +67,5 @@ def decide(gate: Gate, library: Any, method: str, scheme: str, host: str, port: 
     reporter = telemetry_at(host, method, path)
     if reporter is not None:
         gate.kept(reporter, host, method, path)
-        return telemetry_transport(library)
+        return telemetry_transport(library, host)
     raise gate.blocked(f"{method} {path}", host)

@@ -1,7 +1,8 @@
 """What libraries around LLMs report about themselves: no request of the code under test, so no error of its test.
 
 An exporter's thread wakes whenever its time has come, and virtual time comes soon. What it sends is kept from leaving,
-answered as if it had arrived, and noted; nothing else at these hosts is.
+answered as if it had arrived, and noted; nothing else at these hosts is. A table that a library fetches and has a copy
+of is not found, so the copy is read, whichever day the test runs on; a failed connection would be tried again.
 
 | library | what it sends | read in |
 |---|---|---|
@@ -9,9 +10,9 @@ answered as if it had arrived, and noted; nothing else at these hosts is.
 | langsmith (LangChain, LangGraph) | runs, by requests or httpx | 0.15, `langsmith/client.py` |
 | langfuse | traces by OTLP, scores by httpx | 5.0, `langfuse/_client` |
 | crewai | usage by OTLP, which is requests | 1.x, `crewai/telemetry/constants.py` |
-| posthog (mem0, browser-use, chromadb, deepeval) | usage, by requests | its ingest hosts |
-
-litellm reports nothing about itself; the tables that it fetches have their own advice in the error.
+| posthog (mem0, browser-use, chromadb, deepeval, haystack) | usage, by requests | its ingest hosts |
+| traceloop (OpenLLMetry) | traces and metrics by OTLP, which is requests | `traceloop/sdk/__init__.py` |
+| litellm | nothing, but it fetches prices and headers, by httpx | 1.9x, `litellm/__init__.py` |
 """
 
 from __future__ import annotations
@@ -32,11 +33,13 @@ class Telemetry:
         library: Who sends it.
         requests: `METHOD path` of its requests, as an expression.
         whole_host: Whether nothing else is asked of the host, so that a connection of any kind is its report too.
+        has_copy: Whether it asks for something that it has a copy of, and does without.
     """
 
     library: str
     requests: str
     whole_host: bool = True
+    has_copy: bool = False
 
     def covers(self, method: str, path: str) -> bool:
         """Tell whether a request is such a report."""
@@ -46,6 +49,10 @@ class Telemetry:
 _LANGSMITH = Telemetry("langsmith", r"(POST|PATCH) (/api/v1)?/runs(/[\w-]+)*|GET (/api/v1)?/info")
 _LANGFUSE = Telemetry("langfuse", r"POST /api/public/(otel/v1/traces|ingestion)", whole_host=False)
 _POSTHOG = Telemetry("posthog", r"(POST|GET) /.*")
+_LITELLM_TABLES = (
+    r"GET /BerriAI/litellm/[\w.-]+/(model_prices_and_context_window\w*|litellm/anthropic_beta_headers_config"
+    r"|litellm/proxy/public_endpoints/autorouter_presets)\.json"
+)
 
 HOSTS: Mapping[str, Telemetry] = {
     "api.openai.com": Telemetry("openai-agents", r"POST /v1/traces/ingest", whole_host=False),
@@ -56,7 +63,10 @@ HOSTS: Mapping[str, Telemetry] = {
     "telemetry.crewai.com": Telemetry("crewai", r"POST /v1/traces"),
     "app.posthog.com": _POSTHOG,
     "eu.i.posthog.com": _POSTHOG,
+    "eu.posthog.com": Telemetry("posthog", r"POST /(batch|capture|e|i/v0/e|decide|flags)/?", whole_host=False),
     "us.i.posthog.com": _POSTHOG,
+    "api.traceloop.com": Telemetry("traceloop", r"POST /v1/(traces|metrics|logs)", whole_host=False),
+    "raw.githubusercontent.com": Telemetry("litellm", _LITELLM_TABLES, whole_host=False, has_copy=True),
 }
 """Who reports where."""
 
@@ -79,9 +89,15 @@ def telemetry_at(host: str, method: str | None = None, path: str = "") -> str | 
     return known.library if is_report else None
 
 
-def telemetry_transport(library: Any) -> Any:
-    """Return a transport of `httpx` or `httpx2` that takes every report and says thank you."""
-    return library.MockTransport(lambda _: library.Response(200, headers=list(HEAD), content=ANSWER))
+def telemetry_transport(library: Any, host: str) -> Any:
+    """Return a transport of `httpx` or `httpx2` that takes every report and says thank you, or has not found the table.
+
+    Args:
+        library: The module of the client.
+        host: Where the reports go.
+    """
+    status = 404 if HOSTS[host.lower()].has_copy else 200
+    return library.MockTransport(lambda _: library.Response(status, headers=list(HEAD), content=ANSWER))
 
 
 def kept_connection(library: str, host: str) -> OSError:

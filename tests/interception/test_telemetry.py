@@ -1,10 +1,15 @@
 """What libraries report about themselves is kept from leaving, answered and noted; it fails nobody's test."""
 
+import asyncio
 import socket
+import urllib.error
+import urllib.request
 
+import aiohttp
 import httpx
 import httpx2
 import pytest
+import requests
 
 from llmtest import Simulation, faults
 from llmtest.cassettes import use_cassette
@@ -19,6 +24,8 @@ REPORTS = {
     "langfuse": ("POST", "https://cloud.langfuse.com/api/public/otel/v1/traces"),
     "crewai": ("POST", "https://telemetry.crewai.com:4319/v1/traces"),
     "posthog": ("POST", "https://us.i.posthog.com/batch/"),
+    "posthog-eu": ("POST", "https://eu.posthog.com/batch/"),
+    "traceloop": ("POST", "https://api.traceloop.com/v1/traces"),
 }
 
 
@@ -58,6 +65,9 @@ def anyio_backend():
         ("GET", "https://api.openai.com/v1/traces/ingest", SimulationStateError),
         ("GET", "https://api.smith.langchain.com/commits/owner/prompt/latest", NetworkBlockedError),
         ("GET", "https://cloud.langfuse.com/api/public/v2/prompts/greeting", NetworkBlockedError),
+        ("GET", "https://api.traceloop.com/v1/prompts", NetworkBlockedError),
+        ("GET", "https://eu.posthog.com/api/projects", NetworkBlockedError),
+        ("GET", "https://raw.githubusercontent.com/BerriAI/litellm/main/README.md", NetworkBlockedError),
         ("POST", "https://smith.langchain.com.evil.test/runs/batch", NetworkBlockedError),
     ],
 )
@@ -79,6 +89,69 @@ def test_t30_a_connection_to_a_host_that_does_more_is_no_report():
     """Whoever connects to OpenAI itself, past httpx, may ask for anything."""
     with pytest.raises(HarnessError), Simulation():
         socket.create_connection(("api.openai.com", 443))
+
+
+def by_httpx2(method, url):
+    """Send a request, and return the status."""
+    return httpx2.request(method, url, json={}).status_code
+
+
+def by_requests(method, url):
+    """The same by requests."""
+    return requests.request(method, url, json={}).status_code
+
+
+def by_urllib(method, url):
+    """The same by the standard library."""
+    request = urllib.request.Request(url, b"{}", method=method)
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def by_aiohttp(method, url):
+    """The same by aiohttp."""
+
+    async def send():
+        async with aiohttp.ClientSession() as session, session.request(method, url, json={}) as answer:
+            return answer.status
+
+    return asyncio.run(send())
+
+
+every_library = pytest.mark.parametrize("send", [by_httpx2, by_requests, by_urllib, by_aiohttp])
+PRICES = "/BerriAI/litellm/main/model_prices_and_context_window.json"
+
+
+@every_library
+@pytest.mark.parametrize(("method", "url"), REPORTS.values(), ids=list(REPORTS))
+def test_t30_a_report_over_any_library_is_answered(send, method, url):
+    """Exporters send by what they like."""
+    with Simulation() as sim:
+        assert send(method, url) == 200
+        assert [type(event) for event in sim.trace] == [TelemetryKept]
+
+
+@every_library
+def test_t30_a_table_that_a_library_has_a_copy_of_is_not_found(send):
+    """So litellm reads its own prices, and has nothing to try again."""
+    with Simulation() as sim:
+        assert send("GET", f"https://raw.githubusercontent.com{PRICES}") == 404
+        assert list(sim.trace) == [TelemetryKept(0, 0, "litellm", "raw.githubusercontent.com", "GET", PRICES)]
+
+
+@every_library
+def test_t30_neither_is_part_of_a_recorded_session(send, tmp_path):
+    """A cassette neither misses nor records them."""
+    path = tmp_path / "session.yaml"
+    for mode in ("once", "none"):
+        with use_cassette(path, mode, keep_failures=True) as cassette:
+            assert send("GET", f"https://raw.githubusercontent.com{PRICES}") == 404
+            assert send("POST", "https://us.i.posthog.com/batch/") == 200
+        assert len(cassette.recorded) == 0
 
 
 def test_t30_a_script_that_knows_the_path_is_asked_first():
