@@ -3,13 +3,13 @@
 import asyncio
 import importlib
 import importlib.util
+import json
 
 import anthropic
 import openai
 import pytest
 
-from llmtest import Json, Simulation, faults
-from llmtest.errors import NetworkBlockedError
+from llmtest import Json, faults
 from llmtest.events import LiveRequestPassed
 
 MESSAGES = [{"role": "user", "content": "Capital of France?"}]
@@ -125,27 +125,30 @@ def bedrock():
 
 
 @needs("botocore")
-def test_botocore_is_refused_by_its_request():
-    """Where nobody answers Bedrock, the text names the request and says how to answer it."""
-    with pytest.raises(NetworkBlockedError) as caught, Simulation():
-        bedrock().converse(modelId="m", messages=[{"role": "user", "content": [{"text": "hi"}]}])
-    text = str(caught.value)
-    assert text.startswith(
-        "blocked a live request to bedrock-runtime.us-east-1.amazonaws.com.\n\n  POST /model/m/converse"
+def test_botocore_invokes_a_model(llm_sim):
+    """Whole answers and Amazon's binary messages arrive by urllib3, and botocore's own retries pass in virtual time."""
+    llm_sim.bedrock.fails(faults.ServerError(503)).replies("Paris", times=2)
+    body = json.dumps({"anthropic_version": "bedrock-2023-05-31", "max_tokens": 50, "messages": MESSAGES})
+    client = bedrock()
+    whole = json.load(client.invoke_model(modelId="anthropic.claude-opus-5", body=body)["body"])
+    stream = client.invoke_model_with_response_stream(modelId="anthropic.claude-opus-5", body=body)
+    events = [json.loads(event["chunk"]["bytes"]) for event in stream["body"]]
+    assert whole["content"][0]["text"] == "Paris"
+    assert (
+        "".join(event["delta"].get("text", "") for event in events if event["type"] == "content_block_delta") == "Paris"
     )
+    llm_sim.assert_sequence("bedrock:503", "bedrock:200", "bedrock:200")
 
 
 @needs("botocore")
 def test_botocore_is_answered_by_a_script(llm_sim):
-    """Any endpoint can be scripted, and botocore's retries pass in virtual time."""
-    url = "https://bedrock-runtime.us-east-1.amazonaws.com"
-    aws = llm_sim.provider("aws", base_url=url)
-    aws.on("POST", "/model/m/converse").fails(faults.ServerError(503)).replies(
+    """What the simulation does not serve can be scripted."""
+    llm_sim.bedrock.on("POST", "/model/m/converse").fails(faults.ServerError(503)).replies(
         Json({"output": {"message": {"content": [{"text": "Paris"}]}}})
     )
     answer = bedrock().converse(modelId="m", messages=[{"role": "user", "content": [{"text": "hi"}]}])
     assert answer["output"]["message"]["content"] == [{"text": "Paris"}]
-    llm_sim.assert_sequence("aws:503", "aws:200")
+    llm_sim.assert_sequence("bedrock:503", "bedrock:200")
 
 
 @needs("google.auth")
