@@ -555,6 +555,9 @@ SPOKEN_OF = {
     "scenarios/_profiles.py": "the names of published traces",
     "simulation/http/_blocked_text.py": "a variable of litellm",
     "interception/_telemetry.py": "hosts that libraries report to",
+    "cli/_init.py": "modules of SDKs that a first test can be about",
+    "cli/_init_files.py": "a first test for each of them",
+    "cli/_init_survey.py": "modules of SDKs that a project may import",
 }
 """Files outside the dialects' own folders that may write the name of one."""
 

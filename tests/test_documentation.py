@@ -226,7 +226,7 @@ def test_every_option_shown_exists(pytester, monkeypatch):
             if not match:
                 continue
             words = shlex.split((line.partition(" && ")[2] or line).removeprefix("$ "), comments=True)
-            inner = [word for word in words[1:3] if word in {"simulate", "serve", "cassette", "inspect", "verify"}]
+            inner = [word for word in words[1:3] if word in {"simulate", "serve", "init", "cassette", "inspect", "verify"}]
             command = ("pytest",) if match[1] == "pytest" else ("llmtest", *inner)
             if command not in helps:
                 helps[command] = pytester.run(sys.executable, "-m", *command, "--help").stdout.str()
@@ -239,7 +239,7 @@ def test_every_option_shown_exists(pytester, monkeypatch):
     assert ("llmtest", "simulate") in helps
 
 
-@pytest.mark.parametrize("command", ["simulate", "serve", "cassette inspect", "cassette verify"])
+@pytest.mark.parametrize("command", ["simulate", "serve", "init", "cassette inspect", "cassette verify"])
 def test_the_reference_has_every_option(pytester, monkeypatch, command):
     """Every option of a command stands in the reference."""
     monkeypatch.setenv("COLUMNS", "200")

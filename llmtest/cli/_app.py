@@ -10,6 +10,7 @@ import typer
 
 from llmtest.cli._cassette_inspect import inspect
 from llmtest.cli._cassette_verify import verify
+from llmtest.cli._init import init
 from llmtest.cli._serve import serve
 from llmtest.cli._simulate import simulate
 from llmtest.errors import ConfigurationError, HarnessError
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.command()(simulate)
 app.command()(serve)
+app.command()(init)
 cassette_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look into recorded sessions.")
 cassette_app.command()(inspect)
 cassette_app.command()(verify)

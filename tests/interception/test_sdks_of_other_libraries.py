@@ -2,7 +2,6 @@
 
 import asyncio
 import importlib
-import importlib.util
 import json
 
 import anthropic
@@ -15,13 +14,6 @@ from llmtest.events import LiveRequestPassed
 MESSAGES = [{"role": "user", "content": "Capital of France?"}]
 
 
-def needs(*modules):
-    """Skip where an SDK is missing."""
-    missing = [name for name in modules if importlib.util.find_spec(name.partition(".")[0]) is None]
-    return pytest.mark.skipif(bool(missing), reason=f"needs {', '.join(missing)}")
-
-
-@needs("httpx_aiohttp")
 @pytest.mark.parametrize("sdk", ["openai", "anthropic"])
 def test_an_sdk_on_aiohttp_is_answered(llm_sim, sdk):
     """`DefaultAioHttpClient` of both SDKs: whole answers, streams, and retries in virtual time."""
@@ -47,7 +39,6 @@ def test_an_sdk_on_aiohttp_is_answered(llm_sim, sdk):
     llm_sim.assert_sequence(f"{sdk}:429", f"{sdk}:200", f"{sdk}:200")
 
 
-@needs("httpx_aiohttp")
 def test_what_passes_by_way_of_two_libraries_is_noted_once(llm_sim):
     """A client of httpx over aiohttp is asked about at the upper one."""
     httpx_aiohttp = importlib.import_module("httpx_aiohttp")
@@ -74,7 +65,6 @@ of_google = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSe
 
 
 @of_google
-@needs("google.genai")
 @pytest.mark.parametrize("library", ["aiohttp", "httpx2"])
 def test_google_genais_asynchronous_client_is_answered(llm_sim, library, monkeypatch):
     """It sends by aiohttp where that is installed, and by httpx where it is not."""
@@ -97,7 +87,6 @@ def test_google_genais_asynchronous_client_is_answered(llm_sim, library, monkeyp
 
 
 @of_google
-@needs("google.genai")
 def test_google_genai_over_aiohttp_meets_faults(llm_sim):
     """A status is its own error, and its limit for a request ends one that nobody answers."""
     genai = importlib.import_module("google.genai")
@@ -124,7 +113,6 @@ def bedrock():
     )
 
 
-@needs("botocore")
 def test_botocore_invokes_a_model(llm_sim):
     """Whole answers and Amazon's binary messages arrive by urllib3, and botocore's own retries pass in virtual time."""
     llm_sim.bedrock.fails(faults.ServerError(503)).replies("Paris", times=2)
@@ -140,7 +128,6 @@ def test_botocore_invokes_a_model(llm_sim):
     llm_sim.assert_sequence("bedrock:503", "bedrock:200", "bedrock:200")
 
 
-@needs("botocore")
 def test_botocore_is_answered_by_a_script(llm_sim):
     """What the simulation does not serve can be scripted."""
     llm_sim.bedrock.on("POST", "/model/m/converse").fails(faults.ServerError(503)).replies(
@@ -151,7 +138,6 @@ def test_botocore_is_answered_by_a_script(llm_sim):
     llm_sim.assert_sequence("bedrock:503", "bedrock:200")
 
 
-@needs("google.auth")
 def test_google_auth_refreshes_over_requests(llm_sim):
     """A token that has run out is fetched by requests, and the answer can be scripted."""
     credentials = importlib.import_module("google.oauth2.credentials")
