@@ -216,6 +216,9 @@ def test_settings_are_valid(pytester, preloaded, block):
     assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED, result.stdout.str() + result.stderr.str()
 
 
+INNER_COMMANDS = {"simulate", "serve", "init", "cassette", "inspect", "verify"}
+
+
 def test_every_option_shown_exists(pytester, monkeypatch):
     """Every `--option` of a shown `llmtest` or `pytest` command is listed in the help of that command."""
     monkeypatch.setenv("COLUMNS", "200")
@@ -226,7 +229,7 @@ def test_every_option_shown_exists(pytester, monkeypatch):
             if not match:
                 continue
             words = shlex.split((line.partition(" && ")[2] or line).removeprefix("$ "), comments=True)
-            inner = [word for word in words[1:3] if word in {"simulate", "serve", "init", "cassette", "inspect", "verify"}]
+            inner = [word for word in words[1:3] if word in INNER_COMMANDS]
             command = ("pytest",) if match[1] == "pytest" else ("llmtest", *inner)
             if command not in helps:
                 helps[command] = pytester.run(sys.executable, "-m", *command, "--help").stdout.str()
