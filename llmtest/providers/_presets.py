@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any, ClassVar, Self, Unpack
 
 from llmtest.errors import ConfigurationError
 from llmtest.providers._azure import AzureOpenAIProvider
 from llmtest.providers._http_provider import DEFAULT_TIMEOUTS, Defaults, HttpProvider
 from llmtest.types import Timeouts
-from llmtest.wire import Dialect, owner_of
+from llmtest.wire import Dialect, dialects, owner_of
 from llmtest.wire.anthropic import ANTHROPIC
 from llmtest.wire.gemini import GEMINI
 from llmtest.wire.ollama import NATIVE, OLLAMA
@@ -253,6 +254,29 @@ class OpenAICompatibleProvider(HttpProvider):
             api=api,
             **defaults,
         )
+
+    @classmethod
+    def preset(cls, name: str, api_key: str | None = None, **settings: Any) -> HttpProvider:
+        """Make the provider of a name: its address, its variables and its ways are known.
+
+        Args:
+            name: `groq`, `mistral`, `deepseek`, or another provider that a dialect is registered for.
+            api_key: The key; default: from the environment.
+            settings: Further arguments of the provider, such as `model`; they go before the environment.
+
+        Raises:
+            ConfigurationError: Nobody is called so, or the variable of its key is not set.
+        """
+        known = [each.name for each in dialects().values() if each.is_provider]
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f" Did you mean `{near[0]}`?" if near else ""
+            raise ConfigurationError(
+                f"no preset is called `{name}`.{hint}\nPresets: {', '.join(sorted(known))}.\n\n"
+                f"To fix: write one of these, or give the address: {cls.__name__}({name!r}, base_url=...)"
+            )
+        made: HttpProvider = provider_class(dialects()[name]).from_env(api_key=api_key, **settings)
+        return made
 
     @classmethod
     def from_env(cls, name: str = COMPATIBLE.name, prefix: str = OPENAI.name.upper(), **settings: Any) -> Self:

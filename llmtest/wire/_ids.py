@@ -30,6 +30,12 @@ def hexadecimal(value: int, length: int) -> str:
     return f"{value & (1 << 4 * length) - 1:0{length}x}"
 
 
+def uuid(value: int) -> str:
+    """Return a UUID of the fourth version, in the same way."""
+    digits = hexadecimal(value, 32)
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+
+
 def base58(value: int, length: int) -> str:
     """Return `length` letters without those that look alike, as Anthropic's ids have them."""
     return letters(value, length, _BASE58)

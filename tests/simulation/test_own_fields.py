@@ -36,7 +36,7 @@ def test_e14_what_belongs_to_openai_is_said_by_openai_alone(name):
         assert (OWN | {"obfuscation"} <= chunk.keys()) == is_openai
         assert is_openai or not (OWN | {"obfuscation"}) & (answer.keys() | chunk.keys())
         assert ("openai-organization" in whole.headers) == is_openai
-        assert handle.dialect == (name if name != "groq" else "openai_compatible")
+        assert handle.dialect == name
 
 
 def test_e29_vectors_of_who_speaks_alike_have_an_id():

@@ -127,9 +127,9 @@ def test_a_notebook_simulates_in_real_time():
 def test_a_name_that_is_no_provider_says_how_one_is_made():
     """An unknown name on the simulation is mostly a provider that it does not know."""
     with Simulation(name="llm_sim") as sim, pytest.raises(AttributeError) as caught:
-        sim.mistral.replies("Paris")
+        sim.fireworks.replies("Paris")
     assert str(caught.value) == (
-        '`llm_sim` has no attribute `mistral`. A provider of that name: .provider("mistral", base_url="https://...").'
+        '`llm_sim` has no attribute `fireworks`. A provider of that name: .provider("fireworks", base_url="https://...").'
     )
     assert not hasattr(Simulation(), "assert_sequense")
 
@@ -153,7 +153,7 @@ def test_a_name_that_a_handle_does_not_have_lists_those_it_has():
     ("handle", "text"),
     [
         (lambda sim: sim.vllm, "llm_sim.vllm"),
-        (lambda sim: sim.provider("mistral"), 'llm_sim.provider("mistral")'),
+        (lambda sim: sim.provider("fireworks"), 'llm_sim.provider("fireworks")'),
     ],
     ids=["vllm", "of-ones-own"],
 )

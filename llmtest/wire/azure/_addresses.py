@@ -15,7 +15,7 @@ from typing import Any
 from llmtest.wire._endpoint import Endpoint
 from llmtest.wire._json import dumps
 from llmtest.wire._records import WireCall, WireRequest
-from llmtest.wire.azure._errors import API_VERSION, AzureErrors, refuse
+from llmtest.wire.azure._errors import API_VERSION, ERRORS, refuse
 from llmtest.wire.openai._bodies import asked
 
 __all__ = ["addressed"]
@@ -37,7 +37,7 @@ def addressed(endpoint: Endpoint, **changed: Any) -> tuple[Endpoint, Endpoint]:
     """
     own = endpoint.own_errors
     if own is not None:
-        changed["errors"] = AzureErrors(own)
+        changed["errors"] = ERRORS.passing_on(own)
     of_deployment = _OF_DEPLOYMENTS.fullmatch(endpoint.pattern) is not None
     prefix = "/deployments/{model}" if of_deployment else ""
     return (

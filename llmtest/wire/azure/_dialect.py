@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from llmtest.errors import ContentFilteredError, ModelNotFoundError
+from llmtest.wire import _ids
 from llmtest.wire._dialect import Dialect, Variables
 from llmtest.wire._endpoint import Endpoint
 from llmtest.wire._headers import header
@@ -12,8 +13,8 @@ from llmtest.wire._records import Headers
 from llmtest.wire._vocabulary import Vocabulary
 from llmtest.wire.azure import _filtered_chat
 from llmtest.wire.azure._addresses import addressed
-from llmtest.wire.azure._errors import AzureErrors
-from llmtest.wire.azure._headers import head, limit_headers, request_id
+from llmtest.wire.azure._errors import ERRORS
+from llmtest.wire.azure._headers import head, limit_headers
 from llmtest.wire.framing import SSE, Framing
 from llmtest.wire.openai import OPENAI
 
@@ -66,14 +67,14 @@ AZURE = Dialect(
         served={"AZURE_OPENAI_ENDPOINT": "{url}"},
         complete_url=_complete,
     ),
-    errors=AzureErrors(OPENAI.errors),
+    errors=ERRORS,
     head=head,
     write_limits=limit_headers,
     read_limits=OPENAI.read_limits,
     usual_limits={"requests": 300, "tokens": 50_000},
     over_quota=OPENAI.over_quota,
     response_id=OPENAI.response_id,
-    request_id=request_id,
+    request_id=_ids.uuid,
     marks=_is_azure,
     vocabulary=Vocabulary(
         codes={"DeploymentNotFound": ModelNotFoundError, "content_filter": ContentFilteredError},

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 
 from llmtest.errors import (
@@ -19,13 +17,13 @@ from llmtest.errors import (
     RateLimitedError,
     ServerError,
 )
-from llmtest.wire._dialect import Errors
 from llmtest.wire._json import dumps
-from llmtest.wire._records import Headers, ResponseMeta, WireFormatError
+from llmtest.wire._own_words import OwnWords, Said
+from llmtest.wire._records import ResponseMeta, WireFormatError
 from llmtest.wire.azure._filter_results import BLOCKED_PROMPT
-from llmtest.wire.framing import Framing
+from llmtest.wire.openai import OPENAI
 
-__all__ = ["AzureErrors", "refuse"]
+__all__ = ["API_VERSION", "ERRORS", "refuse"]
 
 API_VERSION = "2024-10-21"
 """The newest dated version that is generally available; later ones have no date."""
@@ -72,96 +70,42 @@ def _rate_limited(error: RateLimitedError) -> str:
 
 
 def _error(code: str, message: str) -> dict[str, Any]:
-    return {"code": code, "message": message}
+    return {"error": {"code": code, "message": message}}
 
 
 def _blocked() -> dict[str, Any]:
     inner = {"code": "ResponsibleAIPolicyViolation", "content_filter_result": BLOCKED_PROMPT}
     told = {"message": _BLOCKED, "type": None, "param": "prompt", "code": "content_filter", "status": 400}
-    return {**told, "innererror": inner}
+    return {"error": {**told, "innererror": inner}}
 
 
-def _failed(error: ProviderError, meta: ResponseMeta) -> dict[str, Any]:
+def _failed(error: ProviderError, meta: ResponseMeta) -> dict[str, Any] | None:
+    if isinstance(error, OverloadedError):
+        return None
     message = _FAILED.format(error.request_id or meta.request_id)
-    return {"message": message, "type": "server_error", "param": None, "code": None}
+    return {"error": {"message": message, "type": "server_error", "param": None, "code": None}}
 
 
-_WORDINGS: tuple[tuple[type[ProviderError], int, Callable[[Any, ResponseMeta], dict[str, Any]]], ...] = (
-    (ContentFilteredError, 400, lambda _, __: _blocked()),
+def _no_deployment() -> dict[str, Any]:
+    told = {"type": "invalid_request_error", "code": "DeploymentNotFound", "message": _NO_DEPLOYMENT}
+    return {"error": told}
+
+
+ERRORS = OwnWords(
+    OPENAI.errors,
     (
-        ModelNotFoundError,
-        404,
-        lambda _, __: {"type": "invalid_request_error", **_error("DeploymentNotFound", _NO_DEPLOYMENT)},
+        Said(ContentFilteredError, 400, lambda _, __: _blocked()),
+        Said(ModelNotFoundError, 404, lambda _, __: _no_deployment()),
+        Said(RateLimitedError, 429, lambda error, _: _error("429", _rate_limited(error))),
+        Said(AuthenticationError, 401, lambda _, meta: _error("401", _UNSIGNED if meta.api_key == "" else _WRONG_KEY)),
+        Said(
+            PermissionDeniedError,
+            403,
+            lambda _, __: _error("403", "Access denied due to Virtual Network/Firewall rules."),
+        ),
+        Said(ProviderTimeoutError, 408, lambda _, __: _error("Timeout", "The operation was timeout.")),
+        Said(ServerError, 500, _failed),
     ),
-    (RateLimitedError, 429, lambda error, _: _error("429", _rate_limited(error))),
-    (AuthenticationError, 401, lambda _, meta: _error("401", _UNSIGNED if meta.api_key == "" else _WRONG_KEY)),
-    (PermissionDeniedError, 403, lambda _, __: _error("403", "Access denied due to Virtual Network/Firewall rules.")),
-    (ProviderTimeoutError, 408, lambda _, __: _error("Timeout", "The operation was timeout.")),
-    (ServerError, 500, _failed),
+    nowhere="Resource not found",
 )
-"""Where Azure has words of its own: the class, its status, and the `error` object."""
-
-
-def _said(error: ProviderError, meta: ResponseMeta) -> tuple[int, dict[str, Any]] | None:
-    """Return status and `error` object, where Azure has words of its own."""
-    is_other = isinstance(error, OverloadedError) or (
-        isinstance(error, ServerError) and error.status not in (None, 500)
-    )
-    found = (row for row in _WORDINGS if isinstance(error, row[0]))
-    row = None if is_other else next(found, None)
-    return None if row is None else (row[1], row[2](error, meta))
-
-
-class AzureErrors:
-    """Azure's errors; see `Errors` for the contract.
-
-    Args:
-        spoken: Whose words it passes on: those of an endpoint of OpenAI's.
-    """
-
-    def __init__(self, spoken: Errors) -> None:
-        self._spoken = spoken
-
-    def decode(self, status: int, headers: Mapping[str, str], body: bytes, now: datetime) -> ProviderError:
-        """Read an error of Azure's."""
-        return self._spoken.decode(status, headers, body, now)
-
-    def worded(self, error: ProviderError, meta: ResponseMeta) -> ProviderError:
-        """Fill in what the error does not say itself."""
-        _reword(error, meta)
-        return self._spoken.worded(error, meta)
-
-    def encode(self, error: ProviderError, meta: ResponseMeta, headers: Headers) -> tuple[int, Headers, bytes]:
-        """Write an error as status, headers and body."""
-        said = _reword(error, meta)
-        if said is not None and error.body is None:
-            error.body = dumps({"error": said})
-        return self._spoken.encode(error, meta, headers)
-
-    def encode_event(self, error: ProviderError, meta: ResponseMeta, framing: Framing) -> bytes:
-        """Write an error as an event inside a stream."""
-        _reword(error, meta)
-        return self._spoken.encode_event(error, meta, framing)
-
-    def not_found(self, method: str, path: str) -> InvalidRequestError:
-        """Say that nothing is at a path."""
-        del method, path
-        return InvalidRequestError("Resource not found", status=404, code="404")
-
-    def not_allowed(self, method: str, path: str) -> InvalidRequestError:
-        """Say that a path has other methods."""
-        return self._spoken.not_allowed(method, path)
-
-
-def _reword(error: ProviderError, meta: ResponseMeta) -> dict[str, Any] | None:
-    """Say what only Azure says so; None where it has no words of its own, or the error has."""
-    if error.message or error.body is not None:
-        return None
-    said = _said(error, meta)
-    if said is None:
-        return None
-    status, told = said
-    error.status = status if error.status is None else error.status
-    error.message, error.code = told["message"], told["code"] or told["type"]
-    error.args = (error.message,)
-    return told
+"""What Azure says in words of its own; everything else is passed on in those of OpenAI's endpoints."""

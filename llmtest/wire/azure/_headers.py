@@ -8,21 +8,15 @@ from datetime import datetime
 from llmtest.wire import _ids
 from llmtest.wire._records import Headers, RateLimits, ResponseMeta
 
-__all__ = ["head", "limit_headers", "request_id"]
+__all__ = ["head", "limit_headers"]
 
 REGION = "East US 2"
-
-
-def request_id(number: int) -> str:
-    """Make the id of a request, which is a UUID at Azure."""
-    digits = _ids.hexadecimal(number, 32)
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
 
 
 def head(meta: ResponseMeta) -> Headers:
     """Write the headers that every answer has; recorded from Azure in 2024 and 2025."""
     return (
-        *(() if meta.number is None else (("apim-request-id", request_id(meta.number + 1)),)),
+        *(() if meta.number is None else (("apim-request-id", _ids.uuid(meta.number + 1)),)),
         ("strict-transport-security", "max-age=31536000; includeSubDomains; preload"),
         ("x-content-type-options", "nosniff"),
         ("x-ms-region", REGION),

@@ -6,6 +6,7 @@
 | `_chat`, `_embeddings`, `_models` | the endpoints |
 | `chat/` | what Chat Completions say: request, answer, stream |
 | `_checks`, `_bodies` | what is refused before any model sees it, and how bodies are read |
+| `_relatives` | records of providers that speak like it, with what they do otherwise |
 | `_errors`, `_vocabulary`, `_limits` | errors, the words they are known by, and rate limits |
 """
 

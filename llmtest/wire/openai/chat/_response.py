@@ -43,6 +43,7 @@ FINISH = {
     "function_call": FinishReason.TOOL_USE,
     "content_filter": FinishReason.CONTENT_FILTER,
     "eos": FinishReason.STOP,
+    "model_length": FinishReason.LENGTH,
 }
 RAW_FINISH = {
     FinishReason.STOP: "stop",

@@ -39,12 +39,16 @@ def decode_usage(raw: object) -> Usage:
     completion = raw.get("completion_tokens_details")
     prompt = prompt if isinstance(prompt, dict) else {}
     completion = completion if isinstance(completion, dict) else {}
+    asked, said = count(raw.get("prompt_tokens")), count(raw.get("completion_tokens"))
+    thought = count(completion.get("reasoning_tokens"))
+    if thought and count(raw.get("total_tokens")) == asked + said + thought:
+        said += thought  # xAI counts thoughts beside the answer, where OpenAI counts them in it.
     return Usage(
-        count(raw.get("prompt_tokens")),
-        count(raw.get("completion_tokens")),
-        count(prompt.get("cached_tokens")),
+        asked,
+        said,
+        count(prompt.get("cached_tokens")) or count(raw.get("prompt_cache_hit_tokens")),
         count(prompt.get("cache_write_tokens")),
-        count(completion.get("reasoning_tokens")),
+        thought,
         input_audio_tokens=count(prompt.get("audio_tokens")),
         output_audio_tokens=count(completion.get("audio_tokens")),
         cost_usd=_cost(raw.get("cost")),
