@@ -185,6 +185,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "ollama.native._stream",
             "openai.chat._request",
             "openai.chat._stream",
+            "openai.chat._stream_writer",
             "openai.responses._request",
             "openai.responses._stream_decoder",
             "openai.responses._stream_writer",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from functools import partial
 
 from llmtest.clock import Turn
 from llmtest.costs._money import EXACT, ZERO
@@ -14,6 +13,9 @@ from llmtest.errors import UnknownPriceError
 from llmtest.types import Usage
 
 __all__ = ["CostEntry", "CostLedger", "Spend"]
+
+MOST_WAITING = 256
+"""Entries that wait to be summed where they are not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +121,7 @@ class CostLedger:
         self._first_unknown: tuple[Usage, str | None] | None = None
         """Tokens and tier of the first entry without a price, which say what has to be added."""
         self._summed = 0
-        """How many of the rows are in the sums: those that are kept are summed when somebody looks."""
+        """How many of the rows are in the sums: they are summed when somebody looks, or many wait that are not kept."""
 
     def record(
         self,
@@ -148,14 +150,12 @@ class CostLedger:
             metadata: The caller's own labels of the request.
         """
         row = (provider, model, usage, cost_usd, purpose, at_ns, call, service_tier, metadata)
-        if self._keep:
-            self._rows.append(row)
-            return
-        with self._turn as is_free:
-            if is_free:
-                self._enter(row)
-            else:
-                self._turn.later(partial(self._enter, row))
+        rows = self._rows
+        rows.append(row)
+        if not self._keep and len(rows) >= MOST_WAITING:
+            with self._turn as is_free:
+                if is_free:
+                    self._sum_up()
 
     def _enter(self, row: Row) -> None:
         provider, model, usage, cost_usd, purpose, _, _, service_tier, _ = row
@@ -172,11 +172,14 @@ class CostLedger:
         while self._summed < len(rows):
             self._enter(rows[self._summed])
             self._summed += 1
+        if not self._keep:
+            del rows[: self._summed]
+            self._summed = 0
 
     @property
     def entries(self) -> tuple[CostEntry, ...]:
         """Every entry, in order; empty where entries are not kept."""
-        return tuple(CostEntry(*row) for row in tuple(self._rows))
+        return tuple(CostEntry(*row) for row in tuple(self._rows)) if self._keep else ()
 
     @property
     def summary(self) -> Spend:

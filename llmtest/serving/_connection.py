@@ -58,6 +58,9 @@ class Connection(HttpToolsProtocol):
         """Whether uvicorn's parser stands between two requests."""
         self._waiters: set[asyncio.Future[None]] = set()
         """Who waits for the client's leaving, or for a while."""
+        self._openings: dict[int, bytes] = {}
+        """What heads begin with, by status, as long as the server's own headers are those that were seen last."""
+        self._dated: list[tuple[bytes, bytes]] | None = None
         self._plan: Plan | None = None
         """What the short way decided and could not deliver; the application delivers it."""
 
@@ -79,7 +82,8 @@ class Connection(HttpToolsProtocol):
             else:
                 super().data_received(data)
             return
-        self._head_is_there()
+        if self._head_timer is not None:
+            self._head_is_there()
         head, body = self._heads.read(data[:end]), data[end:]
         if isinstance(head, bytes):
             super().data_received(head + body)
@@ -134,11 +138,25 @@ class Connection(HttpToolsProtocol):
 
     def _written(self, head: Head) -> bytes:
         """Return a head but for its end."""
-        ours = b"".join([b"%b: %b\r\n" % header for header in self.server_state.default_headers])
-        lines = "".join([f"{name}: {value}\r\n" for name, value in head.headers])
-        if lines.count("\n") + lines.count("\r") != 2 * len(head.headers):
-            lines = "".join([f"{name}: {one_line(value)}\r\n" for name, value in head.headers])
-        return b"%b%b%b" % (STATUS_LINE[head.status], ours, lines.encode("latin-1", "replace"))
+        headers = head.headers
+        if not headers:
+            return self._opening(head.status)
+        lines = "\r\n".join(map(": ".join, headers))
+        if lines.count("\n") + lines.count("\r") != 2 * len(headers) - 2:
+            lines = "\r\n".join([f"{name}: {one_line(value)}" for name, value in headers])
+        return b"%b%b\r\n" % (self._opening(head.status), lines.encode("latin-1", "replace"))
+
+    def _opening(self, status: int) -> bytes:
+        """Return what heads of a status begin with, which is the same until the server's own headers are others."""
+        ours = self.server_state.default_headers
+        if self._dated is not ours:
+            self._dated = ours
+            self._openings.clear()
+        known = self._openings.get(status)
+        if known is None:
+            lines = b"".join([b"%b: %b\r\n" % header for header in ours])
+            known = self._openings[status] = STATUS_LINE[status] + lines
+        return known
 
     def on_message_begin(self) -> None:
         """Put the connection into the scope of a request that begins."""

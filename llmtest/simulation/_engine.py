@@ -338,28 +338,21 @@ class Engine:
             record.outcome = outcome
             record.usage = usage
             record.cost_usd = cost
-            if outcome != "200" and not answer.call:
-                world.origins.note_failure(answer.exchange)
-            record.error = answer.error if outcome != "error" else answer.told_error
-            record.response = answer.response
-        error = answer.error
+            record.response = response
+            if outcome != "200":
+                if not call:
+                    world.origins.note_failure(answer.exchange)
+                record.error = answer.error if outcome != "error" else answer.told_error
         event = events.RequestAnswered(
-            now,
-            call,
-            answer.exchange,
-            name,
-            model,
-            outcome,
-            answer.start_ns,
-            usage,
-            usage is not None,
-            cost,
-            None if error is None else error.retry_after,
-            answer.fault,
-            answer.operation,
-            tier,
-            tuple(metadata.items()) if metadata else (),
-            None if outcome == "200" or answer.told is None else said_in(answer.told),
+            now, call, answer.exchange, name, model, outcome, answer.start_ns, usage, usage is not None, cost
         )
+        event.operation = answer.operation
+        event.fault = answer.fault
+        if tier is not None or metadata:
+            event.service_tier = tier
+            event.metadata = tuple(metadata.items())
+        if outcome != "200":
+            event.retry_after = None if answer.error is None else answer.error.retry_after
+            event.partial_text = None if answer.told is None else said_in(answer.told)
         with world.lock:
             world.trace.append(event)

@@ -18,9 +18,9 @@ from llmtest.simulation._unserved_text import unserved
 from llmtest.simulation.plan._answer import Answer
 from llmtest.simulation.plan._billing import events_in
 from llmtest.simulation.plan._plan import Chunk, Exchange, Head, Plan, Step
-from llmtest.simulation.plan._render import outcome_of, plain, render
+from llmtest.simulation.plan._render import plain, render
 from llmtest.simulation.plan._wire_edit import UnappliedEditError
-from llmtest.wire import EPOCH, Endpoint, Match, ResponseMeta, WireCall, WireFormatError
+from llmtest.wire import Endpoint, Match, ResponseMeta, WireCall, WireFormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -127,7 +127,8 @@ def plan_of(engine: Engine, answer: Answer, call: WireCall) -> Plan:
     try:
         if answer.is_plain and (not answer.stream or answer.raw is not None):
             steps: Iterable[Step] = plain(answer, call, endpoint, meta)
-            return Plan(steps, outcome_of(answer, 200), partial(engine.finish, answer))
+            outcome = "200" if answer.raw is None else str(answer.raw.status)
+            return Plan(steps, outcome, partial(engine.finish, answer))
         steps, outcome = render(answer, call, endpoint, meta)
     except UnappliedEditError as problem:
         engine.note(answer, "harness_error")
@@ -157,15 +158,17 @@ def meta_of(engine: Engine, answer: Answer, call: WireCall) -> ResponseMeta:
     world = engine.world
     dialect = call.endpoint.dialect
     number = world.number(answer.exchange)
-    return ResponseMeta(
-        id=dialect.response_id(number),
-        created_s=world.clock.time_ns() // 1_000_000_000,
-        request_id=dialect.request_id(number),
-        model=answer.model,
-        limits=answer.limits,
-        # Only limits are told by the time of day, and telling it costs as much as all the rest.
-        now=EPOCH if answer.limits is None else world.clock.now(),
-        processing_ms=(answer.head_ns + answer.slow_ns) // 1_000_000,
-        api_key=call.api_key,
-        number=number,
+    meta = ResponseMeta(
+        dialect.response_id(number),
+        world.clock.time_ns() // 1_000_000_000,
+        dialect.request_id(number),
+        answer.model,
+        answer.limits,
     )
+    meta.number = number
+    meta.processing_ms = (answer.head_ns + answer.slow_ns) // 1_000_000
+    meta.api_key = call.api_key
+    if answer.limits is not None:
+        # Only limits are told by the time of day, and telling it costs as much as all the rest.
+        meta.now = world.clock.now()
+    return meta

@@ -26,6 +26,8 @@ from llmtest.wire.framing import Framing
 __all__ = ["Dialect", "Errors", "Match", "Unserved", "Variables"]
 
 MOST_MATCHES = 1024
+_JSON: Headers = (("content-type", "application/json"),)
+_NO_CACHE = ("cache-control", "no-cache")
 _OWN = {"root", "hosts", "is_default", "is_common"}
 """What a dialect does not have below another address."""
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -366,11 +368,10 @@ class Dialect:
             meta: What surrounds the answer.
             stream: The content type of a stream; None for a whole answer.
         """
-        limits: Headers = ()
+        opening: Headers = _JSON if stream is None else (("content-type", stream), _NO_CACHE)
         if meta.limits is not None and self.write_limits is not None:
-            limits = self.write_limits(meta.limits, meta.now)
-        cache: Headers = () if stream is None else (("cache-control", "no-cache"),)
-        return (("content-type", stream or "application/json"), *cache, *limits, *self.head(meta))
+            opening = (*opening, *self.write_limits(meta.limits, meta.now))
+        return (*opening, *self.head(meta))
 
     def encode_error(self, error: ProviderError, meta: ResponseMeta) -> tuple[int, Headers, bytes]:
         """Write an error as status, headers and body."""

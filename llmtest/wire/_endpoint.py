@@ -150,12 +150,12 @@ class Endpoint:
         root = "" if self._dialect is None else self._dialect.root
         return f"{self.method} {root}{self.pattern}"
 
-    @property
+    @cached_property
     def errors(self) -> Errors:
         """Its errors: its own, or those of the dialect."""
         return self.dialect.errors if self._errors is None else self._errors
 
-    @property
+    @cached_property
     def dialect(self) -> Dialect:
         """The dialect it belongs to, whose words its errors are."""
         assert self._dialect is not None, f"{self!r} belongs to no dialect"

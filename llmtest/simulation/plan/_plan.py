@@ -14,6 +14,7 @@ from itertools import chain
 
 from llmtest.faults import FailureKind
 from llmtest.types import NO_TIMEOUTS, Timeouts
+from llmtest.types._quick_init import quick_init
 
 
 @dataclass(slots=True)
@@ -50,6 +51,7 @@ class Wait:
     ns: int | None
 
 
+@quick_init
 @dataclass(slots=True, frozen=True)
 class Head:
     """Status line and headers, names in lower case."""
@@ -58,6 +60,7 @@ class Head:
     headers: tuple[tuple[str, str], ...]
 
 
+@quick_init
 @dataclass(slots=True, frozen=True)
 class Chunk:
     """A piece of the body, delivered as one read."""
@@ -135,9 +138,9 @@ class Plan:
     def at_once(self) -> tuple[Head, bytes] | None:
         """Return head and body of an answer that takes no time and comes in one piece; None for any other."""
         steps = self.steps
-        if isinstance(steps, tuple) and len(steps) == 2:
+        if steps.__class__ is tuple and len(steps) == 2:
             head, chunk = steps
-            if isinstance(head, Head) and isinstance(chunk, Chunk):
+            if head.__class__ is Head and chunk.__class__ is Chunk:
                 return head, chunk.data
         return None
 

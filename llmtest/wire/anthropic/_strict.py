@@ -50,7 +50,8 @@ def check_strictly(body: Mapping[str, Any], headers: Mapping[str, str], *, is_pl
         unknown = next((name for name in body if name not in known), None)
         if unknown is not None:
             raise _extra(unknown)
-    _check_options(body, headers)
+    if "tool_choice" in body or "thinking" in body:
+        _check_options(body, headers)
     if is_plain:
         return
     for index, message in enumerate(body["messages"]):

@@ -12,7 +12,7 @@ from llmtest.wire._json import dump_text, dumps
 from llmtest.wire._records import ResponseMeta, WireCall
 from llmtest.wire.azure._filter_results import BLOCKED_TEXT, SAFE_PROMPT, SAFE_TEXT
 from llmtest.wire.openai._bodies import NAME
-from llmtest.wire.openai.chat import _response, _stream
+from llmtest.wire.openai.chat import _response, _stream_writer
 from llmtest.wire.openai.chat._answer_in_kind import in_kind
 
 __all__ = ["encode_answer", "encode_stream"]
@@ -68,7 +68,7 @@ def encode_stream(
     if "prompt_filter_results" in known:
         rest = {name: value for name, value in known.items() if name != "prompt_filter_results"}
         response = replace(response, extra={**response.extra, NAME: rest})
-    found = _stream.encode_stream(response, call, meta, chunks)
+    found = _stream_writer.encode_stream(response, call, meta, chunks)
     if prompt is None:
         return found
     head = {"choices": [], "created": 0, "id": "", "model": "", "object": "", "prompt_filter_results": prompt}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from llmtest.errors import ProviderError
 from llmtest.types import CompletionRequest, CompletionResponse
@@ -10,10 +11,10 @@ from llmtest.wire._answer_bodies import answered
 from llmtest.wire._endpoint import Endpoint
 from llmtest.wire._headers import header
 from llmtest.wire._json import dumps
-from llmtest.wire._records import ResponseMeta, StreamDecoder, WireCall, WireRequest
+from llmtest.wire._records import NO_FIELDS, ResponseMeta, StreamDecoder, WireCall, WireRequest
 from llmtest.wire.openai import _errors
 from llmtest.wire.openai._bodies import JSON_HEADERS, STREAM_HEADERS, asked
-from llmtest.wire.openai.chat import _request, _response, _stream
+from llmtest.wire.openai.chat import _request, _response, _stream, _stream_writer
 from llmtest.wire.openai.chat._options import refuse_unsayable, shaping
 
 __all__ = ["CHAT"]
@@ -29,18 +30,18 @@ def _decode_call(
 ) -> WireCall:
     del parameters
     parsed = asked(body)
-    options = parsed.pop("stream_options", None) if isinstance(parsed.get("stream_options"), dict) else None
-    if options is not None and parsed.get("stream") is not True:
-        parsed["stream_options"] = options
+    options: Mapping[str, Any] = NO_FIELDS
+    is_stream = parsed.get("stream") is True
+    if is_stream and isinstance(parsed.get("stream_options"), dict):
+        options = parsed.pop("stream_options")
     dialect = endpoint.dialect
-    is_openai = bool(dialect.settings.get("is_openai"))
+    is_openai = dialect.settings.get("is_openai") is True
     completion, unread = _request.decode_call(parsed, strict=is_openai)
-    options = options or {}
     return WireCall(
         endpoint,
         completion,
         parsed["model"],
-        parsed.get("stream") is True,
+        is_stream,
         dialect.read_key(headers),
         options.get("include_usage") is True,
         bool(dialect.settings.get("obfuscates")) and options.get("include_obfuscation") is not False,
@@ -51,14 +52,14 @@ def _decode_call(
 
 
 def _encode_answer(response: CompletionResponse, call: WireCall, meta: ResponseMeta) -> bytes:
-    is_openai = bool(call.endpoint.dialect.settings.get("is_openai"))
+    is_openai = call.endpoint.dialect.settings.get("is_openai") is True
     return _response.encode_bytes(response, meta, call.shaping, is_openai=is_openai)
 
 
 def _encode_stream(
     response: CompletionResponse, call: WireCall, meta: ResponseMeta, chunks: Sequence[str] | None
 ) -> list[bytes]:
-    return _stream.encode_stream(response, call, meta, chunks)
+    return _stream_writer.encode_stream(response, call, meta, chunks)
 
 
 def _decode_answer(body: bytes, headers: Mapping[str, str]) -> CompletionResponse:

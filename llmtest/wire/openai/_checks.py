@@ -75,6 +75,8 @@ def check(body: Mapping[str, Any]) -> list[str] | None:
             texts.append(message["content"])
         else:
             _check_message(message, index)
+    if len(body) == 2:
+        return texts if len(texts) == len(messages) else None  # model and messages, and nothing else to look at
     for name, value in body.items():
         if value is not None and name in _FIELDS:
             _FIELDS[name](name, value)

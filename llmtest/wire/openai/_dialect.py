@@ -30,13 +30,14 @@ def _over_quota(model: str | None, kind: RateLimitKind, wait: float | None) -> P
     return error
 
 
+_VERSION = ("openai-version", "2020-10-01")
+
+
 def _head(meta: ResponseMeta) -> Headers:
-    return (
-        ("openai-organization", meta.organization),
-        ("openai-processing-ms", str(meta.processing_ms or 0)),
-        ("openai-version", "2020-10-01"),
-        *(() if meta.request_id is None else (("x-request-id", meta.request_id),)),
-    )
+    organization, spent = ("openai-organization", meta.organization), str(meta.processing_ms or 0)
+    if meta.request_id is None:
+        return (organization, ("openai-processing-ms", spent), _VERSION)
+    return (organization, ("openai-processing-ms", spent), _VERSION, ("x-request-id", meta.request_id))
 
 
 _USUAL_LIMITS = {"requests": 500, "tokens": 200_000}

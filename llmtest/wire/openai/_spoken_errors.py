@@ -5,7 +5,7 @@ from __future__ import annotations
 from llmtest.errors import InvalidRequestError
 from llmtest.wire._worded_errors import WordedErrors
 from llmtest.wire.openai import _errors
-from llmtest.wire.openai.chat import _stream
+from llmtest.wire.openai.chat import _stream_writer
 
 __all__ = ["OpenAIErrors"]
 
@@ -14,7 +14,7 @@ class OpenAIErrors(WordedErrors):
     """OpenAI's errors; see `Errors` for the contract."""
 
     def __init__(self) -> None:
-        super().__init__(_errors, _stream.encode_stream_error)
+        super().__init__(_errors, _stream_writer.encode_stream_error)
 
     def not_found(self, method: str, path: str) -> InvalidRequestError:
         """Say that nothing is at a path."""

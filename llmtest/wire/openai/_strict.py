@@ -17,6 +17,8 @@ _KNOWN = frozenset(
     | {"stream_options", "temperature", "tool_choice", "tools", "top_logprobs", "top_p", "user", "verbosity"}
     | {"web_search_options"}
 )
+_HARMLESS = frozenset({"messages", "model", "stream", "stream_options", "user"})
+"""Fields of which nothing more is asked than what `check` has asked already."""
 _REASONING = re.compile(r"(?:ft:)?(?:o\d(?:-|$)|gpt-5(?!-chat))")
 """Models that think before they answer; they know the limit by its new name alone."""
 
@@ -31,6 +33,10 @@ def check_strictly(body: Mapping[str, Any], *, is_plain: bool) -> None:
     Raises:
         WireFormatError: OpenAI would refuse it.
     """
+    if body.keys() <= _HARMLESS:
+        if not is_plain:
+            _check_order(body["messages"])
+        return
     if not body.keys() <= _KNOWN:
         unknown = sorted(body.keys() - _KNOWN)
         noun = "argument" if len(unknown) == 1 else "arguments"

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from llmtest.errors import ProviderError
-from llmtest.types import CompletionResponse, FinishReason, StreamEvent, ToolCall
+from llmtest.types import CompletionResponse, FinishReason, ResponsePart, StreamEvent, ToolCall, Usage
 from llmtest.wire._json import count, dump_string, dump_text, loads
 from llmtest.wire._records import ResponseMeta
 from llmtest.wire.anthropic.messages import _response as answers
@@ -19,6 +20,8 @@ from llmtest.wire.framing._sse import ServerSentEvent, frame
 from llmtest.wire.framing._words import words
 
 PING = b'event: ping\ndata: {"type": "ping"}\n\n'
+MOST_KEPT_CHUNKS = 64
+"""Pieces of the longest stream whose events are kept."""
 _STARTED = frozenset({"text", "thinking", "redacted_thinking", "tool_use"})
 
 
@@ -43,6 +46,37 @@ class _Writer:
 
 def encode_stream(response: CompletionResponse, meta: ResponseMeta, chunks: Sequence[str] | None) -> list[bytes]:
     """Write a streamed answer, one element per event."""
+    if chunks is None or len(chunks) > MOST_KEPT_CHUNKS or not answers.is_plain(response):
+        return _written(response, meta, chunks)
+    model = meta.model if response.model is None else response.model
+    before, after, rest = _written_once(
+        response.parts, response.finish_reason, response.raw_finish_reason, response.usage, model, tuple(chunks)
+    )
+    identity = dump_text(meta.id if response.id is None else response.id)
+    return [before + identity.encode() + after, *rest]
+
+
+@lru_cache(maxsize=64)
+def _written_once(
+    parts: tuple[ResponsePart, ...],
+    finish_reason: FinishReason | None,
+    raw_finish_reason: str | None,
+    usage: Usage,
+    model: str | None,
+    chunks: tuple[str, ...],
+) -> tuple[bytes, bytes, list[bytes]]:
+    """Return the first event before and after the id, which alone differs between requests, and the other events."""
+    response = CompletionResponse(
+        parts=parts, finish_reason=finish_reason, raw_finish_reason=raw_finish_reason, usage=usage, model=model
+    )
+    first, *rest = _written(response, ResponseMeta(), chunks)
+    place = f'"model":{dump_text(model)},"id":'.encode()
+    before, found, after = first.partition(place + b"null")
+    assert found, "the first event has model and id in another order"
+    return before + place, after, rest
+
+
+def _written(response: CompletionResponse, meta: ResponseMeta, chunks: Sequence[str] | None) -> list[bytes]:
     body = answers.encode_body(response, meta)
     usage = body["usage"]
     final = {"stop_reason": body["stop_reason"], "stop_sequence": body["stop_sequence"]}

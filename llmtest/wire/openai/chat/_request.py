@@ -139,11 +139,12 @@ def decode_call(body: Mapping[str, Any], *, strict: bool = False) -> tuple[Compl
     texts = check(body)
     if strict:
         check_strictly(body, is_plain=texts is not None)
-    if texts is None or not _TOOL_FIELDS.isdisjoint(body):
+    is_bare = body.keys() <= _BARE
+    if texts is None or not (is_bare or _TOOL_FIELDS.isdisjoint(body)):
         return _decode_body(body, is_plain=texts is not None), None
     limit = body.get("max_completion_tokens")
     most = body.get("max_tokens") if limit is None else limit
-    return None, Unread(texts, most, partial(_decode_body, body), body.keys() <= _BARE)
+    return None, Unread(texts, most, partial(_decode_body, body), is_bare)
 
 
 def _decode_body(body: Mapping[str, Any], *, is_plain: bool = True) -> CompletionRequest:

@@ -214,6 +214,13 @@ def encode_body(response: CompletionResponse, meta: ResponseMeta, *, is_openai: 
     return body
 
 
+def is_plain(response: CompletionResponse) -> bool:
+    """Tell whether nothing of an answer but its id differs from one request to the next, and all of it can be kept."""
+    return not (response.extra or response.alternatives or response.service_tier) and OpaquePart not in map(
+        type, response.parts
+    )
+
+
 def encode_bytes(
     response: CompletionResponse,
     meta: ResponseMeta,
@@ -231,7 +238,7 @@ def encode_bytes(
     """
     if wanted:
         response = in_kind(response, wanted)
-    if response.extra or response.alternatives or response.service_tier or OpaquePart in map(type, response.parts):
+    if not is_plain(response):
         return dumps(encode_body(response, meta, is_openai=is_openai))
     model = meta.model if response.model is None else response.model
     tail = _tail(response.parts, response.finish_reason, response.raw_finish_reason, response.usage, model, is_openai)

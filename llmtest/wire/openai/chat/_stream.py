@@ -1,152 +1,21 @@
-"""OpenAI chat completions: the streamed answer, between server-sent events and types."""
+"""OpenAI chat completions: the streamed answer as it is read, from server-sent events to types."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from llmtest.errors import ProviderError
 from llmtest.types import CompletionResponse, FinishReason, StreamEvent
-from llmtest.wire._json import count, dump_string, dump_text, loads
-from llmtest.wire._records import ResponseMeta, WireCall
+from llmtest.wire._json import count, loads
 from llmtest.wire.framing._event_decoder import EventDecoder
-from llmtest.wire.framing._sse import ServerSentEvent, frame
-from llmtest.wire.framing._words import words
+from llmtest.wire.framing._sse import ServerSentEvent
 from llmtest.wire.openai.chat import _response as answers
-from llmtest.wire.openai.chat._answer_in_kind import in_kind
-from llmtest.wire.openai.chat._logprobs import by_piece
 from llmtest.wire.openai.chat._usage import decode_usage
 
-_PADDING = "jP9abrn9XF3kQ2vLw8TzYc5HsDd1mRuE7oGiN4xB0tKyVqJf6ZpCaSgWhUlMOeIA"
 _CHUNK_FIELDS = frozenset({"id", "object", "model", "choices", "usage", "obfuscation", "p", "error"})
 _DELTA_FIELDS = frozenset({"role", "content", "refusal", "tool_calls", "function_call", *answers.REASONING_FIELDS})
 _CHOICE_FIELDS = frozenset({"index", "delta", "finish_reason", "logprobs"})
-DONE = b"data: [DONE]\n\n"
-
-
-class _Writer:
-    """Writes the chunks of one answer; what every chunk repeats is written once."""
-
-    def __init__(self, response: CompletionResponse, call: WireCall, meta: ResponseMeta) -> None:
-        is_openai = bool(call.endpoint.dialect.settings.get("is_openai"))
-        extra = answers.head_fields(response, meta, is_openai=is_openai)
-        self.late = {key: value for key, value in extra.items() if isinstance(value, dict | list)}
-        head = {
-            "id": response.id if response.id is not None else meta.id,
-            "object": "chat.completion.chunk",
-            "created": extra.pop("created"),
-            "model": response.model if response.model is not None else meta.model,
-        }
-        head.update((key, value) for key, value in extra.items() if key not in self.late)
-        self.head = "data: " + dump_text(head)[:-1]
-        self.usage = ',"usage":null' if call.include_usage else ""
-        self.obfuscate = call.include_obfuscation
-        self.found: list[bytes] = []
-
-    def _pad(self, size: int) -> str:
-        if not self.obfuscate:
-            return ""
-        start = len(self.found) * 7 % 32
-        return f',"obfuscation":"{_PADDING[start : start + 16 - size % 16]}"'
-
-    def delta(self, index: int, delta: str, size: int = 0, logprobs: str = "null") -> None:
-        """Write a chunk with one choice; `delta` and `logprobs` are JSON text."""
-        self.found.append(
-            (
-                f'{self.head},"choices":[{{"index":{index},"delta":{delta},"logprobs":{logprobs},"finish_reason":null}}]'
-                f"{self.usage}{self._pad(size)}}}\n\n"
-            ).encode()
-        )
-
-    def last(self, choice: Mapping[str, Any], late: Mapping[str, Any]) -> None:
-        """Write the chunk that ends a choice."""
-        more = "".join(f",{dump_string(key)}:{dump_text(value)}" for key, value in late.items())
-        self.found.append(f'{self.head}{more},"choices":[{dump_text(choice)}]{self.usage}{self._pad(0)}}}\n\n'.encode())
-
-    def total(self, usage: Mapping[str, Any]) -> None:
-        """Write the chunk with the usage."""
-        self.found.append(f'{self.head},"choices":[],"usage":{dump_text(usage)}{self._pad(3)}}}\n\n'.encode())
-
-
-def encode_stream(
-    response: CompletionResponse, call: WireCall, meta: ResponseMeta, chunks: Sequence[str] | None
-) -> list[bytes]:
-    """Write a streamed answer, one element per event."""
-    if call.shaping:
-        response = in_kind(response, call.shaping)
-    writer = _Writer(response, call, meta)
-    _encode_choice(writer, answers.choice_body(response, 0), 0, chunks, writer.late)
-    for index, other in enumerate(response.alternatives, 1):
-        _encode_choice(writer, answers.choice_body(other, index), index, None, {})
-    usage = answers.usage_body(response)
-    if call.include_usage and usage is not None:
-        writer.total(usage)
-    writer.found.append(DONE)
-    return writer.found
-
-
-def _encode_choice(
-    writer: _Writer, choice: Mapping[str, Any], index: int, chunks: Sequence[str] | None, late: Mapping[str, Any]
-) -> None:
-    message = choice.get("message") or {}
-    content = message.get("content")
-    first = '""' if isinstance(content, str) else "null"
-    writer.delta(index, f'{{"role":"assistant","content":{first},"refusal":null}}')
-    for name in answers.REASONING_FIELDS:
-        for piece in words(message.get(name) or ""):
-            writer.delta(index, f'{{"{name}":{dump_string(piece)}}}', len(piece))
-    logprobs = choice.get("logprobs")
-    if isinstance(content, str):
-        pieces = words(content) if chunks is None else chunks
-        if pieces and isinstance(logprobs, dict) and isinstance(logprobs.get("content"), list):
-            _encode_with_logprobs(writer, index, pieces, logprobs)
-            logprobs = None
-        else:
-            for piece in pieces:
-                writer.delta(index, f'{{"content":{dump_string(piece)}}}', len(piece))
-    elif isinstance(content, list):
-        writer.delta(index, dump_text({"content": content}))
-    refusal = message.get("refusal") or ""
-    for piece in chunks if chunks is not None and content is None and "".join(chunks) == refusal else words(refusal):
-        writer.delta(index, f'{{"refusal":{dump_string(piece)}}}', len(piece))
-    legacy = message.get("function_call")
-    if legacy:
-        writer.delta(index, dump_text({"function_call": {"name": legacy.get("name"), "arguments": ""}}))
-        for piece in words(legacy.get("arguments") or ""):
-            writer.delta(index, f'{{"function_call":{{"arguments":{dump_string(piece)}}}}}', len(piece))
-    for position, tool in enumerate(message.get("tool_calls") or ()):
-        _encode_tool(writer, tool, index, position)
-    more = {
-        key: value
-        for key, value in message.items()
-        if key not in _DELTA_FIELDS and value is not None and (key, value) != ("annotations", [])
-    }
-    last = {"index": index, "delta": more, "logprobs": logprobs}
-    last["finish_reason"] = choice.get("finish_reason")
-    last.update((key, value) for key, value in choice.items() if key not in {*_CHOICE_FIELDS, "message"})
-    writer.last(last, late)
-
-
-def _encode_with_logprobs(writer: _Writer, index: int, pieces: Sequence[str], logprobs: Mapping[str, Any]) -> None:
-    """Write a text whose tokens are told of, each with the piece that it is in."""
-    for piece, tokens in zip(pieces, by_piece(logprobs["content"], pieces), strict=True):
-        told = dump_text({**logprobs, "content": tokens})
-        writer.delta(index, f'{{"content":{dump_string(piece)}}}', len(piece), told)
-
-
-def _encode_tool(writer: _Writer, tool: Mapping[str, Any], index: int, position: int) -> None:
-    function = tool.get("function")
-    if not isinstance(function, dict):
-        writer.delta(index, dump_text({"tool_calls": [{"index": position, **tool}]}))
-        return
-    start = {"index": position, **tool, "function": {**function, "arguments": ""}}
-    writer.delta(index, dump_text({"tool_calls": [start]}))
-    for piece in words(function.get("arguments") or ""):
-        writer.delta(
-            index,
-            f'{{"tool_calls":[{{"index":{position},"function":{{"arguments":{dump_string(piece)}}}}}]}}',
-            len(piece),
-        )
 
 
 class _Choice:
@@ -393,8 +262,3 @@ def _own(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _own(item) for name, item in value.items()}
     return list(value) if isinstance(value, list) else value
-
-
-def encode_stream_error(error: Mapping[str, Any]) -> bytes:
-    """Write an error as an event."""
-    return frame(dump_text({"error": error}))
