@@ -99,6 +99,12 @@ def detection(session: nox.Session) -> None:
     session.run("bash", ".ci/run", "detection", external=True)
 
 
+@nox.session(venv_backend="none")
+def frameworks(session: nox.Session) -> None:
+    """Run the clients and frameworks that people use; makes an environment for each group of them."""
+    session.run("bash", ".ci/run", "frameworks", external=True)
+
+
 @nox.session(python="3.11")
 def benchmarks(session: nox.Session) -> None:
     """Run the benchmarks in their short form; they print ratios and never fail."""
