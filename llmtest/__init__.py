@@ -20,11 +20,14 @@ if TYPE_CHECKING:
     from llmtest.events import Trace as Trace
     from llmtest.providers import AnthropicProvider as AnthropicProvider
     from llmtest.providers import AzureOpenAIProvider as AzureOpenAIProvider
+    from llmtest.providers import ClientCredentials as ClientCredentials
+    from llmtest.providers import CustomProvider as CustomProvider
     from llmtest.providers import GeminiProvider as GeminiProvider
     from llmtest.providers import OllamaProvider as OllamaProvider
     from llmtest.providers import OpenAICompatibleProvider as OpenAICompatibleProvider
     from llmtest.providers import OpenAIProvider as OpenAIProvider
     from llmtest.providers import OpenRouterProvider as OpenRouterProvider
+    from llmtest.providers import SessionToken as SessionToken
     from llmtest.providers import VLLMProvider as VLLMProvider
     from llmtest.resilience import AsyncLLMClient as AsyncLLMClient
     from llmtest.resilience import CircuitBreaker as CircuitBreaker
@@ -75,11 +78,14 @@ _HOMES: dict[str, str] = {
         "llmtest.providers": (
             "AnthropicProvider",
             "AzureOpenAIProvider",
+            "ClientCredentials",
+            "CustomProvider",
             "GeminiProvider",
             "OllamaProvider",
             "OpenAICompatibleProvider",
             "OpenAIProvider",
             "OpenRouterProvider",
+            "SessionToken",
             "VLLMProvider",
         ),
         "llmtest.resilience": (

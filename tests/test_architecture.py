@@ -205,6 +205,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "vertex._errors",
         },
         {
+            "_custom",
             "_own_words",
             "_registry",
             "anthropic._models",

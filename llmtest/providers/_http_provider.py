@@ -6,8 +6,7 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from functools import cached_property
-from hashlib import blake2b
-from typing import Any, TypedDict, Unpack
+from typing import Any, Unpack
 
 from llmtest.clock import TimeLimits, active_clock, iterate_blocking, run_blocking, unique_key
 from llmtest.costs import context_window
@@ -19,8 +18,10 @@ from llmtest.errors import (
     StreamInterruptedError,
 )
 from llmtest.providers._conversation import conversation
+from llmtest.providers._defaults import DEFAULT_TIMEOUTS, Defaults
 from llmtest.providers._failures import translate
 from llmtest.providers._http_clients import AsyncDoor, BlockingDoor, Door
+from llmtest.providers._tokens import SHORTEST, TokenSource, label_of
 from llmtest.types import (
     NO_TIMEOUTS,
     Capabilities,
@@ -33,22 +34,6 @@ from llmtest.wire import Dialect, Endpoint, StreamDecoder, WireRequest
 
 __all__ = ["DEFAULT_TIMEOUTS", "Defaults", "HttpProvider"]
 
-DEFAULT_TIMEOUTS = Timeouts(connect=10.0, read=60.0)
-
-
-class Defaults(TypedDict, total=False):
-    """What a provider is told about its model.
-
-    `max_tokens` and `temperature` are sent where a request does not say; `context_window` is how many tokens prompt and
-    answer may hold together, `price` what its model costs, in the arguments of `Prices.add`:
-    `{"input_usd_per_mtok": "1.25", "output_usd_per_mtok": "10"}`.
-    """
-
-    max_tokens: int | None
-    temperature: float | None
-    context_window: int | None
-    price: Mapping[str, Any] | None
-
 
 class HttpProvider:
     """A provider that is reached over HTTP.
@@ -57,7 +42,7 @@ class HttpProvider:
         name: What errors, traces and prices call it.
         dialect: The API it speaks.
         base_url: Where it is reached; None takes the dialect's own address.
-        api_key: The key; None sends none.
+        api_key: The key, or a `TokenSource` for one that passes away; None sends none.
         model: Model to ask for where a request names none.
         http_client: A client of `httpx` or `httpx2` to send with, blocking or asynchronous; the other kind is made
             where it is needed.
@@ -81,7 +66,7 @@ class HttpProvider:
         name: str,
         dialect: Dialect,
         base_url: str | None,
-        api_key: str | None,
+        api_key: str | TokenSource | None,
         model: str | None,
         http_client: Any = None,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
@@ -91,11 +76,14 @@ class HttpProvider:
         api: str | None = None,
         **defaults: Unpack[Defaults],
     ) -> None:
-        api_key = None if api_key is None else api_key.strip()
+        self._tokens = api_key if isinstance(api_key, TokenSource) else None
+        key = None if api_key is None or isinstance(api_key, TokenSource) else api_key.strip()
         self.name = name
         self.model = model
-        self._key = api_key
-        self.credential = credential or _label(name, api_key)
+        self._key = key
+        self.credential = credential or (
+            label_of(name, key) if self._tokens is None else f"{name}:{self._tokens.label}"
+        )
         self._dialect = dialect
         self._chat = conversation(dialect, api)
         self.base_url = (base_url or dialect.base_url or "").rstrip("/")
@@ -109,7 +97,8 @@ class HttpProvider:
         self._has_defaults = self._max_tokens is not None or self._temperature is not None
         self._window, self.price = defaults.get("context_window"), defaults.get("price")
         self.idempotency_header = idempotency_header
-        self._headers = (*dialect.auth(api_key), *(headers or {}).items())
+        signed = dialect.auth(key) if self._tokens is None else ()
+        self._headers = (*signed, *(headers or {}).items())
         is_async = hasattr(http_client, "aclose")
         self._blocking = BlockingDoor(None if is_async else http_client)
         self._async = AsyncDoor(http_client if is_async else None)
@@ -175,7 +164,7 @@ class HttpProvider:
 
     def available(self) -> bool:
         """Whether it may be asked at all, without asking: it has a key, or needs none."""
-        return bool(self._key) or not self._dialect.needs_key
+        return bool(self._key) or self._tokens is not None or not self._dialect.needs_key
 
     def close(self) -> None:
         """Close the connections of blocking code; a client that was passed in stays open. It may be asked again."""
@@ -234,6 +223,17 @@ class HttpProvider:
             await door.close(response)
 
     async def _send(self, wire: WireRequest, limits: TimeLimits, door: Door) -> Any:
+        """Send a request, with a token where the key is one; return the response if it is a success."""
+        if self._tokens is None:
+            return await self._send_once(wire, limits, door)
+
+        async def send(token: str) -> Any:
+            signed = replace(wire, headers=(*wire.headers, *self._dialect.auth(token)))
+            return await self._send_once(signed, limits, door)
+
+        return await self._tokens.spend(send, limits, door)
+
+    async def _send_once(self, wire: WireRequest, limits: TimeLimits, door: Door) -> Any:
         """Send a request; return the response if it is a success.
 
         Raises:
@@ -381,13 +381,8 @@ class HttpProvider:
     def _named(self, error: ProviderError, model: str | None) -> ProviderError:
         error.provider = self.name
         error.model = error.model or model
-        if self._key and self._key in error.message:
-            error.message = error.message.replace(self._key, "***")  # Some servers repeat what they refuse.
-            error.args = (error.message,)
+        for secret in (self._key, *(() if self._tokens is None else self._tokens.secrets)):
+            if secret and len(secret) >= SHORTEST and secret in error.message:
+                error.message = error.message.replace(secret, "***")  # Some servers repeat what they refuse.
+                error.args = (error.message,)
         return error
-
-
-def _label(name: str, api_key: str | None) -> str:
-    if not api_key:
-        return f"{name}:none"
-    return f"{name}:{blake2b(api_key.encode(), digest_size=3).hexdigest()}"

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self, Unpack
 from llmtest.errors import ConfigurationError
 from llmtest.providers._azure import AzureOpenAIProvider
 from llmtest.providers._http_provider import DEFAULT_TIMEOUTS, Defaults, HttpProvider
+from llmtest.providers._tokens import TokenSource
 from llmtest.types import Timeouts
 from llmtest.wire import Dialect, dialects, owner_of
 from llmtest.wire.anthropic import ANTHROPIC
@@ -39,7 +40,7 @@ class _Keyed(HttpProvider):
 
     def __init__(
         self,
-        api_key: str | None = None,
+        api_key: str | TokenSource | None = None,
         *,
         model: str | None = None,
         base_url: str | None = None,
@@ -111,7 +112,7 @@ class OpenAIProvider(_Keyed):
     (Ollama's port, OpenRouter) gives it that one's name, default model and prices.
 
     Args:
-        api_key: The key.
+        api_key: The key, or a `TokenSource` for one that passes away.
         model: Model to ask for where a request names none; default `gpt-4o`.
         base_url: Another address, such as a proxy's; it ends in `/v1`.
         name: What errors, traces and prices call it; default: whose address it is, else `openai`.
@@ -212,7 +213,7 @@ class OpenAICompatibleProvider(HttpProvider):
     Args:
         name: What errors, traces and prices call it.
         base_url: Where it is reached; the path that `/chat/completions` follows.
-        api_key: The key; None sends none.
+        api_key: The key, or a `TokenSource` for one that passes away; None sends none.
         model: Model to ask for where a request names none.
         http_client: A client of `httpx` or `httpx2`, blocking or asynchronous, to send with.
         timeouts: Limits where a call brings none.
@@ -230,7 +231,7 @@ class OpenAICompatibleProvider(HttpProvider):
         name: str,
         *,
         base_url: str,
-        api_key: str | None = None,
+        api_key: str | TokenSource | None = None,
         model: str | None = None,
         http_client: Any = None,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,

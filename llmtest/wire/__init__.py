@@ -7,6 +7,7 @@ ids are made of are passed in.
 | file | what it is |
 |---|---|
 | `_dialect`, `_endpoint`, `_registry` | the records, and which there are |
+| `_custom` | a record made of a mapping |
 | `_records` | what endpoints take and give |
 | `_vocabulary`, `_classify`, `_json_errors` | from the words of an error to its class, and back |
 | `_logprobs` | made-up probabilities of a simulated answer's words |
@@ -20,6 +21,7 @@ ids are made of are passed in.
 """
 
 from llmtest.wire._batches import BatchJob, BatchLine, BatchResult, BatchStage
+from llmtest.wire._custom import CustomFields, custom_dialect
 from llmtest.wire._dialect import Dialect, Errors, Match, Unserved, Variables
 from llmtest.wire._endpoint import Endpoint, Gives, call_without_body
 from llmtest.wire._headers import format_duration, parse_duration, parse_retry_after
@@ -64,6 +66,7 @@ __all__ = [
     "BatchLine",
     "BatchResult",
     "BatchStage",
+    "CustomFields",
     "Dialect",
     "Endpoint",
     "Errors",
@@ -90,6 +93,7 @@ __all__ = [
     "WireRequest",
     "call_without_body",
     "common_dialect",
+    "custom_dialect",
     "default_dialect",
     "dialect",
     "dialects",
