@@ -4,12 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from llmtest.config._build import ChainConfig, build_chain, load_config
-    from llmtest.config._chain_section import BudgetSection, ChainSection, CircuitBreakerSection
+    from llmtest.config._build import build_chain, build_provider_chain
+    from llmtest.config._chain_section import ChainSection
     from llmtest.config._document import Document, Location, read_document
     from llmtest.config._fields import Count, Duration, Flag, Money, Positive, Rate, Real, Seconds, Share, Text
+    from llmtest.config._load import ChainConfig, UnreadSettingWarning, load_config
     from llmtest.config._mistakes import Mistakes
     from llmtest.config._nearest import did_you_mean, known, nearest
+    from llmtest.config._policy_sections import BudgetSection, CircuitBreakerSection
     from llmtest.config._secrets import LiteralKeyWarning, Secret
     from llmtest.config._units import (
         format_duration,
@@ -44,7 +46,9 @@ __all__ = [
     "Section",
     "Share",
     "Text",
+    "UnreadSettingWarning",
     "build_chain",
+    "build_provider_chain",
     "did_you_mean",
     "format_duration",
     "known",
@@ -66,8 +70,10 @@ __all__ = [
 _HOMES = {
     name: home
     for home, names in {
-        "_build": ("ChainConfig", "build_chain", "load_config"),
-        "_chain_section": ("BudgetSection", "ChainSection", "CircuitBreakerSection"),
+        "_build": ("build_chain", "build_provider_chain"),
+        "_chain_section": ("ChainSection",),
+        "_load": ("ChainConfig", "UnreadSettingWarning", "load_config"),
+        "_policy_sections": ("BudgetSection", "CircuitBreakerSection"),
         "_document": ("Document", "Location", "read_document"),
         "_fields": ("Count", "Duration", "Flag", "Money", "Positive", "Rate", "Real", "Seconds", "Share", "Text"),
         "_mistakes": ("Mistakes",),

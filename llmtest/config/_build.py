@@ -7,17 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from llmtest.config._chain_section import (
-    BudgetSection,
-    ChainSection,
-    CircuitBreakerSection,
-    RetrySection,
-    SlotSection,
-    TimeoutsSection,
-)
-from llmtest.config._document import Document, Location, read_document
+from llmtest.config._chain_section import NESTED, ChainSection, SlotSection
+from llmtest.config._document import Document, Location
+from llmtest.config._load import ChainConfig, read_shape
 from llmtest.config._mistakes import Mistakes
+from llmtest.config._modes import answering, mode_of
 from llmtest.config._nearest import did_you_mean, known
+from llmtest.config._policy_sections import BudgetSection, CircuitBreakerSection, RetrySection, TimeoutsSection
 from llmtest.config._validation import show_location, validate
 from llmtest.costs import Budget, BudgetConfig, CostManagementPolicy, Prices
 from llmtest.errors import ConfigurationError
@@ -35,46 +31,7 @@ from llmtest.types import Provider
 if TYPE_CHECKING:
     from llmtest.costs import CostLedger
 
-__all__ = ["ChainConfig", "build_chain", "load_config"]
-
-
-@dataclass(frozen=True, slots=True)
-class ChainConfig:
-    """A chain file, read and checked; `build_chain` makes the chain.
-
-    Args:
-        section: Its content.
-        document: Its lines, for errors.
-    """
-
-    section: ChainSection
-    document: Document
-
-    @property
-    def name(self) -> str:
-        """What the chain is called."""
-        return self.section.name
-
-    def build(self, providers: Mapping[str, Provider] | None = None, *, budget: Budget | None = None) -> FallbackChain:
-        """Return the chain; the same as `build_chain(config, providers, budget=budget)`."""
-        return build_chain(self, providers, budget=budget)
-
-
-def load_config(path: str | Path, *, environment: Mapping[str, str] | None = None) -> ChainConfig:
-    """Read a chain file.
-
-    Args:
-        path: YAML, or TOML if it ends in `.toml`.
-        environment: What `${VAR}` in the file reads; None takes the environment of the process.
-
-    Raises:
-        ScenarioError: Anything is wrong with the file; the text has file, line, the nearest valid thing, the way out.
-
-    Example:
-        >>> chain = load_config("chain.yaml").build()  # doctest: +SKIP
-    """
-    document = read_document(path, environment=environment)
-    return ChainConfig(validate(ChainSection, document), document)
+__all__ = ["build_chain", "build_provider_chain"]
 
 
 def build_chain(
@@ -85,6 +42,7 @@ def build_chain(
     prices: Prices | None = None,
     ledger: CostLedger | None = None,
     seed: int | None = None,
+    mode: str | None = None,
 ) -> FallbackChain:
     """Make a chain.
 
@@ -100,73 +58,186 @@ def build_chain(
         prices: What models cost; the published prices by default.
         ledger: Account in which every settled call is entered.
         seed: Seed of the jittered waits.
+        mode: Who answers for providers that are built: `live`, `mock` (simulated ones, without network and keys), or
+            `replay` (the cassette that `LLMTEST_CASSETTE` names); None takes `LLMTEST_MODE`, else `live`. Where a
+            simulation or a cassette is in use, the real ones are built, which then ask that.
 
     Raises:
         ScenarioError: The mapping is wrong.
-        ConfigurationError: A provider cannot be made, or is twice in the chain; or there are two budgets.
+        ConfigurationError: A provider cannot be made, or is twice in the chain; or there are two budgets, or no such
+            mode.
     """
+    section, document = _section_of(config)
+    return _Builder(document, providers or {}, prices, ledger, seed, mode_of(mode)).chain(section, (), budget)
+
+
+def build_provider_chain(
+    config: Mapping[str, Any] | ChainConfig | ChainSection,
+    providers: Mapping[str, Provider] | None = None,
+    *,
+    mode: str | None = None,
+) -> tuple[FallbackChain, FallbackChain | None]:
+    """Make IronClaw's pair: the chain, and a chain of its `cheap` slot alone, with the same policies.
+
+    Args:
+        config: As for `build_chain`.
+        providers: As for `build_chain`.
+        mode: As for `build_chain`.
+
+    Returns:
+        The chain, and the cheap one; None where the configuration has no `cheap`.
+
+    Raises:
+        ScenarioError: The mapping is wrong.
+        ConfigurationError: A provider cannot be made.
+    """
+    section, document = _section_of(config)
+    builder = _Builder(document, providers or {}, None, None, None, mode_of(mode))
+    main = builder.chain(section, (), None)
+    if section.cheap is None:
+        return main, None
+    alone = section.model_copy(update={"name": f"{section.name}-cheap", "providers": [section.cheap], "budget": None})
+    return main, builder.chain(alone, (), main.budget, places=[("cheap",)])
+
+
+def _section_of(config: Any) -> tuple[ChainSection, Document]:
     if isinstance(config, ChainSection):
-        section, document = config, Document(None)
-    elif isinstance(config, ChainConfig):
-        section, document = config.section, config.document
-    else:
-        if not isinstance(config, Mapping):
-            given = f'load_config("{config}").build()' if isinstance(config, str | Path) else "build_chain({...})"
-            raise ConfigurationError(
-                f"build_chain takes a mapping in the schema of a chain file, or a loaded one, not `{config}`.\n"
-                f"To fix: {given}"
-            )
-        document = Document(dict(config))
-        section = validate(ChainSection, document)
-    if budget is not None and section.budget is not None:
+        return config, Document(None)
+    if isinstance(config, ChainConfig):
+        return config.section, config.document
+    if not isinstance(config, Mapping):
+        given = f'load_config("{config}").build()' if isinstance(config, str | Path) else "build_chain({...})"
         raise ConfigurationError(
-            f"chain `{section.name}` has a `budget` of its own, and was given another, of which only one would hold.\n"
-            "To fix: keep one of the two"
+            f"build_chain takes a mapping in the schema of a chain file, or a loaded one, not `{config}`.\n"
+            f"To fix: {given}"
         )
-    limits = section.budget if budget is None else budget
-    settings: dict[str, Any] = {}
-    for key, convert in (("retry", _retry), ("circuit_breaker", _breaker), ("timeouts", _timeouts)):
-        if key in section.model_fields_set:
-            value = getattr(section, key)
-            settings[key] = None if value is None else convert(value)
-    order = sorted(range(len(section.providers)), key=lambda index: -(section.providers[index].priority or 0))
-    slots = _slots(document, order, section.providers, providers or {})
-    _refuse_twins(document, dict(sorted(zip(order, slots, strict=True))))
-    return FallbackChain(
-        slots,
-        name=section.name,
-        budget=_budget(limits, prices, ledger) if isinstance(limits, BudgetSection) else limits,
-        prices=prices,
-        seed=seed,
-        **settings,
-    )
+    document = Document(dict(config))
+    read_shape(document)
+    return validate(ChainSection, document), document
 
 
-def _slots(
-    document: Document, order: Sequence[int], sections: Sequence[SlotSection], providers: Mapping[str, Provider]
-) -> list[FallbackSlot]:
-    """Make the slots, or tell of every one that cannot be made."""
-    mistakes, slots = Mistakes(document), []
-    for index in order:
-        with mistakes.collected():
-            slots.append(_slot(document, ("providers", index), sections[index], providers))
-    mistakes.raise_all()
-    return slots
+@dataclass(frozen=True, slots=True)
+class _Builder:
+    """Makes the chains of one configuration.
+
+    Args:
+        document: Where everything stands.
+        providers: Provider objects by name.
+        prices: What models cost.
+        ledger: Account of what is spent.
+        seed: Seed of the jittered waits.
+        mode: Who answers for providers that are built.
+    """
+
+    document: Document
+    providers: Mapping[str, Provider]
+    prices: Prices | None
+    ledger: CostLedger | None
+    seed: int | None
+    mode: str
+
+    def chain(
+        self, section: ChainSection, at: Location, budget: Any, *, places: Sequence[Location] | None = None
+    ) -> FallbackChain:
+        """Make a chain, or the one inside a slot.
+
+        Args:
+            section: What it has to be.
+            at: Where it is in the document.
+            budget: Limits for a section that sets none.
+            places: Where its slots are; None: in its `providers`.
+        """
+        if budget is not None and section.budget is not None:
+            raise ConfigurationError(
+                f"chain `{section.name}` has a `budget` of its own, and was given another, of which only one would "
+                "hold.\nTo fix: keep one of the two"
+            )
+        limits = section.budget if budget is None else budget
+        settings: dict[str, Any] = {}
+        for key, convert in (("retry", _retry), ("circuit_breaker", _breaker), ("timeouts", _timeouts)):
+            if key in section.model_fields_set:
+                value = getattr(section, key)
+                settings[key] = None if value is None else convert(value)
+        order = sorted(range(len(section.providers)), key=lambda index: -(section.providers[index].priority or 0))
+        found = places or [(*at, "providers", index) for index in range(len(section.providers))]
+        slots = self._slots(order, section, found)
+        _refuse_twins(self.document, found, dict(sorted(zip(order, slots, strict=True))))
+        return FallbackChain(
+            slots,
+            name=section.name,
+            budget=_budget(limits, self.prices, self.ledger) if isinstance(limits, BudgetSection) else limits,
+            prices=self.prices,
+            seed=self.seed,
+            on_all_open=section.on_all_open,
+            max_attempts=section.max_attempts,
+            **settings,
+        )
+
+    def _slots(self, order: Sequence[int], section: ChainSection, places: Sequence[Location]) -> list[FallbackSlot]:
+        """Make the slots, or tell of every one that cannot be made."""
+        mistakes, slots = Mistakes(self.document), []
+        for index in order:
+            with mistakes.collected():
+                slots.append(self._slot(section.providers[index], places[index], section.trigger))
+        mistakes.raise_all()
+        return slots
+
+    def _slot(self, slot: SlotSection, at: Location, trigger: FallbackTrigger | None) -> FallbackSlot:
+        provider = self._provider(slot, at)
+        return FallbackSlot(
+            provider=provider,
+            trigger=slot.trigger or trigger or FallbackTrigger.default(),
+            model_mapping=slot.model_mapping or {},
+            retry=None if slot.retry is None else _retry(slot.retry),
+            circuit_breaker=None if slot.circuit_breaker is None else _breaker(slot.circuit_breaker),
+            timeouts=None if slot.timeouts is None else _timeouts(slot.timeouts),
+            quota_group=slot.quota_group,
+            name=slot.name,
+            max_tokens=slot.max_tokens,
+            temperature=slot.temperature,
+            context_window=slot.context_window,
+        )
+
+    def _provider(self, slot: SlotSection, at: Location) -> Provider:
+        name, document = slot.provider, self.document
+        if slot.chain is not None:
+            inner = slot.chain.model_copy(update={"name": slot.name}) if slot.name else slot.chain
+            return self.chain(inner, (*at, NESTED), None)
+        if not isinstance(name, str):
+            return name  # type: ignore[no-any-return]  # the section has checked that it is a provider
+        found = self.providers.get(f"{name}/{slot.model}") or self.providers.get(slot.name or name)
+        found = found or self.providers.get(name)
+        if found is not None:
+            return found
+        from llmtest.config._providers import make_provider, provider_names
+
+        known_names = provider_names()
+        if name not in known_names:
+            choices = [*self.providers, *known_names]
+            raise document.error(
+                (*at, "provider"),
+                f"`{show_location((*at, 'provider'))}`: no provider `{name}`.{did_you_mean(name, choices)}"
+                f"{known('providers', choices)}",
+            )
+        folder = None if document.path is None else Path(document.path).parent
+        try:
+            key = self._key(slot, folder)
+        except ConfigurationError as error:
+            word = "api_key" if slot.api_key_env is None else "api_key_env"
+            raise document.error((*at, word), f"`{show_location((*at, word))}`: {error}") from error
+        try:
+            return answering(make_provider(name, slot, key, document.environment, folder), self.mode)
+        except ConfigurationError as error:
+            raise document.error((*at, "provider"), f"`{show_location(at)}`: {error}") from error
+
+    def _key(self, slot: SlotSection, folder: Path | None) -> str | None:
+        """Return the key of a slot; where nobody is asked, none is needed, and a word stands for it."""
+        if self.mode != "live":
+            return "not-needed"
+        return None if slot.key is None else slot.key.reveal(self.document.environment, folder)
 
 
-def _slot(document: Document, at: Location, slot: SlotSection, providers: Mapping[str, Provider]) -> FallbackSlot:
-    return FallbackSlot(
-        provider=_provider(document, at, slot, providers),
-        trigger=slot.trigger or FallbackTrigger.default(),
-        model_mapping=slot.model_mapping or {},
-        retry=None if slot.retry is None else _retry(slot.retry),
-        circuit_breaker=None if slot.circuit_breaker is None else _breaker(slot.circuit_breaker),
-        timeouts=None if slot.timeouts is None else _timeouts(slot.timeouts),
-        quota_group=slot.quota_group,
-    )
-
-
-def _refuse_twins(document: Document, slots: Mapping[int, FallbackSlot]) -> None:
+def _refuse_twins(document: Document, places: Sequence[Location], slots: Mapping[int, FallbackSlot]) -> None:
     """Refuse a slot that asks what another one asks: of the same endpoint, with the same key, for the same model."""
     seen: dict[tuple[object, ...], int] = {}
     for index, slot in slots.items():
@@ -177,41 +248,13 @@ def _refuse_twins(document: Document, slots: Mapping[int, FallbackSlot]) -> None
         key, mapping = getattr(provider, "credential", None), tuple(sorted(slot.model_mapping.items()))
         first = seen.setdefault((provider.name, address, key, provider.model, mapping), index)
         if first != index:
+            one, other = show_location(places[first]), show_location(places[index])
             raise document.error(
-                ("providers", index),
-                f"`providers[{index}]` asks the same as `providers[{first}]`, so that a call would ask it twice for "
+                places[index],
+                f"`{other}` asks the same as `{one}`, so that a call would ask it twice for "
                 "the same failure.\nTo fix: remove one, give it a `model`, `api_key` or `base_url` of its own, or "
                 "retry with `retry.max_attempts`",
             )
-
-
-def _provider(document: Document, at: Location, slot: SlotSection, providers: Mapping[str, Provider]) -> Provider:
-    name = slot.provider
-    if not isinstance(name, str):
-        return name  # type: ignore[no-any-return]  # the section has checked that it is a provider
-    found = providers.get(f"{name}/{slot.model}") or providers.get(name)
-    if found is not None:
-        return found
-    from llmtest.config._providers import make_provider, provider_names
-
-    known_names = provider_names()
-    if name not in known_names:
-        choices = [*providers, *known_names]
-        raise document.error(
-            (*at, "provider"),
-            f"`{show_location((*at, 'provider'))}`: no provider `{name}`.{did_you_mean(name, choices)}"
-            f"{known('providers', choices)}",
-        )
-    folder = None if document.path is None else Path(document.path).parent
-    try:
-        key = None if slot.key is None else slot.key.reveal(document.environment, folder)
-    except ConfigurationError as error:
-        word = "api_key" if slot.api_key_env is None else "api_key_env"
-        raise document.error((*at, word), f"`{show_location((*at, word))}`: {error}") from error
-    try:
-        return make_provider(name, model=slot.model, api_key=key, base_url=slot.base_url, api=slot.api)
-    except ConfigurationError as error:
-        raise document.error((*at, "provider"), f"`{show_location(at)}`: {error}") from error
 
 
 def _retry(section: RetrySection) -> RetryConfig:

@@ -2,153 +2,26 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, ConfigDict, WithJsonSchema, model_validator
 
-from llmtest.config._fields import Count, Flag, Money, Percent, Positive, Real, Seconds, Share, Text
+from llmtest.config._fields import Money, Positive, Temperature, Text
+from llmtest.config._policy_sections import BudgetSection, CircuitBreakerSection, RetrySection, TimeoutsSection
 from llmtest.config._secrets import Secret
+from llmtest.config._shapes import house_slot
 from llmtest.config._validation import Section, one_of
 from llmtest.resilience import CircuitBreakerConfig, FallbackCondition, FallbackTrigger
 from llmtest.wire import default_dialect
 
-__all__ = [
-    "BudgetSection",
-    "ChainSection",
-    "CircuitBreakerSection",
-    "RetryBudgetSection",
-    "RetrySection",
-    "SlotSection",
-    "TimeoutsSection",
-]
+__all__ = ["NESTED", "ChainSection", "SlotPriceSection", "SlotSection"]
 
+NESTED = "chain"
+"""What stands for the provider of a slot that is a chain of its own."""
 TRIGGERS = ("any_error", "never", "default", "mofa")
 BREAKER_PRESETS = ("mofa", "ironclaw")
-UNKNOWN_PRICE = ("error", "warn")
-
-
-class RetryBudgetSection(Section):
-    """A limit on retries as a share of all calls."""
-
-    ratio: Share = 0.2
-    """Retries that each call pays for."""
-    reserve: Count = 10
-    """Retries that are there from the start."""
-
-
-class RetrySection(Section):
-    """Ask the same provider again after a failure that may pass."""
-
-    max_attempts: Positive | None = None
-    """Requests to one provider, the first included; 3 by default, 1 never retries."""
-    max_retries: Count | None = None
-    """The same, not counting the first."""
-    base_delay: Seconds | None = None
-    """Longest wait before the first retry; 1s by default."""
-    multiplier: Real | None = None
-    """How the longest wait grows; 2 by default."""
-    max_delay: Seconds | None = None
-    """Longest wait of all; 10s by default. A longer Retry-After is obeyed nevertheless."""
-    jitter: Flag | None = None
-    """Whether waits are drawn; true by default."""
-    max_retry_after: Seconds | None = None
-    """Longest Retry-After that is waited for; 60s by default."""
-    max_timeout_retries: Count | None = None
-    """Retries after a timeout, of all that are allowed; 1 by default."""
-    budget: RetryBudgetSection | None = None
-    """A limit on retries as a share of all calls."""
-
-    @model_validator(mode="after")
-    def _say_it_once(self) -> RetrySection:
-        if self.max_attempts is not None and self.max_retries is not None:
-            raise ValueError("takes `max_attempts` or `max_retries`, not both")
-        return self
-
-
-class CircuitBreakerSection(Section):
-    """Stop asking a provider that keeps failing, and probe it again later."""
-
-    failure_threshold: Positive | None = None
-    """Consecutive failures that open the circuit; 5 by default."""
-    cooldown_secs: Seconds | None = None
-    """Seconds it stays open before a probe is let through; 30 by default."""
-    recovery_timeout: Seconds | None = None
-    """The same by another name."""
-    half_open_max_calls: Positive | None = None
-    """Probes that may be under way at a time; 1 by default."""
-    half_open_successes: Positive | None = None
-    """Probes that must succeed to close it; 1 by default."""
-    probe_timeout: Seconds | None = None
-    """Time after which a probe that never ended no longer blocks others."""
-    recovery_multiplier: Real | None = None
-    """Growth of the open time each time a probe fails; 1 by default."""
-    max_recovery_timeout: Seconds | None = None
-    """Most time it stays open, where `recovery_multiplier` lets that grow."""
-    max_cooldown: Seconds | None = None
-    """Longest Retry-After that keeps the provider from being asked."""
-    quota_cooldown: Seconds | None = None
-    """Time for which a provider without credit is not asked."""
-    count_rate_limits: Flag | None = None
-    """Whether a 429 counts as a failure; by default the provider is only left alone until its Retry-After."""
-
-    @model_validator(mode="after")
-    def _say_it_once(self) -> CircuitBreakerSection:
-        if self.cooldown_secs is not None and self.recovery_timeout is not None:
-            raise ValueError("takes `cooldown_secs` or `recovery_timeout`, not both")
-        return self
-
-    def config(self) -> CircuitBreakerConfig:
-        """Return the settings."""
-        return CircuitBreakerConfig(**{key: value for key, value in self if value is not None})
-
-
-class TimeoutsSection(Section):
-    """Limits of each attempt, and one deadline over all of them."""
-
-    connect: Seconds | None = None
-    """Until the connection stands; 10s by default."""
-    first_token: Seconds | None = None
-    """Until the first piece of the answer."""
-    read: Seconds | None = None
-    """Longest silence between two pieces; 60s by default."""
-    total: Seconds | None = None
-    """One attempt; 120s by default."""
-    deadline: Seconds | None = None
-    """The whole call, every retry and fallback included."""
-
-
-def _unknown_price(value: Any) -> str:
-    if value not in UNKNOWN_PRICE:
-        raise ValueError(one_of("choice", value, list(UNKNOWN_PRICE)))
-    return str(value)
-
-
-UnknownPrice = Annotated[
-    Literal["error", "warn"], BeforeValidator(_unknown_price), WithJsonSchema({"enum": list(UNKNOWN_PRICE)})
-]
-
-
-class BudgetSection(Section):
-    """Limits on tokens and money."""
-
-    max_tokens_per_session: Count | None = None
-    """Tokens in one run."""
-    max_cost_per_session: Money | None = None
-    """USD in one run."""
-    max_tokens_per_day: Count | None = None
-    """Tokens in a UTC day."""
-    max_cost_per_day: Money | None = None
-    """USD in a UTC day."""
-    max_cost_per_month: Money | None = None
-    """USD in a UTC month."""
-    max_cost_per_task: Money | None = None
-    """USD in one task; a call without a task is a task of its own."""
-    warn_threshold_percent: Percent | None = None
-    """Share of a limit in USD per day, month or task from which on the trace is told, in percent."""
-    halt_on_budget_exceeded: Flag = True
-    """Whether a call that could pass a limit is refused."""
-    on_unknown_price: UnknownPrice = "error"
-    """What becomes of a call without a known price where USD are limited: `error` refuses it, `warn` only tells."""
+ON_ALL_OPEN = ("fail", "try_oldest")
 
 
 def _trigger(value: Any) -> FallbackTrigger:
@@ -237,8 +110,28 @@ def _priority(value: Any) -> int:
 Priority = Annotated[int, BeforeValidator(_priority), WithJsonSchema({"type": "integer"})]
 
 
+class SlotPriceSection(Section):
+    """What the model of a slot costs, in USD per million tokens."""
+
+    input_usd_per_mtok: Money
+    """Tokens of the prompt."""
+    output_usd_per_mtok: Money
+    """Tokens of the answer."""
+    cache_read_usd_per_mtok: Money | None = None
+    """Tokens of the prompt that are read from the provider's cache; by default as others."""
+    cache_write_usd_per_mtok: Money | None = None
+    """Tokens of the prompt that are written to it; by default as others."""
+
+
+def _one_way_to_answer(schema: dict[str, Any]) -> None:
+    schema.pop("required", None)
+    schema["anyOf"] = [{"required": [key]} for key in ("provider", "chain", "name")]
+
+
 class SlotSection(Section):
     """One place of a chain."""
+
+    model_config = ConfigDict(json_schema_extra=_one_way_to_answer)
 
     provider: Annotated[Any, BeforeValidator(_provider), WithJsonSchema({"type": "string"})]
     """Who answers."""
@@ -252,6 +145,30 @@ class SlotSection(Section):
     """Where the provider is; by default its own address."""
     api: Text | None = None
     """Which of the provider's APIs answers: `chat` by default, or `responses` where it has them."""
+    headers: dict[str, str] | None = None
+    """Further headers of every request."""
+    name: Text | None = None
+    """What the circuit of the slot is called; without `provider`, the provider."""
+    chain: ChainSection | None = None
+    """A chain with policies of its own, instead of a `provider`."""
+    custom: dict[str, Any] | None = None
+    """Which field of a request and an answer holds what, where the provider is `custom`."""
+    responses: list[str] | None = None
+    """What a provider `mock` answers, in turn; by default text that follows from the prompt."""
+    max_tokens: Positive | None = None
+    """Most tokens of an answer, where a request does not say."""
+    temperature: Temperature | None = None
+    """From 0 to 2, where a request does not say."""
+    context_window: Positive | None = None
+    """Tokens that prompt and answer may hold together; by default as published."""
+    price: SlotPriceSection | None = None
+    """What the model costs; by default as published."""
+    cost_per_1k_tokens: Money | None = None
+    """The same in USD per thousand tokens, of prompt and answer alike."""
+    deployment: Text | None = None
+    """The deployment that is asked, where a provider has such."""
+    api_version: Text | None = None
+    """The version of the API, where the provider has several."""
     trigger: Trigger | None = None
     """Which failures send the call to the next slot; `default` by default, the last slot never does."""
     model_mapping: dict[str, str] | None = None
@@ -267,16 +184,44 @@ class SlotSection(Section):
     quota_group: Text | None = None
     """Slots of one group share their provider's quota: a 429 of one lets all of them cool down."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _in_our_words(cls, value: Any) -> Any:
+        """Read what other systems call by another name."""
+        return house_slot(value)
+
     @model_validator(mode="after")
-    def _one_key(self) -> SlotSection:
-        if self.api_key is not None and self.api_key_env is not None:
-            raise ValueError("takes `api_key` or `api_key_env`, not both")
+    def _say_it_once(self) -> SlotSection:
+        for one, other in (("api_key", "api_key_env"), ("price", "cost_per_1k_tokens")):
+            if getattr(self, one) is not None and getattr(self, other) is not None:
+                raise ValueError(f"takes `{one}` or `{other}`, not both")
+        if (self.chain is None) is (self.provider == NESTED):
+            raise ValueError("takes `provider` or `chain`, not both")
         return self
+
+    @property
+    def prices(self) -> dict[str, Decimal] | None:
+        """What the model costs, in the arguments of `Prices.add`; None where the file does not say."""
+        if self.cost_per_1k_tokens is not None:
+            cost = self.cost_per_1k_tokens * 1000
+            return {"input_usd_per_mtok": cost, "output_usd_per_mtok": cost}
+        return None if self.price is None else {key: value for key, value in self.price if value is not None}
 
     @property
     def key(self) -> Secret | None:
         """The key that the slot names; None takes that of the environment."""
         return self.api_key if self.api_key_env is None else Secret({"source": "env", "name": self.api_key_env})
+
+
+def _on_all_open(value: Any) -> str:
+    if value not in ON_ALL_OPEN:
+        raise ValueError(one_of("choice", value, list(ON_ALL_OPEN)))
+    return str(value)
+
+
+OnAllOpen = Annotated[
+    Literal["fail", "try_oldest"], BeforeValidator(_on_all_open), WithJsonSchema({"enum": list(ON_ALL_OPEN)})
+]
 
 
 class ChainSection(Section):
@@ -292,8 +237,16 @@ class ChainSection(Section):
     """How long to wait; `null` sets no limits."""
     budget: BudgetSection | None = None
     """Limits on tokens and money."""
+    on_all_open: OnAllOpen = "fail"
+    """When every circuit is open: `fail`, or `try_oldest`, which asks the one whose circuit opened first."""
+    max_attempts: Positive | None = None
+    """Most attempts of one call, over all providers; by default there is no limit."""
+    trigger: Trigger | None = None
+    """Which failures send the call to the next slot, where a slot does not say."""
     providers: list[SlotSection]
     """The slots."""
+    cheap: SlotSection | None = None
+    """A cheaper provider beside the chain, which `build_provider_chain` returns."""
 
     @model_validator(mode="after")
     def _answer_somehow(self) -> ChainSection:

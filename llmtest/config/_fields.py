@@ -16,7 +16,20 @@ from llmtest.config._units import (
     parse_share,
 )
 
-__all__ = ["Count", "Duration", "Flag", "Money", "Percent", "Positive", "Rate", "Real", "Seconds", "Share", "Text"]
+__all__ = [
+    "Count",
+    "Duration",
+    "Flag",
+    "Money",
+    "Percent",
+    "Positive",
+    "Rate",
+    "Real",
+    "Seconds",
+    "Share",
+    "Temperature",
+    "Text",
+]
 
 _DURATION = {"type": "string", "pattern": r"^(\d+(\.\d+)?\s*(us|ms|s|m|min|h|d)\s*)+$", "examples": ["250ms", "5m"]}
 _COUNT = {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": r"^\d+(\.\d+)?\s*[kKmM]?$"}]}
@@ -68,6 +81,20 @@ def _percent(value: Any) -> float:
     return number
 
 
+def _temperature(value: Any) -> float:
+    try:
+        number = _real(value)
+    except ValueError:
+        number = 3.0
+    if number > 2:
+        raise ValueError(f"`{_plain(value)}` is not a temperature; write a number from 0 to 2")
+    return number
+
+
+Temperature = Annotated[
+    float, BeforeValidator(_temperature), WithJsonSchema({"type": "number", "minimum": 0, "maximum": 2})
+]
+"""A temperature, from 0 to 2."""
 Text = Annotated[str, BeforeValidator(_text), WithJsonSchema({"type": "string", "minLength": 1})]
 """A text that is not empty."""
 Flag = Annotated[bool, BeforeValidator(_flag), WithJsonSchema({"type": "boolean"})]

@@ -10,7 +10,7 @@ of libraries about themselves.
 """
 
 from llmtest.interception._clients import SIMULATED, Library, libraries
-from llmtest.interception._gates import ANSWERED_LIBRARIES, Gate, Onward, is_loopback, is_pattern
+from llmtest.interception._gates import ANSWERED_LIBRARIES, Gate, Onward, current_gate, is_loopback, is_pattern
 from llmtest.interception._opening import opened
 from llmtest.interception._telemetry import telemetry_at, telemetry_transport
 
@@ -20,6 +20,7 @@ __all__ = [
     "Gate",
     "Library",
     "Onward",
+    "current_gate",
     "is_loopback",
     "is_pattern",
     "libraries",

@@ -161,6 +161,7 @@ class Dialect:
         is_provider: Whether there is a provider of this name: False for a manner of speaking that several have.
         is_default: Whether paths that say nothing else are taken to be its own.
         is_common: Whether providers of names that nobody knows are taken to speak it.
+        aliases: Other names by which files ask for its provider, such as that of its models' family.
 
     Raises:
         ValueError: The name is none that files and handles can write.
@@ -200,6 +201,7 @@ class Dialect:
         is_provider: bool = True,
         is_default: bool = False,
         is_common: bool = False,
+        aliases: tuple[str, ...] = (),
     ) -> None:
         if not _NAME.fullmatch(name):
             raise ValueError(f"`{name}` is no name of a dialect: lower-case letters, digits and `_`, such as `my_api`")
@@ -229,8 +231,7 @@ class Dialect:
         self.vocabulary = vocabulary or Vocabulary()
         self.settings = settings or {}
         self.is_provider = is_provider
-        self.is_default = is_default
-        self.is_common = is_common
+        self.is_default, self.is_common, self.aliases = is_default, is_common, aliases
         self.endpoints = tuple(endpoint.of(self) for endpoint in endpoints)
         self.mounts = {prefix: dialect.below(prefix) for prefix, dialect in (mounts or {}).items()}
         self.errors: Errors = errors or (JsonErrors() if self.spoken is self else self.spoken.errors)

@@ -80,6 +80,7 @@ ANTHROPIC = Dialect(
     marks=_marks,
     models=("claude-sonnet-4-5", "claude-haiku-4-5"),
     default_model="claude-sonnet-4-5",
+    aliases=("claude",),
     unserved=(Unserved("POST", "/v1/complete", "have the code call the Messages API: POST /v1/messages"),),
     vocabulary=VOCABULARY,
     settings={
