@@ -566,6 +566,7 @@ SPOKEN_OF = {
     "costs/_snapshot.py": "the same",
     "costs/_tiers.py": "the same",
     "costs/_unknown.py": "advice that names a switch of one API",
+    "costs/_windows.py": "families of models",
     "cassettes/_shapes.py": "shapes of keys, of many more vendors",
     "types/_extra.py": "an example in an error text, on the ground floor",
     "scenarios/_profiles.py": "the names of published traces",

@@ -15,6 +15,7 @@ from llmtest.costs._money import ZERO, Amount, money, optional_money
 from llmtest.costs._rates import FREE, Rates, Tariff
 from llmtest.costs._tiers import is_tier_of, plain_tier, tier_tariff
 from llmtest.costs._unknown import model_names, unknown_price
+from llmtest.costs._windows import local_window
 from llmtest.errors import ConfigurationError, UnknownPriceError
 from llmtest.types import Usage
 
@@ -298,7 +299,7 @@ class Prices:
             window = _snapshot.listed_window(self._home(provider), name)
             if window is not None:
                 return window
-        return None
+        return local_window(model.lower()) if provider.lower() in self._local else None
 
     def _home(self, provider: str) -> str:
         name = provider.lower()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from llmtest.costs import _snapshot
 from llmtest.costs._tiers import known_tiers, plain_tier
+from llmtest.costs._windows import other_names
 from llmtest.errors import UnknownPriceError
 from llmtest.types import Usage
 
@@ -31,10 +32,11 @@ KINDS: Mapping[str, tuple[str, str]] = {
 
 
 def model_names(model: str) -> list[str]:
-    """Return the names under which a model may be priced: its own, and without the date of its snapshot."""
+    """Return the names under which a model may be priced: its own, without the date of its snapshot, and aliases."""
     name = model.lower()
     undated = DATED.sub("", name)
-    return [name] if undated == name else [name, undated]
+    names = [name] if undated == name else [name, undated]
+    return names if "claude-" not in name else [*names, *(other for each in names for other in other_names(each))]
 
 
 def to_add(reference: str, usage: Usage | None = None, tier: str | None = None) -> str:

@@ -278,7 +278,8 @@ def test_require_returns_the_cost_and_refuses_unknown_usage():
         ("openai", "gpt-4o-2024-08-06", 128_000),
         ("gemini", "gemini-2.5-pro", 1_048_576),
         ("openai", "gpt-9", None),
-        ("ollama", "llama3.2", None),
+        ("ollama", "llama3.2", 131_072),
+        ("ollama", "a-model-of-mine", None),
         ("openai", None, None),
     ],
 )

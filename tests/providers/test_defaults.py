@@ -112,3 +112,29 @@ def test_f026_available_is_true_iff_there_is_a_key():
         False,
     ]
     assert VLLMProvider(model="m").available()
+
+
+@pytest.mark.parametrize(
+    ("model", "window"),
+    [
+        ("llama3.1:8b", 131_072),
+        ("codellama", 16_384),
+        ("gemma2:9b", 8_192),
+        ("microsoft/Phi-3.5-mini-instruct", 131_072),
+        ("meta-llama/Llama-2-7b-chat-hf", 4_096),
+        ("deepseek-coder:6.7b", 16_384),
+        ("qwen2.5", 32_768),
+        ("nobody-knows:1b", None),
+    ],
+)
+def test_p08_models_of_one_s_own_machine_have_windows(model, window):
+    """A small table knows them by the family of their names; others have none, and only local ones are looked up."""
+    assert VLLMProvider(model=model).capabilities.context_window == window
+    assert OpenAIProvider("k", model="llama-3.1-of-mine", name="mine").capabilities.context_window is None
+
+
+@pytest.mark.parametrize("model", ["claude-haiku-3-5-latest", "claude-3-5-haiku-20241022", "claude-haiku-3-5"])
+def test_p08_aliases_and_dated_names_are_the_same_model(model):
+    """MoFA's name of a model, its dated one and its maker's have one window and one price."""
+    assert default_prices().context_window("anthropic", model) == 200_000
+    assert default_prices().rates("anthropic", model).input == Decimal("0.8")
