@@ -11,12 +11,52 @@ if TYPE_CHECKING:
     from llmtest.clock import SystemClock as SystemClock
     from llmtest.clock import VirtualClock as VirtualClock
     from llmtest.config import build_chain as build_chain
+    from llmtest.config import build_provider_chain as build_provider_chain
     from llmtest.config import load_config as load_config
     from llmtest.costs import Budget as Budget
     from llmtest.costs import BudgetConfig as BudgetConfig
     from llmtest.costs import CostLedger as CostLedger
     from llmtest.costs import CostManagementPolicy as CostManagementPolicy
     from llmtest.costs import Prices as Prices
+    from llmtest.costs import SqliteBudgetStore as SqliteBudgetStore
+    from llmtest.errors import AllProvidersFailedError as AllProvidersFailedError
+    from llmtest.errors import AmbiguousCallError as AmbiguousCallError
+    from llmtest.errors import AuthenticationError as AuthenticationError
+    from llmtest.errors import BudgetExceededError as BudgetExceededError
+    from llmtest.errors import CassetteFileError as CassetteFileError
+    from llmtest.errors import CassetteMismatchError as CassetteMismatchError
+    from llmtest.errors import CircuitOpenError as CircuitOpenError
+    from llmtest.errors import ConfigurationError as ConfigurationError
+    from llmtest.errors import ContentFilteredError as ContentFilteredError
+    from llmtest.errors import ContextLengthExceededError as ContextLengthExceededError
+    from llmtest.errors import DeadlineExceededError as DeadlineExceededError
+    from llmtest.errors import EmptyResponseError as EmptyResponseError
+    from llmtest.errors import HarnessError as HarnessError
+    from llmtest.errors import InvalidRequestError as InvalidRequestError
+    from llmtest.errors import InvalidResponseError as InvalidResponseError
+    from llmtest.errors import LLMTestError as LLMTestError
+    from llmtest.errors import ModelNotFoundError as ModelNotFoundError
+    from llmtest.errors import NetworkBlockedError as NetworkBlockedError
+    from llmtest.errors import NotSupportedError as NotSupportedError
+    from llmtest.errors import OverloadedError as OverloadedError
+    from llmtest.errors import PermissionDeniedError as PermissionDeniedError
+    from llmtest.errors import ProviderConnectionError as ProviderConnectionError
+    from llmtest.errors import ProviderError as ProviderError
+    from llmtest.errors import ProviderTimeoutError as ProviderTimeoutError
+    from llmtest.errors import QuotaExceededError as QuotaExceededError
+    from llmtest.errors import RateLimitedError as RateLimitedError
+    from llmtest.errors import RejectedError as RejectedError
+    from llmtest.errors import RequestTooLargeError as RequestTooLargeError
+    from llmtest.errors import ScenarioError as ScenarioError
+    from llmtest.errors import ServerError as ServerError
+    from llmtest.errors import SimulationStateError as SimulationStateError
+    from llmtest.errors import StreamInterruptedError as StreamInterruptedError
+    from llmtest.errors import UnknownPriceError as UnknownPriceError
+    from llmtest.errors import UnknownProviderError as UnknownProviderError
+    from llmtest.errors import UnscriptedRequestError as UnscriptedRequestError
+    from llmtest.errors import UnusedStepsError as UnusedStepsError
+    from llmtest.errors import VirtualTimeLivelockError as VirtualTimeLivelockError
+    from llmtest.errors import VirtualTimeStalledError as VirtualTimeStalledError
     from llmtest.events import Trace as Trace
     from llmtest.providers import AnthropicProvider as AnthropicProvider
     from llmtest.providers import AzureOpenAIProvider as AzureOpenAIProvider
@@ -34,8 +74,10 @@ if TYPE_CHECKING:
     from llmtest.resilience import CircuitBreakerConfig as CircuitBreakerConfig
     from llmtest.resilience import FallbackChain as FallbackChain
     from llmtest.resilience import FallbackCondition as FallbackCondition
+    from llmtest.resilience import FallbackSlot as FallbackSlot
     from llmtest.resilience import FallbackTrigger as FallbackTrigger
     from llmtest.resilience import LLMClient as LLMClient
+    from llmtest.resilience import RetryBudget as RetryBudget
     from llmtest.resilience import RetryConfig as RetryConfig
     from llmtest.resilience import TimeoutConfig as TimeoutConfig
     from llmtest.scenarios import Scenario as Scenario
@@ -53,12 +95,19 @@ if TYPE_CHECKING:
     from llmtest.testing import SimulationTestCase as SimulationTestCase
     from llmtest.testing import unordered as unordered
     from llmtest.types import Attempt as Attempt
+    from llmtest.types import AudioPart as AudioPart
+    from llmtest.types import Capabilities as Capabilities
     from llmtest.types import ChatMessage as ChatMessage
     from llmtest.types import CompletionRequest as CompletionRequest
     from llmtest.types import CompletionResponse as CompletionResponse
+    from llmtest.types import FilePart as FilePart
     from llmtest.types import FinishReason as FinishReason
+    from llmtest.types import ImagePart as ImagePart
+    from llmtest.types import ModelCard as ModelCard
     from llmtest.types import Provider as Provider
+    from llmtest.types import ResponseFormat as ResponseFormat
     from llmtest.types import StreamEvent as StreamEvent
+    from llmtest.types import TextPart as TextPart
     from llmtest.types import Timeouts as Timeouts
     from llmtest.types import ToolCall as ToolCall
     from llmtest.types import ToolDefinition as ToolDefinition
@@ -72,8 +121,55 @@ _HOMES: dict[str, str] = {
     for home, names in {
         "llmtest.cassettes": ("Cassette", "use_cassette"),
         "llmtest.clock": ("SystemClock", "VirtualClock"),
-        "llmtest.config": ("build_chain", "load_config"),
-        "llmtest.costs": ("Budget", "BudgetConfig", "CostLedger", "CostManagementPolicy", "Prices"),
+        "llmtest.config": ("build_chain", "build_provider_chain", "load_config"),
+        "llmtest.costs": (
+            "Budget",
+            "BudgetConfig",
+            "CostLedger",
+            "CostManagementPolicy",
+            "Prices",
+            "SqliteBudgetStore",
+        ),
+        "llmtest.errors": (
+            "AllProvidersFailedError",
+            "AmbiguousCallError",
+            "AuthenticationError",
+            "BudgetExceededError",
+            "CassetteFileError",
+            "CassetteMismatchError",
+            "CircuitOpenError",
+            "ConfigurationError",
+            "ContentFilteredError",
+            "ContextLengthExceededError",
+            "DeadlineExceededError",
+            "EmptyResponseError",
+            "HarnessError",
+            "InvalidRequestError",
+            "InvalidResponseError",
+            "LLMTestError",
+            "ModelNotFoundError",
+            "NetworkBlockedError",
+            "NotSupportedError",
+            "OverloadedError",
+            "PermissionDeniedError",
+            "ProviderConnectionError",
+            "ProviderError",
+            "ProviderTimeoutError",
+            "QuotaExceededError",
+            "RateLimitedError",
+            "RejectedError",
+            "RequestTooLargeError",
+            "ScenarioError",
+            "ServerError",
+            "SimulationStateError",
+            "StreamInterruptedError",
+            "UnknownPriceError",
+            "UnknownProviderError",
+            "UnscriptedRequestError",
+            "UnusedStepsError",
+            "VirtualTimeLivelockError",
+            "VirtualTimeStalledError",
+        ),
         "llmtest.events": ("Trace",),
         "llmtest.providers": (
             "AnthropicProvider",
@@ -94,8 +190,10 @@ _HOMES: dict[str, str] = {
             "CircuitBreakerConfig",
             "FallbackChain",
             "FallbackCondition",
+            "FallbackSlot",
             "FallbackTrigger",
             "LLMClient",
+            "RetryBudget",
             "RetryConfig",
             "TimeoutConfig",
         ),
@@ -104,12 +202,19 @@ _HOMES: dict[str, str] = {
         "llmtest.testing": ("AsyncSimulationTestCase", "Simulation", "SimulationTestCase", "unordered"),
         "llmtest.types": (
             "Attempt",
+            "AudioPart",
+            "Capabilities",
             "ChatMessage",
             "CompletionRequest",
             "CompletionResponse",
+            "FilePart",
             "FinishReason",
+            "ImagePart",
+            "ModelCard",
             "Provider",
+            "ResponseFormat",
             "StreamEvent",
+            "TextPart",
             "Timeouts",
             "ToolCall",
             "ToolDefinition",

@@ -77,3 +77,16 @@ def test_faults_are_imported_by_module_too():
     assert set(module.FAULTS) == {
         kind.name for kind in vars(module).values() if isinstance(kind, type) and issubclass(kind, module.Fault)
     } - {"fault"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("FallbackSlot", "RetryBudget", "SqliteBudgetStore", "Capabilities", "TextPart", "ImagePart"),
+        *("RateLimitedError", "AllProvidersFailedError", "BudgetExceededError", "ConfigurationError", "HarnessError"),
+    ],
+)
+def test_p11_what_users_of_the_provider_layer_name_is_at_the_top(name):
+    """Slots, parts, stores and the classes of errors are imported from the package itself."""
+    assert name in llmtest.__all__
+    assert getattr(llmtest, name).__name__ == name

@@ -45,6 +45,12 @@ INVALID_WORDS = {409: "The resource was updated by another request.", 422: "The 
 _TRY_AGAIN = re.compile(r"(?:try again in|retry after) (?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?) ?(ms|s|second))?")
 
 
+_IS_PAGE = re.compile(r"\s*<(?:!doctype|html|head|body|\?xml)", re.IGNORECASE)
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
+LONGEST_TITLE = 120
+"""Characters of a page's title that a message shows."""
+
+
 def read_body(body: bytes) -> dict[str, Any]:
     """Return the body as a mapping; empty where it is anything else."""
     try:
@@ -97,6 +103,9 @@ def decode(
     """
     message = message_of(parsed, status, body)
     error = classify(status, facts.get("code"), facts.get("type"), message)
+    if not parsed and _IS_PAGE.match(message):
+        error.message = _told_of(message, status, len(body))
+        error.args = (error.message,)
     error.request_id = request_id
     error.body = body
     wait = parse_retry_after(headers, now)
@@ -105,6 +114,13 @@ def decode(
     if isinstance(error, InvalidRequestError):
         error.param = text_of(facts.get("param"))
     return error
+
+
+def _told_of(page: str, status: int, size: int) -> str:
+    """Return what is said of a page that came instead of an error: its title, and not what is drawn around it."""
+    title = _TITLE.search(page)
+    named = f" titled `{' '.join(title[1].split())[:LONGEST_TITLE]}`" if title else ""
+    return f"HTTP {status} with a page of HTML{named} instead of an error; its {size} bytes are in `.body`"
 
 
 def classify(status: int | None, code: str | None, kind: str | None, message: str) -> ProviderError:

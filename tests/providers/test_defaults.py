@@ -7,9 +7,18 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from llmtest import Budget, BudgetConfig, CompletionRequest, FallbackChain, LLMClient, OpenAIProvider, VLLMProvider
+from llmtest import (
+    AnthropicProvider,
+    Budget,
+    BudgetConfig,
+    CompletionRequest,
+    FallbackChain,
+    LLMClient,
+    OpenAIProvider,
+    VLLMProvider,
+)
 from llmtest.costs import default_prices
-from llmtest.errors import BudgetExceededError, ConfigurationError
+from llmtest.errors import BudgetExceededError, ConfigurationError, ServerError
 
 REQUEST = CompletionRequest.ask("hi")
 PRICE = {"input_usd_per_mtok": "15", "output_usd_per_mtok": "15"}
@@ -138,3 +147,16 @@ def test_p08_aliases_and_dated_names_are_the_same_model(model):
     """MoFA's name of a model, its dated one and its maker's have one window and one price."""
     assert default_prices().context_window("anthropic", model) == 200_000
     assert default_prices().rates("anthropic", model).input == Decimal("0.8")
+
+
+@pytest.mark.parametrize("name", ["openai", "anthropic"])
+def test_p05_a_page_of_html_is_withheld(name):
+    """A gateway's page is told of by its title, in one line, and kept whole in `.body`."""
+    page = f"<!DOCTYPE html><html><title>502\n Bad Gateway</title><body>{'x' * 5000}</body></html>"
+    client = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(502, text=page)))
+    made = {"openai": OpenAIProvider, "anthropic": AnthropicProvider}[name]
+    with pytest.raises(ServerError) as caught:
+        LLMClient(made("k", http_client=client)).ask("hi")
+    text = "HTTP 502 with a page of HTML titled `502 Bad Gateway` instead of an error; its 5072 bytes are in `.body`"
+    assert str(caught.value) == text
+    assert caught.value.body == page.encode()

@@ -86,7 +86,8 @@ def test_a_refusal_is_answered_in_the_provider_s_dialect(dialect, fault, status,
     answered = post(handle, stream=stream)
     assert answered.status == status
     assert answered.outcome == handle.requests[0].outcome == str(status)
-    said = answered.body.decode()
+    size = len(answered.body)
+    said = f"HTTP 502 with a page of HTML titled `502 Bad Gateway` instead of an error; its {size} bytes are in `.body`"
     if status != 502:
         envelope = answered.json["error"]
         said = envelope["message"]

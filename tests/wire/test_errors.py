@@ -81,7 +81,13 @@ VLLM += "contains at least 40961 input tokens, for a total of at least 40961 tok
         ("openai", 404, openai_error("x", None, "DeploymentNotFound"), errors.ModelNotFoundError, {}),
         ("openai", 404, openai_error("Invalid URL (POST /v1/x)"), errors.InvalidRequestError, {}),
         ("openai", 409, b"{}", errors.InvalidRequestError, {}),
-        ("openai", 502, b"<html>bad</html>", errors.ServerError, {"message": "<html>bad</html>"}),
+        (
+            "openai",
+            502,
+            b"<html>bad</html>",
+            errors.ServerError,
+            {"message": "HTTP 502 with a page of HTML instead of an error; its 16 bytes are in `.body`"},
+        ),
         ("openai", 503, b"[]", errors.OverloadedError, {}),
         ("openai", 418, b"null", errors.InvalidRequestError, {"message": "null"}),
         (
