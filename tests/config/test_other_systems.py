@@ -221,3 +221,10 @@ def test_f017_a_pair_of_providers_is_built():
     assert build_provider_chain({"providers": config["providers"]}, mode="mock")[1] is None
     with pytest.raises(ScenarioError, match=r"`cheap\.provider`: no provider `opnai`"):
         build_provider_chain({**config, "cheap": {"provider": "opnai"}}, mode="mock")
+
+
+@pytest.mark.parametrize("name", ["near_ai", "tinfoil"])
+def test_f009_near_ai_and_tinfoil_by_name(name):
+    """IronClaw's providers are presets that files name."""
+    (place,) = build_chain({"providers": [{"provider": name, "model": "m", "api_key": "key-12345"}]}).places
+    assert (place.name, place.provider.base_url.startswith("https://")) == (name, True)

@@ -88,6 +88,29 @@ llm:
     assert place.config.context_window == 200_000
 
 
+AZURE = """
+llm:
+  provider: "azure"
+  deployment_name: "gpt-4o-deployment"
+  api_key: "${OPENAI_API_KEY}"
+  endpoint: "https://your-resource.openai.azure.com"
+  api_version: "2024-05-01-preview"
+  max_tokens: 4096
+  temperature: 0.7
+"""
+
+
+def test_f006_azure_openai(tmp_path):
+    """Deployment, address and version of the API are where the file says, and the key goes as Azure wants it."""
+    with Simulation() as sim:
+        sim.azure.replies("Paris")
+        assert LLMClient(load(tmp_path, AZURE).build()).ask("Capital of France?") == "Paris"
+        (seen,) = sim.azure.requests
+    assert seen.path == "/openai/deployments/gpt-4o-deployment/chat/completions"
+    assert seen.headers["api-key"] == KEYS["OPENAI_API_KEY"]
+    assert seen.request.max_tokens == 4096
+
+
 def test_local_llm_integration_ollama(tmp_path):
     """The address without `/v1`, a small window; who computes is the server's affair, and is told so."""
     with pytest.warns(UnreadSettingWarning, match="`llm.gpu_acceleration` is not read: the server of the model"):
@@ -461,6 +484,49 @@ llm:
     first, second = (chain := config.build()).places
     assert (first.timeouts.total, second.timeouts.total, first.retry.max_attempts) == (30.0, 45.0, 3)
     assert [(limit.scope, limit.amount) for limit in chain.budget.limits] == [("month", 1000)]
+
+
+def test_f175_enterprise_configuration(tmp_path, monkeypatch):
+    """`caxton-enterprise.yaml`: Azure with a key of a vault; what nothing here stands for is named."""
+
+    class Vault:
+        name = "azure_keyvault"
+
+        @staticmethod
+        def load():
+            return lambda what: f"key of {what['secret_name']} in {what['vault_url']}"
+
+    monkeypatch.setattr("llmtest.config._secrets.entry_points", lambda group: [Vault])
+    text = """
+# caxton-enterprise.yaml
+llm:
+  provider: "azure"
+  deployment_name: "gpt-4o-enterprise"
+  endpoint: "https://caxton.openai.azure.com"
+  api_key:
+    source: "azure_keyvault"
+    vault_url: "https://caxton-vault.vault.azure.net"
+    secret_name: "openai-api-key"
+  security:
+    content_filtering: true
+    pii_redaction: true
+    audit_logging: true
+  compliance:
+    data_residency: "us-east"
+    encryption_at_rest: true
+    network_isolation: true
+"""
+    with pytest.warns(UnreadSettingWarning):
+        config = load(tmp_path, text)
+    assert config.notes == (
+        "`llm.security` is not read: nothing is filtered, redacted or logged",
+        "`llm.compliance` is not read: nothing is checked",
+    )
+    with Simulation() as sim:
+        sim.azure.replies("Paris")
+        assert LLMClient(config.build()).ask("hi") == "Paris"
+        (seen,) = sim.azure.requests
+    assert seen.headers["api-key"] == "key of openai-api-key in https://caxton-vault.vault.azure.net"
 
 
 def test_model_versioning(tmp_path):

@@ -7,6 +7,7 @@ import httpx2
 import openai
 import pytest
 
+from llmtest import AnthropicProvider, OpenAIProvider
 from llmtest.errors import NotSupportedError
 from llmtest.types import (
     AudioPart,
@@ -130,6 +131,20 @@ def test_e32_what_a_dialect_cannot_say_and_would_change_the_answer_is_refused(di
     with pytest.raises(NotSupportedError) as caught:
         body_of(dialect, CompletionRequest([HI], model="gpt-4o", **options))
     assert str(caught.value).startswith(message)
+
+
+def test_p09_what_a_target_does_not_support_is_refused_before_it_is_sent(llm_sim):
+    """A temperature that Anthropic would answer with a 400 is refused with what there is; one it knows is sent."""
+    provider = AnthropicProvider("k")
+    with pytest.raises(NotSupportedError, match=r"temperature is from 0\.0 to 1\.0, not 1\.5"):
+        provider.complete(CompletionRequest.ask("hi").with_temperature(1.5))
+    assert not llm_sim.anthropic.requests
+    llm_sim.anthropic.replies("Paris")
+    assert provider.complete(CompletionRequest.ask("hi").with_temperature(1.0)).content == "Paris"
+    # OpenAI's own models have the same limit on the answer under another name.
+    llm_sim.openai.replies("Paris")
+    OpenAIProvider("k", model="o3").complete(CompletionRequest.ask("hi").with_max_tokens(50))
+    assert b'"max_completion_tokens":50' in llm_sim.openai.requests[0].body
 
 
 def test_other_servers_know_top_k():
