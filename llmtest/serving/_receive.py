@@ -102,8 +102,11 @@ class Reception:
         endpoint, parameters = route.endpoint, route.parameters
         if endpoint.reads_query:
             parameters = endpoint.with_query(parameters, exchange.query)
+        headers = exchange.headers
+        if route.prefix:  # Addresses in an answer have to come back to the same provider.
+            headers = {**headers, "x-forwarded-prefix": route.prefix}
         try:
-            call = endpoint.read(exchange.headers, exchange.body, parameters)
+            call = endpoint.read(headers, exchange.body, parameters)
         except WireFormatError as refused:
             return route.provider.refuse(exchange, refused.error, endpoint)
         except Exception as broken:

@@ -21,11 +21,13 @@ class Route:
         provider: The provider.
         endpoint: What is asked of it.
         parameters: What the path says.
+        prefix: What stands before the provider's own path: `/{provider}`, or nothing.
     """
 
     provider: SimulatedProvider
     endpoint: Endpoint
     parameters: Mapping[str, str]
+    prefix: str = ""
 
 
 class UnknownPathError(Exception):
@@ -67,7 +69,7 @@ def route_of(world: World, method: str, path: str, headers: Mapping[str, str]) -
     match = provider.match_below(method, f"/{rest}")
     if match.endpoint is None:
         raise UnknownPathError(provider, match, _unserved(provider, match, method, path))
-    return Route(provider, match.endpoint, match.parameters)
+    return Route(provider, match.endpoint, match.parameters, f"/{first}")
 
 
 def _named(
@@ -78,7 +80,7 @@ def _named(
         return None
     provider = world.simulated(first)
     match = provider.match_below(method, f"/{rest}")
-    return None if match.endpoint is None else Route(provider, match.endpoint, match.parameters)
+    return None if match.endpoint is None else Route(provider, match.endpoint, match.parameters, f"/{first}")
 
 
 def _nobody(method: str, path: str, match: Match, known: set[str]) -> InvalidRequestError:

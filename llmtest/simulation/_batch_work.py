@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from llmtest.errors import HarnessError
 from llmtest.simulation.plan._plan import Chunk, Exchange, Failure, Head, Plan
 from llmtest.wire import BatchLine, BatchResult, WireCall, WireFormatError
 
@@ -34,7 +35,13 @@ def work_off(engine: Engine, respond: Respond, refuse: Refuse) -> None:
         now = engine.world.clock.time_ns() / 1e9
         for job in tuple(store.under_way):
             while len(job.results) < job.due(now):
-                job.results.append(_answered(engine, job.lines[len(job.results)], respond, refuse))
+                try:
+                    result = _answered(engine, job.lines[len(job.results)], respond, refuse)
+                except HarnessError:
+                    # It is told once, and not again to whatever is asked afterwards.
+                    job.results.append(BatchResult(failure="harness_error"))
+                    raise
+                job.results.append(result)
             if job.is_over(now) or len(job.results) == len(job.lines):
                 store.under_way.remove(job)
 

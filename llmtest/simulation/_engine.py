@@ -45,6 +45,8 @@ MOST_CALLS_REMEMBERED = 8192
 """Logical calls whose attempts are counted at one time; the older half is forgotten, for they are over."""
 SAID = (Reply, str)
 """What a function of a test may return about a conversation; asking a union takes three times as long."""
+NOTHING = prepare(Reply(finish_reason="length"))
+"""What is said to a request of no tokens."""
 READY = (Fault, Json, Raw)
 """What a step may be beside a prepared answer and a function."""
 
@@ -63,6 +65,12 @@ def _size(call: WireCall, answer: Answer) -> None:
     elif isinstance(request, EmbeddingRequest):
         texts = request.inputs
         answer.prompt_tokens = sum(count_tokens(text) if isinstance(text, str) else len(text) for text in texts)
+
+
+def _only_warms(call: WireCall) -> bool:
+    """Tell whether a request of no tokens has its prompt cached and no answer made."""
+    endpoint = call.endpoint
+    return endpoint.gives == "completion" and bool(endpoint.dialect.settings.get("warms_up"))
 
 
 def _completion(call: WireCall) -> CompletionRequest:
@@ -159,7 +167,12 @@ class Engine:
                 script.pass_time(answer.start_ns)
             gives = call.endpoint.gives
             rule = script.base if len(script.rules) == 1 else self._select(call)
-            step = None if rule is None else rule.take(gives, answer.number, answer.start_ns)
+            # What only warms a cache is told nothing of the script, but for what is meant for it.
+            warms = answer.max_tokens == 0 and rule is script.base and _only_warms(call)
+            step = None if rule is None or warms else rule.take(gives, answer.number, answer.start_ns)
+        if warms:
+            say(self, NOTHING, call, answer, key, is_direct=exchange is None)
+            return answer
         if step is not None and step.content.__class__ is Prepared:
             # What most steps are, and only a conversation is given.
             say(self, step.content, call, answer, key, is_direct=exchange is None)

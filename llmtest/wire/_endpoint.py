@@ -206,8 +206,16 @@ class Endpoint:
 
     @staticmethod
     def with_query(parameters: Mapping[str, str], query: str) -> Mapping[str, str]:
-        """Return what a path says together with what the query says, of which the path has the last word."""
-        return {**dict(parse_qsl(query, keep_blank_values=True)), **parameters} if query else parameters
+        """Return what a path says together with what the query says, of which the path has the last word.
+
+        Of a field that comes several times the last counts, but for lists: `ids[]=a&ids[]=b` is `a,b`.
+        """
+        if not query:
+            return parameters
+        found: dict[str, str] = {}
+        for name, value in parse_qsl(query, keep_blank_values=True):
+            found[name] = f"{found[name]},{value}" if name.endswith("[]") and name in found else value
+        return {**found, **parameters}
 
     def read(self, headers: Mapping[str, str], body: bytes, parameters: Mapping[str, str]) -> WireCall:
         """Read a request that came here.

@@ -20,6 +20,7 @@ def model_endpoints(
     encode_call: Callable[..., WireRequest],
     encode_answer: Callable[[Sequence[ModelCard], WireCall, ResponseMeta], bytes],
     decode_card: Callable[[Mapping[str, Any]], ModelCard],
+    decode_call: Callable[[Endpoint, Mapping[str, str], bytes, Mapping[str, str]], WireCall] = call_without_body,
 ) -> tuple[Endpoint, Endpoint]:
     """Return the endpoint of the list, and that of one model below it.
 
@@ -29,6 +30,7 @@ def model_endpoints(
         encode_call: Writes a request for a model, or for all where it is None.
         encode_answer: Writes the answer to either.
         decode_card: Reads one model.
+        decode_call: Reads a request, where its query counts.
     """
 
     def decode_answer(body: bytes, headers: Mapping[str, str]) -> tuple[ModelCard, ...]:
@@ -43,10 +45,11 @@ def model_endpoints(
             "GET",
             pattern,
             gives="models",
-            decode_call=call_without_body,
+            decode_call=decode_call,
             encode_answer=encode_answer,
             encode_call=encode_call,
             decode_answer=decode_answer,
+            reads_query=decode_call is not call_without_body,
         )
 
     return endpoint("models", path), endpoint("model", path + "/{model}")

@@ -163,6 +163,12 @@ def test_a_tool_that_takes_nothing_is_given_nothing(schema, is_empty):
     assert all((make(schema, seed) == {}) == is_empty for seed in range(9))
 
 
+def test_what_is_no_schema_says_nothing():
+    """A property whose schema is a text, as SDKs have it in their samples, gets any value."""
+    made = make({"type": "object", "properties": {"place": "bar"}, "required": ["place"]})
+    assert list(made) == ["place"]
+
+
 def test_what_refers_to_itself_ends_and_stays_small():
     """A tree has some depth, and ends; nobody gets a megabyte for a recursive schema."""
     sizes = [len(json.dumps(make(TREE, seed))) for seed in range(20)]

@@ -106,8 +106,8 @@ def is_valid(schema: Any, value: Any, root: Any) -> bool:
     Raises:
         SchemaError: The schema cannot be read.
     """
-    if isinstance(schema, bool):
-        return schema
+    if not isinstance(schema, Mapping):
+        return schema is not False  # What is no schema, such as a text, says nothing.
     kind = _kind(value)
     allowed = types_of(schema)
     return (

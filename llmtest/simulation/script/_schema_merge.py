@@ -14,12 +14,14 @@ __all__ = ["merge", "plain"]
 def plain(schema: Any) -> dict[str, Any]:
     """Return a schema in the form that `merge` takes: a mapping, its types a tuple, its constant an `enum` of one.
 
+    What is no schema at all, such as a text in the samples of an SDK, says nothing about a value.
+
     Raises:
         SchemaError: Nothing is valid against it.
     """
     if schema is False:
         raise SchemaError("nothing is valid against the schema `false`")
-    found: dict[str, Any] = {} if schema is True else dict(schema)
+    found: dict[str, Any] = dict(schema) if isinstance(schema, Mapping) else {}
     if "type" in found:
         found["type"] = types_of(found)
     found.pop("nullable", None)

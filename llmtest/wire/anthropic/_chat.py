@@ -13,6 +13,7 @@ from llmtest.wire._json import count, dumps
 from llmtest.wire._records import ResponseMeta, StreamDecoder, WireCall, WireRequest
 from llmtest.wire.anthropic import _errors
 from llmtest.wire.anthropic._bodies import HEADERS, asked
+from llmtest.wire.anthropic._files import find_files
 from llmtest.wire.anthropic.messages import _request, _response, _stream
 from llmtest.wire.anthropic.messages._options import refuse_unsayable
 
@@ -97,6 +98,7 @@ MESSAGES = Endpoint(
     encode_stream=_encode_stream,
     stream_decoder=_stream_decoder,
     keep_alive=_stream.PING,
+    recall=find_files,
 )
 """`POST /v1/messages`."""
 
@@ -109,5 +111,6 @@ COUNT_TOKENS = Endpoint(
     encode_answer=_encode_count,
     encode_call=_encode_count_call,
     decode_answer=_decode_count,
+    recall=find_files,
 )
 """`POST /v1/messages/count_tokens`."""

@@ -10,8 +10,10 @@ from llmtest.wire._dialect import Dialect, Unserved, Variables
 from llmtest.wire._records import Headers, ResponseMeta
 from llmtest.wire._worded_errors import WordedErrors
 from llmtest.wire.anthropic import _errors
+from llmtest.wire.anthropic._batches import BATCHES
 from llmtest.wire.anthropic._bodies import read_key
 from llmtest.wire.anthropic._chat import COUNT_TOKENS, MESSAGES
+from llmtest.wire.anthropic._files import FILES
 from llmtest.wire.anthropic._limits import limit_headers, parse_limits
 from llmtest.wire.anthropic._models import MODEL, MODELS
 from llmtest.wire.anthropic._vocabulary import VOCABULARY
@@ -59,7 +61,7 @@ ANTHROPIC = Dialect(
     title="Anthropic",
     base_url="https://api.anthropic.com",
     hosts=("https://api.anthropic.com", "https://aws-external-anthropic.*.api.aws"),
-    endpoints=(MESSAGES, COUNT_TOKENS, MODELS, MODEL),
+    endpoints=(MESSAGES, COUNT_TOKENS, MODELS, MODEL, *BATCHES, *FILES),
     auth=_auth,
     read_key=read_key,
     variables=Variables(
@@ -85,6 +87,7 @@ ANTHROPIC = Dialect(
     vocabulary=VOCABULARY,
     settings={
         "is_anthropic": True,
+        "warms_up": True,
         "finish_words": RAW_FINISH,
         "stop_field": "stop_sequence",
         "without_effect": WITHOUT_EFFECT,

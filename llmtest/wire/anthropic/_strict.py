@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ _BETA = _KNOWN | frozenset(
     | {"output_format", "thread"}
 )
 """With a header `anthropic-beta`, whatever it names."""
+_BETA_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*-20\d\d-?\d\d-?\d\d")
 LEAST_BUDGET = 1024
 CONSULT = (
     "Please consult our documentation at "
@@ -45,8 +47,11 @@ def check_strictly(body: Mapping[str, Any], headers: Mapping[str, str], *, is_pl
     Raises:
         WireFormatError: Anthropic would refuse it.
     """
+    betas = headers.get("anthropic-beta")
+    if betas is not None:
+        check_betas(betas)
     if not body.keys() <= _KNOWN:
-        known = _KNOWN if header(headers, "anthropic-beta") is None else _BETA
+        known = _KNOWN if betas is None else _BETA
         unknown = next((name for name in body if name not in known), None)
         if unknown is not None:
             raise _extra(unknown)
@@ -61,6 +66,21 @@ def check_strictly(body: Mapping[str, Any], headers: Mapping[str, str], *, is_pl
             _check_block(f"messages.{index}.content.{position}", block)
     thread = body.get("thread")
     _check_calls(body["messages"], goes_on=isinstance(thread, dict) and thread.get("type") == "continue")
+
+
+def check_betas(betas: str) -> None:
+    """Check the names of betas: words and a date. Which there are changes by the week, and is not looked at.
+
+    Raises:
+        WireFormatError: One of them is no name of a beta.
+    """
+    wrong = [name for name in map(str.strip, betas.split(",")) if not _BETA_NAME.fullmatch(name)]
+    if wrong:
+        listed = ", ".join(f"`{name}`" for name in wrong)
+        raise refuse(
+            f"Unexpected value(s) {listed} for the `anthropic-beta` header. Please consult our documentation at "
+            "docs.claude.com or try again without the header."
+        )
 
 
 def _check_options(body: Mapping[str, Any], headers: Mapping[str, str]) -> None:
