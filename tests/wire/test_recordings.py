@@ -43,7 +43,7 @@ def call_of(one, *, include_usage=True):
     """Return the call that was recorded, read by the server half."""
     # What a provider took our simulation of it must take; Together only speaks like OpenAI.
     dialect = lenient(one.dialect) if "together" in one.file or one.status >= 400 else dialect_of(one.dialect)
-    headers = {"authorization": "Bearer k", "anthropic-beta": "all"}
+    headers = {"authorization": "Bearer k", "anthropic-beta": "compact-2026-01-12"}
     call = dialect.read("POST", one.path, "", headers, json.dumps(one.request).encode())
     call.include_usage = include_usage
     return call

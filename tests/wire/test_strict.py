@@ -183,7 +183,7 @@ def test_a_thread_that_goes_on_brings_results_alone():
     """The tool runner of the SDK for Node leaves the calls with the provider (beta `thread`)."""
     result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "18 degrees"}
     body = {"model": "claude-sonnet-4-6", "max_tokens": 9, "messages": [{"role": "user", "content": [result]}]}
-    headers = {"x-api-key": "k", "anthropic-version": "2023-06-01", "anthropic-beta": "threads"}
+    headers = {"x-api-key": "k", "anthropic-version": "2023-06-01", "anthropic-beta": "message-threads-2026-08-12"}
     thread = {"type": "continue", "previous_message_id": "msg_1"}
     read = dialect_of("anthropic").read
     assert read("POST", "/v1/messages", "", headers, json.dumps({**body, "thread": thread}).encode()).model
