@@ -21,7 +21,7 @@ from llmtest.wire.openai._chat import CHAT
 from llmtest.wire.openai._dialect import COMPATIBLE
 from llmtest.wire.openai._embeddings import EMBEDDINGS
 from llmtest.wire.openai._models import MODEL, MODELS
-from llmtest.wire.openai.chat import _response, _stream
+from llmtest.wire.openai.chat import _response, _stream, _stream_writer
 from llmtest.wire.openai.chat._answer_in_kind import in_kind
 from llmtest.wire.openai.chat._usage import decode_usage
 
@@ -136,7 +136,7 @@ class _Chat:
         ways = self._ways
         if ways.usage_at_the_end:
             call.include_usage = False  # It is told anyway, and in one place.
-        found = _stream.encode_stream(response, call, meta, chunks)
+        found = _stream_writer.encode_stream(response, call, meta, chunks)
         usage = _usage_of(response, ways)
         if call.include_usage and usage is not None and ways.usage is not None:
             found[-2] = _with(_without_usage(found[-2]), {"usage": usage})
