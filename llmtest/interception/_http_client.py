@@ -14,6 +14,7 @@ from weakref import WeakSet
 
 from llmtest.interception._as_httpx2 import Failure, network_answer
 from llmtest.interception._decision import carrier_for, is_decided
+from llmtest.interception._gates import current_gate, is_loopback
 from llmtest.interception._http_bytes import Target
 from llmtest.interception._memory_socket import ConnectErrors, MemorySocket
 from llmtest.interception._replacements import Replacements
@@ -21,6 +22,8 @@ from llmtest.interception._replacements import Replacements
 __all__ = ["divert", "patch_http_client", "release_connections"]
 
 _READ_AT_ONCE = 65536
+_LEAVES = "_llmtest_leaves"
+"""Attribute of connections whose request goes to the network."""
 _diverted: WeakSet[Any] = WeakSet()
 """Connections that were given a socket in memory."""
 
@@ -64,6 +67,7 @@ def divert(
     carrier = carrier_for(method, target.scheme, target.host, target.port, target.path, onward)
     if carrier is None:
         connection.sock = before
+        connection.__dict__[_LEAVES] = True
         return False
     connection.sock = MemorySocket(
         carrier,
@@ -82,6 +86,8 @@ def patch_http_client(patches: Replacements) -> None:
     """Ask the gate before a request is written."""
     patches.replace(http.client.HTTPConnection, "putrequest", _writing)
     patches.replace(http.client.HTTPConnection, "getresponse", _reading)
+    patches.replace(http.client.HTTPConnection, "connect", _connecting)
+    patches.replace(http.client.HTTPSConnection, "connect", _connecting)
 
 
 def release_connections() -> None:
@@ -104,6 +110,18 @@ def _writing(real: Any) -> Any:
         return real(self, method, url, *args, **options)
 
     return putrequest
+
+
+def _connecting(real: Any) -> Any:
+    def connect(self: Any) -> Any:
+        # Who connects before there is a request has nothing to ask for yet; the first line of one will decide.
+        gate = None if self.__dict__.pop(_LEAVES, False) or is_decided() else current_gate()
+        host = _target_of(self, "/").host
+        if gate is None or is_loopback(host) or not gate.answers(host):
+            return real(self)
+        return None
+
+    return connect
 
 
 def _reading(real: Any) -> Any:

@@ -65,6 +65,46 @@ def test_a_request_written_by_hand_is_answered(llm_sim):
     assert text_of(connection.getresponse()) == "Paris"
 
 
+@pytest.mark.parametrize("kind", [http.client.HTTPSConnection, http.client.HTTPConnection])
+def test_a_connection_may_be_opened_before_its_request(llm_sim, kind):
+    """Nothing connects to a provider, and the request is answered."""
+    llm_sim.openai.replies("Paris")
+    connection = kind(HOST)
+    connection.connect()
+    connection.request("POST", PATH, json.dumps(QUESTION), JSON)
+    assert text_of(connection.getresponse()) == "Paris"
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["connected-first", "by-its-request"])
+def test_a_server_of_this_machine_is_reached_beside_a_provider(llm_sim, first):
+    """What is registered on a port of this machine is no reason to keep its other ports from anybody."""
+    llm_sim.provider("mine", base_url="http://127.0.0.1:9/v1")
+    listener = socket.create_server(("127.0.0.1", 0))
+    connection = http.client.HTTPConnection("127.0.0.1", listener.getsockname()[1])
+    if first:
+        connection.connect()
+    connection.request("GET", "/v1/models")
+    server, _ = listener.accept()
+    with server:
+        assert server.recv(100).startswith(b"GET /v1/models HTTP/1.1")
+    connection.close()
+    listener.close()
+
+
+def test_an_allowed_provider_is_connected_to(llm_sim, monkeypatch):
+    """A test that lets a provider's host pass wants the network, which fails here in its own words."""
+    llm_sim.allow(HOST)
+    connection = http.client.HTTPConnection(HOST)
+    monkeypatch.setattr(connection, "_create_connection", refuse)
+    with pytest.raises(ConnectionRefusedError, match="the network itself"):
+        connection.request("GET", "/v1/models")
+
+
+def refuse(*_, **__):
+    """Stand for the network."""
+    raise ConnectionRefusedError(111, "the network itself")
+
+
 def test_a_body_of_unknown_length_arrives_whole(llm_sim):
     """The chunks in which it goes are of the connection alone."""
     llm_sim.openai.replies("Paris")
@@ -222,7 +262,7 @@ def test_a_connection_gets_its_socket_back():
 
 def test_everything_is_put_back():
     """After the simulation the class has the very methods that it had before."""
-    names = ("putrequest", "getresponse")
+    names = ("putrequest", "getresponse", "connect")
     before = [vars(http.client.HTTPConnection)[name] for name in names]
     with Simulation():
         assert [vars(http.client.HTTPConnection)[name] for name in names] != before

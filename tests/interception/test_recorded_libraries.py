@@ -96,7 +96,7 @@ every_library = pytest.mark.parametrize("send", [by_requests, by_urllib3, by_url
 
 
 @every_library
-def test_a_session_is_recorded_and_replayed(server, tmp_path, send):
+def test_k06_a_session_is_recorded_and_replayed(server, tmp_path, send):
     """What the network said is said again, without a network, and by whichever library asks."""
     path = tmp_path / "session.yaml"
     calls = [
@@ -117,7 +117,7 @@ def test_a_session_is_recorded_and_replayed(server, tmp_path, send):
 
 
 @every_library
-def test_what_nothing_recorded_answers_is_refused(server, tmp_path, send):
+def test_k06_what_nothing_recorded_answers_is_refused(server, tmp_path, send):
     """No library reaches the network around a cassette."""
     path = tmp_path / "session.yaml"
     with use_cassette(path, "once"):
@@ -136,7 +136,7 @@ def test_what_nothing_recorded_answers_is_refused(server, tmp_path, send):
         (by_aiohttp, aiohttp.ClientPayloadError),
     ],
 )
-def test_a_break_is_recorded_and_replayed_as_the_library_tells_it(server, tmp_path, send, error):
+def test_k06_a_break_is_recorded_and_replayed_as_the_library_tells_it(server, tmp_path, send, error):
     """A connection that broke inside a body breaks there again."""
     path = tmp_path / "session.yaml"
     with use_cassette(path, "once"), pytest.raises(error):

@@ -15,7 +15,7 @@ MESSAGES = [{"role": "user", "content": "Capital of France?"}]
 
 
 @pytest.mark.parametrize("sdk", ["openai", "anthropic"])
-def test_an_sdk_on_aiohttp_is_answered(llm_sim, sdk):
+def test_p13_an_sdk_on_aiohttp_is_answered(llm_sim, sdk):
     """`DefaultAioHttpClient` of both SDKs: whole answers, streams, and retries in virtual time."""
     llm_sim.openai.fails(faults.RateLimited(retry_after=30), optional=True).replies("Paris", times=2, optional=True)
     llm_sim.anthropic.fails(faults.RateLimited(retry_after=30), optional=True).replies("Paris", times=2, optional=True)
@@ -66,7 +66,7 @@ of_google = pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSe
 
 @of_google
 @pytest.mark.parametrize("library", ["aiohttp", "httpx2"])
-def test_google_genais_asynchronous_client_is_answered(llm_sim, library, monkeypatch):
+def test_p13_google_genais_asynchronous_client_is_answered(llm_sim, library, monkeypatch):
     """It sends by aiohttp where that is installed, and by httpx where it is not."""
     genai = importlib.import_module("google.genai")
     api_client = importlib.import_module("google.genai._api_client")
@@ -87,7 +87,7 @@ def test_google_genais_asynchronous_client_is_answered(llm_sim, library, monkeyp
 
 
 @of_google
-def test_google_genai_over_aiohttp_meets_faults(llm_sim):
+def test_p13_google_genai_over_aiohttp_meets_faults(llm_sim):
     """A status is its own error, and its limit for a request ends one that nobody answers."""
     genai = importlib.import_module("google.genai")
     llm_sim.gemini.fails(faults.ServerError(503)).fails(faults.Timeout())
@@ -113,7 +113,7 @@ def bedrock():
     )
 
 
-def test_botocore_invokes_a_model(llm_sim):
+def test_p13_botocore_invokes_a_model(llm_sim):
     """Whole answers and Amazon's binary messages arrive by urllib3, and botocore's own retries pass in virtual time."""
     llm_sim.bedrock.fails(faults.ServerError(503)).replies("Paris", times=2)
     body = json.dumps({"anthropic_version": "bedrock-2023-05-31", "max_tokens": 50, "messages": MESSAGES})
@@ -128,7 +128,7 @@ def test_botocore_invokes_a_model(llm_sim):
     llm_sim.assert_sequence("bedrock:503", "bedrock:200", "bedrock:200")
 
 
-def test_botocore_is_answered_by_a_script(llm_sim):
+def test_p13_botocore_is_answered_by_a_script(llm_sim):
     """What the simulation does not serve can be scripted."""
     llm_sim.bedrock.on("POST", "/model/m/converse").fails(faults.ServerError(503)).replies(
         Json({"output": {"message": {"content": [{"text": "Paris"}]}}})
@@ -138,7 +138,7 @@ def test_botocore_is_answered_by_a_script(llm_sim):
     llm_sim.assert_sequence("bedrock:503", "bedrock:200")
 
 
-def test_google_auth_refreshes_over_requests(llm_sim):
+def test_p13_google_auth_refreshes_over_requests(llm_sim):
     """A token that has run out is fetched by requests, and the answer can be scripted."""
     credentials = importlib.import_module("google.oauth2.credentials")
     transport = importlib.import_module("google.auth.transport.requests")

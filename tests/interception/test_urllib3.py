@@ -23,7 +23,7 @@ def text_of(answer):
     return answer["choices"][0]["message"]["content"]
 
 
-def test_requests_is_answered(llm_sim):
+def test_p13_requests_is_answered(llm_sim):
     """An answer is read as from the network: status, headers, JSON, and a time that is the simulation's."""
     llm_sim.openai.replies(Reply("Paris", latency=2.5))
     answer = requests.post(URL, json=QUESTION, timeout=10)
