@@ -50,7 +50,7 @@ def _answered(engine: Engine, line: BatchLine, respond: Respond, refuse: Refuse)
     body = json.dumps(line.body, ensure_ascii=False, separators=(",", ":")).encode(errors="surrogatepass")
     headers = {"content-type": "application/json", **dict(line.headers)}
     exchange = Exchange(line.method, "https", "batch", 443, line.path, "", headers, body)
-    match = engine.dialect.match(line.method, line.path)
+    match = engine.dialect.match(line.method, line.path, below=True)
     if match.endpoint is None:
         error = match.dialect.errors.not_found(line.method, line.path)
         return _read(refuse(engine, match.dialect.nothing, exchange, error))

@@ -197,11 +197,11 @@ def test_e03_the_log_tells_of_what_nobody_serves(verbose):
     """A path that nobody serves is on the log and in the list of requests; --verbose tells of every request."""
     with serving(*(["--verbose"] if verbose else [])) as (process, url):
         assert post(url, "/v1/chat/completions", CHAT)[0] == 200
-        assert post(url, "/v1/completions", CHAT)[0] == 404
+        assert post(url, "/v1/assistants", CHAT)[0] == 404
         with urllib.request.urlopen(f"{url}/_llmtest/requests", timeout=10) as answer:
             listed = [(each["operation"], each["path"]) for each in json.loads(answer.read())["requests"]]
         process.terminate()
         told = process.communicate(timeout=10)[1].splitlines()
-    assert listed == [("chat", "/v1/chat/completions"), ("unserved", "/v1/completions")]
-    assert "POST /v1/completions is served by nobody: 404" in told
+    assert listed == [("chat", "/v1/chat/completions"), ("unserved", "/v1/assistants")]
+    assert "POST /v1/assistants is served by nobody: 404" in told
     assert ("POST /v1/chat/completions: 200" in told) == verbose

@@ -73,7 +73,7 @@ def test_a_wrong_method_is_a_405(path, method):
 
 
 UNKNOWN = [
-    ("POST", "/v1/completions", {}, "/{provider}. To fix: have the code call Chat Completions: POST "),
+    ("POST", "/v1/assistants", {}, "/{provider}. To fix: have the code call Responses: POST "),
     ("GET", "/", {}, "Invalid URL (GET /). llmtest serves "),
     ("POST", "/openia/v1/chat/completions", {}, "Did you mean the provider `openai`?"),
     ("POST", "/openai/v1/nothing", {}, "Invalid URL (POST /openai/v1/nothing). "),
@@ -99,7 +99,7 @@ def test_an_unknown_path_is_a_404_that_says_what_exists(method, path, headers, t
 def test_e03_a_path_that_nobody_serves_is_an_event_on_a_port_too():
     """It is answered in the API's words, counted, in the trace, and an error of the test."""
     world = world_that_answers()
-    paths = [("POST", "/v1/nothing"), ("POST", "/v1/completions"), ("POST", "/api/chat"), ("PUT", "/v1/models")]
+    paths = [("POST", "/v1/nothing"), ("POST", "/v1/assistants"), ("POST", "/api/chat"), ("PUT", "/v1/models")]
     assert [ask(method, path, world=world).status for method, path in paths] == [404, 404, 404, 405]
     assert len(world.harness_errors) == 4
     assert [(record.operation, record.path) for record in world.provider("openai").requests] == [

@@ -131,40 +131,41 @@ def test_lists_and_counts_are_scripted_by_operation(sim, client):
 
 def test_an_endpoint_nobody_models_is_scripted(sim, client):
     """`on` gives a handle for any endpoint; it is numbered, in the trace, and can fail."""
-    images = sim.openai.on("POST", "/v1/images/generations")
-    images.replies(Json({"created": 1, "data": [{"url": "https://x.test/1.png"}]})).fails(faults.RateLimited(5))
-    assert client.images.generate(prompt="a cat", model="gpt-image-1").data[0].url == "https://x.test/1.png"
+    videos = sim.openai.on("POST", "/v1/videos")
+    videos.replies(Json({"id": "video_1", "object": "video"})).fails(faults.RateLimited(5))
+    asked = {"prompt": "a cat", "model": "sora-2"}
+    assert client.post("/videos", body=asked, cast_to=object)["id"] == "video_1"
     with pytest.raises(openai.RateLimitError) as caught:
-        client.images.generate(prompt="a cat", model="gpt-image-1")
+        client.post("/videos", body=asked, cast_to=object)
     assert caught.value.response.headers["retry-after"] == "5"
     request = sim.openai.requests[0]
-    assert (request.operation, request.model, request.outcome) == ("POST /v1/images/generations", "gpt-image-1", "200")
+    assert (request.operation, request.model, request.outcome) == ("POST /v1/videos", "sora-2", "200")
     assert [event.outcome for event in sim.trace.of(RequestAnswered)] == ["200", "429"]
 
 
 def test_an_endpoint_nobody_models_needs_a_step(sim, client):
     """Without a step left a request to it is an error of the test, whose advice answers it."""
-    sim.openai.on("POST", "/v1/images/generations")
-    with pytest.raises(UnscriptedRequestError, match="POST /v1/images/generations") as caught:
-        client.images.generate(prompt="a cat")
+    sim.openai.on("POST", "/v1/videos")
+    with pytest.raises(UnscriptedRequestError, match="POST /v1/videos") as caught:
+        client.post("/videos", body={"prompt": "a cat"}, cast_to=object)
     assert forgiven(sim) == [caught.value]
     advice = re.search(r"2\. answer every request: +llm_sim\.(.+)", str(caught.value))[1]
     eval(f"sim.{advice}", {"sim": sim, "Json": Json})
-    assert [client.images.generate(prompt="a cat").data for _ in range(2)] == [None, None]
+    assert [client.post("/videos", body={}, cast_to=object) for _ in range(2)] == [{}, {}]
 
 
 CONVERSATION = "a str, a Reply, a Json, a Raw or a fault"
 MISPLACED = [
-    ("POST", "/v1/images/generations", lambda rule: rule.replies("hi"), "replies('hi')"),
-    ("POST", "/v1/images/generations", lambda rule: rule.replies(Embedding([1.0])), "replies(Embedding)"),
-    ("POST", "/v1/images/generations", lambda rule: rule.calls_tool("look"), "calls_tool('look')"),
-    ("POST", "/v1/images/generations", lambda rule: rule.echoes(), "echoes()"),
+    ("POST", "/v1/videos", lambda rule: rule.replies("hi"), "replies('hi')"),
+    ("POST", "/v1/videos", lambda rule: rule.replies(Embedding([1.0])), "replies(Embedding)"),
+    ("POST", "/v1/videos", lambda rule: rule.calls_tool("look"), "calls_tool('look')"),
+    ("POST", "/v1/videos", lambda rule: rule.echoes(), "echoes()"),
     ("POST", "/v1/embeddings", lambda rule: rule.replies("hi"), "replies('hi')"),
     ("POST", "/v1/embeddings", lambda rule: rule.generates(), "generates()"),
     ("POST", "/v1/chat/completions", lambda rule: rule.replies(Embedding([1.0])), "replies(Embedding)"),
 ]
 TAKES = {
-    "/v1/images/generations": ("POST /v1/images/generations", "a Json, a Raw or a fault", 'Json({"data": []})'),
+    "/v1/videos": ("POST /v1/videos", "a Json, a Raw or a fault", 'Json({"data": []})'),
     "/v1/embeddings": ("embeddings", "an Embedding, a Json, a Raw or a fault", "Embedding([0.1, 0.2])"),
     "/v1/chat/completions": ("chat", CONVERSATION, '"Paris"'),
 }
@@ -189,8 +190,8 @@ def test_a_step_that_answers_no_such_request_is_refused_where_it_is_written(sim,
 @pytest.mark.parametrize(
     ("path", "result"),
     [
-        ("/v1/images/generations", "hi"),
-        ("/v1/images/generations", Embedding([1.0])),
+        ("/v1/videos", "hi"),
+        ("/v1/videos", Embedding([1.0])),
         ("/v1/embeddings", "hi"),
         ("/v1/chat/completions", Embedding([1.0])),
     ],
@@ -280,9 +281,9 @@ def test_e03_a_path_that_nobody_serves_is_an_event(sim):
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
 def test_e23_what_the_api_has_is_not_denied_in_its_name(sim, method):
-    """OpenAI lists and deletes stored completions; here that is not simulated, and said so by us, not as its 405."""
+    """OpenAI makes vector stores and deletes them; here that is not simulated, and said so by us, not as its 405."""
     with pytest.raises(SimulationStateError, match="an endpoint that is not simulated"):
-        httpx.request(method, "https://api.openai.com/v1/chat/completions" + ("" if method == "GET" else "/c-1"))
+        httpx.request(method, "https://api.openai.com/v1/vector_stores" + ("" if method == "GET" else "/vs-1"))
     assert len(forgiven(sim)) == 1
 
 

@@ -196,16 +196,16 @@ def test_an_endpoint_that_is_not_simulated_is_one_clear_error():
     """An unknown path is the test's problem, not a 404 that code under test may handle."""
     world = make_world()
     with pytest.raises(SimulationStateError) as caught:
-        world.provider("openai").echoes()._provider.receive(exchange(path="/v1/images/generations"))
+        world.provider("openai").echoes()._provider.receive(exchange(path="/v1/videos"))
     assert told(caught.value) == (
         "`openai` received a request to an endpoint that is not simulated.\n\n"
-        "  POST /v1/images/generations   from HERE\n"
-        "  simulated: POST /v1/chat/completions, POST /v1/responses, POST /v1/embeddings, POST /v1/conversations, "
-        "GET /v1/models, GET /v1/models/{model}, and 13 more\n\n"
+        "  POST /v1/videos   from HERE\n"
+        "  simulated: GET /v1/models, POST /v1/moderations, POST /v1/files, GET /v1/files, POST /v1/chat/completions, "
+        "POST /v1/responses, and 40 more\n\n"
         "To fix, one of:\n"
-        '  1. answer it by a script: llm_sim.openai.on("POST", "/v1/images/generations").replies(Json({}))\n'
+        '  1. answer it by a script: llm_sim.openai.on("POST", "/v1/videos").replies(Json({}))\n'
         "  2. let it be missing, as the code may expect: "
-        'llm_sim.openai.on("POST", "/v1/images/generations").fails(status=404)\n'
+        'llm_sim.openai.on("POST", "/v1/videos").fails(status=404)\n'
         "  3. replay a recorded session, which can hold any endpoint: @pytest.mark.llm_cassette\n"
         '  4. let the host answer itself: llm_sim.allow("api.openai.com")   (llm_sim.openai then sees nothing)'
     )
@@ -214,7 +214,7 @@ def test_an_endpoint_that_is_not_simulated_is_one_clear_error():
 @pytest.mark.parametrize(
     ("provider", "path", "way"),
     [
-        ("openai", "/v1/completions", "have the code call Chat Completions: POST /v1/chat/completions"),
+        ("openai", "/v1/assistants", "have the code call Responses: POST /v1/responses"),
         ("anthropic", "/v1/complete", "have the code call the Messages API: POST /v1/messages"),
     ],
 )

@@ -38,10 +38,16 @@ def _complete(value: str) -> str:
     return address.removesuffix("/v1").removesuffix("/openai")
 
 
+_LACKING = frozenset({"moderations", "images.variation", "models.delete"})
+"""What OpenAI has and Azure has not."""
+
+
 def _endpoints() -> tuple[Endpoint, ...]:
     chat = {"encode_answer": _filtered_chat.encode_answer, "encode_stream": _filtered_chat.encode_stream}
     placed = []
     for endpoint in OPENAI.endpoints:
+        if endpoint.operation in _LACKING:
+            continue
         changed = {"framing": _STREAM} if endpoint.framing is SSE and endpoint.streams else {}
         placed.append(addressed(endpoint, **changed, **(chat if endpoint is OPENAI.chat else {})))
     # A path below v1 ends like one that is not, so those below v1 are looked at first.

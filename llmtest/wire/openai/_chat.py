@@ -14,6 +14,7 @@ from llmtest.wire._json import dumps
 from llmtest.wire._records import NO_FIELDS, ResponseMeta, StreamDecoder, WireCall, WireRequest
 from llmtest.wire.openai import _errors
 from llmtest.wire.openai._bodies import JSON_HEADERS, STREAM_HEADERS, asked
+from llmtest.wire.openai._stored_chat import keep
 from llmtest.wire.openai.chat import _request, _response, _stream, _stream_writer
 from llmtest.wire.openai.chat._options import refuse_unsayable, shaping
 
@@ -37,6 +38,7 @@ def _decode_call(
     dialect = endpoint.dialect
     is_openai = dialect.settings.get("is_openai") is True
     completion, unread = _request.decode_call(parsed, strict=is_openai)
+    wanted = shaping(parsed, is_openai=is_openai)
     return WireCall(
         endpoint,
         completion,
@@ -47,8 +49,13 @@ def _decode_call(
         bool(dialect.settings.get("obfuscates")) and options.get("include_obfuscation") is not False,
         unread,
         parsed.get("n") or 1,
-        shaping(parsed, is_openai=is_openai),
+        _kept(wanted, parsed) if is_openai and parsed.get("store") is True else wanted,
     )
+
+
+def _kept(wanted: Mapping[str, Any], body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what an answer depends on, with the whole request, of which a stored completion shows a part."""
+    return {**wanted, "stored": body}
 
 
 def _encode_answer(response: CompletionResponse, call: WireCall, meta: ResponseMeta) -> bytes:
@@ -93,5 +100,6 @@ CHAT = Endpoint(
     refuse_unsayable=refuse_unsayable,
     encode_stream=_encode_stream,
     stream_decoder=_stream_decoder,
+    keep=keep,
 )
 """`POST /v1/chat/completions`."""

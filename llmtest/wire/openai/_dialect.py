@@ -7,13 +7,21 @@ from llmtest.types import FinishReason
 from llmtest.wire import _ids
 from llmtest.wire._dialect import Dialect, Unserved, Variables
 from llmtest.wire._records import Headers, ResponseMeta
+from llmtest.wire.openai._audio import AUDIO
+from llmtest.wire.openai._batches import BATCHES
 from llmtest.wire.openai._bodies import read_key
 from llmtest.wire.openai._chat import CHAT
+from llmtest.wire.openai._completions import COMPLETIONS
 from llmtest.wire.openai._embeddings import EMBEDDINGS
+from llmtest.wire.openai._files import FILES, UPLOADS
+from llmtest.wire.openai._images import IMAGES
 from llmtest.wire.openai._limits import limit_headers, parse_limits
 from llmtest.wire.openai._models import MODEL, MODELS
+from llmtest.wire.openai._moderations import MODERATIONS
 from llmtest.wire.openai._responses import RESPONSES, STATEFUL
 from llmtest.wire.openai._spoken_errors import OpenAIErrors
+from llmtest.wire.openai._stored_chat import STORED_CHAT
+from llmtest.wire.openai._trained_models import MODEL_DELETION
 from llmtest.wire.openai._vocabulary import VOCABULARY
 from llmtest.wire.openai._without_effect import WITHOUT_EFFECT
 from llmtest.wire.openai.chat._response import RAW_FINISH
@@ -41,14 +49,16 @@ def _head(meta: ResponseMeta) -> Headers:
 
 
 _USUAL_LIMITS = {"requests": 500, "tokens": 200_000}
-_ENDPOINTS = (CHAT, RESPONSES, EMBEDDINGS, MODELS, MODEL)
+_ENDPOINTS = (CHAT, RESPONSES, COMPLETIONS, EMBEDDINGS, MODELS, MODEL)
+_SERVICES = (*STORED_CHAT, MODERATIONS, *FILES, *UPLOADS, *BATCHES, *IMAGES, *AUDIO, MODEL_DELETION)
 _UNSERVED = (
-    Unserved("POST", "/completions", "have the code call Chat Completions: POST /v1/chat/completions"),
-    Unserved("GET", "/chat/completions"),
-    Unserved("GET", "/chat/completions/{completion}"),
-    Unserved("POST", "/chat/completions/{completion}"),
-    Unserved("DELETE", "/chat/completions/{completion}"),
-    Unserved("DELETE", "/models/{model}"),
+    Unserved("POST", "/assistants", "have the code call Responses: POST /v1/responses"),
+    Unserved("POST", "/threads", "have the code keep a conversation: POST /v1/conversations"),
+    Unserved("POST", "/videos"),
+    Unserved("POST", "/vector_stores"),
+    Unserved("GET", "/vector_stores"),
+    Unserved("DELETE", "/vector_stores/{vector_store}"),
+    Unserved("POST", "/fine_tuning/jobs"),
 )
 
 
@@ -82,7 +92,7 @@ OPENAI = Dialect(
     root="/v1",
     base_url="https://api.openai.com/v1",
     hosts=("https://api.openai.com",),
-    endpoints=(*_ENDPOINTS, *STATEFUL),
+    endpoints=(*_ENDPOINTS, *STATEFUL, *_SERVICES),
     read_key=read_key,
     variables=Variables(
         keys=("OPENAI_API_KEY",),

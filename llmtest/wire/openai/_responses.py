@@ -12,6 +12,7 @@ from llmtest.wire._endpoint import Endpoint
 from llmtest.wire._headers import header
 from llmtest.wire._json import count, dumps
 from llmtest.wire._records import ResponseMeta, StreamDecoder, WireCall, WireRequest
+from llmtest.wire._served import Served
 from llmtest.wire._store import Store
 from llmtest.wire.openai import _errors
 from llmtest.wire.openai._bodies import JSON_HEADERS, STREAM_HEADERS, asked
@@ -117,9 +118,23 @@ RESPONSES = Endpoint(
 """`POST /v1/responses`."""
 
 
-def _retrieve(call: WireCall, meta: ResponseMeta, store: Store) -> dict[str, Any]:
+def _retrieve(call: WireCall, meta: ResponseMeta, store: Store) -> Any:
     del meta
-    return kept(store, call.shaping["response_id"])["body"]  # type: ignore[no-any-return]  # what `keep` put there
+    found = kept(store, call.shaping["response_id"])
+    if not call.stream or found["body"]["status"] == "cancelled":
+        return found["body"]
+    response, asked, then = found["said"]
+    events = _stream_writer.encode_stream(response, asked, then, None)
+    return Served(found["body"], pieces=tuple(events[_first(call.shaping.get("starting_after")) :]))
+
+
+def _first(after: object) -> int:
+    """Return the number of the first event to send: the one after the one that was seen last."""
+    if after is None:
+        return 0
+    if not (isinstance(after, int) or (isinstance(after, str) and after.isdigit())):
+        raise refuse(f"Invalid type for 'starting_after': expected an integer, but got '{after}' instead.")
+    return int(after) + 1
 
 
 def _delete(call: WireCall, meta: ResponseMeta, store: Store) -> dict[str, Any]:
@@ -194,7 +209,7 @@ def _compact(call: WireCall, meta: ResponseMeta, store: Store) -> dict[str, Any]
         "output": [*said, compaction],
         "usage": {
             "input_tokens": size,
-            "input_tokens_details": {"cached_tokens": 0},
+            "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
             "output_tokens": 16,
             "output_tokens_details": {"reasoning_tokens": 0},
             "total_tokens": size + 16,

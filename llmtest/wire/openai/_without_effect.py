@@ -21,7 +21,6 @@ WITHOUT_EFFECT: Mapping[str, tuple[Any, str]] = {
     "modalities": (["text"], "answers are text; sound comes from no script"),
     "prediction": ({"type": "content", "content": "x"}, "nothing is predicted; both counts of its tokens are 0"),
     "web_search_options": ({}, "nothing is searched"),
-    "store": (True, "nothing is kept; stored completions are not served"),
     "user": ("u-1", "nobody is told apart"),
     "safety_identifier": ("u-1", "nobody is told apart"),
     "prompt_cache_key": ("k", _CACHE),

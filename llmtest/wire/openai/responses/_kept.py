@@ -124,4 +124,5 @@ def keep(response: CompletionResponse, call: WireCall, meta: ResponseMeta, store
         "input": own,
         "items": [*(call.recalled or ()), *body["output"]],
         "background": asked.get("background") is True,
+        "said": (response, call, meta),
     }

@@ -1,0 +1,1 @@
+"""What legacy completions say: a prompt, and texts that go on from it."""
