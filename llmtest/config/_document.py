@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from llmtest.config._nearest import did_you_mean
 from llmtest.config._secrets import hidden, secret_values, warn_of_literals
 from llmtest.errors import ScenarioError
 
-__all__ = ["Document", "Location", "read_document"]
+__all__ = ["Document", "Location", "read_document", "together"]
 
 Location = tuple[str | int, ...]
 """The way to a value: keys and list positions from the top of the file."""
@@ -32,6 +32,7 @@ class Document:
         lines: Line of each value, from 1, by its location.
         secrets: What came out of variables that hold keys; no error shows it.
         environment: What its variables were read from; None: the environment of the process.
+        mistakes: What its reader has found and read past, to be told with whatever else is wrong.
     """
 
     data: Any = field(repr=False)
@@ -39,6 +40,7 @@ class Document:
     lines: dict[Location, int] = field(default_factory=dict, repr=False)
     secrets: set[str] = field(default_factory=set, repr=False)
     environment: Mapping[str, str] | None = field(default=None, repr=False)
+    mistakes: list[ScenarioError] = field(default_factory=list, repr=False)
 
     def alias(self, location: Location, written: Location) -> None:
         """Let a place have the lines of another one: a key that was misspelt, by its right name."""
@@ -59,6 +61,16 @@ class Document:
         return ScenarioError(message, path=self.path, line=self.line_of(location))
 
 
+def together(errors: Sequence[ScenarioError]) -> ScenarioError:
+    """Return errors of one file as one that tells each thing with its line, in the order of the file."""
+    ordered = sorted(errors, key=lambda error: (error.line or 0, error.message.endswith("is missing.")))
+    first, *others = ordered
+    if not others:
+        return first
+    text = "\n\n".join([first.message, *(str(error) for error in others)])
+    return ScenarioError(text, path=first.path, line=first.line)
+
+
 def read_document(
     path: str | Path, *, environment: Mapping[str, str] | None = None, least: str = "`version: 1` and `name:`"
 ) -> Document:
@@ -74,14 +86,19 @@ def read_document(
     """
     shown = str(path)
     text = _read_text(Path(path), shown)
-    for number, line in enumerate(text.splitlines(), 1):
-        if line.startswith(CONFLICT_MARKERS):
-            raise ScenarioError(
-                f"unresolved merge conflict: the line starts with `{line.split()[0]}`.\n"
-                "To fix: keep one of the two versions, and delete the marker lines.",
-                path=shown,
-                line=number,
-            )
+    conflicts = [
+        ScenarioError(
+            f"unresolved merge conflict: the line starts with `{line.split()[0]}`.\n"
+            "To fix: keep one of the two versions, and delete the marker lines.",
+            path=shown,
+            line=number,
+        )
+        for number, line in enumerate(text.splitlines(), 1)
+        if line.startswith(CONFLICT_MARKERS)
+    ]
+    if conflicts:
+        begun = [each for each in conflicts if CONFLICT_MARKERS[0].strip() in each.message]
+        raise together(begun or conflicts[:1])
     if Path(path).suffix == ".toml":
         from llmtest.config._toml import parse_toml as parse
     else:

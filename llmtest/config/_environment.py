@@ -35,7 +35,8 @@ def interpolate(document: Document, environment: Mapping[str, str] | None = None
     mistakes = Mistakes(document)
     variables = os.environ if environment is None else environment
     found = _walk(mistakes, document.data, (), variables, document.secrets)
-    mistakes.raise_all()
+    if len(mistakes) > len(document.mistakes):
+        mistakes.raise_all()  # Without its value nothing can be said of what a variable stands for.
     return found
 
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from llmtest.config._document import Document, Location
+from llmtest.config._document import Document, Location, together
 from llmtest.config._findings import Finding, finding_of
 from llmtest.config._nearest import nearest
 from llmtest.errors import ScenarioError
@@ -30,17 +30,17 @@ class Mistakes:
     """Collects what is wrong with a document.
 
     Args:
-        document: The document.
+        document: The document; what its reader has found is the beginning.
     """
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        self._errors: list[ScenarioError] = []
+        self._errors: list[ScenarioError] = [*document.mistakes]
         self._mended: set[Location] = set()
         """Places whose value was taken away, or stood in for."""
 
-    def __bool__(self) -> bool:
-        return bool(self._errors)
+    def __len__(self) -> int:
+        return len(self._errors)
 
     def add(self, error: ScenarioError) -> None:
         """Note an error that points at its place."""
@@ -102,14 +102,8 @@ class Mistakes:
         Raises:
             ScenarioError: Something was found.
         """
-        if not self._errors:
-            return
-        ordered = sorted(self._errors, key=lambda error: (error.line or 0, error.message.endswith("is missing.")))
-        first, *others = ordered
-        if not others:
-            raise first
-        text = "\n\n".join([first.message, *(str(error) for error in others)])
-        raise ScenarioError(text, path=first.path, line=first.line)
+        if self._errors:
+            raise together(self._errors)
 
     def _is_consequence(self, place: Location, finding: Finding) -> bool:
         """Tell whether something is wrong only because of what was taken away below it."""

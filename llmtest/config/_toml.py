@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 
-from llmtest.config._document import Document, Location
+from llmtest.config._document import Document, Location, together
 from llmtest.errors import ScenarioError
 
 __all__ = ["parse_toml"]
@@ -13,11 +13,13 @@ __all__ = ["parse_toml"]
 _HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(#.*)?")
 _KEY = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _PART = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
+MOST_KEYS = 20
+"""How many keys that are given twice are read past; what more there is comes in the next pass."""
 _PLACE = re.compile(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", re.DOTALL)
 
 
 def parse_toml(text: str, path: str) -> Document:
-    """Parse TOML.
+    """Parse TOML. A key that is given twice is read past, and kept as a mistake of the document.
 
     Args:
         text: The file's content.
@@ -26,15 +28,33 @@ def parse_toml(text: str, path: str) -> Document:
     Raises:
         ScenarioError: Not TOML.
     """
+    lines = text.splitlines()
+    mistakes: list[ScenarioError] = []
+    while True:
+        try:
+            data = tomllib.loads("\n".join(lines))
+        except tomllib.TOMLDecodeError as error:
+            place = _PLACE.fullmatch(str(error))
+            problem, line = (place[1], place[2]) if place else (str(error), None)
+            number = int(line) if line else text.count("\n") + 1
+            problem = problem[:1].lower() + problem[1:]
+            mistakes.append(ScenarioError(f"not valid TOML: {problem}.", path=path, line=number))
+            if len(mistakes) == MOST_KEYS or not _is_key_twice(problem, lines, number):
+                raise together(mistakes) from None
+            lines[number - 1] = ""
+        else:
+            return Document(data or None, path, _lines(text), mistakes=mistakes)
+
+
+def _is_key_twice(problem: str, lines: list[str], number: int) -> bool:
+    """Tell whether a line holds nothing but a key with its value, and what is wrong is that there is one already."""
+    if not problem.startswith("cannot overwrite a value") or number > len(lines):
+        return False
     try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        place = _PLACE.fullmatch(str(error))
-        problem, line = (place[1], place[2]) if place else (str(error), None)
-        number = int(line) if line else text.count("\n") + 1
-        problem = problem[:1].lower() + problem[1:]
-        raise ScenarioError(f"not valid TOML: {problem}.", path=path, line=number) from None
-    return Document(data or None, path, _lines(text))
+        tomllib.loads(lines[number - 1])
+    except tomllib.TOMLDecodeError:
+        return False
+    return _KEY.match(lines[number - 1]) is not None
 
 
 def _names(dotted: str) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from llmtest.config._document import Document, Location
+from llmtest.config._document import Document, Location, together
 from llmtest.errors import ScenarioError
 
 __all__ = ["parse_yaml"]
@@ -24,22 +24,26 @@ _PLAIN_NUMBER = re.compile(r"[-+]?(\d[\d_]*)?\.?\d[\d_]*([eE][-+]?\d+)?")
 
 
 def parse_yaml(text: str, path: str | None) -> Document:
-    """Parse YAML.
+    """Parse YAML. What can be read past, such as a key that is given twice, is kept as a mistake of the document.
 
     Args:
         text: The file's content.
         path: The file, for errors; None where it is none.
 
     Raises:
-        ScenarioError: Not YAML, a key twice, or more than one document.
+        ScenarioError: Not YAML, or more than one document.
     """
-    for number, line in enumerate(text.splitlines(), 1):
-        if "\t" in line[: len(line) - len(line.lstrip())]:
-            raise ScenarioError(
-                "the line is indented with a tab.\nTo fix: indent with spaces; YAML does not allow tabs there.",
-                path=path,
-                line=number,
-            )
+    tabs = [
+        ScenarioError(
+            "the line is indented with a tab.\nTo fix: indent with spaces; YAML does not allow tabs there.",
+            path=path,
+            line=number,
+        )
+        for number, line in enumerate(text.splitlines(), 1)
+        if "\t" in line[: len(line) - len(line.lstrip())]
+    ]
+    if tabs:
+        raise together(tabs)
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
@@ -70,6 +74,12 @@ class _Reading:
         self.open: set[int] = set()
         self.count = 0
 
+    def note(self, message: str, line: int) -> None:
+        """Keep a mistake that can be read past; what an alias repeats is told once."""
+        error = ScenarioError(message, path=self.document.path, line=line)
+        if all(str(error) != str(each) for each in self.document.mistakes):
+            self.document.mistakes.append(error)
+
     def value(self, node: yaml.Node, location: Location) -> Any:
         line = node.start_mark.line + 1
         self.document.lines.setdefault(location, line)
@@ -94,17 +104,19 @@ class _Reading:
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode):
-                raise ScenarioError("a key must be a text, not a list or mapping.", path=self.document.path, line=line)
+                self.note("a key must be a text, not a list or mapping.", line)
+                continue
             key = key_node.value
             if key_node.tag == "tag:yaml.org,2002:merge":
                 merged |= self._merge(value_node, location)
                 continue
             if key in first:
-                raise ScenarioError(
+                self.note(
                     f"the key `{key}` is given twice, here and on line {first[key]}.\nTo fix: keep one of the two.",
-                    path=self.document.path,
-                    line=line,
+                    line,
                 )
+                self.value(value_node, (*location, key))  # which may hold mistakes of its own
+                continue
             first[key] = line
             self.document.lines[(*location, key)] = line
             found[key] = self.value(value_node, (*location, key))
@@ -115,9 +127,8 @@ class _Reading:
         merged: dict[str, Any] = {}
         for part in parts:
             if not isinstance(part, yaml.MappingNode):
-                raise ScenarioError(
-                    "`<<` merges mappings only.", path=self.document.path, line=part.start_mark.line + 1
-                )
+                self.note("`<<` merges mappings only.", part.start_mark.line + 1)
+                continue
             merged = self._mapping(part, location) | merged
         return merged
 

@@ -34,6 +34,7 @@ rule with steps left answers. A script adds to what is there: `POST /_llmtest/re
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -261,8 +262,18 @@ def parse_script(body: bytes) -> ServedScript:
 
 
 def _document_of(text: str) -> Document:
+    mistakes: list[ScenarioError] = []
+
+    def mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            for key, times in Counter(key for key, _ in pairs).items():
+                if times > 1:
+                    mistakes.append(ScenarioError(f"the key `{key}` is given twice.\nTo fix: keep one of the two."))
+        return found
+
     try:
-        document = Document(json.loads(text))
+        document = Document(json.loads(text, object_pairs_hook=mapping), mistakes=mistakes)
     except ValueError as not_json:
         try:
             document = parse_yaml(text, "script")

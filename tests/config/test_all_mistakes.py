@@ -6,7 +6,7 @@ import pytest
 
 from llmtest import build_chain, load_config, load_scenario
 from llmtest.errors import ConfigurationError, ScenarioError
-from llmtest.serving import load_script
+from llmtest.serving import load_script, parse_script
 from llmtest.testing._plugin_cassette import _marked_options
 
 SCENARIO = """\
@@ -145,6 +145,83 @@ def test_t21_variables_that_are_not_set_come_in_one_pass(tmp_path, monkeypatch):
         (3, "the environment variable `NO_SUCH_KEY` is not set"),
         (4, "the environment variable `NOR_THIS` is not set"),
     ]
+
+
+TWICE = {
+    "scenario.yaml": (
+        SCENARIO.replace("sede: 3", "name: large\nsede: 3").replace("{modle: 7}", "{model: a, model: b, modle: 7}"),
+        load_scenario,
+        [(3, "the key `name` is given twice"), (4, "unknown key `sede`"), (6, "the key `model` is given twice")],
+    ),
+    "chain.yaml": (
+        "name: app\nname: other\nretry: {max_attempts: 0}\nproviders:\n  - {provider: openai, provider: openai}\n",
+        load_config,
+        [(2, "the key `name` is given twice"), (3, "`retry.max_attempts`"), (5, "the key `provider` is given twice")],
+    ),
+    "chain.toml": (
+        (
+            "name = 'app'\nname = 'other'\n[retry]\nmax_attempts = 0\nmax_attempts = 3\n"
+            "[[providers]]\nprovider = 'openai'\n"
+        ),
+        load_config,
+        [(2, "not valid TOML: cannot overwrite a value"), (4, "`retry.max_attempts`"), (5, "not valid TOML: cannot")],
+    ),
+    "script.yaml": (
+        "openai:\n  - replis: Paris\nopenai:\n  - {replies: Paris, replies: Rome}\n",
+        load_script,
+        [(2, "unknown key `replis`"), (3, "the key `openai` is given twice"), (4, "the key `replies` is given twice")],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_t21_keys_that_are_given_twice_come_with_everything_else(tmp_path, monkeypatch, name):
+    """All of them, the other mistakes of a file that can be read past them beside them, each with its line."""
+    monkeypatch.chdir(tmp_path)
+    text, load, expected = TWICE[name]
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ScenarioError) as caught:
+        load(name)
+    found = told(caught.value)[: len(expected)]
+    assert [line for line, _ in found] == [line for line, _ in expected]
+    assert all(words.startswith(said) for (_, words), (_, said) in zip(found, expected, strict=True)), found
+
+
+def test_t21_a_key_given_twice_is_told_when_nothing_else_is_wrong(tmp_path, monkeypatch):
+    """Once, whatever alias repeats it, and also beside a variable that is not set."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "chain.yaml").write_text(
+        "name: app\nproviders:\n  - &one {provider: openai, model: a, model: b}\n  - {<<: *one, model: '${NO_SUCH}'}\n"
+    )
+    with pytest.raises(ScenarioError) as caught:
+        load_config("chain.yaml", environment={"NO_SUCH": "c"})
+    assert str(caught.value) == (
+        "chain.yaml:3: the key `model` is given twice, here and on line 3.\nTo fix: keep one of the two."
+    )
+    with pytest.raises(ScenarioError) as caught:
+        load_config("chain.yaml", environment={})
+    assert [line for line, _ in told(caught.value)] == [3, 4]
+
+
+def test_t21_a_script_in_json_is_read_as_strictly():
+    """A key twice in the body of a request, where JSON itself would take the last one."""
+    with pytest.raises(ScenarioError) as caught:
+        parse_script(b'{"openai": [{"replies": "Paris", "replies": "Rome"}], "openai": [{"replis": "x"}]}')
+    text = str(caught.value)
+    assert "the key `replies` is given twice" in text
+    assert "the key `openai` is given twice" in text
+    assert "unknown key `replis`" in text
+
+
+def test_t21_lines_that_cannot_be_read_come_in_one_pass(tmp_path, monkeypatch):
+    """Every line with a tab, and every conflict of a merge, where no more than that can be said of a file."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tabs.yaml").write_text("name: app\nproviders:\n\t- {provider: openai}\n\t- {provider: anthropic}\n")
+    (tmp_path / "both.yaml").write_text(2 * "<<<<<<< ours\nname: a\n=======\nname: b\n>>>>>>> theirs\n")
+    for name, lines in (("tabs.yaml", [3, 4]), ("both.yaml", [1, 6])):
+        with pytest.raises(ScenarioError) as caught:
+            load_config(name)
+        assert [line for line, _ in told(caught.value)] == lines
 
 
 def test_t21_options_of_a_cassette_come_in_one_pass():
