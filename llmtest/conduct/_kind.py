@@ -8,11 +8,16 @@ from typing import Literal
 
 from llmtest.conduct._evidence import CallEvidence, RunEvidence
 
-__all__ = ["FindingKind", "Limits", "Needs", "Suspicion", "Threshold"]
+__all__ = ["FindingKind", "Limits", "Needs", "Suspicion", "Threshold", "shortened"]
 
 Needs = Literal["provider", "caller"]
 Limits = Mapping[str, float]
 """Thresholds of one kind of finding, by their names."""
+
+
+def shortened(text: str) -> str:
+    """Return a text as evidence shows it: its beginning."""
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 @dataclass(frozen=True, slots=True)

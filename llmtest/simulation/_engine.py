@@ -16,7 +16,7 @@ from llmtest.costs import count_tokens, estimate_prompt_tokens, estimate_request
 from llmtest.faults import Fault, FaultRule, Target
 from llmtest.simulation._fault_effects import lay_on
 from llmtest.simulation._latency import LatencyModel
-from llmtest.simulation._origin import current_actor
+from llmtest.simulation._origin import current_actor, is_cancelled
 from llmtest.simulation._prompt_cache import PromptCache
 from llmtest.simulation._quota import Quota, Refusal
 from llmtest.simulation._script_texts import broken_callable, no_value, unscripted, wrong_result
@@ -136,7 +136,9 @@ class Engine:
             record = answer.record = RequestRecord(number, call, now, exchange)
             self.records.append(record)
             # Who keeps the latest requests alone judges none of them.
-            if not call_id and world.most_requests is None:
+            if call_id:
+                record.is_after_cancellation = is_cancelled()
+            elif world.most_requests is None:
                 record.actor = current_actor()
                 if world.origins.has_failures:
                     record.follows = world.origins.failed_before()

@@ -20,7 +20,7 @@ from typing import Any
 
 from llmtest.simulation._call_site import is_foreign
 
-__all__ = ["Origins", "current_actor"]
+__all__ = ["Origins", "current_actor", "is_cancelled"]
 
 BARRIERS = frozenset({asyncio.Handle._run.__code__, pool._WorkItem.run.__code__, threading.Thread.run.__code__})  # noqa: SLF001
 """Code that runs one piece of work after the other: what is above it belongs to nobody's call."""
@@ -34,6 +34,13 @@ def current_actor() -> object:
         if task is not None:
             return weakref.ref(task)
     return threading.get_ident()
+
+
+def is_cancelled() -> bool:
+    """Tell whether the running task of asyncio was cancelled, and goes on all the same."""
+    loop = asyncio._get_running_loop()  # noqa: SLF001 - as above
+    task = None if loop is None else asyncio.current_task(loop)
+    return task is not None and task.cancelling() > 0
 
 
 class Footprint:

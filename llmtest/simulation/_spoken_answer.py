@@ -93,6 +93,8 @@ def _deliver(engine: Engine, prepared: Prepared, answer: Answer) -> None:
         answer.events = prepared.events
         answer.is_flawed = True
     if answer.stream:
+        if answer.record is not None:
+            answer.record.response = answer.response  # known from now on: who reads a stream may leave it open
         mode = prepared.fragmentation or engine.fragmentation or engine.world.fragmentation
         if mode != "events":
             answer.cutter = Cutter(mode, engine.world.seed, engine.name, answer.number)

@@ -11,7 +11,8 @@ class Case:
     Attributes:
         library: The distribution whose fault it is.
         thread: Where it was reported: `owner/repository#number`.
-        findings: What `assert_resilient()` says of the app; nothing where the requests cannot tell.
+        findings: What `assert_resilient()` says of the app; nothing where what happened cannot tell.
+        untold: Why it says nothing: a key of `REASONS` in `page.py`.
         raises: The class of the error that the app ends with; empty where it returns.
         cure_raises: The same of the cured app.
         marks_its_calls: Whether the app marks its calls itself; otherwise it is one call.
@@ -20,6 +21,7 @@ class Case:
     library: ClassVar[str]
     thread: ClassVar[str]
     findings: ClassVar[tuple[str, ...]] = ()
+    untold: ClassVar[str] = ""
     raises: ClassVar[str] = ""
     cure_raises: ClassVar[str] = ""
     marks_its_calls: ClassVar[bool] = False

@@ -24,6 +24,7 @@ class Written:
         thread: Where it was reported.
         assertion: What catches it.
         findings: What `assert_resilient()` says.
+        untold: Why it says nothing.
         has_cure: Whether there is an app without the fault.
         lines: Of the app, and of what it calls in its class.
     """
@@ -35,6 +36,7 @@ class Written:
     thread: str
     assertion: str
     findings: tuple[str, ...]
+    untold: str
     has_cure: bool
     lines: int
 
@@ -85,6 +87,7 @@ def _written(environment, name, fault, members):
         thread=ast.literal_eval(members["thread"]),
         assertion=re.sub(r"\bsim\.", "", ast.unparse(members["catch"].body).replace("'", '"')),
         findings=ast.literal_eval(members["findings"]) if "findings" in members else (),
+        untold=ast.literal_eval(members["untold"]) if "untold" in members else "",
         has_cure="cure" in members,
         lines=sum(each.end_lineno - each.lineno + 1 for each in shared),
     )

@@ -13,7 +13,8 @@ HEAD = """\
 
 Each row is a fault of another library that was reported in public, reproduced by a small app of our own on the real
 library. One assertion catches it. The last column is what `assert_resilient()` names without being told what to look
-for. Where it names nothing, the requests do not tell, and the assertion has to be written.
+for. Where it names nothing, neither the requests nor what the app returned tell of the fault; the number says why, at
+the end of the page. There the assertion has to be written.
 
 {count} faults, {named} of them named without a hint. `.ci/run detection` installs the libraries and runs every row: the
 app misbehaves, is caught, and is named as it is said here. {cured} rows have the same app without the fault, which
@@ -29,6 +30,32 @@ TITLES = {
 NOTES = {
     "earlier": "The libraries have mended these since, most of them within the year.",
 }
+
+REASONS = {
+    "said": "What a stream had said before it broke may have been shown to somebody already. Then an error "
+    "is the right end, and another answer behind it would be the fault.",
+    "limits": "How often and for how long to try is the app's to say. The requests show how often it tried, "
+    "and not how often it was meant to.",
+    "own-rule": "The provider was asked and has answered; the rule by which it was not to be asked, or its "
+    "answer not to be used, is the app's own.",
+    "content": "The provider has answered. Whether an answer fits its question is judged by the app alone.",
+    "wanted": "Another provider for refused content may be what was wanted. "
+    '`thresholds={"fallback_on_client_error.refused_content": 1}` says that it is not, and names '
+    "it.",
+    "number": "The app returns a bare number, which nobody can tell from any other. A call that is marked "
+    "with `call.returned(answer, usage=..., cost=...)` is compared with what was charged.",
+    "as-told": "Everybody did what the provider had asked for, to the second. That all of them were told the "
+    "same is its doing.",
+    "one-at-a-time": "Requests that come one after the other look the same whether a lock keeps them apart by "
+    "mistake or a limit of the app's on purpose.",
+    "cache": "An app that has no cache asks the same question twice as well. That there is one which should "
+    "have answered is not to be seen.",
+    "circuit": "A call that sends nothing after failures looks as it does behind any open circuit. Whether "
+    "these failures should have opened it is the app's to say.",
+    "left-open": "The library leaves the stream open when it raises, so that what was read of it is not known "
+    "when the call ends.",
+}
+"""Why the verdict says nothing of some faults, in the order in which they are numbered."""
 
 
 def page():
@@ -47,11 +74,13 @@ def page():
         parts.append("| fault | library | version | assertion | finding |\n|---|---|---|---|---|\n")
         versions = pinned(environment)
         parts.extend(_row(case, versions[case.library]) for case in cases if case.environment == environment)
+    parts.append("\n## Why nothing is named\n\n")
+    parts.extend(f"{number}. {why}\n" for number, why in enumerate(REASONS.values(), 1))
     return "".join(parts)
 
 
 def _row(case, version):
-    findings = ", ".join(f"`{name}`" for name in case.findings) or "-"
+    findings = ", ".join(f"`{name}`" for name in case.findings) or f"- ({[*REASONS].index(case.untold) + 1})"
     fault = f"{case.fault} [{case.thread}]({case.link})"
     return f"| {fault} | {case.library} | {version} | `{case.assertion}` | {findings} |\n"
 

@@ -8,7 +8,7 @@ import pytest
 
 from llmtest.conduct import FINDINGS
 from tests.detection._catalogue import pinned, written_cases
-from tests.detection.page import page
+from tests.detection.page import REASONS, page
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "reference" / "reported-faults.md"
 CASES = written_cases()
@@ -31,6 +31,18 @@ def test_a_case_says_all_that_the_table_needs(case):
     assert case.lines <= 30
     assert set(case.findings) <= set(FINDINGS)
     assert "\n" not in case.assertion
+
+
+@each_case
+def test_a_case_that_is_not_named_says_why(case):
+    """Either the verdict says something, or there is a reason why it cannot."""
+    assert bool(case.findings) != bool(case.untold)
+    assert case.findings or case.untold in REASONS
+
+
+def test_most_faults_are_named_without_a_hint():
+    """Fifty-two at the least."""
+    assert sum(bool(case.findings) for case in CASES) >= 52
 
 
 def test_no_case_is_there_twice():

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from llmtest.conduct._conversation import messages_of
 from llmtest.conduct._evidence import CallEvidence, RequestEvidence
-from llmtest.conduct._kind import FindingKind, Limits, Suspicion, Threshold
+from llmtest.conduct._kind import FindingKind, Limits, Suspicion, Threshold, shortened
 
 __all__ = ["KIND"]
 
@@ -15,16 +15,19 @@ __all__ = ["KIND"]
 def judge(call: CallEvidence, limits: Limits) -> Iterator[Suspicion]:
     """Look in what the caller got for what a broken stream had said, followed by the whole answer after it.
 
-    An app that shows the second model what the first had said, and lets it go on from there, glues on purpose.
+    An app that shows the second model what the first had said, and lets it go on from there, glues on purpose; where
+    the second begins anew all the same, it has not gone on.
     """
     for stretch in call.stretches():
         answer = stretch[-1]
         whole = _text_of(call, answer)
-        if not answer.is_answered or not whole:
+        if not whole or not (answer.is_answered or _is_left_open(answer)):
             continue
         for broken in stretch[:-1]:
-            partial = "" if broken.answer is None else (broken.answer.partial_text or "")
-            if len(partial.strip()) < limits["characters"] or _goes_on(call, answer, partial):
+            partial = _said_before(call, broken, whole)
+            if len(partial.strip()) < limits["characters"]:
+                continue
+            if _goes_on(call, answer, partial) and not whole.strip().startswith(partial.strip()):
                 continue
             yield from _judge(call, broken, answer, partial, whole)
 
@@ -48,6 +51,26 @@ def _judge(
         )
 
 
+def _is_left_open(request: RequestEvidence) -> bool:
+    """Tell whether a stream was not read to its end, as libraries do that stop at its last event."""
+    return request.answer is None and bool(request.stream)
+
+
+def _said_before(call: CallEvidence, broken: RequestEvidence, whole: str) -> str:
+    """Return what a broken stream had said. Of one that was left open, it is what stands before the whole answer.
+
+    That is then the beginning of what was to come, and not all of it.
+    """
+    if broken.answer is not None:
+        return broken.answer.partial_text or ""
+    returned = None if call.returned is None else call.returned.text
+    if not _is_left_open(broken) or not returned or not returned.rstrip().endswith(whole.strip()):
+        return ""
+    said = returned.rstrip().removesuffix(whole.strip()).strip()
+    planned = _text_of(call, broken).strip()
+    return said if planned.startswith(said) and said != planned else ""
+
+
 def _text_of(call: CallEvidence, answer: RequestEvidence) -> str:
     record = call.witness.record(answer.exchange)
     return "" if record is None or record.response is None else record.response.content or ""
@@ -58,7 +81,7 @@ def _goes_on(call: CallEvidence, answer: RequestEvidence, partial: str) -> bool:
 
 
 def _shown(text: str) -> str:
-    return repr(text if len(text) <= 60 else f"{text[:57]}...")
+    return repr(shortened(text))
 
 
 KIND = FindingKind(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from llmtest.conduct._evidence import CallEvidence, RequestEvidence
+from llmtest.conduct._evidence import CallEvidence, RequestEvidence, RunEvidence
 from llmtest.conduct._kind import FindingKind, Limits, Suspicion, Threshold
 from llmtest.events import RequestAnswered
 from llmtest.types import Usage
@@ -31,6 +31,19 @@ def judge(call: CallEvidence, limits: Limits) -> Iterator[Suspicion]:
     if told:
         text = f"{call.name} told {'; and '.join(told)}."
         yield Suspicion(text, call.witness.caller, tuple(map(str, call.requests)))
+
+
+def judge_run(run: RunEvidence, limits: Limits) -> Iterator[Suspicion]:  # noqa: ARG001 - what was not asked costs nothing
+    """Look for calls that tell a cost and have asked nobody, as those that a cache answers."""
+    for call in run.calls:
+        cost = None if call.returned is None else call.returned.cost_usd
+        if call.is_marked and not call.requests and cost:
+            text = f"{call.name} told a cost of ${cost:f}, and asked nobody."
+            yield Suspicion(text, run.caller, (f"{call.name} ended at {_ended(call):.3f} s without a request",))
+
+
+def _ended(call: CallEvidence) -> float:
+    return 0.0 if call.ended is None else call.ended.at_ns / 1e9
 
 
 def _is_model(told: str, asked: str | None) -> bool:
@@ -78,11 +91,13 @@ def _answer(request: RequestEvidence) -> RequestAnswered:
 KIND = FindingKind(
     name="cost_misreported",
     rule="the cost, the tokens or the model that a marked call returned are not those that the provider charged, "
-    "neither of its last answer nor of the whole call; `assert_reported` asks the same of a whole test",
+    "neither of its last answer nor of the whole call, or it told a cost and asked nobody; `assert_reported` asks the "
+    "same of a whole test",
     fix="take tokens from the answer's own usage, cached ones and failed attempts included, and prices from a list of "
     "the day",
     blames="framework or app",
     needs="caller",
     thresholds=(Threshold("share", 0.01, "by what share a cost may differ, 0 to 1"),),
     judge_call=judge,
+    judge_run=judge_run,
 )

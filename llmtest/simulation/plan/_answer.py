@@ -38,6 +38,7 @@ class RequestRecord:
         usage: Tokens of the answer.
         cost_usd: Its price; None where nothing was billed or the price is unknown.
         actor: The task or thread that sent it, where nobody marked its call; None where that is not known.
+        is_after_cancellation: Whether the task that sent it had been cancelled, and has not ended for it.
         follows: Number of the failed request in the trace that the same running code had sent; 0 where none is known.
         error: What it was refused with, or told inside its stream; None where it was not.
         response: What was decided to answer, whole even where its stream broke; None where that is no conversation.
@@ -51,6 +52,7 @@ class RequestRecord:
         "cost_usd",
         "error",
         "follows",
+        "is_after_cancellation",
         "number",
         "outcome",
         "response",
@@ -65,6 +67,7 @@ class RequestRecord:
         self.cost_usd: Decimal | None = None
         self.actor: object = None
         self.follows = 0
+        self.is_after_cancellation = False
         self.error: ProviderError | None = None
         self.response: CompletionResponse | None = None
         self._call = call

@@ -109,6 +109,7 @@ class RetryAfterSynchronised(Case):
 
     library = "anthropic"
     thread = "NousResearch/hermes-agent#109234"
+    untold = "as-told"
     marks_its_calls = True
 
     def script(self, sim):

@@ -68,6 +68,7 @@ class JitterOverSoon(Case):
 
     library = "backoff"
     thread = "litl/backoff#43"
+    untold = "limits"
     raises = "InternalServerError"
 
     def script(self, sim):
@@ -117,6 +118,7 @@ class DeadlineByDefault(Case):
 
     library = "stamina"
     thread = "hynek/stamina#60"
+    untold = "limits"
     raises = "InternalServerError"
 
     def script(self, sim):

@@ -100,6 +100,7 @@ class LockHeld(Case):
 
     library = "pybreaker"
     thread = "danielfm/pybreaker#3"
+    untold = "one-at-a-time"
     marks_its_calls = True
 
     def script(self, sim):
@@ -179,6 +180,7 @@ class ErrorReplaced(Case):
 
     library = "aiobreaker"
     thread = "arlyon/aiobreaker#13"
+    findings = ("no_fallback_after_break",)
     marks_its_calls = True
     raises = "CircuitBreakerError"
 

@@ -69,6 +69,7 @@ class RefusedContentAskedElsewhere(Case):
 
     library = "langchain-core"
     thread = "BerriAI/litellm#40406"
+    untold = "wanted"
     cure_raises = "OpenAIInvalidRequestError"
 
     def script(self, sim):
@@ -111,6 +112,7 @@ class StreamNotCached(Case):
 
     library = "langchain-core"
     thread = "langchain-ai/langchain#23701"
+    untold = "cache"
 
     def script(self, sim):
         sim.openai.replies("Paris it is", times=None)
@@ -132,6 +134,7 @@ class OutageAnswered(Case):
 
     library = "langchain"
     thread = "langchain-ai/langchain#38960"
+    findings = ("gave_up",)
     cure_raises = "OpenAIAPIError"
 
     def script(self, sim):
@@ -156,6 +159,7 @@ class StreamCostsNothing(Case):
 
     library = "langchain-openai"
     thread = "langchain-ai/langchain#30390"
+    untold = "number"
 
     def script(self, sim):
         sim.provider("gateway", base_url="https://llm.example.org/v1").replies("Paris it is")

@@ -37,6 +37,7 @@ class AskedBeforeRefused(Case):
 
     library = "openai-agents"
     thread = "openai/openai-agents-python#1985"
+    untold = "own-rule"
     raises = "InputGuardrailTripwireTriggered"
     cure_raises = "InputGuardrailTripwireTriggered"
 
@@ -62,6 +63,7 @@ class ToolRunBeforeRefused(Case):
 
     library = "openai-agents"
     thread = "openai/openai-agents-python#991"
+    untold = "own-rule"
     raises = "InputGuardrailTripwireTriggered"
     cure_raises = "InputGuardrailTripwireTriggered"
 
@@ -93,6 +95,7 @@ class WholeRunRetried(Case):
 
     library = "tenacity"
     thread = "defog-ai/defog#240"
+    findings = ("duplicate_effect",)
 
     def script(self, sim):
         sim.openai.when(turn=1).calls_tool("pay", {"amount": 5}, times=None)

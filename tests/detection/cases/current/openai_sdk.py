@@ -191,6 +191,7 @@ class BrokenStreamNotRetried(Case):
 
     library = "openai"
     thread = "agentforce314/clawcodex#757"
+    untold = "said"
     raises = "APIConnectionError"
 
     def script(self, sim):

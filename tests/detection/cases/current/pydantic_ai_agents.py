@@ -80,6 +80,7 @@ class BreakWithoutFallback(Case):
 
     library = "pydantic-ai-slim"
     thread = "pydantic/pydantic-ai#4953"
+    untold = "said"
     raises = "ModelConnectionError"
 
     def script(self, sim):
@@ -104,6 +105,7 @@ class RetriesBeforeFallback(Case):
 
     library = "pydantic-ai-slim"
     thread = "pydantic/pydantic-ai#3267"
+    findings = ("retry_after_unbounded",)
 
     def script(self, sim):
         sim.openai.fails(faults.RateLimited(retry_after=30), times=None)
@@ -149,6 +151,7 @@ class EmptyAnswerNotFallenBack(Case):
 
     library = "pydantic-ai-slim"
     thread = "pydantic/pydantic-ai#2837"
+    untold = "content"
     raises = "UnexpectedModelBehavior"
 
     def script(self, sim):
@@ -173,6 +176,7 @@ class LimitAfterTheFact(Case):
 
     library = "pydantic-ai-slim"
     thread = "pydantic/pydantic-ai#1794"
+    untold = "own-rule"
     raises = "UsageLimitExceeded"
     cure_raises = "UsageLimitExceeded"
 
@@ -219,6 +223,7 @@ class HandlerNotInStreams(Case):
 
     library = "pydantic-ai-slim"
     thread = "pydantic/pydantic-ai#4140"
+    untold = "content"
 
     def script(self, sim):
         sim.openai.replies("I cannot help with that", times=None)

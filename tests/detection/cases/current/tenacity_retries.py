@@ -172,6 +172,7 @@ class DelayOverrun(Case):
 
     library = "tenacity"
     thread = "jd/tenacity#423"
+    untold = "limits"
     raises = "InternalServerError"
     cure_raises = "InternalServerError"
 
@@ -225,6 +226,7 @@ class CancelledAndAskedAgain(Case):
 
     library = "tenacity"
     thread = "jd/tenacity#505"
+    findings = ("retried_non_retryable",)
     cure_raises = "TimeoutError"
 
     def script(self, sim):

@@ -60,6 +60,7 @@ class PartialNotChecked(Case):
 
     library = "instructor"
     thread = "567-labs/instructor#1993"
+    untold = "content"
 
     def script(self, sim):
         sim.openai.calls_tool("Person", {"name": "Ada"})
@@ -82,6 +83,7 @@ class StreamNotAskedAgain(Case):
 
     library = "instructor"
     thread = "567-labs/instructor#1991"
+    untold = "content"
     raises = "InstructorRetryException"
 
     def script(self, sim):

@@ -14,7 +14,7 @@ class RefusedKeyAnswered(Case):
 
     library = "langchain"
     thread = "langchain-ai/langchain#38893"
-    findings = ("retried_non_retryable",)
+    findings = ("retried_non_retryable", "gave_up")
     cure_raises = "AuthenticationError"
 
     def script(self, sim):

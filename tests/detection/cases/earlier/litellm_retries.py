@@ -40,7 +40,7 @@ class OneRetryIsThree(Case):
 
     library = "litellm"
     thread = "BerriAI/litellm#12358"
-    findings = ("no_backoff",)
+    findings = ("no_backoff", "retries_multiplied")
     raises = "InternalServerError"
     cure_raises = "InternalServerError"
 
@@ -62,6 +62,7 @@ class PolicyPlusThree(Case):
 
     library = "litellm"
     thread = "BerriAI/litellm#7262"
+    findings = ("retries_multiplied",)
     raises = "RateLimitError"
     cure_raises = "RateLimitError"
 
@@ -82,48 +83,42 @@ class PolicyPlusThree(Case):
         return self.ask(max_retries=0)
 
 
-class RefusedKeyRetried(Case):
+class AskedAgain(Case):
+    """An app that asks again what can only be refused again."""
+
+    findings = ("retried_non_retryable",)
+
+    def script(self, sim):
+        sim.openai.fails(self.fault, times=None)
+
+    def app(self, sim):
+        return complete(num_retries=2)
+
+    def catch(self, sim, answer):
+        sim.assert_attempts("openai", 1)
+
+    def cure(self, sim):
+        return ask(router(MAIN, num_retries=2))
+
+
+class RefusedKeyRetried(AskedAgain):
     """A refused key is asked with again, three times in all."""
 
     library = "litellm"
     thread = "BerriAI/litellm#18395"
-    findings = ("retried_non_retryable",)
     raises = "AuthenticationError"
     cure_raises = "AuthenticationError"
-
-    def script(self, sim):
-        sim.openai.fails(faults.AuthenticationFailed(), times=None)
-
-    def app(self, sim):
-        return complete(num_retries=2)
-
-    def catch(self, sim, answer):
-        sim.assert_attempts("openai", 1)
-
-    def cure(self, sim):
-        return ask(router(MAIN, num_retries=2))
+    fault = faults.AuthenticationFailed()
 
 
-class UnknownModelRetried(Case):
+class UnknownModelRetried(AskedAgain):
     """A model that does not exist is asked for three times."""
 
     library = "litellm"
     thread = "BerriAI/litellm#1418"
-    findings = ("retried_non_retryable",)
     raises = "NotFoundError"
     cure_raises = "NotFoundError"
-
-    def script(self, sim):
-        sim.openai.fails(faults.ModelNotFound(), times=None)
-
-    def app(self, sim):
-        return complete(num_retries=2)
-
-    def catch(self, sim, answer):
-        sim.assert_attempts("openai", 1)
-
-    def cure(self, sim):
-        return ask(router(MAIN, num_retries=2))
+    fault = faults.ModelNotFound()
 
 
 class RetriesNotInStream(Case):
@@ -131,6 +126,7 @@ class RetriesNotInStream(Case):
 
     library = "litellm"
     thread = "BerriAI/litellm#29808"
+    untold = "left-open"
     raises = "MidStreamFallbackError"
 
     def script(self, sim):

@@ -31,6 +31,7 @@ class DisabledFallbackAsked(Case):
 
     library = "litellm"
     thread = "BerriAI/litellm#19077"
+    untold = "own-rule"
 
     def script(self, sim):
         sim.openai.fails(faults.StreamError(2))
@@ -48,10 +49,11 @@ class TwoAnswersGlued(Case):
 
     library = "litellm"
     thread = "BerriAI/litellm#32835"
+    findings = ("answers_glued",)
 
     def script(self, sim):
         sim.openai.fails(faults.StreamDropped(2))
-        sim.anthropic.replies("Paris is the capital of France.", optional=True)
+        sim.anthropic.replies("This is the capital of France.", optional=True)
 
     def app(self, sim):
         return read(router(fallbacks=[{"main": ["spare"]}]))
@@ -65,6 +67,7 @@ class ZeroIsEstimated(Case):
 
     library = "litellm"
     thread = "BerriAI/litellm#37992"
+    findings = ("cost_misreported",)
 
     def script(self, sim):
         sim.openai.replies(Reply("Paris " * 20, usage=Usage(0, 0)))
@@ -75,12 +78,12 @@ class ZeroIsEstimated(Case):
             options = {"include_usage": True}
             stream = await routes.acompletion(model="main", messages=HELLO, stream=True, stream_options=options)
             chunks = [chunk async for chunk in stream]
-            return litellm.stream_chunk_builder(chunks, messages=HELLO).usage.total_tokens
+            return litellm.stream_chunk_builder(chunks, messages=HELLO)
 
         return asyncio.run(main())
 
     def catch(self, sim, answer):
-        sim.assert_reported(tokens=answer)
+        sim.assert_reported(tokens=answer.usage)
 
 
 class HitIsBilled(Case):
@@ -88,6 +91,7 @@ class HitIsBilled(Case):
 
     library = "litellm"
     thread = "BerriAI/litellm#14749"
+    findings = ("cost_misreported",)
     marks_its_calls = True
 
     def script(self, sim):
@@ -95,11 +99,17 @@ class HitIsBilled(Case):
 
     def app(self, sim):
         litellm.cache = litellm.Cache()
+        total = 0
         try:
-            answers = [litellm.completion("openai/gpt-4o", HELLO, api_key="k", caching=True) for _ in range(2)]
+            for number in range(2):
+                with sim.call(f"question {number}") as call:
+                    answer = litellm.completion("openai/gpt-4o", HELLO, api_key="k", caching=True)
+                    cost = litellm.completion_cost(answer)
+                    call.returned(answer, cost=str(cost))
+                total += cost
         finally:
             litellm.cache = None
-        return str(sum(litellm.completion_cost(answer) for answer in answers))
+        return str(total)
 
     def catch(self, sim, answer):
         sim.assert_reported(cost=answer)

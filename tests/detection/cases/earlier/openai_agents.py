@@ -31,6 +31,7 @@ class UsageLost(Case):
 
     library = "openai-agents"
     thread = "openai/openai-agents-python#1973"
+    untold = "number"
 
     def script(self, sim):
         sim.openai.fails(faults.StreamError(2))

@@ -42,6 +42,7 @@ class StreamTimeoutNotItsOwn(Case):
 
     library = "openai"
     thread = "openai/openai-python#2986"
+    findings = ("gave_up",)
     raises = "ReadTimeout"
 
     def script(self, sim):

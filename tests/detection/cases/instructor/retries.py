@@ -21,6 +21,7 @@ class TimeoutIsBudget(Case):
 
     library = "instructor"
     thread = "567-labs/instructor#2633"
+    untold = "limits"
     raises = "InstructorRetryException"
 
     def script(self, sim):

@@ -8,7 +8,9 @@ from tests.detection.cases.litellm._router import ask, read, router
 class BrokenStream(Case):
     """An app whose stream breaks while a fallback stands idle."""
 
-    findings = ("no_fallback_after_break",)
+    def script(self, sim):
+        sim.openai.fails(self.fault)
+        sim.anthropic.echoes()
 
     def app(self, sim):
         return read(router(fallbacks=[{"main": ["spare"]}], timeout=20, stream_timeout=10))
@@ -29,12 +31,9 @@ class CutStream(BrokenStream):
 
     library = "litellm"
     thread = "BerriAI/litellm#40404"
-    findings = ()
+    untold = "said"
     raises = "APIConnectionError"
-
-    def script(self, sim):
-        sim.openai.fails(faults.StreamDropped(2))
-        sim.anthropic.echoes()
+    fault = faults.StreamDropped(2)
 
 
 class StalledStream(BrokenStream):
@@ -42,12 +41,9 @@ class StalledStream(BrokenStream):
 
     library = "litellm"
     thread = "BerriAI/litellm#40404"
-    findings = ()
+    untold = "said"
     raises = "Timeout"
-
-    def script(self, sim):
-        sim.openai.fails(faults.StreamStalled(2))
-        sim.anthropic.echoes()
+    fault = faults.StreamStalled(2)
 
 
 class MalformedStream(BrokenStream):
@@ -55,23 +51,16 @@ class MalformedStream(BrokenStream):
 
     library = "litellm"
     thread = "BerriAI/litellm#40404"
-    findings = ()
+    untold = "said"
     raises = "APIConnectionError"
+    fault = faults.StreamMalformed(2)
+
+
+class AskedElsewhere(Case):
+    """An app whose fallback is asked what the first provider has refused."""
 
     def script(self, sim):
-        sim.openai.fails(faults.StreamMalformed(2))
-        sim.anthropic.echoes()
-
-
-class RefusedContentAskedElsewhere(Case):
-    """What one provider refuses as unsafe is asked of the next: `fallbacks` are a way around a refusal."""
-
-    library = "litellm"
-    thread = "BerriAI/litellm#40406"
-    cure_raises = "ContentPolicyViolationError"
-
-    def script(self, sim):
-        sim.openai.fails(faults.ContentFiltered())
+        sim.openai.fails(self.fault)
         sim.anthropic.echoes()
 
     def app(self, sim):
@@ -84,23 +73,21 @@ class RefusedContentAskedElsewhere(Case):
         return ask(router())
 
 
-class FallbackOnEveryError(Case):
+class RefusedContentAskedElsewhere(AskedElsewhere):
+    """What one provider refuses as unsafe is asked of the next: `fallbacks` are a way around a refusal."""
+
+    library = "litellm"
+    thread = "BerriAI/litellm#40406"
+    untold = "wanted"
+    cure_raises = "ContentPolicyViolationError"
+    fault = faults.ContentFiltered()
+
+
+class FallbackOnEveryError(AskedElsewhere):
     """Which errors fall back cannot be said: a request that is wrong is sent to the next provider too."""
 
     library = "litellm"
     thread = "BerriAI/litellm#8789"
     findings = ("fallback_on_client_error",)
     cure_raises = "BadRequestError"
-
-    def script(self, sim):
-        sim.openai.fails(faults.InvalidRequest())
-        sim.anthropic.echoes()
-
-    def app(self, sim):
-        return ask(router(fallbacks=[{"main": ["spare"]}]))
-
-    def catch(self, sim, answer):
-        sim.assert_no_fallback()
-
-    def cure(self, sim):
-        return ask(router())
+    fault = faults.InvalidRequest()

@@ -38,6 +38,7 @@ class RetriesAgainInFallback(Case):
 
     library = "litellm"
     thread = "BerriAI/litellm#19985"
+    untold = "limits"
     raises = "InternalServerError"
     cure_raises = "InternalServerError"
 
@@ -108,6 +109,7 @@ class CallersTimeoutCools(Case):
 
     library = "litellm"
     thread = "BerriAI/litellm#41223"
+    untold = "circuit"
     marks_its_calls = True
     raises = "RouterRateLimitError"
 
