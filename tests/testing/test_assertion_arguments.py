@@ -158,8 +158,8 @@ def test_t45_steps_for_ever_that_were_played_once_are_enough():
     """Nobody says how often they have to be played."""
     with Simulation() as sim:
         sim.openai.replies("a", "b", times=None)
-        ask()
-        ask()
+        assert [ask().choices[0].message.content for _ in range(2)] == ["a", "b"]
+        assert sim.findings() == []
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,7 @@ No file here imports the library it is about: whoever hands over one of its obje
 |---|---|
 | `_layers` | what a decorated function is made of |
 | `_watch` | what every reader offers, and what it tells |
-| `_pybreaker` | `CircuitBreaker` of pybreaker, by a listener |
-| `_aiobreaker` | `CircuitBreaker` of aiobreaker, by a listener |
+| `_listening` | `CircuitBreaker` of pybreaker and of aiobreaker, by a listener |
 | `_circuitbreaker` | `CircuitBreaker` of circuitbreaker, by a subclass, which is how that library is extended |
 | `_purgatory` | the factories and breakers of purgatory, by their contexts |
 | `_tenacity` | `Retrying` and `AsyncRetrying` of tenacity, by `before_sleep` |

@@ -18,15 +18,15 @@ from llmtest.events import (
     publish,
 )
 from llmtest.simulation import World
-from llmtest.testing.breakers import _aiobreaker, _circuitbreaker, _purgatory, _pybreaker, _stamina, _tenacity
+from llmtest.testing.breakers import _circuitbreaker, _listening, _purgatory, _stamina, _tenacity
 from llmtest.testing.breakers._layers import layers_of
 from llmtest.testing.breakers._watch import Detach, Watch, cause_of, outcome_of
 
 __all__ = ["WatchedBreakers"]
 
 READERS = {
-    "pybreaker": _pybreaker.watch_of,
-    "aiobreaker": _aiobreaker.watch_of,
+    "pybreaker": _listening.reader_of("pybreaker"),
+    "aiobreaker": _listening.reader_of("aiobreaker"),
     "circuitbreaker": _circuitbreaker.watch_of,
     "purgatory": _purgatory.watch_of,
     "tenacity": _tenacity.watch_of,
