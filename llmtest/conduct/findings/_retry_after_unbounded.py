@@ -38,9 +38,9 @@ def _judge_waits_before_another(
 ) -> Iterator[Suspicion]:
     """Look for waits for a provider, served in vain, behind which another one was asked, who could have been before."""
     answer = stretch[-1]
-    first = [request for request in stretch if request.provider == stretch[0].provider]
     if answer.provider == stretch[0].provider or not answer.is_answered:
         return
+    first = [request for request in stretch if request.provider == stretch[0].provider]
     served = [
         (before, after)
         for before, after in pairwise(first)
