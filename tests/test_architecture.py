@@ -225,6 +225,8 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "openai.completions._request",
             "openai.responses._errors",
             "openai.responses._kept",
+            "openrouter._errors",
+            "vllm._errors",
         },
         {
             "_owners",
@@ -235,6 +237,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "openai._chat",
             "openai._responses",
             "openai.completions._response",
+            "vllm._server",
         },
         {
             "mistral._models",
@@ -248,7 +251,9 @@ AT_IMPORT: dict[str, list[set[str]]] = {
         {
             "anthropic._dialect",
             "openai._dialect",
+            "openrouter._chat",
             "vertex._predict",
+            "vllm._chat",
         },
         {
             "azure._errors",
@@ -256,7 +261,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "gemini._dialect",
             "ollama._compatible",
             "openai._relatives",
-            "openrouter._dialect",
+            "openrouter._account",
             "vertex._errors",
             "vllm._dialect",
         },
@@ -268,6 +273,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "mistral._dialect",
             "near_ai._dialect",
             "ollama._dialect",
+            "openrouter._dialect",
             "perplexity._dialect",
             "tinfoil._dialect",
             "together_ai._dialect",
@@ -283,7 +289,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "_addresses",
             "_call_site",
             "_dummy_keys",
-            "_endpoints",
+            "_gateway",
             "_latency",
             "_own_endpoint",
             "_prompt_cache",
@@ -304,6 +310,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
         },
         {
             "_batch_work",
+            "_endpoints",
             "_fault_effects",
             "_origin",
             "_unmet_conditions",

@@ -111,7 +111,11 @@ def environment_places(environment: Mapping[str, str] | None = None) -> list[tup
             try:
                 url = dialect.variables.complete_url(value)
                 owner = owner_of(url) if dialect.is_default else None
-                found.append((name if owner is None else owner.name, parse_place(url)))
+                place = parse_place(url)
+                if owner is not None and owner is not dialect:
+                    # Who is known to be there has more than the API that the variable is about.
+                    place = Place(place.host, place.port, is_own=True)
+                found.append((name if owner is None else owner.name, place))
             except ConfigurationError:
                 # The SDK that reads the variable says what is wrong with it; here it names no place.
                 continue

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmtest.clock import stream
 from llmtest.costs import estimate_request_tokens
+from llmtest.simulation._gateway import priced
 from llmtest.types import (
     CompletionRequest,
     CompletionResponse,
@@ -68,7 +69,9 @@ def _models(engine: Engine, call: WireCall) -> list[ModelCard]:
         kept = engine.store.table(MODELS_KEPT)
         names = [name for name in dict.fromkeys((*names, *asked, *kept)) if kept.get(name, True)]
     created = int(engine.world.clock.now().timestamp())
-    return [ModelCard(name, created, engine.name, max_input_tokens=engine.window) for name in names]
+    cards = [ModelCard(name, created, engine.name, max_input_tokens=engine.window) for name in names]
+    owner = call.endpoint.dialect.settings.get("states_cost")
+    return cards if owner is None else [priced(engine, card, owner) for card in cards]
 
 
 def _embed(answer: Answer, request: EmbeddingRequest) -> EmbeddingResponse:

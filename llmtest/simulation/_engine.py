@@ -155,10 +155,26 @@ class Engine:
         Raises:
             HarnessError: The script has no answer, or a function of it is broken; recorded already.
         """
+        with self.world.lock:
+            answer = self._open(call, exchange)
+        return self._decide(call, exchange, answer)
+
+    def decide_again(self, call: WireCall, exchange: Exchange, answer: Answer) -> Answer:
+        """Decide about a request that another model answers, because the one before it failed.
+
+        Raises:
+            HarnessError: As for `decide`.
+        """
+        again = Answer(
+            answer.number, answer.exchange, answer.call, answer.start_ns, answer.operation, call.model, answer.stream
+        )
+        again.record = answer.record
+        return self._decide(call, exchange, again)
+
+    def _decide(self, call: WireCall, exchange: Exchange | None, answer: Answer) -> Answer:
         key: tuple[object, ...] = ()
         rules, script = self.rules, self.script
         with self.world.lock:
-            answer = self._open(call, exchange)
             _size(call, answer)
             if rules or self.latency is not None:
                 key = self._draw_key(answer)

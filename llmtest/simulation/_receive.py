@@ -13,6 +13,7 @@ from llmtest.simulation._batch_work import work_off
 from llmtest.simulation._endpoints import serve
 from llmtest.simulation._engine import Engine
 from llmtest.simulation._fault_effects import note_edits
+from llmtest.simulation._gateway import ask_others, state_cost
 from llmtest.simulation._script_texts import broken_dialect, unapplied_edit
 from llmtest.simulation._unserved_text import unserved
 from llmtest.simulation.plan._answer import Answer
@@ -88,6 +89,10 @@ def respond(engine: Engine, exchange: Exchange, call: WireCall) -> Plan:
         except WireFormatError as refused:
             return refuse(engine, call.endpoint, exchange, refused.error)
     answer = engine.decide(call, exchange)
+    if answer.error is not None and "models" in call.shaping:
+        call, answer = ask_others(engine, call, exchange, answer)
+    if answer.is_conversation and call.endpoint.dialect.settings.get("states_cost"):
+        state_cost(engine, answer)
     # Over HTTP a key that is missing is a fact, which a 401 tells; on the direct path there are no keys.
     call.api_key = call.api_key or ""
     return plan_of(engine, answer, call)

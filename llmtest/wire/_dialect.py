@@ -258,7 +258,12 @@ class Dialect:
     @property
     def spoken(self) -> Dialect:
         """The dialect that answers are in where no path tells: its own, or the first it is mounted with."""
-        return self if self.endpoints else next(iter(self.mounts.values()), self)
+        return next(iter(self.mounts.values()), self) if self._talks_below else self
+
+    @cached_property
+    def _talks_below(self) -> bool:
+        """Whether only the dialects that it is mounted with complete conversations."""
+        return bool(self.mounts) and not any(each.gives == "completion" for each in self.endpoints)
 
     @property
     def own_fields(self) -> str:
@@ -336,7 +341,7 @@ class Dialect:
         for other in self.unserved:
             if other.method == method and _ends(other.pattern, path, self.root, anywhere=anywhere or below):
                 return Match(self, unserved=other)
-        return Match(self, allowed=tuple(allowed))
+        return Match(self, allowed=tuple(allowed), is_native=self._talks_below and not allowed)
 
     def _leads(self, endpoint: Endpoint, path: str, *, below: bool, anywhere: bool) -> Mapping[str, str] | None:
         """Return what a path says, where it leads to an endpoint."""

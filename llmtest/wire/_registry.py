@@ -144,7 +144,7 @@ def marked_by(headers: Mapping[str, str]) -> Dialect:
 def match_bare(method: str, path: str, headers: Mapping[str, str]) -> tuple[Dialect, Match]:
     """Find whose a path is that names no provider: that of whoever sends such headers, else the first that has it."""
     first = marked_by(headers)
-    owners = [each for each in (first, *dialects().values()) if each.is_provider and each.endpoints]
+    owners = [each for each in (first, *dialects().values()) if each.is_provider]
     found = [(each, each.match(method, path)) for each in owners]
     answering = (pair for pair in found if pair[1].endpoint is not None)
     knowing = (pair for pair in found if pair[1].allowed or pair[1].unserved is not None)

@@ -225,3 +225,30 @@ def test_many_clients_at_once(sim):
         return [answer.message.content for answer in await asyncio.gather(*asked)]
 
     assert sim.run(ask()) == ["0", "1", "2", "3", "4"]
+
+
+def test_thoughts_of_the_compatible_api_are_called_reasoning():
+    """The fingerprint is Ollama's, usage is three counts, and ids are small numbers."""
+    openai = pytest.importorskip("openai")
+    with Simulation() as sim:
+        sim.ollama.replies(Reply("Paris", thinking="France."), times=2)
+        client = openai.OpenAI(base_url="http://localhost:11434/v1", api_key="ollama")
+        told = client.chat.completions.create(model="llama3.2", messages=ASKED).model_dump(exclude_unset=True)
+        assert (told["choices"][0]["message"]["reasoning"], told["system_fingerprint"]) == ("France.", "fp_ollama")
+        assert sorted(told["usage"]) == ["completion_tokens", "prompt_tokens", "total_tokens"]
+        assert 0 <= int(told["id"].removeprefix("chatcmpl-")) < 999
+        chunks = list(client.chat.completions.create(model="llama3.2", messages=ASKED, stream=True))
+        assert chunks[1].choices[0].delta.model_extra["reasoning"] == "France."
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind"), [(faults.ModelNotFound(), "not_found_error"), (faults.Overloaded(), "api_error")], ids=str
+)
+def test_errors_of_the_compatible_api_are_objects_without_a_code(sim, fault, kind):
+    """The same words, in OpenAI's envelope."""
+    openai = pytest.importorskip("openai")
+    sim.ollama.fails(fault)
+    client = openai.OpenAI(base_url="http://localhost:11434/v1", api_key="ollama", max_retries=0)
+    with pytest.raises(openai.APIStatusError) as caught:
+        client.chat.completions.create(model="llama3.2", messages=ASKED)
+    assert (caught.value.body["type"], caught.value.code) == (kind, None)

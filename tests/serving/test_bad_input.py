@@ -99,7 +99,7 @@ def test_an_unknown_path_is_a_404_that_says_what_exists(method, path, headers, t
 def test_e03_a_path_that_nobody_serves_is_an_event_on_a_port_too():
     """It is answered in the API's words, counted, in the trace, and an error of the test."""
     world = world_that_answers()
-    paths = [("POST", "/v1/nothing"), ("POST", "/v1/assistants"), ("POST", "/api/chat"), ("PUT", "/v1/models")]
+    paths = [("POST", "/v1/nothing"), ("POST", "/v1/assistants"), ("POST", "/api/nothing"), ("PUT", "/v1/models")]
     assert [ask(method, path, world=world).status for method, path in paths] == [404, 404, 404, 405]
     assert len(world.harness_errors) == 4
     assert [(record.operation, record.path) for record in world.provider("openai").requests] == [

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from llmtest.types import CompletionResponse, ThinkingPart
+from llmtest.types import CompletionResponse, ThinkingPart, Usage
 from llmtest.wire._records import ResponseMeta, WireCall
 from llmtest.wire.ollama._errors import CompatibleErrors
 from llmtest.wire.openai import COMPATIBLE
@@ -21,6 +22,8 @@ def _own_fields(response: CompletionResponse, call: WireCall, meta: ResponseMeta
     usage = response.usage
     fields: dict[str, Any] = {"created": meta.created_s, "system_fingerprint": "fp_ollama"}
     if usage.source != "unknown":
+        # It counts nothing apart, and so tells nothing of it.
+        response = replace(response, usage=Usage(usage.input_tokens, usage.output_tokens))
         fields["usage"] = {
             "prompt_tokens": usage.input_tokens,
             "completion_tokens": usage.output_tokens,

@@ -105,4 +105,4 @@ def _one_with(
         **({} if choice is None else choice(response)),
         "message": {**said, **({} if message is None else message(response))},
     }
-    return with_fields(response, {"choices": whole})
+    return with_fields(replace(response, raw_finish_reason=whole["finish_reason"]), {"choices": whole})
