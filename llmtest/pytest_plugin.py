@@ -6,6 +6,7 @@ loops, so that these loops are virtual; it is stopped after every fixture of the
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -114,13 +115,22 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
         set_dummy_keys()
     if options.llmtest_block_network or _switch(early_config, "llmtest_block_network"):
-        _session(early_config).block_network(early_config.getini("llmtest_allowed_hosts"))
+        _session(early_config).block_network(_ini(early_config, "llmtest_allowed_hosts"))
+
+
+def _ini(config: pytest.Config, name: str) -> Any:
+    """Return a setting of the ini file, or of the variable that goes before it."""
+    if name.upper() not in os.environ:
+        return config.getini(name)
+    from llmtest.testing._plugin_options import ini_of
+
+    return ini_of(config, name)
 
 
 def _switch(config: pytest.Config, name: str) -> bool:
     """Return a setting that is true or false; pytest's own complaint of any other word names no setting."""
     try:
-        return bool(config.getini(name))
+        return bool(_ini(config, name))
     except (pytest.UsageError, TypeError, ValueError) as error:
         raise pytest.UsageError(f"{name}: {error}.\nTo fix: {name} = true, or false.") from None
 
@@ -189,7 +199,7 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     """Collect scenario files that the ini setting matches or the command line names."""
     if file_path.suffix not in {".yaml", ".yml"}:
         return None
-    globs = parent.config.getini("llmtest_scenarios")
+    globs = _ini(parent.config, "llmtest_scenarios")
     if not globs and not parent.session.isinitpath(file_path):
         return None
     from llmtest.testing._plugin_scenarios import collect_scenario

@@ -14,7 +14,7 @@ import pytest
 
 from llmtest.errors import ConfigurationError, HarnessError
 from llmtest.testing._failure import did_you_mean
-from llmtest.testing._plugin_options import setting
+from llmtest.testing._plugin_options import ini_of, setting
 
 if TYPE_CHECKING:
     from llmtest.cassettes import Cassette, Mode
@@ -66,7 +66,7 @@ class CassetteShelf:
         from llmtest.cassettes import Cassette, Redactor
 
         marks = list(item.iter_markers("llm_cassette"))
-        vcr = list(item.iter_markers("vcr")) if not marks and self._config.getini("llmtest_vcr_marker") else []
+        vcr = list(item.iter_markers("vcr")) if not marks and ini_of(self._config, "llmtest_vcr_marker") else []
         if vcr:
             path, borrowed, options = _default_path(item), _vcr_paths(item, vcr), _vcr_options(vcr)
         else:
@@ -74,7 +74,7 @@ class CassetteShelf:
         mode = setting(self._config, "record", marker=options.pop("mode", None), default="none")
         if mode == self._recorded.get(path):  # tests that share a file write it together
             mode = TOGETHER[mode]
-        keep = [*options.pop("keep", ()), *self._config.getini("llmtest_cassette_keep")]
+        keep = [*options.pop("keep", ()), *ini_of(self._config, "llmtest_cassette_keep")]
         redactor = Redactor(os.environ, keep=keep) if keep else None
         return Cassette(path, mode, rerun=quote(item.nodeid), borrowed=borrowed, redactor=redactor, **options)
 
@@ -83,7 +83,7 @@ class CassetteShelf:
         from llmtest.cassettes import inserted
 
         marked = [host for mark in item.iter_markers("llm_cassette") for host in mark.kwargs.get("allowed_hosts", ())]
-        hosts = [*marked, *self._config.getini("llmtest_allowed_hosts")]
+        hosts = [*marked, *ini_of(self._config, "llmtest_allowed_hosts")]
         self._use.enter_context(inserted(cassette, on_error=report, allowed_hosts=hosts))
 
     def eject(self) -> None:

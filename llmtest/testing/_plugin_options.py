@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "fragmentation_of",
+    "ini_of",
     "marker_slip",
     "refuse_another_start",
     "seed_of",
@@ -27,6 +29,7 @@ __all__ = [
 ]
 
 TIMES = ("virtual", "real")
+SWITCH = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
 
 def setting(config: pytest.Config, name: str, *, marker: Any = None, default: Any = None) -> Any:
@@ -46,6 +49,27 @@ def setting(config: pytest.Config, name: str, *, marker: Any = None, default: An
     except (KeyError, ValueError):
         ini = None  # The setting exists as a flag only.
     return default if ini is None or ini == "" else ini
+
+
+def ini_of(config: pytest.Config, name: str) -> Any:
+    """Return a setting that has no flag: the variable of its name in capitals goes before the ini file.
+
+    Args:
+        config: The run.
+        name: `llmtest_allowed_hosts`, whose variable is `LLMTEST_ALLOWED_HOSTS`. A list is written with commas or in
+            lines; a switch is `true` or `false`.
+
+    Raises:
+        ValueError: The variable of a switch says something else.
+    """
+    text = os.environ.get(name.upper())
+    if not text:
+        return config.getini(name)
+    if not isinstance(config.getini(name), bool):
+        return [part.strip() for part in re.split(r"[,\n]", text) if part.strip()]
+    if text.lower() not in SWITCH:
+        raise ValueError(f"{name.upper()}={text} is neither `true` nor `false`")
+    return SWITCH[text.lower()]
 
 
 def seed_of(config: pytest.Config, marker: int | None = None) -> int:

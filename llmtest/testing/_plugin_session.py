@@ -19,6 +19,7 @@ from llmtest.testing._plugin_late import LateErrors
 from llmtest.testing._plugin_loops import refuse_wider_loops
 from llmtest.testing._plugin_options import (
     fragmentation_of,
+    ini_of,
     marker_slip,
     refuse_another_start,
     seed_of,
@@ -69,7 +70,7 @@ class PluginSession:
         self._shared: list[tuple[pytest.Collector, Simulation]] = []
         self._cassettes = CassetteShelf(config)
         self._guard: ExitStack | None = None
-        self._late = LateErrors(config.getini("llmtest_allowed_hosts"))
+        self._late = LateErrors(ini_of(config, "llmtest_allowed_hosts"))
         self._blocked: list[HarnessError] = []
         """Live requests that were refused outside any simulation, until the test that made them ends."""
 
@@ -168,7 +169,7 @@ class PluginSession:
             refuse_another_start(fixture, node.stash[WORLD].began, start)
             return node.stash[WORLD]
         simulation = _made(fixture, seed_of(self._config, seed), time, fragmentation_of(self._config), start)
-        for host in self._config.getini("llmtest_allowed_hosts"):
+        for host in ini_of(self._config, "llmtest_allowed_hosts"):
             simulation.allow(host)
         simulation.start()
         if node is not None:

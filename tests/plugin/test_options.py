@@ -82,6 +82,34 @@ def test_the_fragmentation(run_tests, pytester, monkeypatch, arguments, environm
     result.stdout.fnmatch_lines([f"*PIECES {mode!r}"])
 
 
+def test_every_setting_has_a_variable(run_tests, monkeypatch):
+    """A list and switches come from the environment, which goes before the ini file."""
+    monkeypatch.setenv("LLMTEST_ALLOWED_HOSTS", "db.example.org, other.example.org")
+    monkeypatch.setenv("LLMTEST_DUMMY_KEYS", "true")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    test = """
+    import os
+    from llmtest.interception import current_gate
+
+    KEY = os.environ.get("OPENAI_API_KEY")
+
+    def test_it(llm_sim, request):
+        assert KEY
+        assert current_gate().is_allowed("db.example.org")
+        assert current_gate().is_allowed("other.example.org")
+        assert not current_gate().is_allowed("ini.example.org")
+    """
+    settings = "llmtest_allowed_hosts = ini.example.org\nllmtest_dummy_keys = false"
+    run_tests(test, ini=settings).assert_outcomes(passed=1)
+
+
+def test_a_variable_of_a_switch_that_says_something_else_is_told(run_tests, monkeypatch):
+    """A switch is `true` or `false`, in the environment too."""
+    monkeypatch.setenv("LLMTEST_DUMMY_KEYS", "perhaps")
+    result = run_tests("def test_it(): pass")
+    result.stderr.fnmatch_lines(["*LLMTEST_DUMMY_KEYS=perhaps is neither `true` nor `false`*"])
+
+
 def test_one_line_turns_a_whole_suite_on_random_pieces(run_tests):
     """A reader that takes pieces for events passes without the line, and fails with it."""
     test = """
