@@ -190,6 +190,8 @@ CASES = {
     "reported-tokens": Refused(f"{SETUP}answer = ask()\nllm_sim.assert_reported(tokens='many')", argument),
     "date": Refused("Simulation(start='soon')", argument),
     # layer, costs, types, clock
+    "azure-address": Refused("AzureOpenAIProvider(api_key='k', deployment='d')", argument),
+    "azure-deployment": Refused("AzureOpenAIProvider(api_key='k', endpoint='https://r.openai.azure.com')", argument),
     "api": Refused("OpenAIProvider(model='m', api_key='k', api='respones')", argument),
     "format": Refused("ResponseFormat('xml')"),
     "format-schema": Refused("ResponseFormat('json_schema')"),
