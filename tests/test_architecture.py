@@ -200,6 +200,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "anthropic._services",
             "azure._filtered_chat",
             "bedrock._errors",
+            "cohere._request",
             "gemini._errors",
             "openai._embeddings",
             "openai._services",
@@ -213,6 +214,8 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "anthropic._files",
             "anthropic._models",
             "bedrock._invoke",
+            "cohere._answer",
+            "cohere._services",
             "gemini._generate",
             "ollama._errors",
             "openai._audio",
@@ -231,6 +234,8 @@ AT_IMPORT: dict[str, list[set[str]]] = {
         {
             "_owners",
             "anthropic._chat",
+            "cohere._errors",
+            "cohere._stream",
             "gemini._services",
             "ollama._chat",
             "openai._batch_files",
@@ -240,6 +245,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "vllm._server",
         },
         {
+            "cohere._chat",
             "mistral._models",
             "ollama._embeddings",
             "ollama._models",
@@ -258,6 +264,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
         {
             "azure._errors",
             "bedrock._dialect",
+            "cohere._dialect",
             "gemini._dialect",
             "ollama._compatible",
             "openai._relatives",

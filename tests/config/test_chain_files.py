@@ -80,7 +80,7 @@ def test_an_unknown_provider_names_the_known_ones():
         build_chain({"providers": [{"provider": "opnai"}]})
     assert str(caught.value) == (
         "`providers[0].provider`: no provider `opnai`. Did you mean `openai`?\n"
-        "Known providers: openai, anthropic, azure, bedrock, deepseek, gemini, groq, huggingface, "
+        "Known providers: openai, anthropic, azure, bedrock, cohere, deepseek, gemini, groq, huggingface, "
         "mistral, near_ai, ollama, openai_compatible, openrouter, perplexity, tinfoil, together_ai, vertex, vllm, xai, "
         "custom, mock."
     )

@@ -47,7 +47,13 @@ CLAUDE = (
     DialectCase("thinking", response=saying(ThinkingPart("Hm.", signature="c2ln"), TextPart("Yes."))),
     DialectCase("top_k", asking(top_k=5)),
 )
-CASES = {"anthropic": CLAUDE, "bedrock": CLAUDE, "vertex": CLAUDE}
+COHERE = (
+    # Cohere names no tool: the one that is wanted is the only one that is sent.
+    *(case for case in SHARED if case.name != "one tool"),
+    DialectCase("thinking", response=saying(ThinkingPart("Hm."), TextPart("Yes."))),
+    DialectCase("other names", asking(top_k=5, top_p=0.5, stop_sequences=("END",))),
+)
+CASES = {"anthropic": CLAUDE, "bedrock": CLAUDE, "cohere": COHERE, "vertex": CLAUDE}
 """What each dialect can say beyond plain text, a row each; what is not here has the rows that all share."""
 
 

@@ -196,7 +196,7 @@ CASES = [
     pytest.param(
         [(OPENAI, "openai: {dialect: opena}")],
         "4: `providers.openai.dialect`: unknown dialect `opena`. Did you mean `openai`?\nKnown dialects: "
-        "openai, anthropic, azure, bedrock, deepseek, gemini, groq, huggingface, mistral, near_ai, ollama, "
+        "openai, anthropic, azure, bedrock, cohere, deepseek, gemini, groq, huggingface, mistral, near_ai, ollama, "
         "openai_compatible, openrouter, perplexity, tinfoil, together_ai, vertex, vllm, xai.",
         id="dialect",
     ),

@@ -52,7 +52,7 @@ def test_t45_a_provider_that_nobody_is_has_its_nearest(sim, act):
     assert headline.endswith(
         ": there is no provider `opneai` in this simulation, so it would prove nothing. Did you mean `openai`?"
     )
-    assert listed.startswith("Providers: anthropic, azure, bedrock, deepseek, ")
+    assert listed.startswith("Providers: anthropic, azure, bedrock, cohere, ")
     assert fix == "To fix: write `openai`."
 
 

@@ -546,6 +546,6 @@ def test_an_unknown_dialect_is_named_with_its_nearest():
         dialect_of("open-ai")
     assert str(caught.value) == (
         "unknown dialect `open-ai`. Did you mean `openai`?\n"
-        "Known dialects: openai, anthropic, azure, bedrock, deepseek, gemini, groq, huggingface, "
+        "Known dialects: openai, anthropic, azure, bedrock, cohere, deepseek, gemini, groq, huggingface, "
         "mistral, near_ai, ollama, openai_compatible, openrouter, perplexity, tinfoil, together_ai, vertex, vllm, xai."
     )

@@ -1,0 +1,67 @@
+"""The endpoint of Cohere's `/v2/chat`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from llmtest.types import CompletionRequest, CompletionResponse
+from llmtest.wire._answer_bodies import answered
+from llmtest.wire._endpoint import Endpoint
+from llmtest.wire._headers import header
+from llmtest.wire._json import dumps
+from llmtest.wire._records import ResponseMeta, StreamDecoder, WireCall, WireRequest
+from llmtest.wire.cohere._answer import answer_body, decode_body
+from llmtest.wire.cohere._request import decode_request, encode_request, refuse_unsayable
+from llmtest.wire.cohere._stream import CohereStreamDecoder, encode_stream
+from llmtest.wire.framing import SSE, Framing
+from llmtest.wire.openai._bodies import JSON_HEADERS, STREAM_HEADERS, asked
+
+__all__ = ["CHAT", "TRACE"]
+
+TRACE = "x-debug-trace-id"
+_STREAM = Framing("sse", "text/event-stream", SSE.separator, SSE.parser, SSE.starts)
+
+
+def _encode_call(request: CompletionRequest, *, stream: bool) -> WireRequest:
+    body = dumps(encode_request(request, stream=stream))
+    return WireRequest("POST", "/v2/chat", STREAM_HEADERS if stream else JSON_HEADERS, body)
+
+
+def _decode_call(
+    endpoint: Endpoint, headers: Mapping[str, str], body: bytes, parameters: Mapping[str, str]
+) -> WireCall:
+    del parameters
+    request = decode_request(asked(body))
+    key = endpoint.dialect.read_key(headers)
+    return WireCall(endpoint, request, request.model, request.stream, key, include_usage=True)
+
+
+def _encode_answer(response: CompletionResponse, call: WireCall, meta: ResponseMeta) -> bytes:
+    del call
+    return dumps(answer_body(response, meta))
+
+
+def _decode_answer(body: bytes, headers: Mapping[str, str]) -> CompletionResponse:
+    request_id = header(headers, TRACE)
+    return decode_body(answered(body, request_id), request_id)
+
+
+def _stream_decoder(headers: Mapping[str, str] | None) -> StreamDecoder:
+    return CohereStreamDecoder(header(headers, TRACE) if headers else None)
+
+
+CHAT = Endpoint(
+    "chat",
+    "POST",
+    "/v2/chat",
+    gives="completion",
+    decode_call=_decode_call,
+    encode_answer=_encode_answer,
+    encode_call=_encode_call,
+    decode_answer=_decode_answer,
+    refuse_unsayable=refuse_unsayable,
+    framing=_STREAM,
+    encode_stream=encode_stream,
+    stream_decoder=_stream_decoder,
+)
+"""`POST /v2/chat`."""
