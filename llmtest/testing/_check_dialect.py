@@ -248,7 +248,10 @@ def _said(response: CompletionResponse) -> CompletionResponse:
 
 def _named(endpoint: Endpoint, answer: CompletionResponse) -> CompletionResponse:
     """Return an answer as it comes back from an API that gives none an id, and as it is from any other."""
-    return replace(answer, id=None) if endpoint.dialect.settings.get("is_nameless") else answer
+    settings = endpoint.dialect.settings
+    if settings.get("tells_no_model"):
+        answer = replace(answer, model=None)
+    return replace(answer, id=None) if settings.get("is_nameless") else answer
 
 
 def _check_answer(endpoint: Endpoint, answer: CompletionResponse, call: WireCall) -> None:

@@ -122,8 +122,9 @@ def test_hosts_can_be_allowed():
             lambda world: world.provider("x", dialect="antropic"),
             (
                 "provider `x`: unknown dialect `antropic`. Did you mean `anthropic`?\n"
-                "Known dialects: openai, anthropic, azure, bedrock, cohere, deepseek, gemini, groq, huggingface, mistral, "
-                "near_ai, ollama, openai_compatible, openrouter, perplexity, tinfoil, together_ai, vertex, vllm, xai."
+                "Known dialects: openai, anthropic, azure, bedrock, cohere, deepseek, gemini, groq, huggingface, "
+                "mistral, near_ai, ollama, openai_compatible, openrouter, perplexity, tinfoil, "
+                "together_ai, vertex, vllm, xai."
             ),
         ),
         (

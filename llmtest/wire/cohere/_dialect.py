@@ -46,5 +46,6 @@ COHERE = Dialect(
         Unserved("POST", "/v1/rerank", _NEW.format("rerank")),
     ),
     vocabulary=VOCABULARY,
+    settings={"tells_no_model": True},
 )
 """Recorded in 2025."""
