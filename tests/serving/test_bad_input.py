@@ -258,3 +258,21 @@ def test_e21_a_deployment_is_answered_on_a_port_as_it_is_in_process():
     assert [answer.status for answer in answers] == [200, 200]
     assert all("prompt_filter_results" in answer.json for answer in answers)
     assert [record.model for record in world.provider("azure").requests] == ["gpt", "gpt"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "owner"),
+    [
+        ("GET", "/api/version", "ollama"),
+        ("GET", "/api/tags", "ollama"),
+        ("GET", "/api/v1/models", "openrouter"),
+        ("GET", "/api/v1/key", "openrouter"),
+        ("GET", "/version", "vllm"),
+        ("GET", "/health", "vllm"),
+    ],
+)
+def test_bare_paths_tell_whose_they_are(method, path, owner):
+    """A path that only one API has needs no provider's name before it."""
+    world = world_that_answers()
+    assert ask(method, path, world=world).status == 200
+    assert world.provider(owner).received == 1
