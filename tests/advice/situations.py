@@ -143,7 +143,15 @@ async def main():
 asyncio.run(main())
 """
 
+COMPLETIONS = """
+handle.on("POST", "/v1/completions").calls_tool("pay", {})
+openai.OpenAI(api_key="k", max_retries=0).completions.create(model="gpt-3.5-turbo-instruct", prompt="x")"""
+
 SITUATIONS = {
+    "tool-of-a-legacy-completion": Refused(
+        COMPLETIONS,
+        lambda code, advice: [f"{calls_in(advice)[0]}\n{code.rpartition(chr(10))[2]}"],
+    ),
     "guest": Refused(GUEST, by_hand("import trio\ntrio.run(trio.sleep, 3)")),
     "loop-of-another": Refused(
         KEPT_LOOP,
