@@ -243,6 +243,14 @@ def test_betas_in_the_body_allow_their_fields(llm):
     assert answer.json()["content"][0]["text"] == "Yes"
 
 
+def test_a_beta_that_is_no_name_of_one_is_refused_in_the_words_of_the_cloud(llm):
+    """Amazon says as little as it does; Google passes on what Anthropic says."""
+    del llm
+    body = {**BODY, "anthropic_beta": ["string"]}
+    assert raw(BEDROCK_URL, body).json() == {"message": "invalid beta flag"}
+    assert raw(VERTEX_URL, body).json()["error"]["message"].startswith("Unexpected value(s) `string`")
+
+
 def test_vertex_counts_tokens(llm):
     """The path says what is asked, and the body which model."""
     client, model = made_blocking("vertex")

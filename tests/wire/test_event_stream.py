@@ -6,7 +6,7 @@ from zlib import crc32
 
 import pytest
 from botocore.eventstream import EventStreamBuffer
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmtest.wire.framing import EVENT_STREAM, EventStreamParser, event_message, exception_message
@@ -35,6 +35,7 @@ def test_botocore_reads_what_is_written():
     assert json.loads(failure["body"]) == {"message": "Slow down"}
 
 
+@settings(max_examples=25)
 @given(st.lists(st.sampled_from(TEXTS), max_size=5), st.lists(st.integers(0, 4000), max_size=12))
 def test_any_pieces_give_the_same_events(texts, cuts):
     """Wherever the bytes are cut, inside a prelude or a checksum too, the events are the same."""

@@ -12,6 +12,7 @@ from llmtest.wire._headers import header
 from llmtest.wire._records import WireCall
 from llmtest.wire.anthropic._bodies import asked
 from llmtest.wire.anthropic._checks import refuse
+from llmtest.wire.anthropic._strict import wrong_betas
 from llmtest.wire.anthropic.messages._request import decode_call, encode_body
 
 __all__ = ["hosted_body", "hosted_call", "plain_model"]
@@ -47,6 +48,7 @@ def hosted_call(
     *,
     stream: bool,
     limit_required: bool = True,
+    wrong_beta: str | None = None,
 ) -> WireCall:
     """Read a request.
 
@@ -57,6 +59,7 @@ def hosted_call(
         model: The model in the URL; None where the body has to name it.
         stream: Whether the URL asks for a stream.
         limit_required: Whether `max_tokens` must be there.
+        wrong_beta: What the cloud says to what is no name of a beta; None: what Anthropic says.
 
     Raises:
         WireFormatError: Anthropic would refuse it; the error has Anthropic's words.
@@ -74,6 +77,8 @@ def hosted_call(
     if betas:
         named = header(headers, "anthropic-beta")
         strict["anthropic-beta"] = ",".join([*([named] if named else []), *map(str, betas)])
+    if wrong_beta is not None and wrong_betas(strict.get("anthropic-beta", "")):
+        raise refuse(wrong_beta)
     parsed = {name: value for name, value in sent.items() if name not in _OWN}
     if model is not None:
         parsed["model"] = model

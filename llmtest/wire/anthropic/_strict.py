@@ -68,13 +68,18 @@ def check_strictly(body: Mapping[str, Any], headers: Mapping[str, str], *, is_pl
     _check_calls(body["messages"], goes_on=isinstance(thread, dict) and thread.get("type") == "continue")
 
 
+def wrong_betas(betas: str) -> list[str]:
+    """Return what in a header is no name of a beta."""
+    return [name for name in map(str.strip, betas.split(",")) if name and not _BETA_NAME.fullmatch(name)]
+
+
 def check_betas(betas: str) -> None:
     """Check the names of betas: words and a date. Which there are changes by the week, and is not looked at.
 
     Raises:
         WireFormatError: One of them is no name of a beta.
     """
-    wrong = [name for name in map(str.strip, betas.split(",")) if not _BETA_NAME.fullmatch(name)]
+    wrong = wrong_betas(betas)
     if wrong:
         listed = ", ".join(f"`{name}`" for name in wrong)
         raise refuse(

@@ -25,6 +25,7 @@ __all__ = ["INVOKE", "STREAM", "VERSION"]
 VERSION = "bedrock-2023-05-31"
 """https://docs.aws.amazon.com/bedrock/latest/userguide/model-parameters-anthropic-claude-messages-request-response.html"""
 
+WRONG_BETA = "invalid beta flag"
 HEADERS: Headers = (("content-type", "application/json"),)
 
 
@@ -37,13 +38,13 @@ def _encode_call(request: CompletionRequest, *, stream: bool) -> WireRequest:
 def _decode_call(
     endpoint: Endpoint, headers: Mapping[str, str], body: bytes, parameters: Mapping[str, str]
 ) -> WireCall:
-    return hosted_call(endpoint, headers, body, unquote(parameters["model"]), stream=False)
+    return hosted_call(endpoint, headers, body, unquote(parameters["model"]), stream=False, wrong_beta=WRONG_BETA)
 
 
 def _decode_stream_call(
     endpoint: Endpoint, headers: Mapping[str, str], body: bytes, parameters: Mapping[str, str]
 ) -> WireCall:
-    return hosted_call(endpoint, headers, body, unquote(parameters["model"]), stream=True)
+    return hosted_call(endpoint, headers, body, unquote(parameters["model"]), stream=True, wrong_beta=WRONG_BETA)
 
 
 def _as_said(response: CompletionResponse, meta: ResponseMeta) -> CompletionResponse:
