@@ -160,6 +160,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "openai._bodies",
             "openai._errors",
             "openai._forms",
+            "openai._strict_options",
             "openai._strict_schema",
             "openai.chat._answer_in_kind",
             "openai.chat._media",

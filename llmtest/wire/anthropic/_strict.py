@@ -25,6 +25,7 @@ CONSULT = (
     "Please consult our documentation at "
     "https://docs.claude.com/en/docs/build-with-claude/extended-thinking#max-tokens-and-context-window-size"
 )
+_EMPTY = "text content blocks must be non-empty"
 _MESSAGE = frozenset({"role", "content"})
 _BLOCKS: Mapping[str, frozenset[str]] = {
     "text": frozenset({"type", "text", "cache_control", "citations"}),
@@ -57,6 +58,9 @@ def check_strictly(body: Mapping[str, Any], headers: Mapping[str, str], *, is_pl
             raise _extra(unknown)
     if "tool_choice" in body or "thinking" in body:
         _check_options(body, headers)
+    if body.get("service_tier") not in (None, "auto", "standard_only"):
+        raise refuse("service_tier: Input should be 'auto' or 'standard_only'")
+    _check_said(body)
     if is_plain:
         return
     for index, message in enumerate(body["messages"]):
@@ -102,6 +106,33 @@ def _check_options(body: Mapping[str, Any], headers: Mapping[str, str]) -> None:
     # Thoughts between calls of tools (beta) may add up to more than one answer.
     if budget >= body.get("max_tokens", budget + 1) and "interleaved" not in (header(headers, "anthropic-beta") or ""):
         raise refuse("`max_tokens` must be greater than `thinking.budget_tokens`. " + CONSULT)
+
+
+def _check_said(body: Mapping[str, Any]) -> None:
+    """Check that everybody says something; only the beginning of the answer may be empty."""
+    system = body.get("system")
+    if isinstance(system, list) and any(block["text"] == "" for block in system):
+        raise refuse(f"system: {_EMPTY}")
+    messages = body["messages"]
+    for index, message in enumerate(messages):
+        content = message["content"]
+        if not content:
+            if index == len(messages) - 1 and message["role"] == "assistant":
+                return
+            who = "user messages" if message["role"] == "user" else "all messages"
+            but = "" if who == "user messages" else " except for the optional final assistant message"
+            raise refuse(f"messages.{index}: {who} must have non-empty content{but}")
+        texts = (content,) if isinstance(content, str) else [_text_of(block) for block in content]
+        for text in texts:
+            if text == "":
+                raise refuse(f"messages: {_EMPTY}")
+            if text is not None and text.isspace():
+                raise refuse("messages: text content blocks must contain non-whitespace text")
+
+
+def _text_of(block: Mapping[str, Any]) -> str | None:
+    text = block.get("text") if block["type"] == "text" else None
+    return text if isinstance(text, str) else None
 
 
 def _extra(place: str) -> Exception:

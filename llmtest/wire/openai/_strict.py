@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from llmtest.wire.openai._checks import refuse
+from llmtest.wire.openai._strict_options import check_options
 from llmtest.wire.openai._strict_schema import check_schema
 
 _KNOWN = frozenset(
@@ -19,8 +19,6 @@ _KNOWN = frozenset(
 )
 _HARMLESS = frozenset({"messages", "model", "stream", "stream_options", "user"})
 """Fields of which nothing more is asked than what `check` has asked already."""
-_REASONING = re.compile(r"(?:ft:)?(?:o\d(?:-|$)|gpt-5(?!-chat))")
-"""Models that think before they answer; they know the limit by its new name alone."""
 
 
 def check_strictly(body: Mapping[str, Any], *, is_plain: bool) -> None:
@@ -41,13 +39,7 @@ def check_strictly(body: Mapping[str, Any], *, is_plain: bool) -> None:
         unknown = sorted(body.keys() - _KNOWN)
         noun = "argument" if len(unknown) == 1 else "arguments"
         raise refuse(f"Unrecognized request {noun} supplied: {', '.join(unknown)}")
-    if body.get("max_tokens") is not None and _REASONING.match(body["model"]):
-        raise refuse(
-            "Unsupported parameter: 'max_tokens' is not supported with this model. "
-            "Use 'max_completion_tokens' instead.",
-            "max_tokens",
-            "unsupported_parameter",
-        )
+    check_options(body)
     if body.get("metadata") and body.get("store") is not True:
         raise refuse("The 'metadata' parameter is only allowed when 'store' is enabled.", "metadata")
     form = body.get("response_format")
