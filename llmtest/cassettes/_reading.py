@@ -111,7 +111,7 @@ def read(interaction: Interaction) -> Reading:
     if endpoint.gives == "completion" and endpoint.has("stream_decoder" if is_stream(response) else "decode_answer"):
         answer, problem = _answer(endpoint, response)
         if answer is None:
-            return Reading(dialect, operation, model, prompt, problem=problem)
+            return Reading(dialect, operation, model, prompt, tokens=_tokens(_json(response.body)), problem=problem)
         usage = answer.usage
         tokens = None if usage.source == "unknown" else (usage.input_tokens, usage.output_tokens)
         return Reading(dialect, operation, model or answer.model, prompt, _said(answer), tokens, problem)
