@@ -28,7 +28,7 @@ def parse_toml(text: str, path: str) -> Document:
     Raises:
         ScenarioError: Not TOML.
     """
-    lines = text.splitlines()
+    lines = text.split("\n")
     mistakes: list[ScenarioError] = []
     while True:
         try:
