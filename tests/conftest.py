@@ -46,6 +46,7 @@ PRELOADED = (
     "httpcore2",
     "openai",
     "uvloop",
+    "llmtest.cassettes",
     "llmtest.clock",
     "llmtest.serving._connection",
     "llmtest.serving._control",

@@ -88,12 +88,18 @@ assert_reported()"""
 LEDGER = """
 import sqlite3, tempfile, threading
 path = tempfile.mkdtemp() + "/budget.db"
-Budget(BudgetConfig(max_cost_per_day=1), store=SqliteBudgetStore(path))
+SqliteBudgetStore(path).close()
 other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
 other.execute("BEGIN IMMEDIATE")
 # here
-budget = Budget(BudgetConfig(max_cost_per_day=1), store=SqliteBudgetStore(path, timeout=0))
-budget.reserve(Estimate(tokens=1, usd=Decimal("0.01")))"""
+store = None
+try:
+    store = SqliteBudgetStore(path, timeout=0)
+    Budget(BudgetConfig(max_cost_per_day=1), store=store).reserve(Estimate(tokens=1, usd=Decimal("0.01")))
+finally:
+    other.close()
+    if store is not None:
+        store.close()"""
 CHARGED = 'provider="openai", model="gpt-4o"'
 RESERVED = """
 budget = Budget(BudgetConfig(max_cost_per_day=1))

@@ -159,7 +159,11 @@ CASES = {
     "waited-bound": Refused("assert_waited(at_most=-1)", argument),
     "no-state": Refused(
         "assert_breaker('openai')",
-        lambda code, advice: [f"handle.echoes()\nllm_sim.watch_breaker\n{advice.rpartition(': ')[2]}"] and ["1"],
+        lambda code, advice: [
+            "handle.echoes()\n"
+            "chain = FallbackChain([handle.as_provider('m')], circuit_breaker=CircuitBreakerConfig())\n"
+            f"chain.complete(CompletionRequest([ChatMessage.user(text)]))\n{calls_in(advice)[0]}"
+        ],
     ),
     "unknown-provider": Refused("assert_attempts('opneai', 0)", written),
     "provider-of-no-text": Refused("assert_attempts(7, 0)", written),
