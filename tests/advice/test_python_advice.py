@@ -160,9 +160,11 @@ CASES = {
     "no-state": Refused(
         "assert_breaker('openai')",
         lambda code, advice: [
-            "handle.echoes()\n"
-            "chain = FallbackChain([handle.as_provider('m')], circuit_breaker=CircuitBreakerConfig())\n"
-            f"chain.complete(CompletionRequest([ChatMessage.user(text)]))\n{calls_in(advice)[0]}"
+            (
+                "handle.echoes()\n"
+                "chain = FallbackChain([handle.as_provider('m')], circuit_breaker=CircuitBreakerConfig())\n"
+                f"chain.complete(CompletionRequest([ChatMessage.user(text)]))\n{calls_in(advice)[0]}"
+            )
         ],
     ),
     "unknown-provider": Refused("assert_attempts('opneai', 0)", written),
