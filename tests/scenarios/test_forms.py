@@ -70,11 +70,20 @@ duration = "1m30s"
     assert (same.load, same.providers, same.chain) == (scenario.load, scenario.providers, scenario.chain)
 
 
+TWICE = (
+    'version = 1\nversion = 1\nname = "x"\nproviders.openai.model = "gpt-4o"\n'
+    'chain.providers = [{provider = "openai"}]\nload.rate = "1/s"\nload.duration = "1s"\n'
+)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ('version = 1\nname = "x\n', ":2: not valid TOML: illegal character '\\n'."),
-        ("version = 1\nversion = 2\n", ":2: not valid TOML: cannot overwrite a value."),
+        (
+            TWICE,
+            ":2: not valid TOML: cannot overwrite a value.",
+        ),
         ("version =", ":1: not valid TOML: invalid value."),
         ("# nothing\n", ": the file is empty.\nTo fix: write at least `version: 1` and `name:`."),
     ],
