@@ -167,7 +167,7 @@ SOURCES = {
         "if __name__ == '__main__':\n"
         "    Client()\n"
     ),
-    "app/agent.py": "from mistralai import Mistral\n\n\ndef ask():\n    return Mistral()\n",
+    "app/agent.py": "from together import Together\n\n\ndef ask():\n    return Together()\n",
     "venv/pyvenv.cfg": "",
     "venv/lib/elsewhere.py": "import ollama\nollama.Client()\n",
     ".hidden/elsewhere.py": "import ollama\nollama.Client()\n",
@@ -182,7 +182,7 @@ def test_what_a_project_has_is_told(init, tmp_path):
         (tmp_path / name).write_text(text)
     out = init()[1]
     told = [line.split() for line in out.splitlines()]
-    assert ["mistralai", "imported", "in", "app/agent.py:1,", "not", "installed", "here"] in told
+    assert ["together", "imported", "in", "app/agent.py:1,", "not", "installed", "here"] in told
     found = {line[0]: line[-1] for line in told if "imported" in line}
     assert (found["openai"], found["anthropic"], found["google-genai"]) == (
         "app/clients.py:3",
