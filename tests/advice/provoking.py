@@ -2,11 +2,13 @@
 
 import ast
 import json
+import os
 import re
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import openai
 
@@ -204,6 +206,7 @@ def run(code):
         sim = Simulation(strict=False, name="llm_sim")
         sim.start()
         stack.callback(sim.stop)
+        stack.callback(os.chdir, Path.cwd())
         try:
             exec(code, names_for(sim))
             found = sim.findings()

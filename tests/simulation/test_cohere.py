@@ -25,6 +25,9 @@ from llmtest.types import (
     Usage,
 )
 from llmtest.wire import dialect
+from tests.whole_sdks import load
+
+load("cohere")
 
 ASKED = [{"role": "user", "content": "Capital of France?"}]
 WEATHER = {

@@ -32,6 +32,9 @@ from llmtest.types import (
     Usage,
 )
 from llmtest.wire import ResponseMeta, dialect
+from tests.whole_sdks import load
+
+load("mistralai")
 
 ASKED = [{"role": "user", "content": "Capital of France?"}]
 WEATHER = {

@@ -10,8 +10,11 @@ import pytest
 from llmtest.types import FinishReason, ToolCall
 from llmtest.wire import ResponseMeta
 from llmtest.wire import dialect as dialect_of
+from tests.whole_sdks import load
 from tests.wire.recorded_cases import cases, decode_at_random, decode_stream, kind_of
 from tests.wire.wire_recordings import at_host, needs_recordings
+
+load("cohere")
 
 COHERE = dialect_of("cohere")
 META = ResponseMeta(number=1, model="unused")
