@@ -81,6 +81,7 @@ if caught: raise caught[0]
 """
 IN_THREAD = "thread = threading.Thread(target=TARGET); thread.start(); thread.join()"
 COUNTED = """
+llm_sim.world.prices = Prices()
 llm_sim.world.prices.add("openai:gpt-4o", input_usd_per_mtok="500", output_usd_per_mtok="0")
 handle.replies(Reply("x", usage=Usage(100, 20)))
 ask()
