@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import inspect
 import sys
+import traceback
+import warnings
 from functools import wraps
 from typing import Any
 
@@ -15,7 +17,7 @@ import pytest
 
 from llmtest.testing._verdict import harness_error_in
 
-__all__ = ["Carried", "carry_harness_errors", "is_dead_runner"]
+__all__ = ["Carried", "carry_harness_errors", "forget_dead_runner", "is_dead_runner"]
 
 
 class Carried(Exception):  # noqa: N818 - it is no error of anybody's: it carries one past the anyio plugin
@@ -61,3 +63,17 @@ def is_dead_runner(error: BaseException | None) -> bool:
         return all(map(is_dead_runner, error.exceptions))
     anyio = sys.modules.get("anyio")
     return anyio is not None and isinstance(error, anyio.ClosedResourceError)
+
+
+def forget_dead_runner(error: BaseException | None) -> None:
+    """Let go of what such an error holds: the end of a generator that nobody awaits, which Python would tell of later.
+
+    It would tell whichever test is running when the error is collected.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        for each in error.exceptions:
+            forget_dead_runner(each)
+    if error is not None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            traceback.clear_frames(error.__traceback__)

@@ -14,7 +14,9 @@ from llmtest.wire import dialect as dialect_of
 
 PATHS = {"openai": "/v1/chat/completions", "anthropic": "/v1/messages"}
 MESSAGES = st.lists(
-    st.fixed_dictionaries({"role": st.sampled_from(["user", "assistant"]), "content": st.text(max_size=40)}),
+    st.fixed_dictionaries(
+        {"role": st.sampled_from(["user", "assistant"]), "content": st.text(max_size=40).filter(str.strip)}
+    ),
     min_size=1,
     max_size=5,
 )
