@@ -58,7 +58,7 @@ def test_t27_a_mismatch_with_an_asynchronous_fixture_is_one_failure(run_tests, p
 
 
 def test_t27_a_harness_error_in_an_asynchronous_fixture_is_one_error(run_tests):
-    """Where a fixture ends the task, what it was to be torn down in is gone, and nothing more is said of it, nor later."""
+    """Where a fixture ends the task, what it was to be torn down in is gone; nothing more is said of it, nor later."""
     later = "import gc\ndef test_later():\n    gc.collect()\n"
     result = run_tests(TESTS + "async def test_it(llm_sim, asked):\n    pass\n" + later, ini="filterwarnings = error")
     result.assert_outcomes(errors=1, passed=1)
