@@ -152,6 +152,7 @@ class Party:
                     member.wait.due = True
                     member.wait.wake()
             self._members.clear()
+            self.strangers.close()
         for loop in tuple(self.loops):
             loop.retire()
 

@@ -4,6 +4,7 @@ import asyncio
 import queue
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -161,3 +162,21 @@ def test_t41_a_stranger_that_works_for_ever_is_left_to_itself(worker, monkeypatc
         assert clock.elapsed() == 60.0
         gate.set()
     thread.join()
+
+
+def test_what_watches_strangers_is_given_back():
+    """A simulation leaves no open file behind, whoever was there before it."""
+    done = threading.Event()
+    stranger = threading.Thread(target=done.wait)
+    stranger.start()
+    files = Path("/proc/self/fd")
+    if files.exists():  # elsewhere nothing is opened
+        with virtual_time():  # whose watch, one for the process, opens what it needs
+            time.sleep(1)
+        before = len(list(files.iterdir()))
+        for _ in range(3):
+            with virtual_time():
+                time.sleep(1)
+        assert len(list(files.iterdir())) == before
+    done.set()
+    stranger.join()

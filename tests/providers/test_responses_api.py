@@ -127,6 +127,7 @@ def test_an_api_that_is_not_there_is_refused_with_the_nearest():
     with pytest.raises(ConfigurationError) as caught:
         OpenAIProvider("k", api="response")
     assert str(caught.value) == (
-        '`openai` has no API `response` for conversations. Its APIs: chat, responses.\n\nTo fix: api="responses"'
+        "`openai` has no API `response` for conversations. Its APIs: chat, responses, completions.\n\n"
+        'To fix: api="responses"'
     )
     assert OllamaProvider(api="responses").name == "ollama"
