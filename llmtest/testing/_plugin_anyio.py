@@ -17,7 +17,7 @@ import pytest
 
 from llmtest.testing._verdict import harness_error_in
 
-__all__ = ["Carried", "carry_harness_errors", "forget_dead_runner", "is_dead_runner"]
+__all__ = ["Carried", "carry_harness_errors", "without_dead_runner"]
 
 
 class Carried(Exception):  # noqa: N818 - it is no error of anybody's: it carries one past the anyio plugin
@@ -57,23 +57,35 @@ def carry_harness_errors(item: pytest.Item) -> None:
     item.obj = carried  # type: ignore[attr-defined]  # a test with a function is a Function
 
 
-def is_dead_runner(error: BaseException | None) -> bool:
+def without_dead_runner(problem: BaseException | None, failure: BaseException | None) -> BaseException | None:
+    """Return what went wrong at a tear-down; None if it is only that the plugin's task has ended, which has been told.
+
+    Args:
+        problem: What the tear-down raised.
+        failure: What the test had failed with; an error of the harness has ended the task.
+    """
+    if problem is None or not _is_dead_runner(problem) or harness_error_in(failure) is None:
+        return problem
+    _forget(problem)
+    return None
+
+
+def _is_dead_runner(error: BaseException) -> bool:
     """Tell whether an error says only that the anyio plugin's task has ended, for each fixture that it tore down."""
     if isinstance(error, BaseExceptionGroup):
-        return all(map(is_dead_runner, error.exceptions))
+        return all(map(_is_dead_runner, error.exceptions))
     anyio = sys.modules.get("anyio")
     return anyio is not None and isinstance(error, anyio.ClosedResourceError)
 
 
-def forget_dead_runner(error: BaseException | None) -> None:
+def _forget(error: BaseException) -> None:
     """Let go of what such an error holds: the end of a generator that nobody awaits, which Python would tell of later.
 
     It would tell whichever test is running when the error is collected.
     """
     if isinstance(error, BaseExceptionGroup):
         for each in error.exceptions:
-            forget_dead_runner(each)
-    if error is not None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)
-            traceback.clear_frames(error.__traceback__)
+            _forget(each)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        traceback.clear_frames(error.__traceback__)

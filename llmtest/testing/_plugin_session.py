@@ -11,7 +11,7 @@ import pytest
 from llmtest.errors import ConfigurationError, HarnessError, SimulationStateError
 from llmtest.testing import _totals
 from llmtest.testing._failure_section import failure_section, noted_sections, shown
-from llmtest.testing._plugin_anyio import Carried, carry_harness_errors, forget_dead_runner, is_dead_runner
+from llmtest.testing._plugin_anyio import Carried, carry_harness_errors, without_dead_runner
 from llmtest.testing._plugin_budget import marked_limit
 from llmtest.testing._plugin_cassette import CassetteShelf
 from llmtest.testing._plugin_hypothesis import refuse_one_world_for_all_examples
@@ -233,9 +233,7 @@ class PluginSession:
             result = yield
         except BaseException as error:  # noqa: BLE001 - raised again below, once the world is gone
             problem = error
-        if is_dead_runner(problem) and harness_error_in(item.stash.get(FAILURE, None)) is not None:
-            forget_dead_runner(problem)
-            problem = None  # The harness error has ended what the fixtures are torn down in, and has been told.
+        problem = without_dead_runner(problem, item.stash.get(FAILURE, None))
         cassette = item.stash.get(CASSETTE, None)
         self._cassettes.eject()
         simulation = item.stash.get(WORLD, None)
