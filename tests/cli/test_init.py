@@ -65,6 +65,8 @@ def test_the_first_test_of_each_sdk_passes(llm_sim, sdk):
     exec(compile(first_test(sdk), "test_first_simulation.py", "exec"), written)
     (name,) = [name for name in written if name.startswith("test_")]
     written[name](llm_sim)
+    assert " #3 chat" in llm_sim.trace.render()  # it has asked again, after a wait
+    assert llm_sim.clock.elapsed() > 0
 
 
 def test_the_first_scenario_holds(init, tmp_path):

@@ -116,7 +116,8 @@ def test_p10_what_is_no_literal_key_is_not_warned_of(tmp_path, slot):
     """References are silent, and so is a word for a server that asks for no key."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        load_config(write(tmp_path, f"providers: [{slot}]\n"), environment={"OPENAI_API_KEY": KEY}).build()
+        chain = load_config(write(tmp_path, f"providers: [{slot}]\n"), environment={"OPENAI_API_KEY": KEY}).build()
+    assert len(chain.places) == 1
 
 
 def test_secrets_are_read_where_the_file_says(tmp_path):
