@@ -97,7 +97,7 @@ def use_cassette(
     The file is written at the end, and only if the code inside raised nothing. What is only played waits for
     nothing: a recorded `Retry-After` passes in virtual time, inside a `Simulation` and outside. Entered inside a
     coroutine, outside any simulation, the clock stays the machine's, and the sleeps of that coroutine and of its tasks
-    end at once; inside a coroutine of trio they take their time. A recording takes its time everywhere.
+    end at once, on asyncio and on trio. A recording takes its time everywhere.
 
     Args:
         path: The file.

@@ -20,16 +20,17 @@ def replay_time(label: str) -> Iterator[None]:
     """Let waits of the calling thread, and of threads and loops that it starts, cost nothing while the context is open.
 
     Time is virtual from the machine's date on. Where a simulation runs it is virtual already. On a running loop of
-    asyncio it stays real, because its other tasks may have contexts of their own, which end in any order: there the
-    sleeps of this context end at once. On a running loop of trio nothing is replaced, and sleeps take their time.
+    asyncio or trio it stays real, because its other tasks may have contexts of their own, which end in any order: there
+    the sleeps of this context end at once.
 
     Args:
         label: Who asks, for the message when a simulation is started inside.
     """
     trio = sys.modules.get("trio")
     loop = asyncio._get_running_loop()  # noqa: SLF001 - the public name raises where there is none
-    if is_installed() or (trio is not None and trio.lowlevel.in_trio_run()):
+    if is_installed():
         yield
         return
-    with without_waits(loop) if loop is not None else virtual_time(VirtualClock(epoch_of("now")), label=label):
+    runs = loop is not None or (trio is not None and trio.lowlevel.in_trio_run())
+    with without_waits(loop) if runs else virtual_time(VirtualClock(epoch_of("now")), label=label):
         yield

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from asyncio import futures
 from collections import Counter
@@ -19,26 +20,27 @@ __all__ = ["without_waits"]
 _hasty: ContextVar[bool] = ContextVar("llmtest_without_waits", default=False)
 """Whether the calling context waits for nothing; tasks and `asyncio.to_thread` inherit it."""
 _changing = Lock()
-_loops: Counter[asyncio.AbstractEventLoop] = Counter()
+_hosts: Counter[Any] = Counter()
+"""Loops of asyncio, and None for trio, with the contexts that wait for nothing there."""
 _WAKE = futures._set_result_unless_cancelled  # type: ignore[attr-defined]  # noqa: SLF001 - by it `asyncio.sleep` is told from a timeout
 
 
 @contextmanager
-def without_waits(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-    """Let `time.sleep`, `asyncio.sleep` and `anyio.sleep` of the calling context, and of its tasks, end at once.
+def without_waits(loop: asyncio.AbstractEventLoop | None) -> Iterator[None]:
+    """Let the sleeps of the calling context, and of its tasks, end at once: of `time`, asyncio, trio and anyio.
 
     Timeouts are left alone, and so is everything that another task of the loop waits for. Contexts may overlap, and
     end in any order.
 
     Args:
-        loop: The loop that runs, and keeps real time.
+        loop: The loop that runs, and keeps real time; None = trio's.
     """
     before = _hasty.get()
     with _changing:
-        _loops[loop] += 1
-        if _loops[loop] == 1:
-            _replace_call_later(loop)
-        if _loops.total() == 1:
+        _hosts[loop] += 1
+        if _hosts[loop] == 1:
+            _replace_sleep_until() if loop is None else _replace_call_later(loop)
+        if _hosts.total() == 1:
             time.sleep = _sleep
     _hasty.set(True)
     try:
@@ -46,11 +48,11 @@ def without_waits(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     finally:
         _hasty.set(before)
         with _changing:
-            _loops[loop] -= 1
-            if not _loops[loop]:
-                del _loops[loop]
-                del loop.call_later  # what stands behind it is the class's own
-            if not _loops and time.sleep is _sleep:
+            _hosts[loop] -= 1
+            if not _hosts[loop]:
+                del _hosts[loop]
+                _restore_sleep_until() if loop is None else _restore_call_later(loop)
+            if not _hosts and time.sleep is _sleep:
                 time.sleep = REAL.sleep  # type: ignore[assignment]  # it is what was there
 
 
@@ -63,6 +65,27 @@ def _replace_call_later(loop: asyncio.AbstractEventLoop) -> None:
         return own(delay, callback, *args, **options)
 
     loop.call_later = call_later  # type: ignore[assignment,method-assign]  # on this loop alone, as long as somebody wants it
+
+
+def _restore_call_later(loop: asyncio.AbstractEventLoop) -> None:
+    del loop.call_later  # what stands behind it is the class's own
+
+
+def _replace_sleep_until() -> None:
+    """Replace what every sleep of trio ends in, by whatever name it is called; its timeouts do not pass there."""
+    trio, timeouts = sys.modules["trio"], sys.modules["trio._timeouts"]
+    own = timeouts.sleep_until
+
+    async def sleep_until(deadline: float) -> None:
+        await own(min(deadline, trio.current_time()) if _hasty.get() else deadline)
+
+    sleep_until.__wrapped__ = own  # type: ignore[attr-defined]  # where it is found again
+    trio.sleep_until = timeouts.sleep_until = sleep_until
+
+
+def _restore_sleep_until() -> None:
+    trio, timeouts = sys.modules["trio"], sys.modules["trio._timeouts"]
+    trio.sleep_until = timeouts.sleep_until = timeouts.sleep_until.__wrapped__
 
 
 def _sleep(seconds: float | SupportsIndex) -> None:

@@ -140,6 +140,35 @@ def test_t17_a_recorded_wait_takes_no_time_on_a_loop_that_runs_already(path, run
     assert len(ticks) < 1000  # the other task goes on by the machine's clock
 
 
+@pytest.mark.parametrize("blocks", [False, True], ids=["async-client", "sync-client"])
+def test_t17_a_recorded_wait_takes_no_time_on_a_run_of_trio(path, blocks):
+    """The client inside the `with` does not wait; timeouts and other tasks are as they were."""
+    late = []
+
+    async def wait_for_a_while():
+        await trio.sleep(0.05)
+        late.append(trio.current_time())
+
+    async def body():
+        async with trio.open_nursery() as nursery:
+            started = trio.current_time()
+            nursery.start_soon(wait_for_a_while)
+            await trio.lowlevel.checkpoint()
+            with use_cassette(path) as cassette, trio.fail_after(5):
+                assert (ask() if blocks else await ask_async()) == "Paris"
+                await trio.sleep_until(trio.current_time() + 60)
+                with trio.move_on_after(0.01) as scope:
+                    await trio.sleep_forever()
+            assert scope.cancelled_caught
+        assert cassette.played == 2
+        assert late[0] - started >= 0.05
+
+    sleep_until = trio.sleep_until
+    trio.run(body)
+    assert trio.sleep_until is sleep_until
+    assert time.sleep is REAL.sleep
+
+
 def test_t17_cassettes_of_two_tasks_may_end_in_any_order(path):
     """The sleeps of one context are those of that context alone, and both are what they were in the end."""
 
