@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 
 from llmtest.config._document import Document, Location, together
 from llmtest.errors import ScenarioError
@@ -28,6 +29,7 @@ def parse_toml(text: str, path: str) -> Document:
     Raises:
         ScenarioError: Not TOML.
     """
+    text = text.replace("\r\n", "\n")
     lines = text.split("\n")
     mistakes: list[ScenarioError] = []
     while True:
@@ -38,8 +40,10 @@ def parse_toml(text: str, path: str) -> Document:
             problem, line = (place[1], place[2]) if place else (str(error), None)
             number = int(line) if line else text.count("\n") + 1
             problem = problem[:1].lower() + problem[1:]
-            mistakes.append(ScenarioError(f"not valid TOML: {problem}.", path=path, line=number))
-            if len(mistakes) == MOST_KEYS or not _is_key_twice(problem, lines, number):
+            is_twice = _is_key_twice(problem, lines, number)
+            said = _given_twice(lines, number) if is_twice else f"not valid TOML: {problem}."
+            mistakes.append(ScenarioError(said, path=path, line=number))
+            if len(mistakes) == MOST_KEYS or not is_twice:
                 raise together(mistakes) from None
             lines[number - 1] = ""
         else:
@@ -57,15 +61,28 @@ def _is_key_twice(problem: str, lines: list[str], number: int) -> bool:
     return _KEY.match(lines[number - 1]) is not None
 
 
+def _given_twice(lines: list[str], number: int) -> str:
+    place, key = next((place, key) for at, place, key in _places("\n".join(lines)) if at == number)
+    first = next(at for at, other, _ in _places("\n".join(lines)) if other == place)
+    return f"the key `{key}` is given twice, here and on line {first}.\nTo fix: keep one of the two."
+
+
 def _names(dotted: str) -> list[str]:
     return [part.strip("\"'") for part in _PART.findall(dotted)]
 
 
 def _lines(text: str) -> dict[Location, int]:
     lines: dict[Location, int] = {(): 1}
+    for number, place, _ in _places(text):
+        lines.setdefault(place, number)
+    return lines
+
+
+def _places(text: str) -> Iterator[tuple[int, Location, str]]:
+    """Yield line, place and key of every header and key."""
     counts: dict[Location, int] = {}
     table: Location = ()
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if header := _HEADER.fullmatch(line):
             table = ()
             names = _names(header[2])
@@ -75,9 +92,8 @@ def _lines(text: str) -> dict[Location, int]:
                     table = (*table, counts[table] - 1)
             if header[1] == "[[":
                 counts[table] = counts.get(table, 0) + 1
-                lines.setdefault(table, number)
+                yield number, table, header[2]
                 table = (*table, counts[table] - 1)
-            lines.setdefault(table, number)
+            yield number, table, header[2]
         elif key := _KEY.match(line):
-            lines.setdefault((*table, *_names(key[1])), number)
-    return lines
+            yield number, (*table, *_names(key[1])), key[1]

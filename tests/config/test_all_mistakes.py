@@ -164,7 +164,22 @@ TWICE = {
             "[[providers]]\nprovider = 'openai'\n"
         ),
         load_config,
-        [(2, "not valid TOML: cannot overwrite a value"), (4, "`retry.max_attempts`"), (5, "not valid TOML: cannot")],
+        [
+            (2, "the key `name` is given twice"),
+            (4, "`retry.max_attempts`"),
+            (5, "the key `max_attempts` is given twice"),
+        ],
+    ),
+    "windows.toml": (
+        (
+            "name = 'app'\r\nname = 'other'\r\n[[providers]]\r\nprovider = 'openai'\r\n[[providers]]\r\n"
+            "provider = 'ollama'\r\nmodel = 'a'\r\nmodel = 'b'\r\n"
+        ),
+        load_config,
+        [
+            (2, "the key `name` is given twice, here and on line 1"),
+            (8, "the key `model` is given twice, here and on line 7"),
+        ],
     ),
     "script.yaml": (
         "openai:\n  - replis: Paris\nopenai:\n  - {replies: Paris, replies: Rome}\n",
@@ -179,7 +194,7 @@ def test_t21_keys_that_are_given_twice_come_with_everything_else(tmp_path, monke
     """All of them, the other mistakes of a file that can be read past them beside them, each with its line."""
     monkeypatch.chdir(tmp_path)
     text, load, expected = TWICE[name]
-    (tmp_path / name).write_text(text)
+    (tmp_path / name).write_text(text, newline="")
     with pytest.raises(ScenarioError) as caught:
         load(name)
     found = told(caught.value)[: len(expected)]

@@ -82,7 +82,7 @@ TWICE = (
         ('version = 1\nname = "x\n', ":2: not valid TOML: illegal character '\\n'."),
         (
             TWICE,
-            ":2: not valid TOML: cannot overwrite a value.",
+            ":2: the key `version` is given twice, here and on line 1.\nTo fix: keep one of the two.",
         ),
         ("version =", ":1: not valid TOML: invalid value."),
         ("# nothing\n", ": the file is empty.\nTo fix: write at least `version: 1` and `name:`."),
