@@ -37,9 +37,17 @@ LEVELS = {
 }
 """Rooms by level. Imports only point down, and rooms of one level do not import each other, except on the ground."""
 
-GROUND = {"types": {"errors"}, "events": {"types"}, "errors": {"types"}, "costs": {"clock"}, "faults": {"clock"}}
+GROUND = {
+    "types": {"errors"},
+    "events": {"types"},
+    "errors": {"types"},
+    "costs": {"clock"},
+    "faults": {"clock"},
+    "interception": {"clock"},
+}
 """The lower floors' own order: `types` raises `errors`, `events` carries `types`, `errors` names `types` in hints;
-prices and budgets have days, and the day is the clock's; so are the dice that let a fault strike."""
+prices and budgets have days, and the day is the clock's; so are the dice that let a fault strike; libraries that are
+imported late are heard of in one way."""
 
 THIRD_PARTY_LIMIT = {
     "yaml": 3,

@@ -9,6 +9,7 @@ from llmtest.clock._epoch import epoch_of
 from llmtest.clock._exclusive import Turn
 from llmtest.clock._identity import unique_key
 from llmtest.clock._installation import virtual_time
+from llmtest.clock._late_imports import LateImports
 from llmtest.clock._loop import VirtualTimeLoop
 from llmtest.clock._other_loops import wait_for_ever
 from llmtest.clock._outlived import has_left_something, outlived
@@ -23,6 +24,7 @@ __all__ = [
     "AsyncWaiter",
     "BlockingWaiter",
     "Clock",
+    "LateImports",
     "SystemClock",
     "TimeLimit",
     "TimeLimits",

@@ -1,29 +1,41 @@
-"""Hearing of a library when it is imported for the first time in the middle of a simulation."""
+"""Hearing of a library when it is imported for the first time in the middle of a simulation, or under an open gate."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+__all__ = ["LateImports"]
+
 
 class LateImports(MetaPathFinder):
     """Calls back when a module is there: at once where it was imported before, else right after its import.
 
-    Install it in front of `sys.meta_path`; it finds nothing itself. What it waits for is imported in real time: a
-    library that knows of clocks keeps what it finds, for the rest of the process.
+    It finds nothing itself. A module whose import fails is waited for again.
 
     Args:
-        real_time: A context in which the functions of `time` are the machine's.
+        around: A context in which what is waited for is imported; by default none. A simulation imports in real time:
+            a library that knows of clocks keeps what it finds, for the rest of the process.
     """
 
-    def __init__(self, real_time: Callable[[], AbstractContextManager[None]]) -> None:
-        self._real_time = real_time
+    def __init__(self, around: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        self.around = around
         self._hooks: dict[str, list[Callable[[], None]]] = {}
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Hear of imports while the context is open; afterwards nobody is called back any more."""
+        sys.meta_path.insert(0, self)
+        try:
+            yield
+        finally:
+            self._hooks.clear()
+            sys.meta_path.remove(self)
 
     def when_imported(self, name: str, hook: Callable[[], None]) -> None:
         """Call `hook` once the module is complete.
@@ -48,20 +60,23 @@ class LateImports(MetaPathFinder):
             spec: ModuleSpec | None = find(fullname, path, target) if find is not None else None
             if spec is not None:
                 if spec.loader is not None:
-                    spec.loader = _ThenCall(spec.loader, self._real_time, self._hooks.pop(fullname))
+                    spec.loader = _ThenCall(spec.loader, fullname, self)
                 return spec
         return None
+
+    def call_back(self, name: str) -> None:
+        """Do what was to be done once a module is complete."""
+        for hook in self._hooks.pop(name, ()):
+            hook()
 
 
 class _ThenCall(Loader):
     """Loads a module as its own loader does, then calls back."""
 
-    def __init__(
-        self, loader: Any, real_time: Callable[[], AbstractContextManager[None]], hooks: list[Callable[[], None]]
-    ) -> None:
+    def __init__(self, loader: Any, name: str, imports: LateImports) -> None:
         self._loader = loader
-        self._real_time = real_time
-        self._hooks = hooks
+        self._name = name
+        self._imports = imports
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         module: ModuleType | None = self._loader.create_module(spec)
@@ -71,7 +86,6 @@ class _ThenCall(Loader):
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
         module.__loader__ = self._loader
-        with self._real_time():
+        with self._imports.around():
             self._loader.exec_module(module)
-        for hook in self._hooks:
-            hook()
+        self._imports.call_back(self._name)

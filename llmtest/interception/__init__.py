@@ -3,7 +3,7 @@
 Whoever wants to answer or refuse requests opens a `Gate`: simulated providers, recorded sessions, a ban on the network.
 
 `_gates` who decides, `_decision` what becomes of one request, `_opening` and `_replacements` patching and its end,
-`_late_imports` libraries that come later, `_clients` httpx and httpx2, `_byte_libraries` those that read bytes:
+`_clients` httpx and httpx2, `_byte_libraries` those that read bytes:
 `_http_client`, `_urllib3` (both over a `_memory_socket`), `_aiohttp` (over an `_aiohttp_transport`), `_http_bytes` what
 they write and read, `_as_httpx2` what gates see of it; `_sockets` and `_proxies` everything else, `_telemetry` reports
 of libraries about themselves.

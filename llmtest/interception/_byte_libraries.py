@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
-from llmtest.interception._late_imports import when_imported
+from llmtest.clock import LateImports
 from llmtest.interception._replacements import Replacements
 
 __all__ = ["patch_libraries"]
@@ -15,12 +16,10 @@ __all__ = ["patch_libraries"]
 def patch_libraries() -> Iterator[None]:
     """Ask the current gate before one of them sends anything, while the context is open."""
     patches = Replacements()
-    hooks = {
-        "http.client": lambda: _http_client(patches),
-        "urllib3": lambda: _urllib3(patches),
-        "aiohttp": lambda: _aiohttp(patches),
-    }
-    with when_imported(hooks):
+    imports = LateImports()
+    for library, patch in (("http.client", _http_client), ("urllib3", _urllib3), ("aiohttp", _aiohttp)):
+        imports.when_imported(library, partial(patch, patches))
+    with imports.listening():
         try:
             yield
         finally:
