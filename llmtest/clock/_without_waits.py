@@ -73,7 +73,8 @@ def _restore_call_later(loop: asyncio.AbstractEventLoop) -> None:
 
 def _replace_sleep_until() -> None:
     """Replace what every sleep of trio ends in, by whatever name it is called; its timeouts do not pass there."""
-    trio, timeouts = sys.modules["trio"], sys.modules["trio._timeouts"]
+    trio: Any = sys.modules["trio"]
+    timeouts: Any = sys.modules["trio._timeouts"]
     own = timeouts.sleep_until
 
     async def sleep_until(deadline: float) -> None:
@@ -84,7 +85,8 @@ def _replace_sleep_until() -> None:
 
 
 def _restore_sleep_until() -> None:
-    trio, timeouts = sys.modules["trio"], sys.modules["trio._timeouts"]
+    trio: Any = sys.modules["trio"]
+    timeouts: Any = sys.modules["trio._timeouts"]
     trio.sleep_until = timeouts.sleep_until = timeouts.sleep_until.__wrapped__
 
 

@@ -23,22 +23,32 @@ DAYS = 2_400
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 
-class _Local(local):
-    """One Faker for each thread: two that share one would draw each other's words."""
+class _Source:
+    """What words are drawn from. The list is looked up once and for all: that was most of a text's time."""
 
-    fake: Faker | None = None
+    def __init__(self) -> None:
+        from faker import Faker
+
+        self.fake = Faker("en_US", use_weighting=False)
+        self.fake.seed_instance(0)  # from here on it has dice of its own
+        self.dice: Random = self.fake.random
+        self.word_list: list[str] = self.fake.get_words_list()
+
+
+class _Local(local):
+    """One source for each thread: two that share one would draw each other's words."""
+
+    source: _Source | None = None
 
 
 _local = _Local()
 
 
-def _faker() -> Faker:
-    fake = _local.fake
-    if fake is None:
-        from faker import Faker
-
-        fake = _local.fake = Faker("en_US", use_weighting=False)
-    return fake
+def _source() -> _Source:
+    source = _local.source
+    if source is None:
+        source = _local.source = _Source()
+    return source
 
 
 def _sentence(fake: Faker) -> str:
@@ -203,14 +213,18 @@ class Words:
     """
 
     def __init__(self, seed: int) -> None:
-        self._fake = fake = _faker()
-        fake.seed_instance(seed)
-        self.dice: Random = fake.random
+        source = _source()
+        self._fake = source.fake
+        self._word_list = source.word_list
+        self.dice: Random = source.dice
         """Where every other choice comes from."""
+        self.dice.seed(seed)
 
     def words(self, count: int) -> list[str]:
-        """Return so many words."""
-        return list(self._fake.words(count))
+        """Return so many words, drawn as Faker itself draws them."""
+        if count == 1:
+            return [self.dice.choice(self._word_list)]
+        return self.dice.choices(self._word_list, k=count)
 
     def sentence(self) -> str:
         """Return a short sentence."""

@@ -217,12 +217,27 @@ class Prepared:
 def prepare(reply: str | Reply) -> Prepared:
     """Work out what an answer consists of and what it bills."""
     if isinstance(reply, str):
-        return _work_out(Reply(reply))
+        return _work_out_text(reply)
     prepared = reply.prepared
     if prepared is None:
         prepared = _work_out(reply)
         object.__setattr__(reply, "prepared", prepared)
     return prepared
+
+
+def _work_out_text(text: str) -> Prepared:
+    """Work out what a mere text is: by far the most of what is generated, and the same as of `Reply(text)`."""
+    return Prepared(
+        parts=(TextPart(text),),
+        output_tokens=count_tokens(text),
+        reasoning_tokens=0,
+        finish_reason=FinishReason.STOP,
+        usage=None,
+        chunks=None,
+        headers=(),
+        latency=None,
+        needs_ids=False,
+    )
 
 
 def _work_out(reply: Reply) -> Prepared:
