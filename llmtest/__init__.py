@@ -96,19 +96,28 @@ if TYPE_CHECKING:
     from llmtest.testing import unordered as unordered
     from llmtest.types import Attempt as Attempt
     from llmtest.types import AudioPart as AudioPart
+    from llmtest.types import BatchJob as BatchJob
+    from llmtest.types import BatchRequest as BatchRequest
+    from llmtest.types import BatchResult as BatchResult
     from llmtest.types import Capabilities as Capabilities
     from llmtest.types import ChatMessage as ChatMessage
     from llmtest.types import CompletionRequest as CompletionRequest
     from llmtest.types import CompletionResponse as CompletionResponse
+    from llmtest.types import EmbeddingRequest as EmbeddingRequest
+    from llmtest.types import EmbeddingResponse as EmbeddingResponse
     from llmtest.types import FilePart as FilePart
     from llmtest.types import FinishReason as FinishReason
+    from llmtest.types import HealthReport as HealthReport
     from llmtest.types import ImagePart as ImagePart
     from llmtest.types import ModelCard as ModelCard
+    from llmtest.types import ModelMetadata as ModelMetadata
     from llmtest.types import Provider as Provider
     from llmtest.types import ResponseFormat as ResponseFormat
     from llmtest.types import StreamEvent as StreamEvent
     from llmtest.types import TextPart as TextPart
     from llmtest.types import Timeouts as Timeouts
+    from llmtest.types import TokenCountRequest as TokenCountRequest
+    from llmtest.types import TokenCountResult as TokenCountResult
     from llmtest.types import ToolCall as ToolCall
     from llmtest.types import ToolDefinition as ToolDefinition
     from llmtest.types import ToolResult as ToolResult
@@ -203,19 +212,28 @@ _HOMES: dict[str, str] = {
         "llmtest.types": (
             "Attempt",
             "AudioPart",
+            "BatchJob",
+            "BatchRequest",
+            "BatchResult",
             "Capabilities",
             "ChatMessage",
             "CompletionRequest",
             "CompletionResponse",
+            "EmbeddingRequest",
+            "EmbeddingResponse",
             "FilePart",
             "FinishReason",
+            "HealthReport",
             "ImagePart",
             "ModelCard",
+            "ModelMetadata",
             "Provider",
             "ResponseFormat",
             "StreamEvent",
             "TextPart",
             "Timeouts",
+            "TokenCountRequest",
+            "TokenCountResult",
             "ToolCall",
             "ToolDefinition",
             "ToolResult",

@@ -72,7 +72,7 @@ LONG_FILES: dict[str, str] = {
 
 INNER: dict[str, list[set[str]]] = {
     "resilience": [
-        {"_classification", "_own_provider", "_timeout"},
+        {"_classification", "_own_provider", "_stream_start", "_timeout"},
         {"pipeline._sync_async", "pipeline._call_mark", "pipeline._partial_bill"},
         {"breaker._breaker", "retry._retry", "fallback._trigger", "pipeline._completion_stream"},
         {"_metrics", "_own_prices", "fallback._slot"},
@@ -154,6 +154,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "openai.responses._usage",
         },
         {
+            "_batch_api",
             "anthropic._bodies",
             "anthropic._errors",
             "anthropic._strict",
@@ -176,11 +177,13 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "openai.responses._items",
         },
         {
+            "anthropic._batch_api",
             "anthropic.messages._request",
             "framing._event_decoder",
             "gemini.generate._request",
             "ollama.native._request",
             "ollama.native._response",
+            "openai._batch_api",
             "openai._strict",
             "openai.chat._response",
             "openai.responses._checks",

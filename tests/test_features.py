@@ -45,6 +45,7 @@ OTHERS, CUSTOM, DEFAULTS = (
     "providers/test_custom_provider.py",
     "providers/test_defaults.py",
 )
+MEMBERS, BATCHES = "providers/test_members.py", "providers/test_batches.py"
 
 FEATURES = {
     1: Feature("OpenAI by its three variables", (f"{MOFA}::test_openai_configuration_and_usage",)),
@@ -121,8 +122,12 @@ FEATURES = {
     ),
     20: Feature(
         "`ask`, `ask_with_system`, `stream`, `count_tokens`",
-        (f"{MOFA}::test_openai_configuration_and_usage", f"{MOFA}::test_token_management"),
-        "the chained form `stream().system().user().start()`: a stream takes a request",
+        (
+            f"{MOFA}::test_openai_configuration_and_usage",
+            f"{MOFA}::test_token_management",
+            "resilience/test_stream_start.py::test_f020_a_stream_is_written_in_chained_words",
+            "resilience/test_stream_start.py::test_f020_on_an_event_loop_too",
+        ),
     ),
     21: Feature(
         "A provider of two methods that take texts",
@@ -133,23 +138,40 @@ FEATURES = {
     ),
     22: Feature(
         "What a provider can do: tools, streams, its model",
-        (f"{DEFAULTS}::test_p08_a_window_that_is_given_goes_before_the_published_one",),
-        "`get_model_info`; the rest is in `capabilities`",
+        (
+            f"{DEFAULTS}::test_p08_a_window_that_is_given_goes_before_the_published_one",
+            f"{MEMBERS}::test_f022_get_model_info_asks_the_provider",
+            f"{MEMBERS}::test_f022_a_list_with_prices_tells_one_model",
+            f"{MEMBERS}::test_f022_what_it_can_do_is_asked_by_name",
+        ),
     ),
     23: Feature(
         "VAPORA's client: complete, stream, price, availability",
-        (f"{DEFAULTS}::test_f026_available_is_true_iff_there_is_a_key", f"{VAPORA}::test_mock_responses_come_in_turn"),
-        "`cost_per_1k_tokens` and `latency_ms` as members of a provider",
+        (
+            f"{DEFAULTS}::test_f026_available_is_true_iff_there_is_a_key",
+            f"{VAPORA}::test_mock_responses_come_in_turn",
+            f"{MEMBERS}::test_f024_cost_per_token_is_exact_money_by_side",
+            f"{MEMBERS}::test_f023_a_mock_tells_its_latency",
+        ),
     ),
     24: Feature(
         "IronClaw's provider: price by token, models, metadata",
-        ("providers/test_providers.py::test_models_are_listed",),
-        "`cost_per_token` and `model_metadata` as members of a provider",
+        (
+            "providers/test_providers.py::test_models_are_listed",
+            f"{MEMBERS}::test_f024_cost_per_token_is_exact_money_by_side",
+            f"{MEMBERS}::test_f024_a_price_that_nobody_knows_is_an_error_and_no_zero",
+            f"{MEMBERS}::test_f024_model_metadata_is_known_without_asking",
+        ),
     ),
     25: Feature(
         "llmkit's provider, with batches",
-        (f"{LLMKIT}::test_streams_fail_over_before_their_first_piece", "wire/test_batch_job.py"),
-        "batches asked for by our own providers",
+        (
+            f"{LLMKIT}::test_streams_fail_over_before_their_first_piece",
+            f"{BATCHES}::test_f025_a_batch_is_worked_off_and_read",
+            f"{BATCHES}::test_f025_a_request_that_fails_has_its_error",
+            f"{BATCHES}::test_f025_a_batch_is_called_off",
+            f"{MEMBERS}::test_f025_an_adapter_supplies_what_a_class_of_one_s_own_lacks",
+        ),
     ),
     26: Feature("Available iff there is a key", (f"{DEFAULTS}::test_f026_available_is_true_iff_there_is_a_key",)),
     27: Feature("Messages by their constructors", (f"{IRONCLAW}::test_chat_message_example",)),
@@ -174,8 +196,12 @@ FEATURES = {
     ),
     35: Feature(
         "Types of batches and token counts",
-        ("wire/test_batch_job.py",),
-        "a request type for counting tokens",
+        (
+            "wire/test_batch_job.py",
+            f"{BATCHES}::test_f025_a_batch_is_worked_off_and_read",
+            f"{MEMBERS}::test_f035_tokens_are_counted_by_the_api_that_counts",
+            f"{MEMBERS}::test_f035_tokens_are_estimated_where_nobody_counts",
+        ),
     ),
     36: Feature(
         "Defaults of each provider and each slot",

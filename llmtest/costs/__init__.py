@@ -4,6 +4,7 @@ from llmtest.costs._budget import Budget
 from llmtest.costs._estimate import Estimate
 from llmtest.costs._ledger import CostEntry, CostLedger, Spend
 from llmtest.costs._limits import BudgetConfig, CostManagementPolicy, Limit
+from llmtest.costs._model_facts import ModelFacts
 from llmtest.costs._partial import partial_usage
 from llmtest.costs._prices import Prices, context_window, default_prices
 from llmtest.costs._rates import Rates
@@ -24,6 +25,7 @@ __all__ = [
     "Estimate",
     "Limit",
     "MemoryBudgetStore",
+    "ModelFacts",
     "Prices",
     "Rates",
     "Reservation",

@@ -9,7 +9,8 @@ from inspect import isawaitable
 from typing import Any, ClassVar, Self, Unpack
 
 from llmtest.errors import ConfigurationError
-from llmtest.providers._http_provider import DEFAULT_TIMEOUTS, Defaults, HttpProvider
+from llmtest.providers._defaults import DEFAULT_TIMEOUTS, Defaults
+from llmtest.providers._http_provider import HttpProvider
 from llmtest.types import CompletionRequest, CompletionResponse, Timeouts
 from llmtest.wire import Dialect, Endpoint, WireRequest
 from llmtest.wire.azure import AZURE
@@ -105,6 +106,7 @@ class AzureOpenAIProvider(HttpProvider):
             **defaults,
         )
         self._chat = self._here(self._chat)
+        self._batches = AZURE.batches if api_version is None else AZURE.settings["dated_batches"]
 
     @classmethod
     def from_env(cls, **settings: Any) -> Self:

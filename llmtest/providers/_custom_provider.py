@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Self, Unpack
 
 from llmtest.errors import ConfigurationError
-from llmtest.providers._http_provider import DEFAULT_TIMEOUTS, Defaults, HttpProvider
+from llmtest.providers._defaults import DEFAULT_TIMEOUTS, Defaults
+from llmtest.providers._http_provider import HttpProvider
 from llmtest.providers._tokens import ClientCredentials, TokenSource
 from llmtest.types import Timeouts
 from llmtest.wire import CustomFields, custom_dialect

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Self, Unpack
 
 from llmtest.errors import ConfigurationError
 from llmtest.providers._azure import AzureOpenAIProvider
-from llmtest.providers._http_provider import DEFAULT_TIMEOUTS, Defaults, HttpProvider
+from llmtest.providers._defaults import DEFAULT_TIMEOUTS, Defaults
+from llmtest.providers._http_provider import HttpProvider
 from llmtest.providers._tokens import TokenSource
 from llmtest.types import Timeouts
 from llmtest.wire import Dialect, dialects, owner_of

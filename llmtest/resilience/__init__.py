@@ -8,6 +8,7 @@
 | `_own_prices` | prices that providers were given |
 | `_own_provider` | what makes a whole provider of a class that has `name` and `complete` alone |
 | `_classification` | what an error means for the policies: one table |
+| `_stream_start` | a streamed call in chained words |
 | `_timeout` | limits of an attempt, deadline of a call |
 | `_budget_guard` | the budget of a chain |
 | `pipeline/` | one call under way, the seams where strategies are put in, streams |
@@ -20,6 +21,7 @@ from llmtest.resilience._chain import FallbackChain
 from llmtest.resilience._classification import Conduct, conduct_of
 from llmtest.resilience._client import AsyncLLMClient, LLMClient
 from llmtest.resilience._metrics import ChainMetrics, ProviderMetrics
+from llmtest.resilience._stream_start import StreamStart
 from llmtest.resilience._timeout import TimeoutConfig
 from llmtest.resilience.breaker._breaker import CircuitBreaker, CircuitBreakerConfig
 from llmtest.resilience.breaker._breaker_layer import BREAKER
@@ -80,6 +82,7 @@ __all__ = [
     "RunningSlot",
     "Selection",
     "SpendGuard",
+    "StreamStart",
     "TimeoutConfig",
     "Visit",
     "conduct_of",

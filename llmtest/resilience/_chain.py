@@ -34,6 +34,7 @@ from llmtest.types import (
     Provider,
     StreamEvent,
     Timeouts,
+    refuse_what_is_no_request,
 )
 
 if TYPE_CHECKING:
@@ -197,11 +198,13 @@ class FallbackChain:
 
     def stream(self, request: CompletionRequest, timeouts: Timeouts = NO_TIMEOUTS) -> CompletionStream:
         """Answer a request piece by piece, blocking."""
+        refuse_what_is_no_request(request, "chain.stream")
         marks = Marks(self.name)
         return CompletionStream(self._stream(request, timeouts, BLOCKING, marks), marks)
 
     def stream_async(self, request: CompletionRequest, timeouts: Timeouts = NO_TIMEOUTS) -> AsyncCompletionStream:
         """Answer a request piece by piece on the event loop."""
+        refuse_what_is_no_request(request, "chain.stream_async")
         marks = Marks(self.name)
         return AsyncCompletionStream(self._stream(request, timeouts, ASYNC, marks), marks)
 
@@ -210,6 +213,8 @@ class FallbackChain:
         return self.prices if self._has_own_list else self._sender.enclosing_prices(self.prices)
 
     async def _complete(self, request: CompletionRequest, timeouts: Timeouts, parts: Parts) -> CompletionResponse:
+        if request.__class__ is not CompletionRequest:
+            refuse_what_is_no_request(request, "chain.complete")
         self._requests += 1
         clock = active_clock()
         mark, token = current_call.get(), None

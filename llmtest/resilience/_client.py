@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from typing import overload
 
 from llmtest.costs import count_tokens
 from llmtest.errors import NotSupportedError
 from llmtest.resilience._chain import DEFAULT_NAME, FallbackChain
 from llmtest.resilience._metrics import ChainMetrics
+from llmtest.resilience._stream_start import StreamStart
 from llmtest.resilience.pipeline._completion_stream import AsyncCompletionStream, CompletionStream
 from llmtest.types import NO_TIMEOUTS, CompletionRequest, CompletionResponse, Provider, Timeouts
 
@@ -81,8 +83,21 @@ class LLMClient(_Client):
         """
         return self._chain.complete(request, timeouts)
 
-    def stream(self, request: CompletionRequest, timeouts: Timeouts = NO_TIMEOUTS) -> CompletionStream:
-        """Answer a request piece by piece: an iterator of events, a context manager, `.response` after the end."""
+    @overload
+    def stream(self, request: CompletionRequest, timeouts: Timeouts = ...) -> CompletionStream: ...
+
+    @overload
+    def stream(self, request: None = None, timeouts: Timeouts = ...) -> StreamStart[CompletionStream]: ...
+
+    def stream(
+        self, request: CompletionRequest | None = None, timeouts: Timeouts = NO_TIMEOUTS
+    ) -> CompletionStream | StreamStart[CompletionStream]:
+        """Answer a request piece by piece: an iterator of events, a context manager, `.response` after the end.
+
+        Without a request it is written in chained words: `client.stream().system("...").user("...").start()`.
+        """
+        if request is None:
+            return StreamStart(lambda asked: self._chain.stream(asked, timeouts))
         return self._chain.stream(request, timeouts)
 
     def list_models(self) -> list[str]:
@@ -115,8 +130,21 @@ class AsyncLLMClient(_Client):
         """
         return await self._chain.complete_async(request, timeouts)
 
-    def stream(self, request: CompletionRequest, timeouts: Timeouts = NO_TIMEOUTS) -> AsyncCompletionStream:
-        """Answer a request piece by piece: an iterator of events, a context manager, `.response` after the end."""
+    @overload
+    def stream(self, request: CompletionRequest, timeouts: Timeouts = ...) -> AsyncCompletionStream: ...
+
+    @overload
+    def stream(self, request: None = None, timeouts: Timeouts = ...) -> StreamStart[AsyncCompletionStream]: ...
+
+    def stream(
+        self, request: CompletionRequest | None = None, timeouts: Timeouts = NO_TIMEOUTS
+    ) -> AsyncCompletionStream | StreamStart[AsyncCompletionStream]:
+        """Answer a request piece by piece: an iterator of events, a context manager, `.response` after the end.
+
+        Without a request it is written in chained words: `client.stream().system("...").user("...").start()`.
+        """
+        if request is None:
+            return StreamStart(lambda asked: self._chain.stream_async(asked, timeouts))
         return self._chain.stream_async(request, timeouts)
 
     async def list_models(self) -> list[str]:

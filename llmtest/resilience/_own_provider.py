@@ -11,6 +11,7 @@ import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+from llmtest.costs import ModelFacts, estimate_request_tokens
 from llmtest.errors import ConfigurationError
 from llmtest.types import (
     NO_TIMEOUTS,
@@ -21,6 +22,8 @@ from llmtest.types import (
     StreamEvent,
     TextPart,
     Timeouts,
+    TokenCountRequest,
+    TokenCountResult,
 )
 
 __all__ = ["MEMBERS", "OwnProvider", "as_provider"]
@@ -77,7 +80,9 @@ class OwnProvider:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name in {"own", "_given"}:
             raise AttributeError(name)
-        return getattr(self._given, name)
+        if hasattr(self._given, name) or name not in SUPPLIED:
+            return getattr(self._given, name)
+        return getattr(_Supplied(self), name)
 
     def __repr__(self) -> str:
         return repr(self._given)
@@ -151,6 +156,43 @@ class OwnProvider:
             f"`{self.name}` answered with {type(answer).__name__}, where its `complete` is to return a text or a "
             "CompletionResponse"
         )
+
+
+class _Supplied(ModelFacts):
+    """What the object lacks beside conversations: made of what is known of its model, and estimated.
+
+    Args:
+        provider: The whole provider.
+    """
+
+    def __init__(self, provider: OwnProvider) -> None:
+        self._provider = provider
+        self.name, self.model = provider.name, provider.model
+        self.price = getattr(provider.own, "price", None)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the object says that it can do."""
+        return self._provider.capabilities
+
+    def available(self) -> bool:
+        """Yes, where the object does not say otherwise."""
+        return True
+
+    def count_tokens(self, request: CompletionRequest | TokenCountRequest | str) -> TokenCountResult:
+        """Estimate the tokens of a prompt."""
+        if isinstance(request, str):
+            request = CompletionRequest.ask(request)
+        asked = request.as_completion() if isinstance(request, TokenCountRequest) else request
+        return TokenCountResult(estimate_request_tokens(asked), "estimated", asked.model or self.model)
+
+    def list_models(self) -> list[str]:
+        """Return no models: nobody can ask."""
+        return []
+
+
+SUPPLIED = frozenset(name for name in dir(_Supplied) if not name.startswith("_"))
+"""What is supplied where the object has it not, beside what a provider has."""
 
 
 class _Method:

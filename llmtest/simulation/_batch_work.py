@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from llmtest.errors import HarnessError
 from llmtest.simulation.plan._plan import Chunk, Exchange, Failure, Head, Plan
-from llmtest.wire import BatchLine, BatchResult, WireCall, WireFormatError
+from llmtest.wire import BatchLine, LineResult, WireCall, WireFormatError
 
 if TYPE_CHECKING:
     from llmtest.errors import ProviderError
@@ -39,14 +39,14 @@ def work_off(engine: Engine, respond: Respond, refuse: Refuse) -> None:
                     result = _answered(engine, job.lines[len(job.results)], respond, refuse)
                 except HarnessError:
                     # It is told once, and not again to whatever is asked afterwards.
-                    job.results.append(BatchResult(failure="harness_error"))
+                    job.results.append(LineResult(failure="harness_error"))
                     raise
                 job.results.append(result)
             if job.is_over(now) or len(job.results) == len(job.lines):
                 store.under_way.remove(job)
 
 
-def _answered(engine: Engine, line: BatchLine, respond: Respond, refuse: Refuse) -> BatchResult:
+def _answered(engine: Engine, line: BatchLine, respond: Respond, refuse: Refuse) -> LineResult:
     body = json.dumps(line.body, ensure_ascii=False, separators=(",", ":")).encode(errors="surrogatepass")
     headers = {"content-type": "application/json", **dict(line.headers)}
     exchange = Exchange(line.method, "https", "batch", 443, line.path, "", headers, body)
@@ -62,7 +62,7 @@ def _answered(engine: Engine, line: BatchLine, respond: Respond, refuse: Refuse)
     return _read(respond(engine, exchange, call))
 
 
-def _read(plan: Plan) -> BatchResult:
+def _read(plan: Plan) -> LineResult:
     """Take an answer without its waits: how long a batch takes is its own affair."""
     status: int | None = None
     request_id: str | None = None
@@ -80,8 +80,8 @@ def _read(plan: Plan) -> BatchResult:
             break
     plan.on_end(plan.outcome)
     if failure is not None:
-        return BatchResult(status, request_id, failure=failure)
+        return LineResult(status, request_id, failure=failure)
     try:
-        return BatchResult(status, request_id, json.loads(b"".join(pieces)))
+        return LineResult(status, request_id, json.loads(b"".join(pieces)))
     except ValueError:
-        return BatchResult(status, request_id, failure="malformed")
+        return LineResult(status, request_id, failure="malformed")

@@ -13,6 +13,7 @@ through and nothing of one API is sent to another.
 | `_messages`, `_tools`, `_formats`, `_requests` | what is asked |
 | `_responses`, `_streams`, `_usage` | what is answered, whole and in pieces, and how many tokens that was |
 | `_embeddings`, `_models` | the same for vectors, and for lists of models |
+| `_batches`, `_token_counts` | many requests at once, and how many tokens a prompt has |
 | `_attempts`, `_provider` | one request to one provider; whoever answers |
 | `_extra` | what only one dialect has a word for |
 | `_numbers` | which numbers may be written |
@@ -21,11 +22,12 @@ through and nothing of one API is sent to another.
 """
 
 from llmtest.types._attempts import Attempt
+from llmtest.types._batches import BatchJob, BatchOutcome, BatchRequest, BatchResult, BatchStatus
 from llmtest.types._embeddings import EmbeddingRequest, EmbeddingResponse
 from llmtest.types._extra import ExtraByDialect
 from llmtest.types._formats import ResponseFormat
 from llmtest.types._messages import ChatMessage, Role
-from llmtest.types._models import ModelCard
+from llmtest.types._models import ModelCard, ModelMetadata
 from llmtest.types._numbers import is_number, is_whole
 from llmtest.types._parts import (
     AudioPart,
@@ -42,10 +44,11 @@ from llmtest.types._parts import (
     TokenLogprob,
     ToolCall,
 )
-from llmtest.types._provider import NO_TIMEOUTS, Capabilities, Provider, Timeouts
-from llmtest.types._requests import CompletionRequest
+from llmtest.types._provider import NO_TIMEOUTS, Capabilities, HealthReport, Provider, Timeouts
+from llmtest.types._requests import CompletionRequest, refuse_what_is_no_request
 from llmtest.types._responses import CompletionResponse, FinishReason
 from llmtest.types._streams import StreamEvent, StreamEventKind
+from llmtest.types._token_counts import TokenCountRequest, TokenCountResult
 from llmtest.types._tools import ToolDefinition, ToolResult
 from llmtest.types._usage import UNKNOWN_USAGE, Usage, UsageSource
 
@@ -54,6 +57,11 @@ __all__ = [
     "UNKNOWN_USAGE",
     "Attempt",
     "AudioPart",
+    "BatchJob",
+    "BatchOutcome",
+    "BatchRequest",
+    "BatchResult",
+    "BatchStatus",
     "CacheTtl",
     "Capabilities",
     "ChatMessage",
@@ -66,8 +74,10 @@ __all__ = [
     "ExtraByDialect",
     "FilePart",
     "FinishReason",
+    "HealthReport",
     "ImagePart",
     "ModelCard",
+    "ModelMetadata",
     "OpaquePart",
     "Provider",
     "RefusalPart",
@@ -79,6 +89,8 @@ __all__ = [
     "TextPart",
     "ThinkingPart",
     "Timeouts",
+    "TokenCountRequest",
+    "TokenCountResult",
     "TokenLogprob",
     "ToolCall",
     "ToolDefinition",
@@ -87,4 +99,5 @@ __all__ = [
     "UsageSource",
     "is_number",
     "is_whole",
+    "refuse_what_is_no_request",
 ]

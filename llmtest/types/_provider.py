@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from llmtest.errors import ProviderError
 from llmtest.types._requests import CompletionRequest
 from llmtest.types._responses import CompletionResponse
 from llmtest.types._streams import StreamEvent
 
-__all__ = ["NO_TIMEOUTS", "Capabilities", "Provider", "Timeouts"]
+__all__ = ["NO_TIMEOUTS", "Capabilities", "HealthReport", "Provider", "Timeouts"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,26 @@ class Capabilities:
     is_chain: bool = False
     """Whether it is a chain of providers, with policies of its own: a chain around it does not apply its own to it, and
     takes over the attempts of its answers and errors. Whatever wraps a provider hands its capabilities on."""
+
+
+@dataclass(frozen=True, slots=True)
+class HealthReport:
+    """What came of asking a provider whether it is well.
+
+    Args:
+        provider: Who was asked.
+        healthy: Whether it answered as it does when calls succeed. A refusal is no such answer, whatever its status:
+            whoever refuses this with a 400 or a 404 would refuse every call too.
+        asked: What was asked, by the name of the operation: `models`, `chat`.
+        seconds: How long it took.
+        error: Why it is not well.
+    """
+
+    provider: str
+    healthy: bool
+    asked: str
+    seconds: float
+    error: ProviderError | None = None
 
 
 @runtime_checkable

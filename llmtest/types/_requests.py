@@ -13,7 +13,7 @@ from llmtest.types._messages import ChatMessage
 from llmtest.types._quick_init import quick_init
 from llmtest.types._tools import ToolDefinition
 
-__all__ = ["CompletionRequest"]
+__all__ = ["CompletionRequest", "refuse_what_is_no_request"]
 
 
 @quick_init
@@ -124,6 +124,42 @@ class CompletionRequest(ExtraByDialect):
     def with_idempotency_key(self, key: str) -> CompletionRequest:
         """Return the same request with a name, so that a provider can tell a repeated one."""
         return replace(self, idempotency_key=key)
+
+
+def refuse_what_is_no_request(value: object, call: str) -> None:
+    """Refuse what is asked in another form than a request, such as a text or a list of messages.
+
+    Args:
+        value: What was handed over.
+        call: How the method is called, for the advice: `chain.complete`.
+
+    Raises:
+        ConfigurationError: It is no `CompletionRequest`.
+    """
+    if isinstance(value, CompletionRequest):
+        return
+    if isinstance(value, str):
+        form = f"CompletionRequest.ask({value!r:.80})"
+    elif isinstance(value, ChatMessage):
+        form = "CompletionRequest([message])"
+    elif isinstance(value, Iterable) and not isinstance(value, Mapping):
+        form = f"CompletionRequest([{', '.join(map(_as_message, value))}])"
+    elif isinstance(value, Mapping) and "role" in value:
+        form = f"CompletionRequest([{_as_message(value)}])"
+    else:
+        form = 'CompletionRequest.ask("...")'
+    raise ConfigurationError(
+        f"`{call}` takes a CompletionRequest, got {type(value).__name__}: {value!r:.80}\n\nTo fix: {call}({form})"
+    )
+
+
+def _as_message(value: object) -> str:
+    """Return how something that stands for a message is written."""
+    if isinstance(value, Mapping) and value.get("role") in ("system", "user", "assistant"):
+        return f"ChatMessage.{value['role']}({value.get('content')!r})"
+    if isinstance(value, ChatMessage) and not value.tool_calls and value.role in ("system", "user", "assistant"):
+        return f"ChatMessage.{value.role}({value.text!r})"
+    return f"ChatMessage.user({value!r})" if isinstance(value, str) else "ChatMessage.user(...)"
 
 
 def _as_messages(value: object) -> tuple[ChatMessage, ...]:

@@ -13,6 +13,7 @@ ids are made of are passed in.
 | `_logprobs` | made-up probabilities of a simulated answer's words |
 | `_answer_bodies` | how answers in JSON are read |
 | `_store`, `_batches` | what a provider keeps between requests, and batches on their way |
+| `_batch_api` | batches as a client asks for them |
 | `_served` | what a service answers that plain JSON does not say |
 | `_variables` | the variables of the environment by which SDKs find a provider |
 | `_headers`, `_json`, `_ids` | the small change of the wire |
@@ -20,7 +21,8 @@ ids are made of are passed in.
 | `openai/`, `anthropic/`, ... | the dialects, a folder each |
 """
 
-from llmtest.wire._batches import BatchJob, BatchLine, BatchResult, BatchStage
+from llmtest.wire._batch_api import BatchApi, BatchSteps, WireAnswer
+from llmtest.wire._batches import BatchLine, BatchStage, BatchWork, LineResult
 from llmtest.wire._custom import CustomFields, custom_dialect
 from llmtest.wire._dialect import Dialect, Errors, Match, Unserved, Variables
 from llmtest.wire._endpoint import Endpoint, Gives, call_without_body
@@ -62,10 +64,11 @@ __all__ = [
     "MODELS_KEPT",
     "NDJSON",
     "SSE",
-    "BatchJob",
+    "BatchApi",
     "BatchLine",
-    "BatchResult",
     "BatchStage",
+    "BatchSteps",
+    "BatchWork",
     "CustomFields",
     "Dialect",
     "Endpoint",
@@ -76,6 +79,7 @@ __all__ = [
     "Headers",
     "JsonErrors",
     "LimitState",
+    "LineResult",
     "Match",
     "RateLimits",
     "ResponseMeta",
@@ -88,6 +92,7 @@ __all__ = [
     "Unserved",
     "Variables",
     "Vocabulary",
+    "WireAnswer",
     "WireCall",
     "WireFormatError",
     "WireRequest",

@@ -1,7 +1,7 @@
 """Batches as every API has them: many requests handed over at once, worked off over time, looked at now and then.
 
-A dialect's endpoints make a `BatchJob`, put it into `Store.begin` and read it. Whoever owns the store answers the lines
-that are due, each as its request would be. No I/O and no clock: what time it is, is passed in, in epoch seconds.
+A dialect's endpoints make a `BatchWork`, put it into `Store.begin` and read it. Whoever owns the store answers the
+lines that are due, each as its request would be. No I/O and no clock: what time it is, is passed in, in epoch seconds.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["DAY", "BatchJob", "BatchLine", "BatchResult", "BatchStage"]
+__all__ = ["DAY", "BatchLine", "BatchStage", "BatchWork", "LineResult"]
 
 DAY = 86_400.0
 """Seconds in which every API promises to be done."""
@@ -47,7 +47,7 @@ class BatchLine:
 
 
 @dataclass(frozen=True, slots=True)
-class BatchResult:
+class LineResult:
     """What came of a line.
 
     Args:
@@ -69,7 +69,7 @@ class BatchResult:
 
 
 @dataclass(slots=True)
-class BatchJob:
+class BatchWork:
     """A batch on its way.
 
     Args:
@@ -95,7 +95,7 @@ class BatchJob:
     finalizing_s: float = FINALIZING
     is_valid: bool = True
     facts: dict[str, Any] = field(default_factory=dict)
-    results: list[BatchResult] = field(default_factory=list)
+    results: list[LineResult] = field(default_factory=list)
     cancelled_s: float | None = None
 
     @property

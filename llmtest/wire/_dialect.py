@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 from llmtest.errors import ConfigurationError, InvalidRequestError, ProviderError, RateLimitedError, RateLimitKind
 from llmtest.wire import _ids
+from llmtest.wire._batch_api import BatchApi
 from llmtest.wire._endpoint import Endpoint
 from llmtest.wire._headers import bearer_token
 from llmtest.wire._json_errors import JsonErrors
@@ -162,6 +163,7 @@ class Dialect:
         is_default: Whether paths that say nothing else are taken to be its own.
         is_common: Whether providers of names that nobody knows are taken to speak it.
         aliases: Other names by which files ask for its provider, such as that of its models' family.
+        batches: How a client has many requests answered over a day; None: it cannot.
 
     Raises:
         ValueError: The name is none that files and handles can write.
@@ -202,6 +204,7 @@ class Dialect:
         is_default: bool = False,
         is_common: bool = False,
         aliases: tuple[str, ...] = (),
+        batches: BatchApi | None = None,
     ) -> None:
         if not _NAME.fullmatch(name):
             raise ValueError(f"`{name}` is no name of a dialect: lower-case letters, digits and `_`, such as `my_api`")
@@ -224,14 +227,13 @@ class Dialect:
         self.tool_call_id = tool_call_id
         self.private_headers = private_headers
         self.marks = marks
-        self.models = models
-        self.default_model = default_model
-        self.needs_key = needs_key
-        self.unserved = unserved
+        self.models, self.default_model = models, default_model
+        self.needs_key, self.unserved = needs_key, unserved
         self.vocabulary = vocabulary or Vocabulary()
         self.settings = settings or {}
         self.is_provider = is_provider
-        self.is_default, self.is_common, self.aliases = is_default, is_common, aliases
+        self.is_default, self.is_common = is_default, is_common
+        self.aliases, self.batches = aliases, batches
         self.endpoints = tuple(endpoint.of(self) for endpoint in endpoints)
         self.mounts = {prefix: dialect.below(prefix) for prefix, dialect in (mounts or {}).items()}
         self.errors: Errors = errors or (JsonErrors() if self.spoken is self else self.spoken.errors)

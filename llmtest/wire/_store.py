@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmtest.wire._batches import BatchJob
+from llmtest.wire._batches import BatchWork
 
 __all__ = ["MODELS_KEPT", "Store"]
 
@@ -33,14 +33,14 @@ class Store:
 
     def __init__(self) -> None:
         self._tables: dict[str, dict[str, Any]] = {}
-        self.under_way: list[BatchJob] = []
+        self.under_way: list[BatchWork] = []
         self.batch_seconds = BATCH_SECONDS
 
     def table(self, name: str) -> dict[str, Any]:
         """Return the things of a kind by their ids, empty at first."""
         return self._tables.setdefault(name, {})
 
-    def begin(self, job: BatchJob) -> None:
+    def begin(self, job: BatchWork) -> None:
         """Take on a batch: it is in the table `batches` from now on, and its lines are answered when they are due."""
         self.table("batches")[job.id] = job
         self.under_way.append(job)

@@ -207,6 +207,21 @@ CASES = {
         by_hand("CompletionRequest([ChatMessage.user('x')], extra={'openai': {'user': 'u'}})"),
     ),
     "trigger": Refused("FallbackTrigger.on()"),
+    "text-for-a-request": Refused(f"{SETUP}chain = FallbackChain([handle.as_provider('m')])\nchain.complete('hi')"),
+    "text-for-a-provider": Refused(f"{SETUP}provider = handle.as_provider('m')\nprovider.complete('hi')"),
+    "mappings-for-a-request": Refused(
+        f"{SETUP}chain = FallbackChain([handle.as_provider('m')])\n"
+        "chain.complete([{'role': 'system', 'content': 'short'}, {'role': 'user', 'content': 'hi'}])"
+    ),
+    "messages-for-a-request": Refused(
+        "chain = FallbackChain([handle.as_provider('m')])\nlist(chain.stream([ChatMessage.user('hi')]))"
+    ),
+    "stream-of-nothing": Refused(f"{SETUP}client = LLMClient(handle.as_provider('m'))\nclient.stream().start()"),
+    "model-of-nobody": Refused("provider = handle.as_provider()\nprovider.model_metadata()"),
+    "embedding-without-model": Refused(
+        "provider = OpenAIProvider('sk-1')\nprovider.embed('hi')",
+    ),
+    "batch-of-nothing": Refused("provider = OpenAIProvider('sk-1')\nprovider.create_batch([])"),
     "chain-of-none": Refused("FallbackChain([])", by_hand("FallbackChain([handle.as_provider('m')])")),
     "chain-of-twins": Refused(
         "one = handle.as_provider('m')\nFallbackChain([one, one])",

@@ -2,14 +2,14 @@
 
 import pytest
 
-from llmtest.wire import BatchJob, BatchLine, BatchResult, Store
+from llmtest.wire import BatchLine, BatchWork, LineResult, Store
 
 LINES = [BatchLine(f"line-{number}", "POST", "/v1/chat/completions", {}) for number in range(4)]
 
 
 def job(takes_s=8.0, **changes):
     """A batch of four lines, made at second 100."""
-    return BatchJob("batch_1", LINES, 100.0, takes_s, **changes)
+    return BatchWork("batch_1", LINES, 100.0, takes_s, **changes)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_batch_expires_with_what_was_answered_by_then():
     """A batch that would last longer than its window ends with the window, and the rest of it is never answered."""
     batch = job(takes_s=80.0, window_s=42.0)
     assert [batch.stage(now) for now in (141, 142)] == ["in_progress", "expired"]
-    batch.results += [BatchResult(200)] * batch.due(10_000)
+    batch.results += [LineResult(200)] * batch.due(10_000)
     assert len(batch.results) == 2
     assert [line.custom_id for line in batch.undone()] == ["line-2", "line-3"]
 
@@ -66,7 +66,7 @@ def test_a_batch_expires_with_what_was_answered_by_then():
 def test_a_batch_counts_what_was_answered_and_what_was_not():
     """An error and a connection that broke are both failures."""
     batch = job()
-    batch.results += [BatchResult(200), BatchResult(429), BatchResult(failure="reset")]
+    batch.results += [LineResult(200), LineResult(429), LineResult(failure="reset")]
     assert (batch.succeeded, batch.failed) == (1, 2)
 
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from llmtest.clock import AsyncWaiter, BlockingWaiter, Waiter, iterate_blocking, run_blocking
+from llmtest.costs import ModelFacts, estimate_request_tokens
 from llmtest.errors import (
     ConfigurationError,
     ProviderError,
@@ -40,7 +41,10 @@ from llmtest.types import (
     StreamEventKind,
     TextPart,
     Timeouts,
+    TokenCountRequest,
+    TokenCountResult,
     ToolCall,
+    refuse_what_is_no_request,
 )
 from llmtest.wire import Endpoint, WireCall
 
@@ -52,7 +56,7 @@ __all__ = ["DirectProvider"]
 NS = 1_000_000_000
 
 
-class DirectProvider:
+class DirectProvider(ModelFacts):
     """A simulated provider, reached directly; made by `handle.as_provider()`. It is a `Provider`.
 
     Args:
@@ -85,6 +89,25 @@ class DirectProvider:
     def capabilities(self) -> Capabilities:
         """Everything; the context window as far as the handle was given one."""
         return _able_within(self._engine.window)
+
+    def available(self) -> bool:
+        """Yes: it needs no key."""
+        return True
+
+    def latency_ms(self) -> float:
+        """Return milliseconds until a call of it begins to be answered, as the latency of the handle says; 0: at once.
+
+        Where that is a distribution, it is one draw of it, the same for each simulation with the same seed.
+        """
+        latency = self._engine.latency
+        return 0.0 if latency is None else latency.draw_ns(0, self._engine.world.seed, self.name, "expected")[0] / 1e6
+
+    def count_tokens(self, request: CompletionRequest | TokenCountRequest | str) -> TokenCountResult:
+        """Return how many tokens a prompt has, exactly as the simulated provider bills it."""
+        if isinstance(request, str):
+            request = CompletionRequest.ask(request)
+        asked = request.as_completion() if isinstance(request, TokenCountRequest) else request
+        return TokenCountResult(estimate_request_tokens(asked), "exact", asked.model or self.model)
 
     def complete(self, request: CompletionRequest, timeouts: Timeouts = NO_TIMEOUTS) -> CompletionResponse:
         """Answer a request, blocking.
@@ -121,6 +144,8 @@ class DirectProvider:
         return self._stream(request, timeouts, self._async)
 
     async def _complete(self, request: CompletionRequest, timeouts: Timeouts, waiter: Waiter) -> CompletionResponse:
+        if request.__class__ is not CompletionRequest:
+            refuse_what_is_no_request(request, "provider.complete")
         engine = self._engine
         model = request.model or self.model
         if self._refuse is not None:
@@ -200,6 +225,7 @@ class DirectProvider:
     async def _stream(
         self, request: CompletionRequest, timeouts: Timeouts, waiter: Waiter
     ) -> AsyncGenerator[StreamEvent, None]:
+        refuse_what_is_no_request(request, "provider.stream")
         if self._refuse is not None:
             self._must_be_sayable(self._refuse, request)
         answer = self._engine.decide(WireCall(self._endpoint, request, request.model or self.model, True))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmtest.wire import _ids
-from llmtest.wire._batches import BatchJob, BatchLine, BatchResult
+from llmtest.wire._batches import BatchLine, BatchWork, LineResult
 from llmtest.wire._json import dumps
 from llmtest.wire._records import ResponseMeta, WireCall
 from llmtest.wire._served import Served
@@ -38,7 +38,7 @@ def _create(call: WireCall, meta: ResponseMeta, store: Store) -> dict[str, Any]:
         for each in _requests(call.shaping["sent"])
     ]
     number = meta.number or 0
-    job = BatchJob(
+    job = BatchWork(
         "msgbatch_01" + _ids.base58(number, 22),
         lines,
         meta.created_s,
@@ -91,7 +91,7 @@ def _check_request(at: str, each: object) -> None:
         raise refuse(f"{at}.params: Input should be a valid dictionary or object to extract fields from")
 
 
-def _found(call: WireCall, store: Store) -> BatchJob:
+def _found(call: WireCall, store: Store) -> BatchWork:
     """Return the batch that a path names.
 
     Raises:
@@ -99,19 +99,19 @@ def _found(call: WireCall, store: Store) -> BatchJob:
     """
     name = call.shaping["message_batch_id"]
     job = store.table("batches").get(name)
-    if not isinstance(job, BatchJob):
+    if not isinstance(job, BatchWork):
         raise missing(f"No message batch found with ID {name}")
     return job
 
 
-def _kinds(job: BatchJob, now_s: float) -> list[str]:
+def _kinds(job: BatchWork, now_s: float) -> list[str]:
     """Return what became of each request, once all is over."""
     found = ["succeeded" if result.succeeded else "errored" for result in job.results]
     rest = "expired" if job.stage(now_s) == "expired" else "canceled"
     return found + [rest] * len(job.undone())
 
 
-def _shown(job: BatchJob, call: WireCall, meta: ResponseMeta) -> dict[str, Any]:
+def _shown(job: BatchWork, call: WireCall, meta: ResponseMeta) -> dict[str, Any]:
     now = meta.created_s
     status = _STATUS.get(job.stage(now), "ended")
     is_over = status == "ended"
@@ -131,7 +131,7 @@ def _shown(job: BatchJob, call: WireCall, meta: ResponseMeta) -> dict[str, Any]:
     }
 
 
-def _ended_s(job: BatchJob) -> float:
+def _ended_s(job: BatchWork) -> float:
     return job.given_up_s if job.given_up_s is not None else min(job.done_s, job.expires_s)
 
 
@@ -150,7 +150,7 @@ def _retrieve(call: WireCall, meta: ResponseMeta, store: Store) -> dict[str, Any
 
 
 def _list(call: WireCall, meta: ResponseMeta, store: Store) -> dict[str, Any]:
-    jobs = [each for each in reversed(store.table("batches").values()) if isinstance(each, BatchJob)]
+    jobs = [each for each in reversed(store.table("batches").values()) if isinstance(each, BatchWork)]
     return page([_shown(job, call, meta) for job in jobs], call.shaping)
 
 
@@ -174,7 +174,7 @@ def _results(call: WireCall, meta: ResponseMeta, store: Store) -> Served:
     job = _found(call, store)
     if not job.is_over(meta.created_s):
         raise missing(f"Batch {job.id} has no available results.")
-    results: list[BatchResult | None] = [*job.results, *(None for _ in job.undone())]
+    results: list[LineResult | None] = [*job.results, *(None for _ in job.undone())]
     lines = (
         dumps({"custom_id": line.custom_id, "result": _result(kind, result)})
         for line, kind, result in zip(job.lines, _kinds(job, meta.created_s), results, strict=True)
@@ -182,7 +182,7 @@ def _results(call: WireCall, meta: ResponseMeta, store: Store) -> Served:
     return Served(b"".join(line + b"\n" for line in lines), content_type="application/x-jsonl")
 
 
-def _result(kind: str, result: BatchResult | None) -> dict[str, Any]:
+def _result(kind: str, result: LineResult | None) -> dict[str, Any]:
     if result is None:
         return {"type": kind}
     if kind == "errored":

@@ -10,6 +10,7 @@ from llmtest.wire._dialect import Dialect, Unserved, Variables
 from llmtest.wire._records import Headers, ResponseMeta
 from llmtest.wire._worded_errors import WordedErrors
 from llmtest.wire.anthropic import _errors
+from llmtest.wire.anthropic._batch_api import MessageBatches
 from llmtest.wire.anthropic._batches import BATCHES
 from llmtest.wire.anthropic._bodies import read_key
 from llmtest.wire.anthropic._chat import COUNT_TOKENS, MESSAGES
@@ -83,6 +84,7 @@ ANTHROPIC = Dialect(
     models=("claude-sonnet-4-5", "claude-haiku-4-5"),
     default_model="claude-sonnet-4-5",
     aliases=("claude",),
+    batches=MessageBatches(),
     unserved=(Unserved("POST", "/v1/complete", "have the code call the Messages API: POST /v1/messages"),),
     vocabulary=VOCABULARY,
     settings={

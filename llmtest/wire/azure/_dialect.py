@@ -17,6 +17,7 @@ from llmtest.wire.azure._errors import ERRORS
 from llmtest.wire.azure._headers import head, limit_headers
 from llmtest.wire.framing import SSE, Framing
 from llmtest.wire.openai import OPENAI
+from llmtest.wire.openai._batch_api import FileBatches
 
 __all__ = ["AZURE"]
 
@@ -86,7 +87,9 @@ AZURE = Dialect(
         codes={"DeploymentNotFound": ModelNotFoundError, "content_filter": ContentFilteredError},
         filtered=("content management policy", "ResponsibleAIPolicyViolation"),
     ),
+    batches=FileBatches("/v1"),
     settings={
+        "dated_batches": FileBatches(),
         **{name: value for name, value in OPENAI.settings.items() if name not in {"is_openai", "obfuscates"}},
         "version_variables": ("OPENAI_API_VERSION", "AZURE_OPENAI_API_VERSION"),
         "deployment_variables": ("AZURE_OPENAI_DEPLOYMENT", "AZURE_OPENAI_DEPLOYMENT_NAME"),

@@ -151,8 +151,12 @@ _ARRAY = _endpoint(
 
 def _encode_count_call(request: CompletionRequest, *, stream: bool) -> WireRequest:
     del stream
-    contents = encode_request(request)["contents"]
-    return WireRequest("POST", _path(request, "countTokens"), HEADERS, dumps({"contents": contents}))
+    body = encode_request(request)
+    asked_for: dict[str, Any] = {"contents": body["contents"]}
+    if body.keys() & {"systemInstruction", "tools"}:
+        # Only a whole request counts them too, and it names the model once more.
+        asked_for = {"generateContentRequest": {"model": f"models/{model_in(request.model)}", **body}}
+    return WireRequest("POST", _path(request, "countTokens"), HEADERS, dumps(asked_for))
 
 
 def _decode_count_call(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from llmtest.wire import _ids
-from llmtest.wire._batches import BatchJob, BatchLine, BatchResult
+from llmtest.wire._batches import BatchLine, BatchWork, LineResult
 from llmtest.wire._json import count, dumps, loads
 from llmtest.wire._records import ResponseMeta
 from llmtest.wire._store import Store
@@ -120,7 +120,7 @@ def settle(store: Store, meta: ResponseMeta) -> None:
         )
 
 
-def _written(job: BatchJob, stage: str) -> Iterable[tuple[bool, bytes]]:
+def _written(job: BatchWork, stage: str) -> Iterable[tuple[bool, bytes]]:
     for place, (line, result) in enumerate(zip(job.lines, job.results, strict=False)):
         yield result.succeeded, _row(job, place, line, result)
     done = len(job.results)
@@ -130,7 +130,7 @@ def _written(job: BatchJob, stage: str) -> Iterable[tuple[bool, bytes]]:
 
 
 def _row(
-    job: BatchJob, place: int, line: BatchLine, result: BatchResult | None, error: Mapping[str, str] | None = None
+    job: BatchWork, place: int, line: BatchLine, result: LineResult | None, error: Mapping[str, str] | None = None
 ) -> bytes:
     response = None
     if result is not None and result.failure is None:
@@ -142,7 +142,7 @@ def _row(
     return dumps({"id": identity, "custom_id": line.custom_id, "response": response, "error": error}) + b"\n"
 
 
-def usage_of(results: Sequence[BatchResult]) -> dict[str, Any]:
+def usage_of(results: Sequence[LineResult]) -> dict[str, Any]:
     """Return what all answers of a batch used together."""
     sums = dict.fromkeys(("input", "cached", "output", "reasoning"), 0)
     for result in results:

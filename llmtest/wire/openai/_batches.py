@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmtest.wire import _ids
-from llmtest.wire._batches import BatchJob
+from llmtest.wire._batches import BatchWork
 from llmtest.wire._records import ResponseMeta, WireCall
 from llmtest.wire._store import Store
 from llmtest.wire.openai._batch_files import read_lines, settle, usage_of
@@ -48,7 +48,7 @@ def _create(call: WireCall, meta: ResponseMeta, store: Store) -> dict[str, Any]:
         )
     lines, problems = read_lines(file["data"], fields["endpoint"])
     number = meta.number or 0
-    job = BatchJob(
+    job = BatchWork(
         "batch_" + _ids.hexadecimal(number, 32),
         lines,
         meta.created_s,
@@ -67,7 +67,7 @@ def _create(call: WireCall, meta: ResponseMeta, store: Store) -> dict[str, Any]:
     return _told(job, meta, store)
 
 
-def _told(job: BatchJob, meta: ResponseMeta, store: Store) -> dict[str, Any]:
+def _told(job: BatchWork, meta: ResponseMeta, store: Store) -> dict[str, Any]:
     """Return what is told of a batch now."""
     settle(store, meta)
     now, facts = meta.created_s, job.facts
@@ -106,7 +106,7 @@ def _told(job: BatchJob, meta: ResponseMeta, store: Store) -> dict[str, Any]:
     }
 
 
-def _found(call: WireCall, store: Store) -> BatchJob:
+def _found(call: WireCall, store: Store) -> BatchWork:
     identity = call.shaping["batch_id"]
     found = store.table("batches").get(identity)
     if found is None:

@@ -8,6 +8,7 @@ from llmtest.wire import _ids
 from llmtest.wire._dialect import Dialect, Unserved, Variables
 from llmtest.wire._records import Headers, ResponseMeta
 from llmtest.wire.openai._audio import AUDIO
+from llmtest.wire.openai._batch_api import FileBatches
 from llmtest.wire.openai._batches import BATCHES
 from llmtest.wire.openai._bodies import read_key
 from llmtest.wire.openai._chat import CHAT
@@ -121,5 +122,6 @@ OPENAI = Dialect(
         "without_effect": WITHOUT_EFFECT,
     },
     is_default=True,
+    batches=FileBatches(),
 )
 """OpenAI itself."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from llmtest.errors import InvalidRequestError
@@ -133,6 +134,16 @@ def _entry(card: ModelCard, meta: ResponseMeta) -> dict[str, Any]:
     }
 
 
+def _price(card: Mapping[str, Any], of: str) -> Decimal | None:
+    """Return what a token costs; None where it depends on who answers, which is written as a negative price."""
+    prices = card.get("pricing")
+    try:
+        price = Decimal(str(prices[of])) if isinstance(prices, dict) else None
+    except (KeyError, InvalidOperation):
+        return None
+    return price if price is not None and price.is_finite() and price >= 0 else None
+
+
 def _decode_models(body: bytes, headers: Mapping[str, str]) -> tuple[ModelCard, ...]:
     del headers
     found = answered(body).get("data")
@@ -143,6 +154,8 @@ def _decode_models(body: bytes, headers: Mapping[str, str]) -> tuple[ModelCard, 
             count(card.get("created")),
             display_name=card.get("name"),
             max_input_tokens=count(card.get("context_length")) or None,
+            input_cost_per_token=_price(card, "prompt"),
+            output_cost_per_token=_price(card, "completion"),
             extra=own_fields(NAME, card, known),
         )
         for card in (found if isinstance(found, list) else ())
