@@ -76,6 +76,8 @@ if TYPE_CHECKING:
     from llmtest.resilience import FallbackCondition as FallbackCondition
     from llmtest.resilience import FallbackSlot as FallbackSlot
     from llmtest.resilience import FallbackTrigger as FallbackTrigger
+    from llmtest.resilience import HedgedProvider as HedgedProvider
+    from llmtest.resilience import HedgingConfig as HedgingConfig
     from llmtest.resilience import LLMClient as LLMClient
     from llmtest.resilience import RetryBudget as RetryBudget
     from llmtest.resilience import RetryConfig as RetryConfig
@@ -201,6 +203,8 @@ _HOMES: dict[str, str] = {
             "FallbackCondition",
             "FallbackSlot",
             "FallbackTrigger",
+            "HedgedProvider",
+            "HedgingConfig",
             "LLMClient",
             "RetryBudget",
             "RetryConfig",

@@ -14,11 +14,17 @@ from llmtest.events import (
     CacheHit,
     CallEnded,
     CallStarted,
+    CascadeTaken,
     CircuitSkipped,
     Event,
     FallbackTaken,
     FaultFired,
     HarnessErrorRecorded,
+    HedgeDecided,
+    HedgeSent,
+    LimitLearned,
+    LimitRefused,
+    LimitWaited,
     LiveRequestPassed,
     RealIoObserved,
     RealTimePassed,
@@ -26,6 +32,7 @@ from llmtest.events import (
     RequestReceived,
     RetryScheduled,
     Returned,
+    RouteTaken,
     TelemetryKept,
 )
 from llmtest.types import Attempt, Usage
@@ -67,6 +74,19 @@ HISTORY = (
     BreakerWatched(9, 0, "openai", "aiobreaker", None, "half_open"),
     CacheHit(9, 1, "openai", "gpt-4o"),
     CacheHit(9, 1, "openai", None),
+    HedgeSent(9, 1, "chain", 1, 2.5),
+    HedgeDecided(9, 1, "chain", 0, "openai", "gpt-4o", 1),
+    HedgeDecided(9, 1, "chain", 2, None, None, 0),
+    LimitWaited(9, 1, "openai", "gpt-4o", "rpm", 0.25),
+    LimitWaited(9, 1, "openai", None, "concurrency", 1),
+    LimitRefused(9, 1, "openai", "gpt-4o", "tpm", "deadline", 12.5),
+    LimitRefused(9, 1, "openai", None, "queue", "queue_full"),
+    LimitLearned(9, 0, "openai", "tpm", 30000),
+    LimitLearned(9, 0, "openai", "retry_after", None, 7.5),
+    RouteTaken(9, 1, "smart", "openai", "mini", "score", "flash", Decimal("12.5")),
+    RouteTaken(9, 1, "smart", "openai", None, "tools"),
+    CascadeTaken(9, 1, "smart", "openai", "mini", "anthropic", None, "uncertain", "empty"),
+    CascadeTaken(9, 1, "smart", "openai", None, "anthropic", "claude", "error", "503"),
     BudgetRejected(9, 1, "day", *LIMIT, Decimal("0.10"), Decimal("0.3")),
     BudgetRejected(9, 1, "session", "tokens", Decimal(50), Decimal(40), Decimal(0), Decimal(11)),
     BudgetRejected(9, 1, "price", error=UNPRICED),
@@ -132,6 +152,19 @@ TABLE = """\
 0.000     -  breaker_watched  openai             half_open: a circuit of aiobreaker
 0.000     1  cache_hit        openai/gpt-4o
 0.000     1  cache_hit        openai
+0.000     1  hedge            chain              #1 after 2.5 s
+0.000     1  hedge_decided    openai/gpt-4o      the first request was answered first, 1 request given up
+0.000     1  hedge_decided    chain              #2 was answered first, 0 requests given up
+0.000     1  limit_waited     openai/gpt-4o      rpm: 0.25 s
+0.000     1  limit_waited     openai             concurrency: 1 s
+0.000     1  limit_refused    openai/gpt-4o      tpm: deadline, possible in 12.5 s
+0.000     1  limit_refused    openai             queue: queue_full
+0.000     -  limit_learned    openai             tpm: 30000 a minute
+0.000     -  limit_learned    openai             retry_after: nothing for 7.5 s
+0.000     1  route            openai/mini        score flash 12.5 %
+0.000     1  route            openai             tools
+0.000     1  cascade          openai/mini        to anthropic because uncertain: empty
+0.000     1  cascade          openai             to anthropic/claude because error: 503
 0.000     1  budget_rejected  day                spent 1.2 + reserved 0.1 + requested 0.3 > limit $1.5
 0.000     1  budget_rejected  session            spent 40 + reserved 0 + requested 11 > limit 50 tokens
 0.000     1  budget_rejected  price              no price for `a:b`.

@@ -74,14 +74,20 @@ INNER: dict[str, list[set[str]]] = {
     "resilience": [
         {"_classification", "_own_provider", "_stream_start", "_timeout"},
         {"pipeline._sync_async", "pipeline._call_mark", "pipeline._partial_bill"},
-        {"breaker._breaker", "retry._retry", "fallback._trigger", "pipeline._completion_stream"},
+        {
+            "breaker._breaker",
+            "retry._retry",
+            "fallback._trigger",
+            "hedging._hedging",
+            "pipeline._completion_stream",
+        },
         {"_metrics", "_own_prices", "fallback._slot"},
         {"pipeline._running_slot"},
         {"pipeline._running_call", "fallback._start_slots"},
-        {"pipeline._visit"},
+        {"pipeline._visit", "hedging._branch"},
         {"pipeline._running_attempt"},
         {"pipeline._open_stream"},
-        {"pipeline._layers"},
+        {"pipeline._layers", "hedging._lanes"},
         {
             "_budget_guard",
             "pipeline._sender",
@@ -90,8 +96,9 @@ INNER: dict[str, list[set[str]]] = {
             "fallback._listed_order",
         },
         {"pipeline._pipeline", "fallback._walk"},
+        {"hedging._hedge_layer"},
         {"_chain"},
-        {"_builder", "_client"},
+        {"_builder", "_client", "hedging._hedged_provider"},
     ],
 }
 """The floors of a room, the ground first: a file imports from lower floors of its room only, in hints too."""

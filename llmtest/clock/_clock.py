@@ -151,6 +151,11 @@ class VirtualClock:
         self._party: Party | None = None
         """Threads that share this clock, while a simulation is installed; None means the caller is alone."""
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether threads live by it; else it is that of the one thread, or event loop, that holds it."""
+        return self._party is not None
+
     def now_ns(self) -> int:
         """Return nanoseconds since the clock's start."""
         return self._ns

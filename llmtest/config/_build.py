@@ -158,6 +158,8 @@ class _Builder:
             if key in section.model_fields_set:
                 value = getattr(section, key)
                 settings[key] = None if value is None else convert(value)
+        if section.hedging is not None:
+            settings["hedging"] = section.hedging.config()
         order = sorted(range(len(section.providers)), key=lambda index: -(section.providers[index].priority or 0))
         found = places or [(*at, "providers", index) for index in range(len(section.providers))]
         slots = self._slots(order, section, found)

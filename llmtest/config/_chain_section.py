@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, WithJsonSchema, model_validator
 
 from llmtest.config._fields import Money, Positive, Temperature, Text
+from llmtest.config._hedging_section import HedgingSection
 from llmtest.config._policy_sections import BudgetSection, CircuitBreakerSection, RetrySection, TimeoutsSection
 from llmtest.config._secrets import Secret
 from llmtest.config._shapes import house_slot
@@ -243,6 +244,8 @@ class ChainSection(Section):
     """Most attempts of one call, over all providers; by default there is no limit."""
     trigger: Trigger | None = None
     """Which failures send the call to the next slot, where a slot does not say."""
+    hedging: HedgingSection | None = None
+    """When a call that is not answered is sent once more; never by default."""
     providers: list[SlotSection]
     """The slots."""
     cheap: SlotSection | None = None

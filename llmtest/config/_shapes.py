@@ -71,7 +71,17 @@ UNREAD: Mapping[str, str] = {
 MONITORING = {"metrics_enabled", "cost_tracking", "budget_limit_usd"}
 SAME_RETRIES = {"timeout", "rate_limit", "server_error"}
 """Errors that are retried here, in Caxton's words."""
-CHAIN_WORDS = {"name", "retry", "circuit_breaker", "timeouts", "budget", "on_all_open", "max_attempts", "trigger"}
+CHAIN_WORDS = {
+    "name",
+    "retry",
+    "circuit_breaker",
+    "timeouts",
+    "budget",
+    "on_all_open",
+    "max_attempts",
+    "trigger",
+    "hedging",
+}
 """Keys below `llm:` that mean the same in a chain file."""
 
 

@@ -17,6 +17,7 @@ Events are cheap, because an hour of traffic makes a hundred thousand of them: s
 | `_requests` | what simulated providers saw, and what reached the network instead |
 | `_attempts` | what our own layer did at one provider |
 | `_policies` | what the policies of our own layer decided |
+| `_traffic` | how requests were spread, doubled and held back |
 | `_recorded_error` | what is kept of an error |
 | `_facts` | events as plain data, and back |
 | `_wording` | the words for events, and the table of a trace |
@@ -55,6 +56,17 @@ from llmtest.events._requests import (
     TelemetryKept,
 )
 from llmtest.events._trace import DIGEST_BATCH, Trace
+from llmtest.events._traffic import (
+    CascadeTaken,
+    HedgeDecided,
+    HedgeSent,
+    LimitKind,
+    LimitLearned,
+    LimitRefusal,
+    LimitRefused,
+    LimitWaited,
+    RouteTaken,
+)
 from llmtest.events._wording import describe
 
 __all__ = [
@@ -74,6 +86,7 @@ __all__ = [
     "CacheHit",
     "CallEnded",
     "CallStarted",
+    "CascadeTaken",
     "CircuitSkipped",
     "ErrorFacts",
     "Event",
@@ -82,6 +95,13 @@ __all__ = [
     "FallbackTaken",
     "FaultFired",
     "HarnessErrorRecorded",
+    "HedgeDecided",
+    "HedgeSent",
+    "LimitKind",
+    "LimitLearned",
+    "LimitRefusal",
+    "LimitRefused",
+    "LimitWaited",
     "LiveRequestPassed",
     "LogicalCall",
     "RealIoObserved",
@@ -92,6 +112,7 @@ __all__ = [
     "RequestReceived",
     "RetryScheduled",
     "Returned",
+    "RouteTaken",
     "TelemetryKept",
     "Trace",
     "begin_call",

@@ -44,6 +44,15 @@ from llmtest.events._requests import (
     RequestReceived,
     TelemetryKept,
 )
+from llmtest.events._traffic import (
+    CascadeTaken,
+    HedgeDecided,
+    HedgeSent,
+    LimitLearned,
+    LimitRefused,
+    LimitWaited,
+    RouteTaken,
+)
 
 __all__ = ["COUNTS", "EVENTS", "LABELS", "Fact", "FactsError", "event_of", "facts_in", "facts_of"]
 
@@ -60,6 +69,13 @@ EVENTS: tuple[type[Event], ...] = (
     BreakerChanged,
     BreakerWatched,
     CacheHit,
+    HedgeSent,
+    HedgeDecided,
+    LimitWaited,
+    LimitRefused,
+    LimitLearned,
+    RouteTaken,
+    CascadeTaken,
     BudgetRejected,
     BudgetWarned,
     LiveRequestPassed,

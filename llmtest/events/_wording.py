@@ -36,6 +36,15 @@ from llmtest.events._requests import (
     RequestReceived,
     TelemetryKept,
 )
+from llmtest.events._traffic import (
+    CascadeTaken,
+    HedgeDecided,
+    HedgeSent,
+    LimitLearned,
+    LimitRefused,
+    LimitWaited,
+    RouteTaken,
+)
 
 __all__ = ["describe", "table"]
 
@@ -176,6 +185,50 @@ def _(event: BreakerWatched) -> Words:
 @describe.register
 def _(event: CacheHit) -> Words:
     return _target(event.provider, event.model), ""
+
+
+@describe.register
+def _(event: HedgeSent) -> Words:
+    return event.chain, f"#{event.number} after {event.waited:.9g} s"
+
+
+@describe.register
+def _(event: HedgeDecided) -> Words:
+    who = event.chain if event.provider is None else _target(event.provider, event.model)
+    winner = f"#{event.winner}" if event.winner else "the first request"
+    others = "request" if event.given_up == 1 else "requests"
+    return who, f"{winner} was answered first, {event.given_up} {others} given up"
+
+
+@describe.register
+def _(event: LimitWaited) -> Words:
+    return _target(event.provider, event.model), f"{event.limit}: {event.waited:.9g} s"
+
+
+@describe.register
+def _(event: LimitRefused) -> Words:
+    when = "" if event.retry_after is None else f", possible in {event.retry_after:.9g} s"
+    return _target(event.provider, event.model), f"{event.limit}: {event.cause}{when}"
+
+
+@describe.register
+def _(event: LimitLearned) -> Words:
+    if event.per_minute is None:
+        return event.provider, f"{event.limit}: nothing for {event.seconds or 0:.9g} s"
+    return event.provider, f"{event.limit}: {event.per_minute} a minute"
+
+
+@describe.register
+def _(event: RouteTaken) -> Words:
+    tier = "" if event.tier is None else f" {event.tier}"
+    score = "" if event.percent is None else f" {_digits(event.percent)} %"
+    return _target(event.provider, event.model), f"{event.cause}{tier}{score}"
+
+
+@describe.register
+def _(event: CascadeTaken) -> Words:
+    to = _target(event.to_provider, event.to_model)
+    return _target(event.from_provider, event.from_model), f"to {to} because {event.cause}: {event.evidence}"
 
 
 @describe.register

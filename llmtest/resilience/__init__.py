@@ -12,7 +12,7 @@
 | `_timeout` | limits of an attempt, deadline of a call |
 | `_budget_guard` | the budget of a chain |
 | `pipeline/` | one call under way, the seams where strategies are put in, streams |
-| `fallback/`, `breaker/`, `retry/` | one strategy each |
+| `fallback/`, `breaker/`, `retry/`, `hedging/` | one strategy each |
 """
 
 from llmtest.resilience._budget_guard import BudgetGuard, SpendGuard
@@ -28,6 +28,8 @@ from llmtest.resilience.breaker._breaker_layer import BREAKER
 from llmtest.resilience.fallback._listed_order import ListedOrder
 from llmtest.resilience.fallback._slot import FallbackSlot
 from llmtest.resilience.fallback._trigger import FallbackCondition, FallbackTrigger
+from llmtest.resilience.hedging._hedged_provider import HedgedProvider
+from llmtest.resilience.hedging._hedging import HedgingConfig
 from llmtest.resilience.pipeline._completion_stream import AsyncCompletionStream, CompletionStream
 from llmtest.resilience.pipeline._layers import (
     AskCall,
@@ -67,6 +69,8 @@ __all__ = [
     "FallbackCondition",
     "FallbackSlot",
     "FallbackTrigger",
+    "HedgedProvider",
+    "HedgingConfig",
     "LLMClient",
     "ListedOrder",
     "OpenStream",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from inspect import signature
+from typing import TYPE_CHECKING, Any, Protocol
 
 from llmtest.costs import Budget, BudgetConfig, CostManagementPolicy
 from llmtest.errors import ConfigurationError
@@ -53,12 +54,13 @@ class BudgetGuard:
         budget: The budget.
     """
 
-    __slots__ = ("_budget", "prices")
+    __slots__ = ("_budget", "_takes_purpose", "prices")
 
     kind = "budget"
 
     def __init__(self, budget: SpendGuard) -> None:
         self._budget = budget
+        self._takes_purpose: bool | None = None
         self.prices: Prices | None = getattr(budget, "prices", None)
 
     async def before(self, attempt: RunningAttempt) -> Permit | None:
@@ -67,4 +69,16 @@ class BudgetGuard:
         Raises:
             BudgetExceededError: It could pass a limit.
         """
-        return self._budget.reserve(attempt.request, provider=attempt.place.name, model=attempt.model)
+        purpose = attempt.call.purpose
+        if purpose == "call":
+            return self._budget.reserve(attempt.request, provider=attempt.place.name, model=attempt.model)
+        return self._budget.reserve(
+            attempt.request, provider=attempt.place.name, model=attempt.model, **self._tag(purpose)
+        )
+
+    def _tag(self, purpose: str) -> dict[str, Any]:
+        """Return the tag of a charge, where the budget takes one: a guard of your own need not."""
+        if self._takes_purpose is None:
+            known = signature(self._budget.reserve).parameters
+            self._takes_purpose = "purpose" in known or any(each.kind is each.VAR_KEYWORD for each in known.values())
+        return {"purpose": purpose} if self._takes_purpose else {}

@@ -12,6 +12,7 @@ from llmtest.resilience._timeout import TimeoutConfig
 from llmtest.resilience.breaker._breaker import CircuitBreakerConfig
 from llmtest.resilience.fallback._slot import FallbackSlot
 from llmtest.resilience.fallback._trigger import FallbackTrigger
+from llmtest.resilience.hedging._hedging import HedgingConfig
 from llmtest.resilience.retry._retry import RetryConfig
 from llmtest.types import Provider
 
@@ -52,6 +53,10 @@ class FallbackChainBuilder:
     def with_budget(self, budget: SpendGuard | Limits) -> Self:
         """Let a budget refuse attempts: one that is given, or one made of limits."""
         return self._set("budget", budget)
+
+    def with_hedging(self, config: HedgingConfig | None) -> Self:
+        """Say when a call that is not answered is sent once more; None never does."""
+        return self._set("hedging", config)
 
     def _set(self, setting: str, value: object) -> Self:
         self._settings[setting] = value

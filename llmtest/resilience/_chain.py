@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Literal
@@ -18,6 +19,8 @@ from llmtest.resilience.breaker._breaker import CircuitBreaker, CircuitBreakerCo
 from llmtest.resilience.fallback._slot import FallbackSlot
 from llmtest.resilience.fallback._start_slots import DEFAULT_BREAKER, DEFAULT_RETRY, DEFAULT_TIMEOUTS, start_slots
 from llmtest.resilience.fallback._walk import Walk
+from llmtest.resilience.hedging._hedge_layer import with_hedging
+from llmtest.resilience.hedging._hedging import HedgingConfig
 from llmtest.resilience.pipeline._call_mark import Marks, begin, end
 from llmtest.resilience.pipeline._completion_stream import AsyncCompletionStream, CompletionStream
 from llmtest.resilience.pipeline._open_stream import OpenStream, deliver
@@ -71,6 +74,7 @@ class FallbackChain:
             another chain that of the chain around it), else the published ones. A price that this list does not know is
             looked up in the budget's own.
         pipeline: Strategies of your own, and the order of all of them; None has those of the other arguments alone.
+        hedging: When a call that is not answered is sent once more; None never.
 
     Raises:
         ConfigurationError: No provider, one provider twice, an unknown word, or a policy that would apply to nobody.
@@ -84,7 +88,7 @@ class FallbackChain:
 
     model: str | None = None
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument for each policy
         self,
         providers: Sequence[Provider | FallbackSlot],
         *,
@@ -99,6 +103,7 @@ class FallbackChain:
         seed: int | None = None,
         prices: Prices | None = None,
         pipeline: Pipeline | None = None,
+        hedging: HedgingConfig | None = None,
     ) -> None:
         if on_all_open not in {"fail", "try_oldest"}:
             raise ConfigurationError(f"on_all_open is `fail` or `try_oldest`, got `{on_all_open}`")
@@ -113,7 +118,7 @@ class FallbackChain:
         self._rules = CallRules(
             deadline=None if timeouts is None else timeouts.deadline, max_attempts=max_attempts, seed=seed
         )
-        pipeline = pipeline or Pipeline()
+        pipeline = with_hedging(pipeline or Pipeline(), hedging, name, self.places)
         guards = pipeline.guards if budget is None else (*pipeline.guards, BudgetGuard(budget))
         self._has_own_list = prices is not None or budget_prices is not None
         self._sender = Sender(guards)
@@ -225,8 +230,7 @@ class FallbackChain:
         try:
             response = await self._ask(call)
         except BaseException as error:
-            if isinstance(error, Exception):
-                self._give_up(call, error)
+            self._give_up(call, error)
             if token is not None:
                 end(mark, clock, call.start_ns, error)
             raise
@@ -239,10 +243,11 @@ class FallbackChain:
             if token is not None:
                 current_call.reset(token)
 
-    def _give_up(self, call: RunningCall, error: Exception) -> None:
-        self._failures += 1
-        if isinstance(error, LLMTestError):
-            error.attempts = tuple(call.attempts)
+    def _give_up(self, call: RunningCall, error: BaseException) -> None:
+        self._failures += isinstance(error, Exception)
+        if isinstance(error, LLMTestError | CancelledError):
+            # A chain around this one is told of a request that it cancelled in the same way.
+            error.attempts = tuple(call.attempts)  # type: ignore[union-attr]
 
     async def _stream(
         self, request: CompletionRequest, timeouts: Timeouts, parts: Parts, marks: Marks
@@ -260,6 +265,6 @@ class FallbackChain:
             # A stream that nobody holds any more has nobody else to say that its call is over.
             marks.end(None if marks.response is not None else left)
             raise
-        except Exception as error:
+        except BaseException as error:
             self._give_up(call, error)
             raise

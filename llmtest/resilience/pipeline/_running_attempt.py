@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from llmtest.errors import AllProvidersFailedError, ConfigurationError, HarnessError, LLMTestError, ProviderError
+from llmtest.errors import AllProvidersFailedError, ConfigurationError, HarnessError, ProviderError
 from llmtest.events import AttemptEnded, BudgetWarned, publish
 from llmtest.resilience._classification import outcome_of
 from llmtest.resilience.pipeline._partial_bill import bill_of
@@ -114,6 +114,7 @@ class RunningAttempt:
                 None,
                 self.visit.slept,
                 place.credential,
+                call.purpose,
             )
             call.attempts.append(attempt)
             publish(AttemptEnded(attempt.end_ns, call.id, attempt))
@@ -156,7 +157,7 @@ class RunningAttempt:
                 permit.release()
             return
         if place.is_chain:
-            call.attempts.extend(error.attempts if isinstance(error, LLMTestError) else ())
+            call.attempts.extend(getattr(error, "attempts", ()))
             return
         usage = bill_of(call.request, error, events)
         cost = None if usage is None else call.prices.cost(place.name, self.model, usage, tier=self._asked_tier())
@@ -173,7 +174,7 @@ class RunningAttempt:
             retry_after,
             self.visit.slept,
             place.credential,
-            "call",
+            call.purpose,
             error if isinstance(error, Exception) else None,
         )
         call.attempts.append(attempt)

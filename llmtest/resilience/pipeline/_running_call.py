@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["NS", "CallRules", "RunningCall"]
 
 NS = 1_000_000_000
+
+enclosing_purpose: ContextVar[str] = ContextVar("llmtest_enclosing_purpose", default="call")
+"""What for the chain around the running one asks it: an answer, or a second one beside it."""
 
 _forks = 0
 """How many forks lie between the first process and this one. To ask the system which process this is takes a call of
@@ -76,8 +80,10 @@ class RunningCall:
         "is_unlimited",
         "parts",
         "prices",
+        "purpose",
         "refused_credentials",
         "request",
+        "route",
         "start_ns",
         "streaming",
     )
@@ -106,6 +112,10 @@ class RunningCall:
         self.begun = 0
         """How many attempts were begun, over all places."""
         self.refused_credentials: set[str] = set()
+        self.purpose = enclosing_purpose.get()
+        """What its attempts are made for: `call`, or `hedge`, `cascade` and the like, for records and the ledger."""
+        self.route: object = None
+        """What a selection or a layer has decided about this call, where it keeps something."""
         self._name: str | None = None
         self._rules = rules
         self.start_ns = clock.now_ns()

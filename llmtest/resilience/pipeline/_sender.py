@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from llmtest.resilience.pipeline._open_stream import OpenStream
 from llmtest.resilience.pipeline._running_attempt import RunningAttempt
+from llmtest.resilience.pipeline._running_call import enclosing_purpose
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,6 +66,9 @@ class Sender:
                 token = enclosing_guards.set(guards)
             else:
                 await _pass(guards, attempt)
+        tag = None
+        if call.purpose != "call" and place.is_chain:
+            tag = enclosing_purpose.set(call.purpose)
         visit.is_asked = True
         call.begun += 1
         stream: OpenStream | None = None
@@ -82,6 +86,8 @@ class Sender:
         finally:
             if token is not None:
                 enclosing_guards.reset(token)
+            if tag is not None:
+                enclosing_purpose.reset(tag)
         return attempt.succeeded(response)
 
 

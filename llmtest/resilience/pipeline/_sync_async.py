@@ -17,6 +17,9 @@ __all__ = ["ASYNC", "BLOCKING", "Parts"]
 class Parts(Protocol):
     """How to ask a provider and how to wait, in one world."""
 
+    is_async: bool
+    """Whether it is an event loop."""
+
     async def complete(self, provider: Provider, request: CompletionRequest, timeouts: Timeouts) -> CompletionResponse:
         """Ask for a whole answer."""
         ...
@@ -34,6 +37,8 @@ class Parts(Protocol):
 
 class BlockingParts:
     """Blocking code: nothing here suspends."""
+
+    is_async = False
 
     async def complete(self, provider: Provider, request: CompletionRequest, timeouts: Timeouts) -> CompletionResponse:
         """Ask for a whole answer."""
@@ -59,6 +64,8 @@ class BlockingParts:
 
 class AsyncParts:
     """An event loop."""
+
+    is_async = True
 
     def complete(
         self, provider: Provider, request: CompletionRequest, timeouts: Timeouts
