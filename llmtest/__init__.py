@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from llmtest.config import build_chain as build_chain
     from llmtest.config import build_provider_chain as build_provider_chain
     from llmtest.config import load_config as load_config
+    from llmtest.config import load_prices as load_prices
     from llmtest.costs import Budget as Budget
     from llmtest.costs import BudgetConfig as BudgetConfig
     from llmtest.costs import CostLedger as CostLedger
@@ -132,7 +133,7 @@ _HOMES: dict[str, str] = {
     for home, names in {
         "llmtest.cassettes": ("Cassette", "use_cassette"),
         "llmtest.clock": ("SystemClock", "VirtualClock"),
-        "llmtest.config": ("build_chain", "build_provider_chain", "load_config"),
+        "llmtest.config": ("build_chain", "build_provider_chain", "load_config", "load_prices"),
         "llmtest.costs": (
             "Budget",
             "BudgetConfig",

@@ -38,11 +38,12 @@ SETTINGS = (
     "llmtest_block_network",
     "llmtest_allowed_hosts",
     "llmtest_dummy_keys",
+    "llmtest_prices",
     "llmtest_scenarios",
 )
 """What an ini file may say."""
 
-OWN_MARKERS = frozenset({*MARKERS, "llm_time", "llm_cassette"})
+OWN_MARKERS = frozenset({*MARKERS, "llm_time", "llm_cassette", "llm_prices"})
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -78,6 +79,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("llmtest_block_network", "refuse live requests in every test", type="bool", default=False)
     parser.addini("llmtest_allowed_hosts", "hosts that requests may reach", type="linelist", default=[])
     parser.addini("llmtest_dummy_keys", "set dummy API keys before collection", type="bool", default=False)
+    parser.addini("llmtest_prices", "price file of every test, over the published prices", default=None)
     parser.addini("llmtest_scenarios", "globs of scenario files to collect as tests", type="args", default=[])
 
 
@@ -86,6 +88,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for line in (
         'llm_time(mode, start): "real" turns virtual time off for this test; start="2026-03-01" sets its first date.',
         'llm_budget(usd): the test fails if it spends more than usd="0.05" in simulated calls.',
+        'llm_prices(path): go by the prices of a file, such as "prices.toml", over the published ones.',
         "llm_cassette(path, mode, match_on, keep_failures, allowed_hosts): replay a recorded session, or record one.",
         "llm_scenario(path, check): run the test in a scenario's world, without its load; check=True judges it.",
     ):
@@ -161,6 +164,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers():
         if mark.name.startswith("llm_") and mark.name not in OWN_MARKERS:
             _session(item.config).refuse_slip(item, mark.name, OWN_MARKERS)
+    if item.get_closest_marker("llm_prices") or _ini(item.config, "llmtest_prices"):
+        _session(item.config).prices.begin(item)
     world, cassette = _wants_world(item), _wants_cassette(item)
     if world or cassette:
         _session(item.config).arm(item, world=world, cassette=cassette)

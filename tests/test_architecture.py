@@ -616,6 +616,8 @@ def strings_of(path: Path) -> list[tuple[int, str]]:
 SPOKEN_OF = {
     "testing/_handles.py": "the typed properties of `llm_sim`",
     "costs/_prices.py": "names of the price list, which is another registry",
+    "costs/_added_prices.py": "an example in an error text, on a low floor",
+    "costs/_simulated_prices.py": "names of another system's table",
     "costs/_snapshot.py": "the same",
     "costs/_tiers.py": "the same",
     "costs/_unknown.py": "advice that names a switch of one API",

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from llmtest.config._mistakes import Mistakes
     from llmtest.config._nearest import did_you_mean, known, nearest
     from llmtest.config._policy_sections import BudgetSection, CircuitBreakerSection
+    from llmtest.config._price_file import load_prices
+    from llmtest.config._price_sections import ModelPriceSection, PriceFileSection
     from llmtest.config._secrets import LiteralKeyWarning, Secret
     from llmtest.config._units import (
         format_duration,
@@ -37,8 +39,10 @@ __all__ = [
     "LiteralKeyWarning",
     "Location",
     "Mistakes",
+    "ModelPriceSection",
     "Money",
     "Positive",
+    "PriceFileSection",
     "Rate",
     "Real",
     "Seconds",
@@ -53,6 +57,7 @@ __all__ = [
     "format_duration",
     "known",
     "load_config",
+    "load_prices",
     "nearest",
     "one_of",
     "parse_count",
@@ -74,6 +79,8 @@ _HOMES = {
         "_chain_section": ("ChainSection",),
         "_load": ("ChainConfig", "UnreadSettingWarning", "load_config"),
         "_policy_sections": ("BudgetSection", "CircuitBreakerSection"),
+        "_price_file": ("load_prices",),
+        "_price_sections": ("PriceFileSection", "ModelPriceSection"),
         "_document": ("Document", "Location", "read_document"),
         "_fields": ("Count", "Duration", "Flag", "Money", "Positive", "Rate", "Real", "Seconds", "Share", "Text"),
         "_mistakes": ("Mistakes",),

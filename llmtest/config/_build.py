@@ -14,6 +14,7 @@ from llmtest.config._mistakes import Mistakes
 from llmtest.config._modes import answering, mode_of
 from llmtest.config._nearest import did_you_mean, known
 from llmtest.config._policy_sections import BudgetSection, CircuitBreakerSection, RetrySection, TimeoutsSection
+from llmtest.config._price_file import prices_in
 from llmtest.config._validation import show_location, validate
 from llmtest.costs import Budget, BudgetConfig, CostManagementPolicy, Prices
 from llmtest.errors import ConfigurationError
@@ -153,6 +154,7 @@ class _Builder:
                 "hold.\nTo fix: keep one of the two"
             )
         limits = section.budget if budget is None else budget
+        prices = self.prices if section.prices is None else prices_in(section.prices, self.document, self.prices)
         settings: dict[str, Any] = {}
         for key, convert in (("retry", _retry), ("circuit_breaker", _breaker), ("timeouts", _timeouts)):
             if key in section.model_fields_set:
@@ -167,8 +169,8 @@ class _Builder:
         return FallbackChain(
             slots,
             name=section.name,
-            budget=_budget(limits, self.prices, self.ledger) if isinstance(limits, BudgetSection) else limits,
-            prices=self.prices,
+            budget=_budget(limits, prices, self.ledger) if isinstance(limits, BudgetSection) else limits,
+            prices=prices,
             seed=self.seed,
             on_all_open=section.on_all_open,
             max_attempts=section.max_attempts,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, WithJsonSchema, model_validator
@@ -10,13 +9,14 @@ from pydantic import BeforeValidator, ConfigDict, WithJsonSchema, model_validato
 from llmtest.config._fields import Money, Positive, Temperature, Text
 from llmtest.config._hedging_section import HedgingSection
 from llmtest.config._policy_sections import BudgetSection, CircuitBreakerSection, RetrySection, TimeoutsSection
+from llmtest.config._price_sections import PriceFileSection, SlotPriceSection
 from llmtest.config._secrets import Secret
 from llmtest.config._shapes import house_slot
 from llmtest.config._validation import Section, one_of
 from llmtest.resilience import CircuitBreakerConfig, FallbackCondition, FallbackTrigger
 from llmtest.wire import default_dialect
 
-__all__ = ["NESTED", "ChainSection", "SlotPriceSection", "SlotSection"]
+__all__ = ["NESTED", "ChainSection", "SlotSection"]
 
 NESTED = "chain"
 """What stands for the provider of a slot that is a chain of its own."""
@@ -111,19 +111,6 @@ def _priority(value: Any) -> int:
 Priority = Annotated[int, BeforeValidator(_priority), WithJsonSchema({"type": "integer"})]
 
 
-class SlotPriceSection(Section):
-    """What the model of a slot costs, in USD per million tokens."""
-
-    input_usd_per_mtok: Money
-    """Tokens of the prompt."""
-    output_usd_per_mtok: Money
-    """Tokens of the answer."""
-    cache_read_usd_per_mtok: Money | None = None
-    """Tokens of the prompt that are read from the provider's cache; by default as others."""
-    cache_write_usd_per_mtok: Money | None = None
-    """Tokens of the prompt that are written to it; by default as others."""
-
-
 def _one_way_to_answer(schema: dict[str, Any]) -> None:
     schema.pop("required", None)
     schema["anyOf"] = [{"required": [key]} for key in ("provider", "chain", "name")]
@@ -201,17 +188,35 @@ class SlotSection(Section):
         return self
 
     @property
-    def prices(self) -> dict[str, Decimal] | None:
+    def prices(self) -> dict[str, Any] | None:
         """What the model costs, in the arguments of `Prices.add`; None where the file does not say."""
         if self.cost_per_1k_tokens is not None:
             cost = self.cost_per_1k_tokens * 1000
             return {"input_usd_per_mtok": cost, "output_usd_per_mtok": cost}
-        return None if self.price is None else {key: value for key, value in self.price if value is not None}
+        return None if self.price is None else self.price.arguments
 
     @property
     def key(self) -> Secret | None:
         """The key that the slot names; None takes that of the environment."""
         return self.api_key if self.api_key_env is None else Secret({"source": "env", "name": self.api_key_env})
+
+
+def _prices(value: Any) -> Any:
+    if isinstance(value, str) and value.strip():
+        return value
+    return PriceFileSection.model_validate(value) if isinstance(value, dict) else _no_prices(value)
+
+
+def _no_prices(value: Any) -> Any:
+    raise ValueError(f"`{value}` is neither the path of a price file nor what stands in one, such as `{{prices: ...}}`")
+
+
+PricesKey = Annotated[
+    Any,
+    BeforeValidator(_prices),
+    WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1}, {"x-section": "PriceFileSection"}]}),
+]
+"""The path of a price file, or what stands in one."""
 
 
 def _on_all_open(value: Any) -> str:
@@ -238,6 +243,8 @@ class ChainSection(Section):
     """How long to wait; `null` sets no limits."""
     budget: BudgetSection | None = None
     """Limits on tokens and money."""
+    prices: PricesKey | None = None
+    """What models cost, over the published prices: the path of a price file, or what stands in one."""
     on_all_open: OnAllOpen = "fail"
     """When every circuit is open: `fail`, or `try_oldest`, which asks the one whose circuit opened first."""
     max_attempts: Positive | None = None

@@ -46,7 +46,9 @@ def finding_of(data: Any, entry: Any, at: Location = ()) -> Finding:
         entry: The entry.
         at: Where that is in its file, for the text.
     """
-    location = _real_parts(data, entry["loc"])
+    # A key that is wrong is told at its own line; pydantic adds a word of its own to the place.
+    parts = entry["loc"]
+    location = _real_parts(data, parts[:-1] if parts[-1:] == ("[key]",) else parts)
     place = show_location((*at, *location))
     context = entry.get("ctx", {})
     match entry["type"]:

@@ -1,19 +1,22 @@
 """What it costs: prices, token counts, the ledger, and budgets. All money is exact `Decimal` USD."""
 
 from llmtest.costs._budget import Budget
+from llmtest.costs._default_prices import context_window, default_prices, use_prices
 from llmtest.costs._estimate import Estimate
 from llmtest.costs._ledger import CostEntry, CostLedger, Spend
 from llmtest.costs._limits import BudgetConfig, CostManagementPolicy, Limit
 from llmtest.costs._model_facts import ModelFacts
 from llmtest.costs._partial import partial_usage
-from llmtest.costs._prices import Prices, context_window, default_prices
+from llmtest.costs._prices import Prices
 from llmtest.costs._rates import Rates
 from llmtest.costs._reservation import Charge, Reservation
+from llmtest.costs._simulated_prices import TABLES, simulated_prices
 from llmtest.costs._sqlite import SqliteBudgetStore
 from llmtest.costs._store import Balance, BudgetStore, MemoryBudgetStore
 from llmtest.costs._tokens import cache_blocks, count_tokens, estimate_prompt_tokens, estimate_request_tokens
 
 __all__ = [
+    "TABLES",
     "Balance",
     "Budget",
     "BudgetConfig",
@@ -38,4 +41,6 @@ __all__ = [
     "estimate_prompt_tokens",
     "estimate_request_tokens",
     "partial_usage",
+    "simulated_prices",
+    "use_prices",
 ]

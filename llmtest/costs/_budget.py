@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Literal
 from llmtest.clock import active_clock
 from llmtest.costs._alarm import Moment, refuse, refuse_unpriced, tell_passed, tell_unpriced, warn, warnings_of
 from llmtest.costs._buckets import Buckets, current_task
+from llmtest.costs._default_prices import default_prices
 from llmtest.costs._estimate import Estimate, estimate_of
 from llmtest.costs._ledger import NO_METADATA, CostLedger
 from llmtest.costs._limits import BudgetConfig, CostManagementPolicy, Limit
 from llmtest.costs._money import ZERO, is_summable, money
-from llmtest.costs._prices import DAY_NS, Prices, default_prices
+from llmtest.costs._prices import DAY_NS, Prices
 from llmtest.costs._reservation import Charge, Reservation
 from llmtest.costs._store import Balance, BudgetStore, Check, Hold, MemoryBudgetStore, Spent
 from llmtest.costs._tiers import plain_tier

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from llmtest.costs._default_prices import context_window, default_prices
 from llmtest.costs._money import EXACT
-from llmtest.costs._prices import Prices, context_window, default_prices
+from llmtest.costs._prices import Prices
 from llmtest.costs._rates import PER_MTOK, Rates
 from llmtest.errors import ConfigurationError
 from llmtest.types import Capabilities, ModelMetadata

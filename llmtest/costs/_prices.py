@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import cache
 
 from llmtest.clock import active_clock
 from llmtest.costs import _snapshot
+from llmtest.costs._added_prices import Added, AddedPrices, reference_of
 from llmtest.costs._money import ZERO, Amount, money, optional_money
 from llmtest.costs._rates import FREE, Rates, Tariff
 from llmtest.costs._tiers import is_tier_of, plain_tier, tier_tariff
 from llmtest.costs._unknown import model_names, unknown_price
 from llmtest.costs._windows import local_window
-from llmtest.errors import ConfigurationError, UnknownPriceError
+from llmtest.errors import UnknownPriceError
 from llmtest.types import Usage
 
-__all__ = ["Prices", "context_window", "default_prices"]
+__all__ = ["Prices"]
 
 LOCAL = frozenset({"ollama", "vllm", "llamacpp", "lmstudio", "sglang", "tgi"})
 """Providers that run on one's own machine: their price is known, and it is zero."""
@@ -46,26 +44,17 @@ def _day_of(at: datetime) -> int:
     return at.toordinal() if at.tzinfo is UTC or at.tzinfo is None else at.astimezone(UTC).toordinal()
 
 
-@dataclass(slots=True)
-class _Added:
-    """What was added for one model: tariffs by their first day, and a context window."""
-
-    days: list[int] = field(default_factory=list)
-    tariffs: list[Tariff] = field(default_factory=list)
-    window: int | None = None
-
-
 class Prices:
     """What models cost, in exact USD.
 
     Prices come from the list that ships with the package genai-prices: dated prices, prices of the time of day, steps
     for long prompts and cached tokens included, without any network. What you `add` comes first. A model in neither
     is unknown, and its cost is None, never zero; so is that of a call in a service tier for which no prices are
-    published, and of a kind of usage that has none. Images that a provider bills apart from tokens are not part of
-    `Usage`, and not counted.
+    published, and of a kind of usage that has none.
 
     Providers whose name is `ollama`, `vllm`, `llamacpp`, `lmstudio`, `sglang` or `tgi` run on your own machine and are
-    free. A provider under a name of your own is told with `alias`.
+    free. A provider under a name of your own is told with `alias`. A file of your own prices is read by
+    `llmtest.config.load_prices`.
 
     Example:
         >>> prices = Prices()
@@ -75,7 +64,9 @@ class Prices:
     """
 
     def __init__(self) -> None:
-        self._added: dict[tuple[str, str, str | None], _Added] = {}
+        self.simulated: str | None = None
+        """Name of the table, where these are no real prices but those of a simulation (`simulated_prices`)."""
+        self._added = AddedPrices()
         self._aliases: dict[str, str] = {}
         self._local: set[str] = set(LOCAL)
         self._tariffs: dict[tuple[str, str | None, int, str | None], Tariff | None] = {}
@@ -120,6 +111,7 @@ class Prices:
         *,
         tier: str | None = None,
         for_an_hour: bool = False,
+        media: bool = False,
     ) -> Decimal | None:
         """Return the most that a call of this size can cost in USD; None where its price is unknown.
 
@@ -133,9 +125,12 @@ class Prices:
             at: When; default: now, on the active clock.
             tier: Service tier that is asked for; default: the standard one.
             for_an_hour: Whether the call asks the provider's cache to keep something for an hour.
+            media: Whether some of the tokens may be of sound or of pictures.
         """
         tariff = self._tariff(provider, model, at, tier)
-        return None if tariff is None else tariff.upper_bound(input_tokens, output_tokens, for_an_hour=for_an_hour)
+        if tariff is None:
+            return None
+        return tariff.upper_bound(input_tokens, output_tokens, for_an_hour=for_an_hour, media=media)
 
     def rates(
         self, provider: str, model: str | None, at: datetime | None = None, *, tier: str | None = None
@@ -161,7 +156,7 @@ class Prices:
         A request to a provider without it is asked without it.
         """
         name, home = plain_tier(tier), self._home(provider)
-        added = any(each == name and self._home(who) == home for who, _, each in self._added)
+        added = any(each == name and self._home(who) == home for who, each in self._added.tiers())
         return name is not None and (added or is_tier_of(home, name))
 
     def require(
@@ -214,6 +209,8 @@ class Prices:
         cache_write_1h_usd_per_mtok: Amount | None = None,
         input_audio_usd_per_mtok: Amount | None = None,
         output_audio_usd_per_mtok: Amount | None = None,
+        input_image_usd_per_mtok: Amount | None = None,
+        output_image_usd_per_mtok: Amount | None = None,
         usd_per_tool_use: Mapping[str, Amount] | None = None,
         usd_per_request: Amount = 0,
         since: date | None = None,
@@ -223,7 +220,9 @@ class Prices:
         """Add a price, or replace one.
 
         Args:
-            model: `"provider:model"`, such as `"openai:gpt-9"`.
+            model: `"provider:model"`, such as `"openai:gpt-9"`. `*` stands for any text: `"openai:*"` is everything
+                of a provider, whatever the list says, `"openai:gpt-9*"` a family. A full name that was added comes
+                first, then the pattern that says most of the name.
             input_usd_per_mtok: USD per million prompt tokens; `"0"` for a free model.
             output_usd_per_mtok: USD per million tokens of the answer.
             cache_read_usd_per_mtok: Of prompt tokens read from the provider's cache; default: as other input.
@@ -233,6 +232,8 @@ class Prices:
                 `cache_write_usd_per_mtok` is set, else as other input.
             input_audio_usd_per_mtok: Of prompt tokens that are sound; default: unknown.
             output_audio_usd_per_mtok: Of tokens of the answer that are sound; default: unknown.
+            input_image_usd_per_mtok: Of prompt tokens of pictures; default: as other input.
+            output_image_usd_per_mtok: Of tokens of the answer that are pictures; default: as other output.
             usd_per_tool_use: For each use of a tool that runs at the provider, by its name: `{"web_search": "0.01"}`;
                 default: unknown.
             usd_per_request: For each request.
@@ -244,9 +245,7 @@ class Prices:
         Raises:
             ConfigurationError: A malformed reference, or an amount that is negative or not finite.
         """
-        provider, _, name = model.partition(":")
-        if not provider or not name:
-            raise ConfigurationError(f'a model is named "provider:model", such as "openai:gpt-4o"; got {model!r}')
+        provider, name = reference_of(model)
         rates = Rates(
             money(input_usd_per_mtok, "input_usd_per_mtok"),
             money(output_usd_per_mtok, "output_usd_per_mtok"),
@@ -258,23 +257,20 @@ class Prices:
             optional_money(input_audio_usd_per_mtok, "input_audio_usd_per_mtok"),
             optional_money(output_audio_usd_per_mtok, "output_audio_usd_per_mtok"),
             tuple((tool, money(each, "usd_per_tool_use")) for tool, each in (usd_per_tool_use or {}).items()),
+            optional_money(input_image_usd_per_mtok, "input_image_usd_per_mtok"),
+            optional_money(output_image_usd_per_mtok, "output_image_usd_per_mtok"),
         )
         tariff = Tariff((-1, rates))
-        added = self._added.setdefault((provider.lower(), name.lower(), plain_tier(tier)), _Added())
-        day = 0 if since is None else since.toordinal()
-        place = bisect_right(added.days, day)
-        if place and added.days[place - 1] == day:
-            added.tariffs[place - 1] = tariff
-        else:
-            added.days.insert(place, day)
-            added.tariffs.insert(place, tariff)
+        added = self._added.at(provider, name, plain_tier(tier))
+        added.put(0 if since is None else since.toordinal(), tariff)
         added.window = context_window or added.window
         self._tariffs.clear()
 
     def copy(self) -> Prices:
         """Return a list that knows the same; what is added to one of them later, the other does not know."""
         twin = Prices()
-        twin._added = {key: _Added([*each.days], [*each.tariffs], each.window) for key, each in self._added.items()}
+        twin.simulated = self.simulated
+        twin._added = self._added.copy()
         twin._aliases, twin._local = dict(self._aliases), set(self._local)
         return twin
 
@@ -292,11 +288,10 @@ class Prices:
         """Return how many tokens prompt and answer may hold together; None = unknown."""
         if model is None:
             return None
-        for name in model_names(model):
-            added = self._find_added(provider, name, None)
-            if added is not None and added.window is not None:
-                return added.window
-            window = _snapshot.listed_window(self._home(provider), name)
+        names = model_names(model)
+        windows = (added.window for added in self._find_added(provider, names, None))
+        listed = (_snapshot.listed_window(self._home(provider), name) for name in names)
+        for window in (*windows, *listed):
             if window is not None:
                 return window
         return local_window(model.lower()) if provider.lower() in self._local else None
@@ -306,10 +301,15 @@ class Prices:
         name = self._aliases.get(name, name)
         return HOMES.get(name, name)
 
-    def _find_added(self, provider: str, model: str, tier: str | None) -> _Added | None:
+    def _names(self, provider: str) -> tuple[str, ...]:
         name = provider.lower()
-        added = self._added
-        return added.get((name, model, tier)) or added.get((self._aliases.get(name, name), model, tier))
+        return (name, self._aliases[name]) if name in self._aliases else (name,)
+
+    def _find_added(self, provider: str, models: list[str], tier: str | None) -> list[Added]:
+        """Return what was added for a model: under one of its names, then under patterns, the narrowest first."""
+        names, added = self._names(provider), self._added
+        named = [found for each in models if (found := added.named(names, each, tier)) is not None]
+        return [*named, *(found for each in models for found in added.fitting(names, each, tier))]
 
     def _tariff(self, provider: str, model: str | None, at: datetime | None, tier: str | None) -> Tariff | None:
         day = active_clock().time_ns() // DAY_NS + EPOCH_ORDINAL if at is None else _day_of(at)
@@ -330,26 +330,25 @@ class Prices:
     def _search(
         self, provider: str, model: str | None, day: int, at: datetime | None, tier: str | None
     ) -> tuple[Tariff | None, bool]:
-        is_own = False
-        for name in model_names(model or ""):
-            added = self._find_added(provider, name, tier)
-            if added is not None and (place := bisect_right(added.days, day)):
-                return added.tariffs[place - 1], True
-            is_own = is_own or self._find_added(provider, name, None) is not None
+        names = model_names(model or "")
+        for added in self._find_added(provider, names, tier):
+            if (tariff := added.on(day)) is not None:
+                return tariff, True
+        is_own = tier is not None and bool(self._find_added(provider, names, None))
         name = provider.lower()
         if name in self._local or self._aliases.get(name) in self._local:
             return FREE, True
         moment = _moment(at)
         whole_day = True
-        for name in model_names(model or ""):
+        for name in names:
             tariff, steady = _snapshot.listed_tariff(self._home(provider), name, moment)
             whole_day = whole_day and steady
             if tariff is None:
                 continue
             if tier is None:
                 return tariff, whole_day
-            if not is_own and (found := tier_tariff(self._home(provider), name, tier, tariff)) is not None:
-                return found, whole_day
+            if not is_own and (served := tier_tariff(self._home(provider), name, tier, tariff)) is not None:
+                return served, whole_day
         return None, whole_day
 
 
@@ -361,14 +360,3 @@ def _moment(at: datetime | None) -> datetime:
     if at is None:
         return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=_now_ns() // 1000)
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-
-
-@cache
-def default_prices() -> Prices:
-    """Return the prices that are used where none are given; adding to them adds for the whole process."""
-    return Prices()
-
-
-def context_window(provider: str, model: str | None) -> int | None:
-    """Return how many tokens prompt and answer of a model may hold together; None = unknown."""
-    return default_prices().context_window(provider, model)

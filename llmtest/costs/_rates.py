@@ -23,7 +23,7 @@ class Rates:
 
     Cached tokens without a price of their own cost as much as other input, reasoning as much as other output. Where a
     write to the cache has a price of its own and a write for an hour has none, the latter is unknown: it is dearer.
-    Sound and searches without a price are unknown too.
+    Sound and searches without a price are unknown too; pictures without one cost as much as other tokens.
 
     Args:
         input: Prompt tokens that come from no cache.
@@ -36,6 +36,8 @@ class Rates:
         input_audio: Prompt tokens of sound.
         output_audio: Tokens of the answer that are sound.
         tool_uses: USD for each use of a tool that runs at the provider, by its name.
+        input_image: Prompt tokens of pictures.
+        output_image: Tokens of the answer that are pictures.
     """
 
     input: Decimal
@@ -48,6 +50,8 @@ class Rates:
     input_audio: Decimal | None = None
     output_audio: Decimal | None = None
     tool_uses: tuple[tuple[str, Decimal], ...] = ()
+    input_image: Decimal | None = None
+    output_image: Decimal | None = None
 
     def times(self, factor: Decimal) -> Rates:
         """Return the same prices with every rate of tokens multiplied; requests and searches cost what they cost."""
@@ -90,7 +94,9 @@ class Tariff:
         """The prompt tokens above which other rates hold; None where there is no such step."""
         return self.steps[1][0] if len(self.steps) > 1 else None
 
-    def upper_bound(self, input_tokens: int, output_tokens: int, *, for_an_hour: bool = False) -> Decimal | None:
+    def upper_bound(
+        self, input_tokens: int, output_tokens: int, *, for_an_hour: bool = False, media: bool = False
+    ) -> Decimal | None:
         """Return the most that a call of this size can cost in USD; None where a price is unknown.
 
         Nobody knows before the call which prompt tokens the provider will write to its cache, and a write can cost
@@ -100,6 +106,7 @@ class Tariff:
             input_tokens: Prompt tokens.
             output_tokens: Most tokens of the answer.
             for_an_hour: Whether the call asks the cache to keep something for an hour.
+            media: Whether some of the tokens may be of sound or of pictures.
         """
         if self.longest is not None and input_tokens > self.longest:
             return None
@@ -109,12 +116,29 @@ class Tariff:
             if output_rate is None or reasoning_rate is None:
                 return None
             total += output_tokens * max(output_rate, reasoning_rate)
+        plain = EXACT.multiply(Decimal(total + prompt), scale)
+        if media:
+            plain = max(plain, self._dearest(input_tokens, output_tokens))
         if not for_an_hour:
-            return EXACT.multiply(Decimal(total + prompt), scale)
-        hour = self._rare(Usage(input_tokens, cache_write_1h_tokens=input_tokens))
-        if hour is None:
+            return plain
+        kept = self._rare(Usage(input_tokens, cache_write_1h_tokens=input_tokens))
+        if kept is None:
             return None
-        return EXACT.add(EXACT.multiply(Decimal(total), scale), max(hour, EXACT.multiply(Decimal(prompt), scale)))
+        return max(plain, EXACT.add(EXACT.multiply(Decimal(total), scale), kept[0]))
+
+    def _dearest(self, input_tokens: int, output_tokens: int) -> Decimal:
+        """Return what a call costs of which every token is of the dearest kind that has a price."""
+        rates = self._rates_of(input_tokens)
+        asked = (rates.input, rates.cache_read, rates.cache_write, rates.input_audio, rates.input_image)
+        said = (rates.output, rates.reasoning, rates.output_audio, rates.output_image)
+        total = rates.per_request
+        for count, each in ((input_tokens, asked), (output_tokens, said)):
+            rate = max((rate for rate in each if rate is not None), default=ZERO)
+            total = EXACT.add(total, EXACT.multiply(EXACT.multiply(Decimal(count), rate), PER_MTOK))
+        return total
+
+    def _rates_of(self, prompt: int) -> Rates:
+        return next(rates for start, rates in reversed(self.steps) if prompt > start)
 
     def _values(self, prompt: int) -> Coefficients:
         for start, values in self._higher:
@@ -141,14 +165,21 @@ class Tariff:
         input_rate, output_rate, read_rate, write_rate, reasoning_rate, total, scale = self._values(fresh)
         read, write, reasoning = usage.cache_read_tokens, usage.cache_write_tokens, usage.reasoning_tokens
         rare = ZERO
-        if usage.cache_write_1h_tokens or usage.input_audio_tokens or usage.output_audio_tokens or usage.server_tools:
+        if (
+            usage.cache_write_1h_tokens
+            or usage.input_audio_tokens
+            or usage.output_audio_tokens
+            or usage.server_tools
+            or usage.input_image_tokens
+            or usage.output_image_tokens
+        ):
             priced = self._rare(usage)
             if priced is None:
                 return None
-            rare = priced
+            rare, asked, said = priced
             write = max(write - usage.cache_write_1h_tokens, 0)
-            fresh = max(fresh - usage.cache_write_1h_tokens - usage.input_audio_tokens, 0)
-            answer = max(answer - usage.output_audio_tokens, 0)
+            fresh = max(fresh - asked, 0)
+            answer = max(answer - said, 0)
         if read or write:
             fresh = max(fresh - read - write, 0)
             total += read * read_rate + write * write_rate
@@ -163,20 +194,24 @@ class Tariff:
         cost = EXACT.multiply(Decimal(total), scale)
         return EXACT.add(cost, rare) if rare else cost
 
-    def _rare(self, usage: Usage) -> Decimal | None:
-        """Return what the rarer kinds of a usage cost: hours of cache, sound, searches; None where one has no price."""
-        rates = next(rates for start, rates in reversed(self.steps) if usage.input_tokens > start)
+    def _rare(self, usage: Usage) -> tuple[Decimal, int, int] | None:
+        """Return what the rarer kinds of a usage cost: hours of cache, sound, pictures, searches; None: one is unknown.
+
+        With it come the tokens of prompt and answer that are paid by it.
+        """
+        rates = self._rates_of(usage.input_tokens)
         hour = rates.cache_write_1h
         if hour is None and rates.cache_write is None:
             # A provider that asks more for a write asks more again for a longer one; another has one rate for all.
             hour = rates.input
-        counted: list[tuple[int, Decimal | None]] = [
-            (usage.cache_write_1h_tokens, hour),
-            (usage.input_audio_tokens, rates.input_audio),
-            (usage.output_audio_tokens, rates.output_audio),
-        ]
+        asked = [(usage.cache_write_1h_tokens, hour), (usage.input_audio_tokens, rates.input_audio)]
+        said = [(usage.output_audio_tokens, rates.output_audio)]
+        if rates.input_image is not None:
+            asked.append((usage.input_image_tokens, rates.input_image))
+        if rates.output_image is not None:
+            said.append((usage.output_image_tokens, rates.output_image))
         total = ZERO
-        for count, rate in counted:
+        for count, rate in (*asked, *said):
             if count and rate is None:
                 return None
             total = EXACT.add(total, EXACT.multiply(EXACT.multiply(Decimal(count), rate or ZERO), PER_MTOK))
@@ -185,7 +220,7 @@ class Tariff:
             if each is None:
                 return None
             total = EXACT.add(total, EXACT.multiply(Decimal(count), each))
-        return total
+        return total, sum(count for count, _ in asked), sum(count for count, _ in said)
 
 
 def _coefficients(rates: Rates) -> Coefficients:

@@ -88,7 +88,10 @@ def _tariff(model: ModelInfo, price: ModelPrice) -> Tariff | None:
 
 def _rates(price: ModelPrice, start: int) -> Rates:
     """Return the rates of prompts just longer than `start` tokens."""
-    search = _each(price.web_searches_kcount, start)
+    searches = (
+        ("web_search", _each(price.web_searches_kcount, start)),
+        ("file_search", _each(price.storage_searches_kcount, start)),
+    )
     return Rates(
         input=_at_step(price.input_mtok, start) or ZERO,
         output=_at_step(price.output_mtok, start),
@@ -99,7 +102,9 @@ def _rates(price: ModelPrice, start: int) -> Rates:
         cache_write_1h=_at_step(price.cache_write_1h_mtok, start),
         input_audio=_at_step(price.input_audio_mtok, start),
         output_audio=_at_step(price.output_audio_mtok, start),
-        tool_uses=() if search is None else (("web_search", search),),
+        tool_uses=tuple((tool, each) for tool, each in searches if each is not None),
+        input_image=_at_step(price.input_image_mtok, start),
+        output_image=_at_step(price.output_image_mtok, start),
     )
 
 

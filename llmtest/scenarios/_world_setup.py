@@ -15,7 +15,7 @@ def prices_of(scenario: Scenario) -> Prices:
     own = [spec for spec in scenario.providers if spec.price is not None or spec.dialect not in (None, spec.name)]
     if not own:
         return default_prices()
-    prices = Prices()
+    prices = default_prices().copy()
     for spec in own:
         if spec.dialect is not None and spec.dialect != spec.name:
             prices.alias(spec.name, of=spec.dialect)

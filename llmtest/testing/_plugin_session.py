@@ -26,14 +26,15 @@ from llmtest.testing._plugin_options import (
     start_of,
     time_of,
 )
+from llmtest.testing._plugin_prices import TestPrices
 from llmtest.testing._plugin_summary import Summary
+from llmtest.testing._plugin_worlds import make_world
 from llmtest.testing._plugin_xfail import fail_for_harness_error
 from llmtest.testing._totals import Totals
 from llmtest.testing._verdict import combined, harness_error_in, is_reported
 
 if TYPE_CHECKING:
     from llmtest.cassettes import Cassette
-    from llmtest.simulation import Fragmentation
     from llmtest.testing._plugin_scenario_marker import ScenarioMark
     from llmtest.testing._simulation import Simulation
 
@@ -69,6 +70,7 @@ class PluginSession:
         self._summary = Summary()
         self._shared: list[tuple[pytest.Collector, Simulation]] = []
         self._cassettes = CassetteShelf(config)
+        self.prices = TestPrices(config, OWN)
         self._guard: ExitStack | None = None
         self._late = LateErrors(ini_of(config, "llmtest_allowed_hosts"))
         self._blocked: list[HarnessError] = []
@@ -132,11 +134,12 @@ class PluginSession:
             scenario.furnish(world)
             world.world.fragmentation = fragmentation_of(self._config, scenario.scenario.fragmentation)
 
-    @staticmethod
-    def _introduce(item: pytest.Item) -> None:
+    def _introduce(self, item: pytest.Item) -> None:
         """Tell a world what it has to know of the test that lives in it."""
         world = item.stash[WORLD]
         world.spend_limit = marked_limit(item)
+        if self.prices.current is not None:
+            world.world.prices = self.prices.current  # A world that tests share has the first one's.
         world.world.origins.begin_test(getattr(item, "obj", None))
 
     def _scenario_of(self, item: pytest.Item) -> ScenarioMark | None:
@@ -168,7 +171,7 @@ class PluginSession:
         if node is not None and WORLD in node.stash:
             refuse_another_start(fixture, node.stash[WORLD].began, start)
             return node.stash[WORLD]
-        simulation = _made(fixture, seed_of(self._config, seed), time, fragmentation_of(self._config), start)
+        simulation = make_world(fixture, seed_of(self._config, seed), time, fragmentation_of(self._config), start)
         for host in ini_of(self._config, "llmtest_allowed_hosts"):
             simulation.allow(host)
         simulation.start()
@@ -236,6 +239,7 @@ class PluginSession:
         problem = without_dead_runner(problem, item.stash.get(FAILURE, None))
         cassette = item.stash.get(CASSETTE, None)
         self._cassettes.eject()
+        self.prices.end()
         simulation = item.stash.get(WORLD, None)
         if simulation is not None:
             found = self._end(item, simulation, problem)
@@ -384,16 +388,3 @@ class PluginSession:
     def totals(self) -> Totals:
         """The sum over all tests so far."""
         return self._summary.totals
-
-
-def _made(
-    fixture: str, seed: int, time: Literal["virtual", "real"], fragmentation: Fragmentation, start: Any
-) -> Simulation:
-    """Make the world of a fixture."""
-    if fixture == "llm_server":
-        from llmtest.testing._plugin_server import ServedSimulation
-
-        return ServedSimulation(seed=seed, fragmentation=fragmentation, name=fixture)
-    from llmtest.testing._simulation import Simulation
-
-    return Simulation(seed=seed, time=time, fragmentation=fragmentation, start=start, name=fixture)

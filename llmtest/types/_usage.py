@@ -39,6 +39,8 @@ class Usage:
         output_audio_tokens: Of the answer, those of sound.
         server_tools: How often tools were used that run at the provider: `(("web_search", 2),)`, sorted by name.
         cost_usd: What the provider says that it costs (OpenRouter does); None where it does not say.
+        input_image_tokens: Of the prompt, those of pictures, where the provider counts them apart.
+        output_image_tokens: Of the answer, those of pictures, where the provider counts them apart.
     """
 
     input_tokens: int = 0
@@ -52,6 +54,8 @@ class Usage:
     output_audio_tokens: int = 0
     server_tools: tuple[tuple[str, int], ...] = ()
     cost_usd: Decimal | None = None
+    input_image_tokens: int = 0
+    output_image_tokens: int = 0
 
     def __hash__(self) -> int:
         """Return the hash of the counts that differ most; a bill is looked up by its usage on every simulated call."""
@@ -80,6 +84,8 @@ class Usage:
             self.output_audio_tokens + other.output_audio_tokens,
             _sum_of(self.server_tools, other.server_tools),
             _cost_of(self, other),
+            self.input_image_tokens + other.input_image_tokens,
+            self.output_image_tokens + other.output_image_tokens,
         )
 
 

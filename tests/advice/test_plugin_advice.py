@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent.parent
 MARKERS = {
     "budget": "@pytest.mark.llm_budget",
     "budget-twice": '@pytest.mark.llm_budget("0.01", "0.02")',
+    "prices": "@pytest.mark.llm_prices",
     "time": "@pytest.mark.llm_time",
     "scenario": "@pytest.mark.llm_scenario",
     "cassette": '@pytest.mark.llm_cassette("a.yaml", "b.yaml")',
@@ -38,6 +39,7 @@ def files(pytester):
         path = pytester.path / name
         path.parent.mkdir()
         path.write_text((ROOT / name).read_text())
+    (pytester.path / "prices.toml").write_text('free = ["cellar"]')
 
 
 @pytest.mark.parametrize("marker", MARKERS.values(), ids=list(MARKERS))

@@ -239,6 +239,8 @@ CASES = {
         "build_chain('chain.yaml')", by_hand("build_chain({'providers': [{'provider': handle.as_provider('m')}]})")
     ),
     "budget": Refused("Budget('25.00')"),
+    "prices-in-use": Refused("use_prices('prices.toml').__enter__()"),
+    "simulated-prices": Refused("simulated_prices('vapor')"),
     "chain-budget": Refused("FallbackChain([handle.as_provider('m')], budget='25.00')", argument),
     "budget-limits": Refused(
         "CostManagementPolicy(daily_limit_cents=300, daily_limit_usd=3)",

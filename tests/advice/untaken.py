@@ -34,6 +34,9 @@ UNTAKEN = {
             "taken in tests/plugin/test_hypothesis.py",
         ),
     ],
+    "testing/_plugin_prices.py": [
+        ('@pytest.mark.llm_prices("prices.toml")', PLUGIN),
+    ],
     "wire/_registry.py": [
         ("let `*` name an object made by llmtest.wire.Dialect(...)", PLUGIN),
     ],

@@ -5,6 +5,7 @@ from decimal import Decimal, localcontext
 
 import genai_prices
 import pytest
+from genai_prices.data_snapshot import get_snapshot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -291,3 +292,24 @@ def test_context_windows_come_from_the_list(provider, model, tokens):
 def test_the_default_prices_are_shared():
     """There is one set of default prices in a process."""
     assert default_prices() is default_prices()
+
+
+@pytest.mark.parametrize("day", [datetime(2025, 3, 1, 9, tzinfo=UTC), NOW])
+def test_every_model_of_the_list_costs_what_the_list_s_own_calculator_says(day):
+    """Of each provider and model, on days of several price lists, short and long prompts cost the same to the digit."""
+    checked = 0
+    for home in get_snapshot().providers:
+        for model in home.models:
+            price = model.get_prices(day)
+            if PRICES.rates(home.id, model.id, day) is None or price.output_mtok is None:
+                continue
+            for prompt in (1_000, 300_000):
+                usage = Usage(prompt, 1_000, 500, 300)
+                theirs = price.calc_price(
+                    genai_prices.Usage(
+                        input_tokens=prompt, output_tokens=1_000, cache_read_tokens=500, cache_write_tokens=300
+                    )
+                )
+                assert PRICES.cost(home.id, model.id, usage, day) == theirs["total_price"], model.id
+            checked += 1
+    assert checked > 1_500

@@ -31,8 +31,6 @@ _TOKENS = {"low": 272, "medium": 1056, "high": 4160, "xhigh": 4160, "max": 4160}
 The two qualities above `high` are newer than the guide, and counted like it."""
 _INPUT_TOKENS = 323
 """Tokens of a picture that is edited, about: the guide to vision, one picture of low fidelity."""
-_PRICED = frozenset({"gpt-image-1", "gpt-image-1-mini"})
-"""Models of which the published price of output tokens is that of pictures."""
 _MOST = 10
 _HOST = "https://oaidalleapiprodscus.blob.core.windows.net/private/org-llmtest/user-llmtest"
 """Where DALL-E puts its pictures; nobody is simulated there."""
@@ -83,11 +81,10 @@ def _usage(fields: Mapping[str, Any], width: int, height: int, pictures: int, co
     }
 
 
-def _billed(model: str | None, usage: Mapping[str, Any]) -> Usage:
-    """Return what is billed, as far as the published prices say what a token of it costs."""
-    if model not in _PRICED or usage["input_tokens_details"]["image_tokens"]:
-        return UNKNOWN_USAGE
-    return Usage(usage["input_tokens"], usage["output_tokens"])
+def _billed(usage: Mapping[str, Any]) -> Usage:
+    """Return what is billed, with the tokens of pictures apart, which cost more."""
+    asked, said = usage["input_tokens_details"]["image_tokens"], usage["output_tokens_details"]["image_tokens"]
+    return Usage(usage["input_tokens"], usage["output_tokens"], input_image_tokens=asked, output_image_tokens=said)
 
 
 def _answer(call: WireCall, meta: ResponseMeta, kind: str) -> Served:
@@ -108,7 +105,7 @@ def _answer(call: WireCall, meta: ResponseMeta, kind: str) -> Served:
         "size": size,
     }
     texts = [base64.b64encode(_drawn(fields, form, width, height, place)).decode() for place in range(count)]
-    billed = _billed(model, usage)
+    billed = _billed(usage)
     if not call.stream:
         data = [{"b64_json": text} for text in texts]
         return Served({"created": meta.created_s, **facts, "data": data, "usage": usage}, billed)
