@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from llmtest.errors import ProviderError
-from llmtest.types import CompletionResponse, FinishReason, OpaquePart, StreamEvent, TextPart, ThinkingPart, ToolCall
-from llmtest.wire._json import count, loads
+from llmtest.types import CompletionResponse, FinishReason, OpaquePart, StreamEvent, ToolCall
+from llmtest.wire._json import count, encoder_of, loads
 from llmtest.wire._records import ResponseMeta
 from llmtest.wire.framing._event_decoder import EventDecoder
 from llmtest.wire.framing._framing import Framing
@@ -19,8 +18,8 @@ from llmtest.wire.gemini.generate._response import blocked, body_of, decode_body
 
 __all__ = ["GeminiStreamDecoder", "encode_stream", "event_text"]
 
-_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ": ")).encode
-_ENCODE_ASCII = json.JSONEncoder(separators=(",", ": ")).encode
+_ENCODE = encoder_of(": ", ascii_only=False)
+_ENCODE_ASCII = encoder_of(": ", ascii_only=True)
 
 
 def event_text(value: Any) -> bytes:
@@ -64,6 +63,48 @@ def _pieces(part: Mapping[str, Any], chunks: Sequence[str] | None) -> list[dict[
     return [{**part, "text": piece} for piece in (chunks if own and chunks is not None else words(text))]
 
 
+class _Candidate:
+    """What has arrived of one candidate. A text that goes on is joined when it ends, not with every piece."""
+
+    def __init__(self) -> None:
+        self.beside: dict[str, Any] = {}
+        self._parts: list[Any] = []
+        self._open: list[str] = []
+        """The pieces of the last part, where that is a text which may go on."""
+
+    def body(self, index: int | None = None) -> dict[str, Any]:
+        """Return the candidate as a whole answer has it."""
+        self._join()
+        found = {"content": {"parts": self._parts, "role": "model"}, **self.beside}
+        return found if index is None else {**found, "index": index}
+
+    def place(self) -> int:
+        """Return the place of the last part."""
+        return len(self._parts) - 1
+
+    def add(self, part: Any) -> None:
+        """Add a part that is no text."""
+        self._join()
+        self._parts.append(part)
+
+    def add_text(self, raw: dict[str, Any], text: str) -> None:
+        """Add a text, or let the one before it go on, where both are of one kind."""
+        last: dict[str, Any] = self._parts[-1] if self._open else {}
+        if self._open and "thoughtSignature" not in last and bool(last.get("thought")) == (raw.get("thought") is True):
+            self._open.append(text)
+            if len(raw) > 1:
+                last.update((name, value) for name, value in raw.items() if name not in ("text", "thought"))
+        elif text or "thoughtSignature" in raw:
+            self._join()
+            self._parts.append(dict(raw))
+            self._open.append(text)
+
+    def _join(self) -> None:
+        if len(self._open) > 1:
+            self._parts[-1]["text"] = "".join(self._open)
+        self._open.clear()
+
+
 class GeminiStreamDecoder(EventDecoder):
     """Reads the responses of a stream; only the first candidate is told of before the end.
 
@@ -79,7 +120,7 @@ class GeminiStreamDecoder(EventDecoder):
         super().__init__(request_id, framing)
         self._classify = classify
         self._head: dict[str, Any] = {}
-        self._candidates: dict[int, dict[str, Any]] = {}
+        self._candidates: dict[int, _Candidate] = {}
         self._started = False
 
     def take(self, event: ServerSentEvent, out: list[StreamEvent]) -> None:
@@ -92,70 +133,70 @@ class GeminiStreamDecoder(EventDecoder):
             raise self.malformed(event.data)
         if data.get("error"):
             raise self.failed(self._classify(data))
-        refused = blocked(data, self.request_id)
-        if refused is not None and not self._candidates:
+        refused = blocked(data, self.request_id) if "promptFeedback" in data and not self._candidates else None
+        if refused is not None:
             raise refused
-        self._head.update((name, value) for name, value in data.items() if name != "candidates")
+        candidates = data.pop("candidates", None) or ()
+        self._head.update(data)
         if not self._started:
             self._started = True
             out.append(StreamEvent("start", id=data.get("responseId"), model=data.get("modelVersion")))
         before = len(out)
-        for each in data.get("candidates") or ():
+        for each in candidates:
             self._take_candidate(each, out)
         self.note(out[before:])
-        if isinstance(data.get("usageMetadata"), dict):
-            self.usage = decode_usage(data["usageMetadata"])
+        usage = data.get("usageMetadata")
+        if isinstance(usage, dict):
+            self.usage = decode_usage(usage)
             out.append(StreamEvent("usage", usage=self.usage))
-        self.done = bool(self._candidates) and all(each.get("finishReason") for each in self._candidates.values())
+        known = self._candidates
+        self.done = bool(known) and all(each.beside.get("finishReason") for each in known.values())
 
     def _take_candidate(self, raw: dict[str, Any], out: list[StreamEvent]) -> None:
         index = count(raw.get("index"))
-        known = self._candidates.setdefault(index, {"content": {"parts": [], "role": "model"}})
-        content = raw.get("content")
+        known = self._candidates.get(index)
+        if known is None:
+            known = self._candidates[index] = _Candidate()
+        content = raw.pop("content", None)
         events: list[StreamEvent] = []
         for part in (content.get("parts") or ()) if isinstance(content, dict) else ():
-            self._take_part(known["content"]["parts"], part, events)
-        known.update((name, value) for name, value in raw.items() if name != "content")
+            _take_part(known, part, events)
+        known.beside.update(raw)
         word = raw.get("finishReason")
         if isinstance(word, str):
-            whole = decode_body({"candidates": [known]}, None)
+            whole = decode_body({"candidates": [known.body()]}, None)
             events.append(StreamEvent("finish", finish_reason=whole.finish_reason, raw_finish_reason=word))
         if index == 0:
             out += events
-
-    def _take_part(self, parts: list[Any], raw: Any, out: list[StreamEvent]) -> None:
-        """Add a part; text goes on from the text before it, where both are of one kind."""
-        read = decode_part(raw, len(parts))
-        if isinstance(read, TextPart | ThinkingPart):
-            kind = "thinking" if isinstance(read, ThinkingPart) else "text"
-            last: dict[str, Any] = parts[-1] if parts and isinstance(parts[-1], dict) else {}
-            goes_on = isinstance(last.get("text"), str) and "thoughtSignature" not in last
-            if goes_on and bool(last.get("thought")) == (kind == "thinking"):
-                last["text"] += read.text
-                last.update((name, value) for name, value in raw.items() if name not in ("text", "thought"))
-            elif read.text or "thoughtSignature" in raw:
-                parts.append(dict(raw))
-            if read.text:
-                out.append(StreamEvent(kind, read.text, len(parts) - 1))  # type: ignore[arg-type]  # one of two kinds
-            return
-        parts.append(raw)
-        place = len(parts) - 1
-        if isinstance(read, ToolCall):
-            out.append(StreamEvent("tool_call", index=place, id=read.id, name=read.name))
-            out.append(StreamEvent("tool_arguments", read.arguments, place))
-        else:
-            data = read.data if isinstance(read, OpaquePart) else raw
-            out.append(StreamEvent("opaque", index=place, data=data))
 
     def assemble(self) -> CompletionResponse:
         """Return the whole answer."""
         candidates = []
         for index, candidate in sorted(self._candidates.items()):
-            whole = {**candidate}
-            if not candidate["content"]["parts"] and _is_filtered(candidate):
+            whole = candidate.body(index)
+            if not whole["content"]["parts"] and _is_filtered(whole):
                 del whole["content"]
-            candidates.append({**whole, "index": index})
+            candidates.append(whole)
         return decode_body({**self._head, "candidates": candidates}, self.request_id)
+
+
+def _take_part(known: _Candidate, raw: Any, out: list[StreamEvent]) -> None:
+    """Add a part, and tell of it."""
+    text = raw.get("text") if isinstance(raw, dict) else None
+    if isinstance(text, str):
+        known.add_text(raw, text)
+        if text:
+            out.append(StreamEvent("thinking" if raw.get("thought") is True else "text", text, known.place()))
+        return
+    known.add(raw)
+    place = known.place()
+    read = decode_part(raw, place)
+    if isinstance(read, ToolCall):
+        out.append(StreamEvent("tool_call", index=place, id=read.id, name=read.name))
+        out.append(StreamEvent("tool_arguments", read.arguments, place))
+    else:
+        data = read.data if isinstance(read, OpaquePart) else raw
+        out.append(StreamEvent("opaque", index=place, data=data))
 
 
 def _is_filtered(candidate: Mapping[str, Any]) -> bool:
