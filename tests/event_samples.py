@@ -22,6 +22,7 @@ from llmtest.events import (
     HarnessErrorRecorded,
     HedgeDecided,
     HedgeSent,
+    KeyRefused,
     LimitLearned,
     LimitRefused,
     LimitWaited,
@@ -62,6 +63,8 @@ HISTORY = (
     FallbackTaken(9, 1, "chain", "openai", None, "anthropic", "claude", "circuit_open"),
     CircuitSkipped(9, 1, "openai", None, 29.5),
     CircuitSkipped(9, 1, "openai", "gpt-4o", 0.0),
+    KeyRefused(9, 1, "openai", "gpt-4o", "401", "key-1", 300.0),
+    KeyRefused(9, 1, "openai", None, "403", None, 1.5),
     BreakerChanged(9, 0, "openai", "closed", "open", "failures", 3, "503", "ServerError", 30.0),
     BreakerChanged(9, 0, "openai", "open", "half_open", "recovery_timeout"),
     BreakerChanged(9, 0, "openai", "half_open", "open", "probe_failed", None, "timeout", "ProviderTimeoutError", 60),
@@ -140,6 +143,8 @@ TABLE = """\
 0.000     1  fallback         openai             to anthropic/claude because circuit_open
 0.000     1  circuit_open     openai             probe in 29.5 s
 0.000     1  circuit_open     openai/gpt-4o      probe in 0 s
+0.000     1  key_refused      openai/gpt-4o      key key-1 refused with 401, not tried for 300 s
+0.000     1  key_refused      openai             its key refused with 403, not tried for 1.5 s
 0.000     -  breaker          openai             closed -> open: 3 consecutive failures, the last: 503
 0.000     -  breaker          openai             open -> half_open: recovery_timeout passed
 0.000     -  breaker          openai             half_open -> open: a probe failed: timeout

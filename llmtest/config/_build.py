@@ -57,7 +57,7 @@ def build_chain(
             `model` of the slot, else from the environment.
         budget: Limits for a configuration that sets none: a section, or a `Budget`, which several chains may share.
         prices: What models cost; the published prices by default.
-        ledger: Account in which every settled call is entered.
+        ledger: Account in which every settled call is entered, whether or not anything is limited.
         seed: Seed of the jittered waits.
         mode: Who answers for providers that are built: `live`, `mock` (simulated ones, without network and keys), or
             `replay` (the cassette that `LLMTEST_CASSETTE` names); None takes `LLMTEST_MODE`, else `live`. Where a
@@ -65,8 +65,8 @@ def build_chain(
 
     Raises:
         ScenarioError: The mapping is wrong.
-        ConfigurationError: A provider cannot be made, or is twice in the chain; or there are two budgets, or no such
-            mode.
+        ConfigurationError: A provider cannot be made, or is twice in the chain; or there are two budgets, or two
+            ledgers, or no such mode.
     """
     section, document = _section_of(config)
     return _Builder(document, providers or {}, prices, ledger, seed, mode_of(mode)).chain(section, (), budget)
@@ -155,7 +155,12 @@ class _Builder:
             )
         limits = section.budget if budget is None else budget
         prices = self.prices if section.prices is None else prices_in(section.prices, self.document, self.prices)
-        settings: dict[str, Any] = {}
+        settings: dict[str, Any] = {"advance_on_any_fallback_error": section.advance_on_any_fallback_error}
+        strategy = section.strategy or section.fallback_strategy
+        if strategy is not None:
+            settings["strategy"] = strategy
+        if section.refused_key_interval is not None:
+            settings["refused_key_interval"] = section.refused_key_interval
         for key, convert in (("retry", _retry), ("circuit_breaker", _breaker), ("timeouts", _timeouts)):
             if key in section.model_fields_set:
                 value = getattr(section, key)
@@ -169,13 +174,30 @@ class _Builder:
         return FallbackChain(
             slots,
             name=section.name,
-            budget=_budget(limits, prices, self.ledger) if isinstance(limits, BudgetSection) else limits,
+            budget=self._guard(limits, prices, at),
             prices=prices,
             seed=self.seed,
             on_all_open=section.on_all_open,
             max_attempts=section.max_attempts,
             **settings,
         )
+
+    def _guard(self, limits: Any, prices: Prices | None, at: Location) -> Any:
+        """Return the budget of a chain: its limits, one that was given, or one without limits that keeps the ledger.
+
+        A chain inside a chain without limits of its own has none: what it does is charged to the outer one.
+        """
+        ledger = self.ledger
+        if isinstance(limits, BudgetSection):
+            return _budget(limits, prices, ledger)
+        if limits is None and ledger is not None and not at:
+            return Budget(prices=prices, ledger=ledger, on_unknown_price="warn")
+        if ledger is not None and isinstance(limits, Budget) and limits.ledger is not ledger:
+            raise ConfigurationError(
+                "build_chain was given a `ledger`, and a `budget` that enters its calls in another one, or in none.\n"
+                "To fix: give the ledger to the budget: Budget(limits, ledger=ledger)"
+            )
+        return limits
 
     def _slots(self, order: Sequence[int], section: ChainSection, places: Sequence[Location]) -> list[FallbackSlot]:
         """Make the slots, or tell of every one that cannot be made."""
@@ -200,6 +222,9 @@ class _Builder:
             max_tokens=slot.max_tokens,
             temperature=slot.temperature,
             context_window=slot.context_window,
+            priority=slot.priority,
+            weight=slot.weight,
+            unmapped_models=slot.unmapped_models,
         )
 
     def _provider(self, slot: SlotSection, at: Location) -> Provider:

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, WithJsonSchema, model_validator
 
-from llmtest.config._fields import Money, Positive, Temperature, Text
+from llmtest.config._fallback_fields import StrategyName, Unmapped
+from llmtest.config._fields import Flag, Money, Positive, Real, Seconds, Temperature, Text
 from llmtest.config._hedging_section import HedgingSection
 from llmtest.config._policy_sections import BudgetSection, CircuitBreakerSection, RetrySection, TimeoutsSection
 from llmtest.config._price_sections import PriceFileSection, SlotPriceSection
@@ -163,6 +164,10 @@ class SlotSection(Section):
     """Model to ask this provider for, by the model that the request names; `*` stands for every other one."""
     priority: Priority | None = None
     """Slots with a higher number come first; slots without one keep their order, as 0."""
+    weight: Real | None = None
+    """The slot's share of the calls, compared with the others', where `strategy` is `weighted`; 1 by default."""
+    unmapped_models: Unmapped = "refuse"
+    """Of a request for a model that it has no equivalent of: `refuse`, before it is sent, or `pass` it on as it is."""
     retry: RetrySection | None = None
     """How often this provider is asked again; by default as the chain says."""
     circuit_breaker: Breaker | None = None
@@ -245,6 +250,14 @@ class ChainSection(Section):
     """Limits on tokens and money."""
     prices: PricesKey | None = None
     """What models cost, over the published prices: the path of a price file, or what stands in one."""
+    strategy: StrategyName | None = None
+    """Who is asked first: `priority`, `round_robin`, `weighted`, `least_latency`, `load_balance` or `random`."""
+    fallback_strategy: StrategyName | None = None
+    """The same by another name."""
+    refused_key_interval: Seconds | None = None
+    """How long a refused key is not tried again, unless it changes; 5m by default, 0 tries it with every call."""
+    advance_on_any_fallback_error: Flag = False
+    """Whether every error of a slot but the first sends the call on, where its trigger says nothing else."""
     on_all_open: OnAllOpen = "fail"
     """When every circuit is open: `fail`, or `try_oldest`, which asks the one whose circuit opened first."""
     max_attempts: Positive | None = None
@@ -262,4 +275,6 @@ class ChainSection(Section):
     def _answer_somehow(self) -> ChainSection:
         if not self.providers:
             raise ValueError(f"`providers` needs at least one provider, such as `- provider: {default_dialect().name}`")
+        if self.strategy is not None and self.fallback_strategy is not None:
+            raise ValueError("takes `strategy` or `fallback_strategy`, not both")
         return self

@@ -81,6 +81,8 @@ CHAIN_WORDS = {
     "max_attempts",
     "trigger",
     "hedging",
+    "strategy",
+    "fallback_strategy",
 }
 """Keys below `llm:` that mean the same in a chain file."""
 
@@ -129,9 +131,6 @@ def notes_of(section: Mapping[str, Any], at: str) -> list[str]:
         where = at if place is None else f"{at}.providers[{place}]"
         if isinstance(slot, Mapping):
             notes += [f"`{where}.{key}` is not read: {why}" for key, why in NEEDLESS.items() if slot.get(key)]
-    strategy = section.get("fallback_strategy", "priority")
-    if strategy != "priority":
-        notes.append(f"`{at}.fallback_strategy: {strategy}` is not read: providers are asked by their `priority`")
     monitoring = section.get("monitoring")
     if isinstance(monitoring, Mapping) and "budget_limit_usd" in monitoring:
         notes.append(
@@ -156,7 +155,6 @@ def house_chain(section: Mapping[str, Any]) -> dict[str, Any]:
     rest = {key: value for key, value in section.items() if key not in CHAIN_WORDS}
     for key in UNREAD:
         rest.pop(key, None)
-    rest.pop("fallback_strategy", None)
     policy = rest.pop("retry_policy", None)
     if isinstance(policy, Mapping):
         retry: dict[str, Any] = {}

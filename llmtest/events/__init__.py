@@ -41,6 +41,7 @@ from llmtest.events._policies import (
     CacheHit,
     CircuitSkipped,
     FallbackTaken,
+    KeyRefused,
 )
 from llmtest.events._publishing import begin_call, publish, subscribed
 from llmtest.events._recorded_error import ErrorFacts, RecordedError, error_facts
@@ -97,6 +98,7 @@ __all__ = [
     "HarnessErrorRecorded",
     "HedgeDecided",
     "HedgeSent",
+    "KeyRefused",
     "LimitKind",
     "LimitLearned",
     "LimitRefusal",

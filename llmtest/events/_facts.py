@@ -32,6 +32,7 @@ from llmtest.events._policies import (
     CacheHit,
     CircuitSkipped,
     FallbackTaken,
+    KeyRefused,
 )
 from llmtest.events._recorded_error import RecordedError, error_facts
 from llmtest.events._requests import (
@@ -66,6 +67,7 @@ EVENTS: tuple[type[Event], ...] = (
     RetryScheduled,
     FallbackTaken,
     CircuitSkipped,
+    KeyRefused,
     BreakerChanged,
     BreakerWatched,
     CacheHit,

@@ -20,6 +20,7 @@ __all__ = [
     "CacheHit",
     "CircuitSkipped",
     "FallbackTaken",
+    "KeyRefused",
 ]
 
 BreakerState = Literal["closed", "open", "half_open"]
@@ -68,6 +69,27 @@ class CircuitSkipped(Event):
     provider: str
     model: str | None
     retry_after: float
+
+
+@dataclass(slots=True)
+class KeyRefused(Event):
+    """A provider refused a key, which is not tried again for a while: somebody has to mend it.
+
+    Args:
+        provider: The provider.
+        model: Its model.
+        outcome: How it refused: `401`, `403`.
+        credential: The label of the key, never the key; None where it has none.
+        seconds: For how long calls pass by whoever is asked with this key, unless it changes before.
+    """
+
+    kind: ClassVar[str] = "key_refused"
+
+    provider: str
+    model: str | None
+    outcome: str
+    credential: str | None
+    seconds: float
 
 
 @dataclass(slots=True)

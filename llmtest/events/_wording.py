@@ -24,6 +24,7 @@ from llmtest.events._policies import (
     CacheHit,
     CircuitSkipped,
     FallbackTaken,
+    KeyRefused,
 )
 from llmtest.events._recorded_error import error_facts
 from llmtest.events._requests import (
@@ -162,6 +163,14 @@ def _(event: FallbackTaken) -> Words:
 @describe.register
 def _(event: CircuitSkipped) -> Words:
     return _target(event.provider, event.model), f"probe in {event.retry_after:.9g} s"
+
+
+@describe.register
+def _(event: KeyRefused) -> Words:
+    key = f"key {event.credential}" if event.credential else "its key"
+    return _target(
+        event.provider, event.model
+    ), f"{key} refused with {event.outcome}, not tried for {event.seconds:.9g} s"
 
 
 @describe.register

@@ -26,7 +26,8 @@ from llmtest.resilience._timeout import TimeoutConfig
 from llmtest.resilience.breaker._breaker import CircuitBreaker, CircuitBreakerConfig
 from llmtest.resilience.breaker._breaker_layer import BREAKER
 from llmtest.resilience.fallback._listed_order import ListedOrder
-from llmtest.resilience.fallback._slot import FallbackSlot
+from llmtest.resilience.fallback._slot import FallbackSlot, UnmappedModels
+from llmtest.resilience.fallback._strategies import STRATEGIES, Strategy
 from llmtest.resilience.fallback._trigger import FallbackCondition, FallbackTrigger
 from llmtest.resilience.hedging._hedged_provider import HedgedProvider
 from llmtest.resilience.hedging._hedging import HedgingConfig
@@ -52,6 +53,7 @@ from llmtest.resilience.retry._retry_layer import RETRY
 __all__ = [
     "BREAKER",
     "RETRY",
+    "STRATEGIES",
     "AskCall",
     "AskPlace",
     "AsyncCompletionStream",
@@ -86,8 +88,10 @@ __all__ = [
     "RunningSlot",
     "Selection",
     "SpendGuard",
+    "Strategy",
     "StreamStart",
     "TimeoutConfig",
+    "UnmappedModels",
     "Visit",
     "conduct_of",
 ]

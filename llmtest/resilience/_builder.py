@@ -11,6 +11,7 @@ from llmtest.resilience._chain import FallbackChain
 from llmtest.resilience._timeout import TimeoutConfig
 from llmtest.resilience.breaker._breaker import CircuitBreakerConfig
 from llmtest.resilience.fallback._slot import FallbackSlot
+from llmtest.resilience.fallback._strategies import Strategy
 from llmtest.resilience.fallback._trigger import FallbackTrigger
 from llmtest.resilience.hedging._hedging import HedgingConfig
 from llmtest.resilience.retry._retry import RetryConfig
@@ -37,6 +38,10 @@ class FallbackChainBuilder:
     def name(self, name: str) -> Self:
         """Name the chain in errors and events."""
         return self._set("name", name)
+
+    def with_strategy(self, strategy: Strategy) -> Self:
+        """Say who is asked first: `priority`, `round_robin`, `weighted`, `least_latency`, `load_balance`, `random`."""
+        return self._set("strategy", strategy)
 
     def with_circuit_breaker(self, config: CircuitBreakerConfig | None) -> Self:
         """Say when providers are left alone; None never leaves one alone."""

@@ -16,8 +16,11 @@ from llmtest.resilience._metrics import ChainMetrics
 from llmtest.resilience._own_prices import with_own_prices
 from llmtest.resilience._timeout import TimeoutConfig
 from llmtest.resilience.breaker._breaker import CircuitBreaker, CircuitBreakerConfig
+from llmtest.resilience.fallback._measured_order import with_strategy
+from llmtest.resilience.fallback._refused_keys import DEFAULT_INTERVAL, RefusedKeys
 from llmtest.resilience.fallback._slot import FallbackSlot
 from llmtest.resilience.fallback._start_slots import DEFAULT_BREAKER, DEFAULT_RETRY, DEFAULT_TIMEOUTS, start_slots
+from llmtest.resilience.fallback._strategies import Strategy
 from llmtest.resilience.fallback._walk import Walk
 from llmtest.resilience.hedging._hedge_layer import with_hedging
 from llmtest.resilience.hedging._hedging import HedgingConfig
@@ -52,13 +55,17 @@ class FallbackChain:
     """Providers in order: when one fails in a way that another can mend, the next is asked.
 
     A chain is itself a provider; inside another chain it keeps its own policies, and the outer ones do not apply to it
-    unless its slot says so; a chain without a budget spends from that of the chain around it. From outside to inside
+    unless its slot says so, but for a circuit breaker that the outer chain was given: that guards the inner chain as a
+    whole. A chain without a budget spends from that of the chain around it. From outside to inside
     its policies are fallback, circuit breaker, retry, budget, timeout: a circuit sees one result for each call, however
     often that was retried, and every attempt is paid for.
 
     Args:
         providers: Providers, or `FallbackSlot` where one has settings of its own; at least one.
         name: What errors and events call the chain.
+        strategy: Who is asked first: `priority` (in the order of the list, slots of a higher `priority` before others),
+            `round_robin`, `weighted` (by the slots' `weight`), `least_latency`, `load_balance` (the fewest calls under
+            way), `random`. The others follow when it fails.
         retry: How each provider is asked again; None never does.
         circuit_breaker: When a provider is left alone; None never. Each slot has a circuit of its own.
         timeouts: Limits of each attempt, and the deadline of the call; None sets none.
@@ -68,6 +75,10 @@ class FallbackChain:
         on_all_open: When every circuit is open: `fail`, or `try_oldest`, which asks the provider whose circuit opened
             first nevertheless.
         breaker_inside_retry: Whether circuits count every attempt instead of every call.
+        refused_key_interval: Seconds, 0 or more, for which a key that a provider refused (401, 403) is not tried again
+            unless it changes; 0 tries it with every call.
+        advance_on_any_fallback_error: Whether every error of a slot but the first sends the call to the next one, where
+            its trigger says nothing else.
         max_attempts: Most attempts of one call, over all providers; None sets no limit.
         seed: Seed of the jittered waits; None draws differently in each process, and repeatably in a simulation.
         prices: What attempts cost, and what the budget is charged for them; by default the budget's prices (inside
@@ -93,12 +104,15 @@ class FallbackChain:
         providers: Sequence[Provider | FallbackSlot],
         *,
         name: str = DEFAULT_NAME,
+        strategy: Strategy = "priority",
         retry: RetryConfig | None = DEFAULT_RETRY,
         circuit_breaker: CircuitBreakerConfig | None = DEFAULT_BREAKER,
         timeouts: TimeoutConfig | None = DEFAULT_TIMEOUTS,
         budget: SpendGuard | Limits | None = None,
         on_all_open: Literal["fail", "try_oldest"] = "fail",
         breaker_inside_retry: bool = False,
+        refused_key_interval: float = DEFAULT_INTERVAL,
+        advance_on_any_fallback_error: bool = False,
         max_attempts: int | None = None,
         seed: int | None = None,
         prices: Prices | None = None,
@@ -110,7 +124,11 @@ class FallbackChain:
         if max_attempts is not None and max_attempts < 1:
             raise ConfigurationError(f"max_attempts must be 1 or more, got {max_attempts}")
         self.name = name
-        self.places = start_slots(name, providers, retry, circuit_breaker, timeouts)
+        self.strategy = strategy
+        keys = RefusedKeys(name, refused_key_interval)
+        self.places = start_slots(
+            name, providers, retry, circuit_breaker, timeouts, keys, any_error=advance_on_any_fallback_error
+        )
         prices = with_own_prices(self.places, prices, budget)
         self.budget = budget = budget_of(budget, prices)
         budget_prices: Prices | None = getattr(budget, "prices", None)
@@ -123,7 +141,8 @@ class FallbackChain:
         self._has_own_list = prices is not None or budget_prices is not None
         self._sender = Sender(guards)
         asks = pipeline.around_places(name, self.places, self._sender.send, breaker_inside_retry=breaker_inside_retry)
-        self._walk = Walk(name, self.places, asks, pipeline.selection, tries_oldest=on_all_open == "try_oldest")
+        selection, asks = with_strategy(name, strategy, pipeline.selection, self.places, asks)
+        self._walk = Walk(name, self.places, asks, selection, keys=keys, tries_oldest=on_all_open == "try_oldest")
         self._ask = pipeline.around_calls(self._walk.answer)
         self._requests = 0
         self._failures = 0
@@ -156,9 +175,9 @@ class FallbackChain:
 
     @property
     def is_healthy(self) -> bool:
-        """Whether at least one provider may be asked now, as far as circuits know."""
+        """Whether at least one provider may be asked now, as far as circuits and refused keys tell."""
         now_ns = active_clock().now_ns()
-        return any(place.breaker is None or place.breaker.available_at_ns <= now_ns for place in self.places)
+        return any(place.available_at_ns <= now_ns for place in self.places)
 
     def breaker(self, provider: str) -> CircuitBreaker:
         """Return the circuit of a provider.

@@ -26,6 +26,7 @@ def _as_chain(provider: Provider) -> FallbackChain:
         retry=None,
         circuit_breaker=None,
         timeouts=None,
+        refused_key_interval=0,
     )
 
 

@@ -24,6 +24,7 @@ class ProviderMetrics:
         auth_failures: Calls that its key was refused for. Falling back hides a bad key; this shows it.
         malformed: Answers that could not be read.
         circuit: State of its circuit; None where it has none.
+        refused_key_skips: Calls that passed it by because its key had been refused shortly before.
     """
 
     name: str
@@ -36,6 +37,7 @@ class ProviderMetrics:
     auth_failures: int
     malformed: int
     circuit: CircuitState | None
+    refused_key_skips: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -258,12 +258,17 @@ CASES = {
         lambda code, advice: [code.replace("\n", f"\n{calls_in(advice)[0]}\n", 1)],
     ),
     "policy-of-an-inner-chain": Refused(
-        "inner = FallbackChain([handle.as_provider('m')])\n"
-        "FallbackChain([inner], circuit_breaker=CircuitBreakerConfig())",
+        "inner = FallbackChain([handle.as_provider('m')])\nFallbackChain([inner], retry=RetryConfig())",
         lambda code, advice: [
             *without()(code, advice),
             f"{code.partition(chr(10))[0]}\nFallbackChain([{calls_in(advice)[0]}])",
         ],
+    ),
+    "weight-of-nothing": Refused("FallbackChain([FallbackSlot(provider=handle.as_provider('m'), weight=2)])", argument),
+    "two-ledgers": Refused(
+        "ledger, limits = CostLedger(), BudgetConfig()\n"
+        "build_chain({'providers': [{'provider': handle.as_provider('m')}]}, ledger=ledger, budget=Budget(limits))",
+        inside,
     ),
     "no-url": Refused(
         "llm_sim.strict = True\nllm_sim.vllm.replies('x')",

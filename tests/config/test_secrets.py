@@ -53,7 +53,7 @@ def test_p01_no_event_trace_or_error_of_a_call_shows_the_key():
     """What is left of calls that succeed, fail and are refused has the label of the key alone."""
     with Simulation() as sim:
         sim.openai.fails(faults.AuthenticationFailed()).replies("Paris").fails(faults.ServerError())
-        client = LLMClient(FallbackChain([OpenAIProvider(KEY)], retry=None))
+        client = LLMClient(FallbackChain([OpenAIProvider(KEY)], retry=None, refused_key_interval=0))
         found = []
         for _ in range(3):
             try:

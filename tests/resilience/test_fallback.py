@@ -667,7 +667,7 @@ def test_metrics_count_what_happened(world, mode):
 def test_metrics_count_bad_keys_and_unreadable_answers_apart(world, mode):
     """Both are failures that no circuit counts, so that a count of their own has to show them."""
     steps = (refused_key(), PermissionDeniedError("no", status=403), InvalidResponseError("?"), down())
-    chain = chain_of(ScriptedProvider("a", *steps))
+    chain = chain_of(ScriptedProvider("a", *steps), refused_key_interval=0)
     for _ in steps:
         world.fail(chain, mode)
     counts = chain.metrics().provider("a")

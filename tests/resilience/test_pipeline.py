@@ -7,6 +7,7 @@ import pytest
 
 from llmtest.clock import active_clock
 from llmtest.errors import (
+    AllProvidersFailedError,
     BudgetExceededError,
     CircuitOpenError,
     ConfigurationError,
@@ -378,9 +379,9 @@ def test_a_chain_is_known_through_a_wrapper(world, mode):
 
 
 def test_r01_a_policy_for_nobody_is_refused():
-    """A circuit breaker or retries that only chains would get are said so, and the way out that is named works."""
+    """Retries that only chains would get are said so, and the way out that is named works."""
     inner = FallbackChain([ScriptedProvider("a")], name="inner")
-    for policy, config in (("circuit_breaker", CircuitBreakerConfig()), ("retry", RetryConfig())):
+    for policy, config in (("retry", RetryConfig()),):
         for provider in (inner, Recorder(inner)):
             with pytest.raises(ConfigurationError) as refused:
                 FallbackChain([provider], **{policy: config})
@@ -395,6 +396,23 @@ def test_r01_a_policy_for_nobody_is_refused():
             assert FallbackChain([slot], **{policy: config}).places[0].config is slot
         FallbackChain([inner, ScriptedProvider("b")], **{policy: config})
         FallbackChain([inner], **{policy: None})
+
+
+def test_r01_a_circuit_breaker_that_is_asked_for_guards_an_inner_chain_as_a_whole(world, mode):
+    """The outer breaker opens on an inner chain that fails, however that is wrapped; the default one lets it be."""
+    for wrap in (lambda chain: chain, Recorder):
+        provider = ScriptedProvider("a", down())
+        inner = wrap(FallbackChain([provider], name="inner", retry=None, circuit_breaker=None))
+        outer = FallbackChain([inner], circuit_breaker=CircuitBreakerConfig(failure_threshold=2))
+        for _ in range(2):
+            assert isinstance(world.fail(outer, mode), ServerError)
+        assert outer.places[0].breaker.state == "open"
+        assert isinstance(world.fail(outer, mode), AllProvidersFailedError)
+        assert len(provider.requests) == 2
+        assert FallbackChain([inner]).places[0].breaker is None
+        own = FallbackSlot(provider=inner, circuit_breaker=CircuitBreakerConfig(failure_threshold=7))
+        outer = FallbackChain([own], circuit_breaker=CircuitBreakerConfig(failure_threshold=2))
+        assert outer.places[0].breaker.config.failure_threshold == 7
 
 
 def test_everything_that_a_provider_said_passes_through_a_chain(world):

@@ -226,11 +226,19 @@ def test_provider_fallback_chain(tmp_path):
     assert [place.breaker.name for place in chain.places] == ["primary", "fallback", "local"]
 
 
-def test_another_fallback_strategy_is_told_of(tmp_path):
-    """What is not here is named, and the chain is built by priority."""
-    with pytest.warns(UnreadSettingWarning, match="fallback_strategy: round_robin` is not read: providers are asked"):
-        config = load(tmp_path, CHAIN.replace('"priority"  #', '"round_robin"  #'))
-    assert [place.name for place in config.build().places] == ["openai", "anthropic", "ollama"]
+@pytest.mark.parametrize("strategy", ["round_robin", "load_balance"])
+def test_f079_another_fallback_strategy_is_read(tmp_path, strategy):
+    """The other strategies share the calls; the slots keep the order of their priority."""
+    config = load(tmp_path, CHAIN.replace('"priority"  #', f'"{strategy}"  #'))
+    assert config.notes == ()
+    with Simulation() as sim:
+        for handle in (sim.openai, sim.anthropic, sim.ollama):
+            handle.replies("Paris")
+        chain = config.build()
+        client = LLMClient(chain)
+        assert [client.ask("Capital of France?") for _ in range(3)] == ["Paris"] * 3
+        sim.assert_sequence("openai:200", "anthropic:200", "ollama:200")
+    assert [place.name for place in chain.places] == ["openai", "anthropic", "ollama"]
 
 
 AGENTS = """

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
+from llmtest.errors import ConfigurationError
 from llmtest.resilience._own_provider import as_provider
 from llmtest.resilience._timeout import TimeoutConfig
 from llmtest.resilience.breaker._breaker import CircuitBreakerConfig
@@ -12,7 +15,10 @@ from llmtest.resilience.fallback._trigger import FallbackTrigger
 from llmtest.resilience.retry._retry import RetryConfig
 from llmtest.types import CompletionRequest, Provider
 
-__all__ = ["FallbackSlot"]
+__all__ = ["FallbackSlot", "UnmappedModels"]
+
+UnmappedModels = Literal["refuse", "pass"]
+"""What becomes of a request for a model that a slot has no equivalent of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +39,15 @@ class FallbackSlot:
         max_tokens: Most tokens of an answer, where a request does not say.
         temperature: From 0.0 to 2.0, where a request does not say.
         context_window: Tokens that prompt and answer may hold together; by default as its provider says.
+        priority: Slots with a higher number come first in the order of the chain; those without one stand as 0, in
+            the order of the list.
+        weight: The slot's share of the calls, compared with the other slots', where the chain's `strategy` is
+            `weighted`: 0 or more. One of weight 0 is never asked, unless it is alone. None stands as 1.
+        unmapped_models: What becomes of a request for a model that `model_mapping` does not name and the provider
+            does not have: `refuse`, before anything is sent, or `pass`, which sends the name as it is.
 
     Raises:
-        ConfigurationError: The provider is none.
+        ConfigurationError: The provider is none, or a setting is out of its range.
     """
 
     provider: Provider
@@ -50,9 +62,20 @@ class FallbackSlot:
     max_tokens: int | None = None
     temperature: float | None = None
     context_window: int | None = None
+    priority: int | None = None
+    weight: float | None = None
+    unmapped_models: UnmappedModels = "refuse"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "provider", as_provider(self.provider))
+        if self.priority is not None and type(self.priority) is not int:
+            raise ConfigurationError(f"`priority` of a slot is a whole number, got {self.priority!r}")
+        weight = self.weight
+        is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
+        if weight is not None and not (is_number and math.isfinite(weight) and weight >= 0):
+            raise ConfigurationError(f"`weight` of a slot is a number of 0 or more, got {weight!r}")
+        if self.unmapped_models not in {"refuse", "pass"}:
+            raise ConfigurationError(f"`unmapped_models` of a slot is `refuse` or `pass`, got {self.unmapped_models!r}")
 
     @property
     def has_defaults(self) -> bool:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from llmtest.errors import ConfigurationError
 from llmtest.resilience._timeout import TimeoutConfig
 from llmtest.resilience.breaker._breaker import CircuitBreaker, CircuitBreakerConfig
+from llmtest.resilience.fallback._refused_keys import RefusedKeys
 from llmtest.resilience.fallback._slot import FallbackSlot
+from llmtest.resilience.fallback._trigger import FallbackTrigger
 from llmtest.resilience.pipeline._running_slot import RunningSlot
 from llmtest.resilience.retry._retry import RetryConfig
 from llmtest.types import NO_TIMEOUTS, Provider
@@ -26,6 +29,9 @@ def start_slots(
     retry: RetryConfig | None,
     circuit_breaker: CircuitBreakerConfig | None,
     timeouts: TimeoutConfig | None,
+    keys: RefusedKeys,
+    *,
+    any_error: bool,
 ) -> tuple[RunningSlot, ...]:
     """Return the places of a chain.
 
@@ -33,24 +39,29 @@ def start_slots(
         chain: Its name.
         providers: Its slots, or bare providers.
         retry: What slots without one of their own take over, as with the other two; a chain inside it does not.
-        circuit_breaker: The same.
-        timeouts: The same.
+        circuit_breaker: The same; but one that was asked for guards a chain inside it too, as a whole.
+        timeouts: As with `retry`.
+        keys: What is remembered of their keys.
+        any_error: Whether every error of a slot but the first sends the call on, where its trigger says nothing else.
 
     Raises:
         ConfigurationError: There is no provider, there is one twice, or a policy applies to none of them.
     """
     slots = [each if isinstance(each, FallbackSlot) else FallbackSlot(provider=each) for each in providers]
+    slots.sort(key=lambda slot: -(slot.priority or 0))
     _check(chain, slots)
-    if circuit_breaker is not DEFAULT_BREAKER:
-        _require_use(chain, slots, "circuit_breaker", circuit_breaker)
+    if any_error:
+        slots[1:] = [_advancing(chain, slot) for slot in slots[1:]]
     if retry is not DEFAULT_RETRY:
-        _require_use(chain, slots, "retry", retry)
+        _require_use(chain, slots, retry)
     names = _circuit_names(slots)
     places = []
     for index, slot in enumerate(slots):
-        # A chain inside a chain has policies of its own: to apply the outer ones as well would multiply attempts.
+        # A chain inside a chain has policies of its own: to apply the outer ones as well would multiply attempts. A
+        # circuit around it multiplies nothing, but one that nobody asked for would open on what its own are for.
         is_chain = slot.provider.capabilities.is_chain
-        breaker = slot.circuit_breaker or (None if is_chain else circuit_breaker)
+        has_none = is_chain and circuit_breaker is DEFAULT_BREAKER
+        breaker = slot.circuit_breaker or (None if has_none else circuit_breaker)
         limits = slot.timeouts or (None if is_chain else timeouts)
         places.append(
             RunningSlot(
@@ -62,7 +73,7 @@ def start_slots(
             )
         )
     for place in places:
-        place.is_last = place is places[-1]
+        place.refused_keys = keys
         group = place.config.quota_group
         if group is not None:
             place.peers = tuple(other for other in places if other.config.quota_group == group)
@@ -83,15 +94,25 @@ def _check(chain: str, slots: Sequence[FallbackSlot]) -> None:
         )
 
 
-def _require_use(chain: str, slots: Sequence[FallbackSlot], policy: str, config: object) -> None:
-    """Refuse a policy that somebody asked for and that no slot would take over."""
-    takers = [slot.provider for slot in slots if getattr(slot, policy) is None]
-    if config is None or not takers or not all(provider.capabilities.is_chain for provider in takers):
+def _advancing(chain: str, slot: FallbackSlot) -> FallbackSlot:
+    """Return a fallback that hands on whatever it fails with."""
+    if slot.trigger.mode == "conditions":
+        raise ConfigurationError(
+            f"chain `{chain}` says `advance_on_any_fallback_error`, and the trigger of slot `{slot.provider.name}` "
+            "names conditions, of which only one would hold.\nTo fix: leave one of the two out"
+        )
+    return replace(slot, trigger=FallbackTrigger.any_error()) if slot.trigger.mode == "default" else slot
+
+
+def _require_use(chain: str, slots: Sequence[FallbackSlot], retry: RetryConfig | None) -> None:
+    """Refuse retries that somebody asked for and that no slot would take over."""
+    takers = [slot.provider for slot in slots if slot.retry is None]
+    if retry is None or not takers or not all(provider.capabilities.is_chain for provider in takers):
         return
     raise ConfigurationError(
-        f"`{policy}` of chain `{chain}` would apply to nobody: `{takers[0].name}` is a chain and keeps policies of its "
-        f"own.\nTo fix: leave `{policy}` out, or say that it is meant for the inner chain as a whole: "
-        f"FallbackSlot(provider=inner, {policy}={type(config).__name__}())"
+        f"`retry` of chain `{chain}` would apply to nobody: `{takers[0].name}` is a chain and keeps policies of its "
+        "own.\nTo fix: leave `retry` out, or say that it is meant for the inner chain as a whole: "
+        "FallbackSlot(provider=inner, retry=RetryConfig())"
     )
 
 

@@ -20,8 +20,9 @@ from llmtest.errors import (
     LLMTestError,
     PermissionDeniedError,
 )
-from llmtest.events import CircuitSkipped, FallbackTaken, publish
+from llmtest.events import CircuitSkipped, FallbackTaken, KeyRefused, publish
 from llmtest.resilience._classification import Elsewhere, conduct_of, outcome_of
+from llmtest.resilience.fallback._refused_keys import RefusedKeys
 from llmtest.resilience.pipeline._layers import AskPlace, Result, Selection
 from llmtest.resilience.pipeline._open_stream import OpenStream
 from llmtest.resilience.pipeline._running_call import RunningCall
@@ -91,10 +92,11 @@ class Walk:
         places: Every place, in the order of the list.
         asks: What asks each of them, layers included.
         selection: Who of them is asked, and who next.
+        keys: What is remembered of their keys.
         tries_oldest: Whether, when every circuit is open, the one that opened first is asked nevertheless.
     """
 
-    __slots__ = ("_asks", "_name", "_places", "_selection", "_tries_oldest", "fallbacks")
+    __slots__ = ("_asks", "_keys", "_name", "_places", "_selection", "_tries_oldest", "fallbacks")
 
     def __init__(
         self,
@@ -103,12 +105,14 @@ class Walk:
         asks: Sequence[AskPlace],
         selection: Selection,
         *,
+        keys: RefusedKeys,
         tries_oldest: bool,
     ) -> None:
         self._name = name
         self._places = places
         self._asks = asks
         self._selection = selection
+        self._keys = keys
         self._tries_oldest = tries_oldest
         self.fallbacks = 0
 
@@ -128,8 +132,10 @@ class Walk:
         failures: _Failures | None = None
         forced = False
         while True:
-            visit = Visit(call, place, forced=forced)
+            visit = Visit(call, place, forced=forced, is_last=place is places[-1])
             try:
+                if self._keys:
+                    self._check_key(visit)
                 visit.prepare()
                 result = await self._asks[place.index](visit)
             except Exception as error:
@@ -151,7 +157,43 @@ class Walk:
             else:
                 if not isinstance(result, OpenStream):
                     place.successes += 1
+                if self._keys:
+                    self._keys.forget(place.key)
                 return result
+
+    def _check_key(self, visit: Visit) -> None:
+        """Let a place be passed by whose key was refused a short time ago.
+
+        Raises:
+            AuthenticationError: It was, and the key is the same; or `PermissionDeniedError`.
+        """
+        place = visit.place
+        if place.is_chain:
+            return  # It remembers its own.
+        refusal = self._keys.refusal(place.key, place.name, visit.call.clock.now_ns())
+        if refusal is not None:
+            raise refusal
+
+    def _remember_key(
+        self, place: RunningSlot, call: RunningCall, error: AuthenticationError | PermissionDeniedError
+    ) -> None:
+        place.auth_failures += 1
+        credential = place.credential
+        if credential is not None:
+            call.refused_credentials.add(credential)
+        now_ns = call.clock.now_ns()
+        if not place.is_chain and self._keys.remember(place.key, error, now_ns):
+            publish(
+                KeyRefused(
+                    now_ns,
+                    call.id,
+                    place.name,
+                    place.provider.model,
+                    outcome_of(error),
+                    credential,
+                    self._keys.interval,
+                )
+            )
 
     def _following(self, visit: Visit, error: Exception, failures: _Failures) -> RunningSlot | None:
         """Count a failure that ended a place's turn; return the next place that may help, if any."""
@@ -160,7 +202,17 @@ class Walk:
         elsewhere: Elsewhere
         if visit.is_asked:
             failures.asked += 1
-            _count(place, call, error)
+            place.calls_failed += 1
+            if isinstance(error, AuthenticationError | PermissionDeniedError):
+                self._remember_key(place, call, error)
+            elif isinstance(error, InvalidResponseError):
+                place.malformed += 1
+            elsewhere = place.trigger.judge(error)
+        elif isinstance(error, AuthenticationError | PermissionDeniedError):
+            # The provider has said so before, and the slot's trigger judges it as it did then.
+            place.key_skips += 1
+            if place.credential is not None:
+                call.refused_credentials.add(place.credential)
             elsewhere = place.trigger.judge(error)
         else:
             if isinstance(error, CircuitOpenError):
@@ -204,16 +256,6 @@ class Walk:
                 type(error).__name__,
             )
         )
-
-
-def _count(place: RunningSlot, call: RunningCall, error: Exception) -> None:
-    place.calls_failed += 1
-    if isinstance(error, AuthenticationError | PermissionDeniedError):
-        place.auth_failures += 1
-        if place.credential is not None:
-            call.refused_credentials.add(place.credential)
-    elif isinstance(error, InvalidResponseError):
-        place.malformed += 1
 
 
 def _oldest(failures: _Failures) -> RunningSlot | None:

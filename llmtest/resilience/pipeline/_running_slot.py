@@ -16,6 +16,7 @@ from llmtest.errors import (
 )
 from llmtest.resilience._metrics import ProviderMetrics
 from llmtest.resilience.breaker._breaker import CircuitBreaker
+from llmtest.resilience.fallback._refused_keys import RefusedKeys
 from llmtest.resilience.fallback._slot import FallbackSlot
 from llmtest.resilience.retry._retry import RetryConfig
 from llmtest.types import CompletionRequest, ImagePart, Timeouts
@@ -40,18 +41,18 @@ class RunningSlot:
         "breaker",
         "calls_failed",
         "config",
-        "credential",
         "handed_on",
         "has_defaults",
         "index",
         "is_chain",
-        "is_last",
         "is_named",
+        "key_skips",
         "malformed",
         "name",
         "owed",
         "peers",
         "provider",
+        "refused_keys",
         "retries",
         "retry",
         "skips",
@@ -78,14 +79,11 @@ class RunningSlot:
         self.breaker = breaker
         self.retry = retry
         self.timeouts = timeouts
-        self.credential: str | None = getattr(provider, "credential", None)
         self.is_chain = provider.capabilities.is_chain
         """Whether the provider is itself a chain, however it is wrapped."""
         # What wraps a chain may hide which of its providers can tell.
         self.is_named = bool(getattr(provider, "idempotency_header", self.is_chain))
         """Whether requests go out with a name, by which the provider can tell a repeated one."""
-        self.is_last = True
-        """The last place is asked even where an estimate says that the prompt does not fit: nobody else can."""
         self.owed: deque[Callable[[], object]] = deque()
         """Attempts whose budget could not be written when they ended; what was set aside for them goes on counting."""
         self.peers: tuple[RunningSlot, ...] = (self,)
@@ -93,7 +91,28 @@ class RunningSlot:
         self.account: tuple[RunningSlot, ...] = (self,)
         """Places that are asked with the same key, itself among them: when it has no credit, they have none."""
         self.successes = self.calls_failed = self.handed_on = self.skips = self.retries = 0
-        self.auth_failures = self.malformed = 0
+        self.auth_failures = self.malformed = self.key_skips = 0
+        self.refused_keys: RefusedKeys | None = None
+        """What the chain remembers of keys; None in a place that is not part of one yet."""
+
+    @property
+    def credential(self) -> str | None:
+        """The label of the key that its provider is asked with now; None where it has none."""
+        label: str | None = getattr(self.provider, "credential", None)
+        return label
+
+    @property
+    def key(self) -> str | int:
+        """What its key is remembered by: the label, or its own number where there is none."""
+        label = self.credential
+        return self.index if label is None else label
+
+    @property
+    def available_at_ns(self) -> int:
+        """When it may be asked next, as far as its circuit and its key tell; in the past where it may be asked now."""
+        at_ns = 0 if self.breaker is None else self.breaker.available_at_ns
+        keys = self.refused_keys
+        return max(at_ns, keys.until_ns(self.key)) if keys else at_ns
 
     def pay(self) -> None:
         """Settle what could not be settled when it ended, as far as that is possible now."""
@@ -119,7 +138,7 @@ class RunningSlot:
             return mapping[asked]
         if "*" in mapping:
             return mapping["*"]
-        if self.index == 0 or self.is_chain or self.provider.model == asked:
+        if self.index == 0 or self.is_chain or self.provider.model == asked or self.config.unmapped_models == "pass":
             return asked
         if mapping or self.provider.model is None:
             raise ModelNotFoundError(
@@ -153,18 +172,22 @@ class RunningSlot:
         known = prices.context_window(self.name, model or own)
         return declared if known is None else known
 
-    def refusal(self, request: CompletionRequest, streaming: bool, prices: Prices) -> LLMTestError | None:
+    def refusal(
+        self, request: CompletionRequest, streaming: bool, prices: Prices, *, is_last: bool
+    ) -> LLMTestError | None:
         """Return why this provider cannot serve a request, without asking it.
 
         Args:
             request: The request, with the model that this provider is asked for.
             streaming: Whether the answer is to come in pieces.
             prices: The list that knows windows too.
+            is_last: Whether it is the last one of its call: that is asked even where an estimate says that the prompt
+                does not fit, for nobody else can be.
         """
         if self.is_chain:
             return None
         can = self.provider.capabilities
-        if not self.is_last and (can.context_window is not None or self.config.context_window is not None):
+        if not is_last and (can.context_window is not None or self.config.context_window is not None):
             window = self._window(request.model, prices)
             overflow = None if window is None else self._overflow(request, window)
             if overflow is not None:
@@ -211,4 +234,5 @@ class RunningSlot:
             self.auth_failures,
             self.malformed,
             None if self.breaker is None else self.breaker.state,
+            self.key_skips,
         )

@@ -20,14 +20,16 @@ class Visit:
         call: The call.
         place: Who is asked.
         forced: Whether the place is asked against its circuit, because every other one is open as well.
+        is_last: Whether it is the last of the places that this call may go to.
     """
 
-    __slots__ = ("call", "forced", "is_asked", "last_error", "place", "request", "slept")
+    __slots__ = ("call", "forced", "is_asked", "is_last", "last_error", "place", "request", "slept")
 
-    def __init__(self, call: RunningCall, place: RunningSlot, *, forced: bool = False) -> None:
+    def __init__(self, call: RunningCall, place: RunningSlot, *, forced: bool = False, is_last: bool = True) -> None:
         self.call = call
         self.place = place
         self.forced = forced
+        self.is_last = is_last
         self.request = call.request
         """The request as this place gets it, after `prepare`."""
         self.is_asked = False
@@ -55,7 +57,7 @@ class Visit:
                 request = request.with_model(model)
         if place.has_defaults:
             request = place.config.completed(request)
-        refusal = place.refusal(request, call.streaming, call.prices)
+        refusal = place.refusal(request, call.streaming, call.prices, is_last=self.is_last)
         if refusal is not None:
             raise refusal
         if place.is_named:
