@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from llmtest.providers import SessionToken as SessionToken
     from llmtest.providers import VLLMProvider as VLLMProvider
     from llmtest.resilience import AsyncLLMClient as AsyncLLMClient
+    from llmtest.resilience import CachedProvider as CachedProvider
     from llmtest.resilience import CircuitBreaker as CircuitBreaker
     from llmtest.resilience import CircuitBreakerConfig as CircuitBreakerConfig
     from llmtest.resilience import FallbackChain as FallbackChain
@@ -80,9 +81,13 @@ if TYPE_CHECKING:
     from llmtest.resilience import HedgedProvider as HedgedProvider
     from llmtest.resilience import HedgingConfig as HedgingConfig
     from llmtest.resilience import LLMClient as LLMClient
+    from llmtest.resilience import ResponseCache as ResponseCache
+    from llmtest.resilience import ResponseCacheConfig as ResponseCacheConfig
     from llmtest.resilience import RetryBudget as RetryBudget
     from llmtest.resilience import RetryConfig as RetryConfig
+    from llmtest.resilience import SqliteCacheStore as SqliteCacheStore
     from llmtest.resilience import TimeoutConfig as TimeoutConfig
+    from llmtest.resilience import WordEmbedder as WordEmbedder
     from llmtest.scenarios import Scenario as Scenario
     from llmtest.scenarios import load_scenario as load_scenario
     from llmtest.scenarios import run_scenario as run_scenario
@@ -198,6 +203,7 @@ _HOMES: dict[str, str] = {
         ),
         "llmtest.resilience": (
             "AsyncLLMClient",
+            "CachedProvider",
             "CircuitBreaker",
             "CircuitBreakerConfig",
             "FallbackChain",
@@ -207,9 +213,13 @@ _HOMES: dict[str, str] = {
             "HedgedProvider",
             "HedgingConfig",
             "LLMClient",
+            "ResponseCache",
+            "ResponseCacheConfig",
             "RetryBudget",
             "RetryConfig",
+            "SqliteCacheStore",
             "TimeoutConfig",
+            "WordEmbedder",
         ),
         "llmtest.scenarios": ("Scenario", "load_scenario", "run_scenario"),
         "llmtest.simulation": ("Embedding", "Gamma", "Json", "Lognormal", "Raw", "Reply", "Uniform"),

@@ -11,6 +11,7 @@ from llmtest.events import (
     BreakerWatched,
     BudgetRejected,
     BudgetWarned,
+    CacheFailed,
     CacheHit,
     CallEnded,
     CallStarted,
@@ -90,6 +91,9 @@ HISTORY = (
     RouteTaken(9, 1, "smart", "openai", None, "tools"),
     CascadeTaken(9, 1, "smart", "openai", "mini", "anthropic", None, "uncertain", "empty"),
     CascadeTaken(9, 1, "smart", "openai", None, "anthropic", "claude", "error", "503"),
+    CacheHit(9, 1, "openai", "gpt-4o", 59.5),
+    CacheHit(9, 1, "openai", "gpt-4o", 59.5, 0.9731),
+    CacheFailed(9, 1, "put", OSError("disk full")),
     BudgetRejected(9, 1, "day", *LIMIT, Decimal("0.10"), Decimal("0.3")),
     BudgetRejected(9, 1, "session", "tokens", Decimal(50), Decimal(40), Decimal(0), Decimal(11)),
     BudgetRejected(9, 1, "price", error=UNPRICED),
@@ -170,6 +174,9 @@ TABLE = """\
 0.000     1  route            openai             tools
 0.000     1  cascade          openai/mini        to anthropic because uncertain: empty
 0.000     1  cascade          openai             to anthropic/claude because error: 503
+0.000     1  cache_hit        openai/gpt-4o      kept 59.5 s ago
+0.000     1  cache_hit        openai/gpt-4o      alike by 0.973, kept 59.5 s ago
+0.000     1  cache_failed     cache              put: disk full
 0.000     1  budget_rejected  day                spent 1.2 + reserved 0.1 + requested 0.3 > limit $1.5
 0.000     1  budget_rejected  session            spent 40 + reserved 0 + requested 11 > limit 50 tokens
 0.000     1  budget_rejected  price              no price for `a:b`.

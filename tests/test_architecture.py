@@ -72,6 +72,10 @@ LONG_FILES: dict[str, str] = {
 
 INNER: dict[str, list[set[str]]] = {
     "resilience": [
+        {"cache._cache_stats", "cache._cached_answer", "cache._similarity", "cache._text_marks"},
+        {"cache._answer_codec", "cache._cache_key", "cache._cache_store", "cache._embedder", "cache._flights"},
+        {"cache._cache_config", "cache._memory_store", "cache._sqlite_store"},
+        {"cache._keepable", "cache._response_cache"},
         {"_classification", "_own_provider", "_stream_start", "_timeout"},
         {"pipeline._sync_async", "pipeline._call_mark", "pipeline._partial_bill"},
         {
@@ -85,10 +89,12 @@ INNER: dict[str, list[set[str]]] = {
         {"_metrics", "_own_prices", "fallback._slot"},
         {"pipeline._running_slot"},
         {"pipeline._running_call", "fallback._start_slots"},
+        {"cache._chain_identity"},
         {"pipeline._visit", "hedging._branch"},
         {"pipeline._running_attempt"},
         {"pipeline._open_stream"},
         {"pipeline._layers", "hedging._lanes"},
+        {"cache._cache_hit", "cache._cache_lookup"},
         {
             "_budget_guard",
             "pipeline._sender",
@@ -99,7 +105,9 @@ INNER: dict[str, list[set[str]]] = {
         {"pipeline._pipeline", "fallback._walk", "fallback._strategies"},
         {"fallback._measured_order"},
         {"hedging._hedge_layer"},
+        {"cache._cache_layer"},
         {"_chain"},
+        {"cache._cached_provider"},
         {"_builder", "_client", "hedging._hedged_provider"},
     ],
 }

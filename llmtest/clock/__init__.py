@@ -11,10 +11,11 @@ from llmtest.clock._identity import unique_key
 from llmtest.clock._installation import virtual_time
 from llmtest.clock._late_imports import LateImports
 from llmtest.clock._loop import VirtualTimeLoop
-from llmtest.clock._other_loops import wait_for_ever
+from llmtest.clock._other_loops import running_task, wait_for_ever
 from llmtest.clock._outlived import has_left_something, outlived
 from llmtest.clock._replay_time import replay_time
 from llmtest.clock._running import is_virtual_loop, new_virtual_loop, run_virtual
+from llmtest.clock._signal import Signal
 from llmtest.clock._time_limits import TimeLimit, TimeLimits
 from llmtest.clock._token_bucket import TokenBucket
 from llmtest.clock._waiting import AsyncWaiter, BlockingWaiter, Waiter, iterate_blocking, run_blocking
@@ -25,6 +26,7 @@ __all__ = [
     "BlockingWaiter",
     "Clock",
     "LateImports",
+    "Signal",
     "SystemClock",
     "TimeLimit",
     "TimeLimits",
@@ -44,6 +46,7 @@ __all__ = [
     "replay_time",
     "run_blocking",
     "run_virtual",
+    "running_task",
     "stream",
     "uniform",
     "unique_key",

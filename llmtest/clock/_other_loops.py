@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 
@@ -37,3 +38,37 @@ async def wait_for_ever() -> None:
     if asyncio._get_running_loop() is not None:  # noqa: SLF001 - the public name raises where there is no loop
         await asyncio.get_running_loop().create_future()
     await _trio().sleep_forever()
+
+
+def wait_elsewhere(seconds: float | None) -> tuple[Callable[[], None], Callable[[], Coroutine[Any, Any, None]]]:
+    """Return what ends a wait, from any thread, and what suspends the task until that is called.
+
+    Args:
+        seconds: Most seconds to wait, by the clock of the loop; None sets no limit.
+    """
+    trio = _trio()
+    event = trio.Event()
+    token = trio.lowlevel.current_trio_token()
+
+    def wake() -> None:
+        try:
+            token.run_sync_soon(event.set)
+        except trio.RunFinishedError:
+            return
+
+    async def wait() -> None:
+        with trio.move_on_after(float("inf") if seconds is None else seconds):
+            await event.wait()
+
+    return wake, wait
+
+
+def running_task() -> object | None:
+    """Return the task that runs now, of whatever loop; None in code that blocks its thread."""
+    if asyncio._get_running_loop() is not None:  # noqa: SLF001 - the public name raises where there is no loop
+        return asyncio.current_task()
+    trio = sys.modules.get("trio")
+    if trio is None or not trio.lowlevel.in_trio_task():
+        return None
+    task: object = trio.lowlevel.current_task()
+    return task

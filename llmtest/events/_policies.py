@@ -17,6 +17,7 @@ __all__ = [
     "BudgetUnit",
     "BudgetWarned",
     "BudgetWarning",
+    "CacheFailed",
     "CacheHit",
     "CircuitSkipped",
     "FallbackTaken",
@@ -145,13 +146,32 @@ class CacheHit(Event):
 
     Args:
         provider: Who had given the answer.
-        model: Its model.
+        model: The model that was asked for.
+        age: Seconds since it was kept; 0 for the answer to an equal call that was under way.
+        similarity: How alike the request was that it had been given to; None: it was equal.
     """
 
     kind: ClassVar[str] = "cache_hit"
 
     provider: str
     model: str | None
+    age: float = 0.0
+    similarity: float | None = None
+
+
+@dataclass(slots=True)
+class CacheFailed(Event):
+    """The cache could not do its work; the call went on without it.
+
+    Args:
+        operation: What failed: `find`, `nearest` or `put` of the store, or `embed`, the making of a vector.
+        error: What went wrong.
+    """
+
+    kind: ClassVar[str] = "cache_failed"
+
+    operation: str
+    error: Exception
 
 
 @dataclass(slots=True)

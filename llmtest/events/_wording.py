@@ -21,6 +21,7 @@ from llmtest.events._policies import (
     BudgetRejected,
     BudgetUnit,
     BudgetWarned,
+    CacheFailed,
     CacheHit,
     CircuitSkipped,
     FallbackTaken,
@@ -193,7 +194,15 @@ def _(event: BreakerWatched) -> Words:
 
 @describe.register
 def _(event: CacheHit) -> Words:
-    return _target(event.provider, event.model), ""
+    words = [] if event.similarity is None else [f"alike by {event.similarity:.3f}"]
+    if event.age:
+        words.append(f"kept {event.age:.9g} s ago")
+    return _target(event.provider, event.model), ", ".join(words)
+
+
+@describe.register
+def _(event: CacheFailed) -> Words:
+    return "cache", f"{event.operation}: {_headline(event.error)}"
 
 
 @describe.register

@@ -13,6 +13,7 @@
 | `_budget_guard` | the budget of a chain |
 | `pipeline/` | one call under way, the seams where strategies are put in, streams |
 | `fallback/`, `breaker/`, `retry/`, `hedging/` | one strategy each |
+| `fallback/`, `breaker/`, `retry/`, `cache/` | one strategy each |
 """
 
 from llmtest.resilience._budget_guard import BudgetGuard, SpendGuard
@@ -25,6 +26,16 @@ from llmtest.resilience._stream_start import StreamStart
 from llmtest.resilience._timeout import TimeoutConfig
 from llmtest.resilience.breaker._breaker import CircuitBreaker, CircuitBreakerConfig
 from llmtest.resilience.breaker._breaker_layer import BREAKER
+from llmtest.resilience.cache._cache_config import ResponseCacheConfig
+from llmtest.resilience.cache._cache_layer import CacheLayer
+from llmtest.resilience.cache._cache_stats import CacheStats
+from llmtest.resilience.cache._cache_store import CacheStore, Room, Similar, WaitingCacheStore, Which
+from llmtest.resilience.cache._cached_answer import CachedAnswer
+from llmtest.resilience.cache._cached_provider import CachedProvider
+from llmtest.resilience.cache._embedder import Embedder, WordEmbedder
+from llmtest.resilience.cache._memory_store import MemoryCacheStore
+from llmtest.resilience.cache._response_cache import ResponseCache
+from llmtest.resilience.cache._sqlite_store import SqliteCacheStore
 from llmtest.resilience.fallback._listed_order import ListedOrder
 from llmtest.resilience.fallback._slot import FallbackSlot, UnmappedModels
 from llmtest.resilience.fallback._strategies import STRATEGIES, Strategy
@@ -60,12 +71,18 @@ __all__ = [
     "AsyncLLMClient",
     "AttemptGuard",
     "BudgetGuard",
+    "CacheLayer",
+    "CacheStats",
+    "CacheStore",
+    "CachedAnswer",
+    "CachedProvider",
     "CallLayer",
     "ChainMetrics",
     "CircuitBreaker",
     "CircuitBreakerConfig",
     "CompletionStream",
     "Conduct",
+    "Embedder",
     "FallbackChain",
     "FallbackChainBuilder",
     "FallbackCondition",
@@ -75,23 +92,32 @@ __all__ = [
     "HedgingConfig",
     "LLMClient",
     "ListedOrder",
+    "MemoryCacheStore",
     "OpenStream",
     "Permit",
     "Pipeline",
     "PlaceLayer",
     "ProviderMetrics",
+    "ResponseCache",
+    "ResponseCacheConfig",
     "Result",
     "RetryBudget",
     "RetryConfig",
+    "Room",
     "RunningAttempt",
     "RunningCall",
     "RunningSlot",
     "Selection",
+    "Similar",
     "SpendGuard",
+    "SqliteCacheStore",
     "Strategy",
     "StreamStart",
     "TimeoutConfig",
     "UnmappedModels",
     "Visit",
+    "WaitingCacheStore",
+    "Which",
+    "WordEmbedder",
     "conduct_of",
 ]

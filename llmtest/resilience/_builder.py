@@ -10,6 +10,8 @@ from llmtest.resilience._budget_guard import Limits, SpendGuard
 from llmtest.resilience._chain import FallbackChain
 from llmtest.resilience._timeout import TimeoutConfig
 from llmtest.resilience.breaker._breaker import CircuitBreakerConfig
+from llmtest.resilience.cache._cache_config import ResponseCacheConfig
+from llmtest.resilience.cache._response_cache import ResponseCache
 from llmtest.resilience.fallback._slot import FallbackSlot
 from llmtest.resilience.fallback._strategies import Strategy
 from llmtest.resilience.fallback._trigger import FallbackTrigger
@@ -62,6 +64,10 @@ class FallbackChainBuilder:
     def with_hedging(self, config: HedgingConfig | None) -> Self:
         """Say when a call that is not answered is sent once more; None never does."""
         return self._set("hedging", config)
+
+    def with_cache(self, cache: ResponseCacheConfig | ResponseCache | None) -> Self:
+        """Keep answers, so that an equal request need not be asked again; None keeps none."""
+        return self._set("cache", cache)
 
     def _set(self, setting: str, value: object) -> Self:
         self._settings[setting] = value

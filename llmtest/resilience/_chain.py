@@ -16,6 +16,9 @@ from llmtest.resilience._metrics import ChainMetrics
 from llmtest.resilience._own_prices import with_own_prices
 from llmtest.resilience._timeout import TimeoutConfig
 from llmtest.resilience.breaker._breaker import CircuitBreaker, CircuitBreakerConfig
+from llmtest.resilience.cache._cache_config import ResponseCacheConfig
+from llmtest.resilience.cache._cache_layer import with_cache
+from llmtest.resilience.cache._response_cache import ResponseCache, cache_of
 from llmtest.resilience.fallback._measured_order import with_strategy
 from llmtest.resilience.fallback._refused_keys import DEFAULT_INTERVAL, RefusedKeys
 from llmtest.resilience.fallback._slot import FallbackSlot
@@ -84,6 +87,8 @@ class FallbackChain:
         prices: What attempts cost, and what the budget is charged for them; by default the budget's prices (inside
             another chain that of the chain around it), else the published ones. A price that this list does not know is
             looked up in the budget's own.
+        cache: Which answers are kept, so that an equal request need not be asked again: `ResponseCacheConfig`, or a
+            `ResponseCache`, which several chains may share (`.cache`). It is outermost: a hit costs nothing.
         pipeline: Strategies of your own, and the order of all of them; None has those of the other arguments alone.
         hedging: When a call that is not answered is sent once more; None never.
 
@@ -116,6 +121,7 @@ class FallbackChain:
         max_attempts: int | None = None,
         seed: int | None = None,
         prices: Prices | None = None,
+        cache: ResponseCacheConfig | ResponseCache | None = None,
         pipeline: Pipeline | None = None,
         hedging: HedgingConfig | None = None,
     ) -> None:
@@ -143,7 +149,8 @@ class FallbackChain:
         asks = pipeline.around_places(name, self.places, self._sender.send, breaker_inside_retry=breaker_inside_retry)
         selection, asks = with_strategy(name, strategy, pipeline.selection, self.places, asks)
         self._walk = Walk(name, self.places, asks, selection, keys=keys, tries_oldest=on_all_open == "try_oldest")
-        self._ask = pipeline.around_calls(self._walk.answer)
+        self.cache = cache_of(cache)
+        self._ask = with_cache(self.cache, self.places, selection, pipeline.around_calls(self._walk.answer))
         self._requests = 0
         self._failures = 0
 
@@ -202,6 +209,7 @@ class FallbackChain:
             self._failures,
             self._walk.fallbacks,
             tuple(place.metrics() for place in self.places),
+            None if self.cache is None else self.cache.stats(),
         )
 
     def complete(self, request: CompletionRequest, timeouts: Timeouts = NO_TIMEOUTS) -> CompletionResponse:

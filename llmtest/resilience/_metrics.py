@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from llmtest.resilience.breaker._breaker import CircuitState
+from llmtest.resilience.cache._cache_stats import CacheStats
 
 __all__ = ["ChainMetrics", "ProviderMetrics"]
 
@@ -49,12 +50,14 @@ class ChainMetrics:
         failures_total: Calls that ended in an error; cancelled ones are not counted.
         fallbacks_total: Moves from one slot to the next.
         providers: Counts of each slot, in order.
+        cache: Counts of its cache, which others may share; None where it has none.
     """
 
     requests_total: int
     failures_total: int
     fallbacks_total: int
     providers: tuple[ProviderMetrics, ...]
+    cache: CacheStats | None = None
 
     def provider(self, name: str) -> ProviderMetrics:
         """Return the counts of the first slot with a provider of this name.

@@ -241,6 +241,7 @@ class Walk:
 
     def _move(self, place: RunningSlot, following: RunningSlot, call: RunningCall, error: Exception) -> None:
         self.fallbacks += 1
+        call.has_moved = True
         if not isinstance(error, CircuitOpenError):
             place.handed_on += 1
         publish(

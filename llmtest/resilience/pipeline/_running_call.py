@@ -76,6 +76,7 @@ class RunningCall:
         "caller",
         "clock",
         "deadline_ns",
+        "has_moved",
         "id",
         "is_unlimited",
         "parts",
@@ -111,6 +112,8 @@ class RunningCall:
         """Every attempt that has ended."""
         self.begun = 0
         """How many attempts were begun, over all places."""
+        self.has_moved = False
+        """Whether another place was asked after one that had been chosen first."""
         self.refused_credentials: set[str] = set()
         self.purpose = enclosing_purpose.get()
         """What its attempts are made for: `call`, or `hedge`, `cascade` and the like, for records and the ledger."""
