@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from llmtest.errors import BudgetExceededError as BudgetExceededError
     from llmtest.errors import CassetteFileError as CassetteFileError
     from llmtest.errors import CassetteMismatchError as CassetteMismatchError
+    from llmtest.errors import CassetteWarning as CassetteWarning
     from llmtest.errors import CircuitOpenError as CircuitOpenError
     from llmtest.errors import ConfigurationError as ConfigurationError
     from llmtest.errors import ContentFilteredError as ContentFilteredError
@@ -154,6 +155,7 @@ _HOMES: dict[str, str] = {
             "BudgetExceededError",
             "CassetteFileError",
             "CassetteMismatchError",
+            "CassetteWarning",
             "CircuitOpenError",
             "ConfigurationError",
             "ContentFilteredError",

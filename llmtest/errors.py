@@ -47,7 +47,7 @@ HarnessError (BaseException)       the test is wrong; recorded, and raised again
 retry: anthropic's retries even an `AssertionError` and reports "Connection error.". Only a `BaseException` comes
 through on its first call, so that no retry, fallback or `except Exception` can turn a wrong test into a green one.
 
-Every error keeps the facts it states as attributes.
+Every error keeps the facts it states as attributes. `CassetteWarning` is no error: it tells what is odd about a file.
 """
 
 from __future__ import annotations
@@ -392,6 +392,10 @@ class ConfigurationError(LLMTestError):
 
 class CassetteFileError(ConfigurationError):
     """A cassette cannot be read, or cannot be written; what was there before is untouched."""
+
+
+class CassetteWarning(UserWarning):
+    """Something about a cassette that no test fails for: a key that nobody knows, drift, its age."""
 
 
 class ScenarioError(ConfigurationError):

@@ -6,18 +6,21 @@ import difflib
 import json
 import os
 import threading
+import warnings
 from collections.abc import Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from llmtest.cassettes._document import Anthology, Document
+from llmtest.cassettes._entry import nearest_key
+from llmtest.cassettes._forms import Form, form_for
 from llmtest.cassettes._interactions import Interaction, RecordedRequest
 from llmtest.cassettes._matching import MatchRule, RequestView
 from llmtest.cassettes._play_order import Tape
 from llmtest.cassettes._redaction import Redactor
 from llmtest.cassettes._saving import alone_with, as_compared, save_cassette
-from llmtest.errors import CassetteFileError, CassetteMismatchError, ConfigurationError
+from llmtest.errors import CassetteFileError, CassetteMismatchError, CassetteWarning, ConfigurationError
 
 Mode = Literal["none", "once", "new_episodes", "all", "rewrite"]
 """vcrpy's words.
@@ -47,10 +50,13 @@ class Cassette:
         rerun: The pytest node that would record the session again, for the texts of errors; without one they speak of
             `use_cassette`.
         borrowed: Further files that are played too; what is recorded goes to `path` alone.
+        form: How the file is written, one of `FORMS`; None for the form that it has, `json` for a file of that name,
+            and ours for a new one.
 
     Raises:
-        CassetteFileError: The file exists and cannot be read.
-        ConfigurationError: An unknown mode or part of `match_on`.
+        CassetteFileError: The file exists and cannot be read, or another tool has recorded it, and this mode would
+            write into it.
+        ConfigurationError: An unknown mode, form or part of `match_on`.
     """
 
     def __init__(
@@ -63,6 +69,7 @@ class Cassette:
         redactor: Redactor | None = None,
         rerun: str = "",
         borrowed: Sequence[Path] = (),
+        form: str | None = None,
     ) -> None:
         if mode not in MODES:
             near = difflib.get_close_matches(mode, MODES, 1)
@@ -82,7 +89,13 @@ class Cassette:
         self._lock = threading.Lock()
         self._exists = path.exists()
         documents = [_read(path)] if self._exists and mode != "rewrite" else []
+        self._form = form_for(path, form or _form_of(documents))
+        if documents and documents[0].tool and mode in {"new_episodes", "all"}:
+            raise _foreign(self.name, documents[0].tool)
         documents += [_read(each) for each in borrowed if each != path]
+        self._documents = documents
+        self._told: set[str] = set()
+        self._tell_unknown_keys()
         played = documents[0] if len(documents) == 1 else Anthology(documents) if documents else None
         self._tape = Tape(played, self._rule, lambda request: as_compared(request, self._redactor))
 
@@ -118,6 +131,8 @@ class Cassette:
                 found = self._tape.play(request)
                 if found is not None:
                     self.played += 1
+                    if found.unknown:
+                        self._tell_unknown_keys()
                     return found
             if self.records:
                 return None
@@ -160,8 +175,18 @@ class Cassette:
             if self.mode == "all":
                 replaced = {self._key(interaction) for interaction in recorded}
                 old = [interaction for interaction in old if self._key(interaction) not in replaced]
-            save_cassette(self.path, [*old, *recorded], self._redactor)
+            save_cassette(self.path, [*old, *recorded], self._redactor, self._form)
             return True
+
+    def _tell_unknown_keys(self) -> None:
+        """Warn of keys that nobody knows, each once: what they hold is not played."""
+        for document in self._documents:
+            for key, numbers in document.unknown.items():
+                if key not in self._told:
+                    self._told.add(key)
+                    others = f" and {len(numbers) - 1:,} more" if len(numbers) > 1 else ""
+                    text = f"interaction {numbers[0]}{others} of {document.path} has a key that nobody knows, `{key}`"
+                    warnings.warn(f"{text}; it is passed over.{nearest_key(key)}", CassetteWarning, stacklevel=2)
 
     @property
     def rerecord(self) -> str:
@@ -217,6 +242,18 @@ class Cassette:
         ignored = ", ".join(f"`{path}`" for path in self._rule.ignore)
         parts = ", ".join(self._rule.parts)
         return f"{parts} without {ignored}" if "body" in self._rule.parts and ignored else parts
+
+
+def _form_of(documents: Sequence[Document]) -> Form | None:
+    """Return the form in which a file goes on being written, where it has one of its own."""
+    return "parsed_body" if documents and documents[0].has_parsed_bodies else None
+
+
+def _foreign(name: str, tool: str) -> CassetteFileError:
+    return CassetteFileError(
+        f"{name}: {tool} has recorded this file, and could not read what would be added to it.\n"
+        "To fix: play it as it is, in mode `none`, or record into a file of another name."
+    )
 
 
 def _read(path: Path) -> Document:

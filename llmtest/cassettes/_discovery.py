@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from llmtest.cassettes._document import Document
-from llmtest.cassettes._loading import ForeignFileError
+from llmtest.cassettes.foreign import ForeignFileError, NoHttpError
 from llmtest.errors import CassetteFileError
 
 ENDINGS = (".yaml", ".yml", ".json")
@@ -101,6 +101,9 @@ class Search:
             foreign = isinstance(error, ForeignFileError) or (data.strip() and b"interactions" not in data)
             if foreign and not named:
                 self.passed_over += 1
+                if isinstance(error, NoHttpError):
+                    error.is_passed_over = True
+                    yield error
             else:
                 yield error
 

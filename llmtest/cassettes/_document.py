@@ -33,6 +33,10 @@ class Document:
         strict: Whether the file has to be whole. Otherwise an interaction that says too little is told of where it is
             read; a text that is no cassette is an error all the same.
 
+    Attributes:
+        tool: Who has recorded it, where that is another tool than vcrpy and this one: `aimock`.
+        unknown: Keys that nobody knows, of the interactions that were read so far, each with their numbers.
+
     Raises:
         CassetteFileError: The text is no cassette; says where and how to mend it.
     """
@@ -49,13 +53,15 @@ class Document:
         self._bounds: list[int] = []
         self._last: tuple[int, Interaction] | None = None
         self._entries: list[Any] = []
+        self.tool = ""
+        self.unknown: dict[str, list[int]] = {}
         if starts and data[: starts[0].start()].rstrip().endswith(b"interactions:"):
             self._bounds = [match.start() + 1 for match in starts] + [self._end(starts[0].start())]
             self.keys: list[str | None] = [match[1].decode() for match in starts]
             checked = [len(starts) - 1]  # a file cut short is cut in its last interaction
         else:
-            self._entries = load_whole(self._text(data), path)
-            self.keys = [None] * len(self._entries)
+            self.tool, self._entries = load_whole(self._text(data), path)
+            self.keys = [_key_of(entry) for entry in self._entries]
             checked = list(range(len(self._entries)))
         for position in checked:
             try:
@@ -74,6 +80,22 @@ class Document:
         if last is None or last[0] != position:
             last = self._last = (position, self._parsed(position))
         return last[1]
+
+    @property
+    def loose(self) -> list[int]:
+        """Positions of the interactions that answer whatever says certain words."""
+        if not self._entries and b", matches: {" not in self._data:
+            return []
+        if self._entries and not any("matches" in _hints_of(entry) for entry in self._entries):
+            return []
+        return [position for position in range(len(self)) if self[position].matches is not None]
+
+    @property
+    def has_parsed_bodies(self) -> bool:
+        """Whether the file has JSON as values, in `parsed_body`."""
+        entries = [entry for entry in self._entries if isinstance(entry, dict)]
+        parts = (entry.get(side) for entry in entries for side in ("request", "response"))
+        return any(isinstance(part, dict) and "parsed_body" in part for part in parts)
 
     def _end(self, first: int) -> int:
         """Return where the last interaction ends.
@@ -96,6 +118,14 @@ class Document:
         )
 
     def _parsed(self, position: int) -> Interaction:
+        found = self._interaction(position)
+        for key in found.unknown:
+            numbers = self.unknown.setdefault(key, [])
+            if found.number not in numbers:
+                numbers.append(found.number)
+        return found
+
+    def _interaction(self, position: int) -> Interaction:
         if self._entries:
             return as_interaction(self._entries[position], self.path, position + 1)
         start, end = self._bounds[position : position + 2]
@@ -117,6 +147,17 @@ class Document:
             ) from error
 
 
+def _key_of(entry: Any) -> str | None:
+    """Return the key that the file states, where we wrote it as JSON."""
+    key = _hints_of(entry).get("key")
+    return key if isinstance(key, str) else None
+
+
+def _hints_of(entry: Any) -> dict[str, Any]:
+    hints = entry.get("llmtest") if isinstance(entry, dict) else None
+    return hints if isinstance(hints, dict) else {}
+
+
 def _is_in_conflict(data: bytes) -> bool:
     """Tell whether a merge may have left its marks; a single letter is looked for ten times faster than several."""
     at = data.find(b"<")
@@ -135,6 +176,12 @@ class Anthology:
     def __len__(self) -> int:
         """Return how many interactions there are."""
         return len(self._places)
+
+    @property
+    def loose(self) -> list[int]:
+        """Positions of the interactions that answer whatever says certain words."""
+        known = {id(document): set(document.loose) for document, _ in self._places}
+        return [place for place, (document, at) in enumerate(self._places) if at in known[id(document)]]
 
     def __getitem__(self, position: int) -> Interaction:
         """Return one interaction, parsing it if need be."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,6 +81,8 @@ class Interaction:
         recorded_at: When, as RFC 3339 in UTC; None in files that do not say (vcrpy's own).
         key: Hash under the default match rule, as the file states it; None where it does not.
         number: Its place in the file, from 1; 0 where it is in none yet.
+        unknown: Keys of the file that nobody knows, and that replay passes over: `response.note`.
+        matches: What a request has to say to get this answer, where no whole request was recorded; see `Loose`.
     """
 
     request: RecordedRequest
@@ -87,3 +90,5 @@ class Interaction:
     recorded_at: str | None = None
     key: str | None = None
     number: int = 0
+    unknown: tuple[str, ...] = ()
+    matches: Mapping[str, Any] | None = None

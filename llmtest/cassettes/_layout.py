@@ -48,7 +48,7 @@ class Layout:
             root = yaml.compose(_SURROGATE.sub(r"\\u003f", text), _LOADER) if is_shallow(text) else None
         except (yaml.YAMLError, RecursionError):  # valid JSON may still be no YAML; then everything is on line 1
             root = None
-        interactions = _child(root, "interactions")
+        interactions = _child(root, "interactions") or _child(root, "http_interactions") or _child(root, "fixtures")
         self._nodes = list(interactions.value) if isinstance(interactions, yaml.SequenceNode) else []
 
     def line(self, position: int, *keys: Key) -> int:
@@ -87,6 +87,9 @@ class Layout:
         node: yaml.Node = self._nodes[position]
         for key in keys:
             child = _child(node, key)
+            if child is None and key == "body":
+                child = _child(node, "parsed_body")
+                return (node, False) if child is None else (child, False)
             if child is None:
                 return node, False
             node = child

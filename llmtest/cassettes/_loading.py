@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from llmtest.cassettes._yaml import load_yaml
+from llmtest.cassettes.foreign import entries_of
 from llmtest.errors import CassetteFileError
 
-LISTS = re.compile(r"^interactions:", re.MULTILINE)
-
-
-class ForeignFileError(CassetteFileError):
-    """A file is valid and something else than a cassette."""
+LISTS = re.compile(r"^(?:http_)?interactions:", re.MULTILINE)
 
 
 def _load_json(text: str, path: str) -> Any:
@@ -31,22 +27,17 @@ def _load_json(text: str, path: str) -> Any:
         ) from error
 
 
-def load_whole(text: str, path: str) -> list[Any]:
-    """Return the interactions of a whole file as plain values.
+def load_whole(text: str, path: str) -> tuple[str, list[Any]]:
+    """Return the tool that has written a file, empty for vcrpy and its like, and its interactions as plain values.
 
     Raises:
         CassetteFileError: It is neither YAML nor JSON, or no cassette.
     """
     loaded = _load_json(text, path) if text.lstrip("\ufeff \t\r\n").startswith("{") else load_yaml(text, path)
-    if not isinstance(loaded, Mapping) or not isinstance(loaded.get("interactions"), list):
-        raise ForeignFileError(
-            f"{path}: this is no cassette: a cassette is a mapping with a list `interactions`. "
-            "Name another file; what other tools have recorded has to be recorded again."
-        )
+    found = entries_of(loaded, path)
     if len(LISTS.findall(text)) > 1:
         raise CassetteFileError(
             f"{path}: the cassette has several lists `interactions`, of which only the last would be read. "
             "Put them together, or re-record."
         )
-    interactions: list[Any] = loaded["interactions"]
-    return interactions
+    return found

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from llmtest.cassettes._compression import plain_request
 from llmtest.cassettes._document import Anthology, Document
 from llmtest.cassettes._interactions import Interaction, RecordedRequest
+from llmtest.cassettes._loose import Asked, answer_in_kind, chosen
 from llmtest.cassettes._matching import Difference, MatchRule, RequestView, differences
 
 CLOSEST_LIMIT = 2000
@@ -49,6 +50,8 @@ class Tape:
         self._shelves: dict[str, _Shelf] | None = None
         self._indexed_by_hint = False
         self._played: set[int] = set()
+        self._loose = [] if document is None else document.loose
+        self._said: dict[int, int] = defaultdict(int)
 
     def __len__(self) -> int:
         """Return how many interactions there are."""
@@ -63,11 +66,28 @@ class Tape:
         """Return the next interaction for a request, or None where every match is played or there is none."""
         shelf = self._shelf(request)
         if self._document is None or shelf is None or shelf.played == len(shelf.positions):
-            return None
+            return self._play_loose(request) if self._loose else None
         position = shelf.positions[shelf.played]
         shelf.played += 1
         self._played.add(position)
         return self._document[position]
+
+    def _play_loose(self, request: RecordedRequest) -> Interaction | None:
+        """Return the first answer that is for what a request says; it may be played any number of times."""
+        assert self._document is not None
+        asked = Asked(request)
+        fitting = []
+        for position in self._loose:
+            interaction = self._document[position]
+            if asked.says(interaction):
+                self._said[position] += 1
+                if (interaction.matches or {}).get("occurrence") in {None, self._said[position]}:
+                    fitting.append((position, interaction))
+        if not fitting:
+            return None
+        found = chosen(asked, fitting)
+        self._played.add(found)
+        return answer_in_kind(self._document[found], asked)
 
     def count(self, request: RecordedRequest) -> int:
         """Return how many interactions match a request, played or not."""

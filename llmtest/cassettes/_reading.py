@@ -82,7 +82,7 @@ def one_line(text: str) -> str:
 def spoken_to(request: RecordedRequest) -> Match | None:
     """Return whom a request speaks to, and what it asks for; None where nobody here reads it."""
     path = urlsplit(request.uri).path
-    headers = _flat(request.headers)
+    headers = flat(request.headers)
     for dialect in (marked_by(headers), *dialects().values()):
         found = dialect.match(request.method.upper(), path, anywhere=True) if dialect.endpoints else None
         if found is not None and found.endpoint is not None:
@@ -106,7 +106,7 @@ def read(interaction: Interaction) -> Reading:
     model = call.model if call is not None else _model(sent)
     prompt = _prompt(call.request) if call is not None else text_of(request.body)
     if response.status >= 400:
-        failure = endpoint.decode_error(response.status, _flat(response.headers), response.body, now=ANY_TIME)
+        failure = endpoint.decode_error(response.status, flat(response.headers), response.body, now=ANY_TIME)
         return Reading(dialect, operation, model, prompt, failure.message)
     if endpoint.gives == "completion" and endpoint.has("stream_decoder" if is_stream(response) else "decode_answer"):
         answer, problem = _answer(endpoint, response)
@@ -136,14 +136,14 @@ def _read_other(request: RecordedRequest, response: RecordedResponse, sent: Any)
 
 def _call(endpoint: Endpoint, parameters: Mapping[str, str], request: RecordedRequest) -> WireCall | None:
     try:
-        return endpoint.read(_flat(request.headers), request.body, parameters)
+        return endpoint.read(flat(request.headers), request.body, parameters)
     except (WireFormatError, LLMTestError):
         return None  # somebody recorded how a provider refuses it
 
 
 def _answer(endpoint: Endpoint, response: RecordedResponse) -> tuple[CompletionResponse | None, str]:
     """Return the answer of a chat, and what is wrong with it; an answer that broke off is what had come of it."""
-    headers = _flat(response.headers)
+    headers = flat(response.headers)
     try:
         if not is_stream(response):
             return endpoint.decode_answer(response.body, headers), ""
@@ -218,7 +218,8 @@ def _json(body: bytes) -> Any:
         return None
 
 
-def _flat(headers: Headers) -> dict[str, str]:
+def flat(headers: Headers) -> dict[str, str]:
+    """Return headers as endpoints take them: small letters, the first value of each."""
     return {name.lower(): values[0] for name, values in headers.items() if values}
 
 

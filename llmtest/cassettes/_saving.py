@@ -12,12 +12,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from llmtest.cassettes._compression import decompressed, plain_request
+from llmtest.cassettes._forms import Form, form_for, write_as
 from llmtest.cassettes._interactions import Headers, Interaction, RecordedRequest
 from llmtest.cassettes._last_scan import first_leak
 from llmtest.cassettes._pieces import split_spans
 from llmtest.cassettes._reading import is_stream
 from llmtest.cassettes._redaction import Redactor
-from llmtest.cassettes._writing import write_document
 from llmtest.errors import CassetteFileError
 
 
@@ -57,6 +57,7 @@ def redact_interaction(interaction: Interaction, redactor: Redactor) -> Interact
             error=redactor.text(response.error),
         ),
         interaction.recorded_at,
+        matches=interaction.matches,
     )
 
 
@@ -149,8 +150,14 @@ _saves = itertools.count(1)
 """Numbers the temporary files of this process, so that two threads never write to one."""
 
 
-def save_cassette(path: Path, interactions: list[Interaction], redactor: Redactor) -> None:
+def save_cassette(path: Path, interactions: list[Interaction], redactor: Redactor, form: Form | None = None) -> None:
     """Write a cassette: the old file or the new one is there, never a part of either.
+
+    Args:
+        path: The file.
+        interactions: All that it is to hold; they are redacted here.
+        redactor: What is kept off the disk.
+        form: In which form; None for the one that its name says.
 
     Raises:
         CassetteFileError: A credential was found in what was about to be written, or the file cannot be written.
@@ -162,11 +169,20 @@ def save_cassette(path: Path, interactions: list[Interaction], redactor: Redacto
             raise CassetteFileError(
                 f"{path}: not saved: `{leak[0]}` of interaction {number} would hold a credential ({leak[1]})."
             )
-    text = write_document(kept)
+    text = write_as(kept, form_for(path, form))
     finding = redactor.find_in_file(text)
     if finding is not None:
         line = text.count("\n", 0, finding.start) + 1
         raise CassetteFileError(f"{path}: not saved: line {line} would hold a credential ({finding.kind}).")
+    replace_file(path, text)
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Put a text in the place of a file, at once: who reads it reads the old one or the new one.
+
+    Raises:
+        CassetteFileError: It cannot be written; nothing was changed.
+    """
     target = Path(os.path.realpath(path))  # a link stays one
     temporary = target.with_name(f".{target.name}.{os.getpid()}-{next(_saves)}.tmp")
     try:

@@ -91,6 +91,7 @@ def use_cassette(
     keep_failures: bool = False,
     redactor: Redactor | None = None,
     allowed_hosts: Iterable[str] = (),
+    form: str | None = None,
 ) -> Iterator[Cassette]:
     """Play a recorded session, or record one, for the code inside the `with`; tasks it starts included.
 
@@ -107,6 +108,8 @@ def use_cassette(
         keep_failures: Whether answers with status 429 and 5xx are recorded too.
         redactor: What is kept off the disk; by default credentials by header, by shape and by environment.
         allowed_hosts: Hosts whose requests pass by, neither played nor recorded; `*` stands for any text.
+        form: How the file is written: `llmtest`, `vcrpy`, `parsed_body` (JSON bodies as YAML) or `json`; None for the
+            form that it has, `json` for a file of that name, and `llmtest` for a new one.
 
     Yields:
         The cassette: what was played, recorded, sent.
@@ -122,7 +125,7 @@ def use_cassette(
         0
     """
     errors: list[HarnessError] = []
-    cassette = Cassette(Path(path), mode, match_on=match_on, keep_failures=keep_failures, redactor=redactor)
+    cassette = Cassette(Path(path), mode, match_on=match_on, keep_failures=keep_failures, redactor=redactor, form=form)
     time = nullcontext() if cassette.records else replay_time("`use_cassette`")
     with time, inserted(cassette, on_error=errors.append, allowed_hosts=allowed_hosts):
         yield cassette

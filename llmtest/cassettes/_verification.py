@@ -14,7 +14,7 @@ from typing import Any, Literal
 from llmtest.cassettes._compression import decompressed, plain_request
 from llmtest.cassettes._credentials import exposures, found_in
 from llmtest.cassettes._document import Document
-from llmtest.cassettes._entry import InteractionError
+from llmtest.cassettes._entry import InteractionError, nearest_key
 from llmtest.cassettes._inspection import dates_of, recorded_time
 from llmtest.cassettes._interactions import Interaction
 from llmtest.cassettes._layout import Key, Layout
@@ -24,8 +24,8 @@ from llmtest.cassettes._reading import one_line, read, text_of
 from llmtest.cassettes._redaction import Redactor
 from llmtest.cassettes._saving import redact_interaction
 
-FindingKind = Literal["secrets", "readability", "age", "failures", "broken"]
-FINDING_KINDS: tuple[FindingKind, ...] = ("secrets", "broken", "failures", "readability", "age")
+FindingKind = Literal["secrets", "readability", "age", "failures", "broken", "unknown"]
+FINDING_KINDS: tuple[FindingKind, ...] = ("secrets", "broken", "unknown", "failures", "readability", "age")
 LONGEST_LINE = 200
 """Characters of JSON that a person still reads on one line."""
 
@@ -158,6 +158,7 @@ class _Bench:
             yield finding
         for place, keys, what, fix in illegible(interaction, position, self.layout, self.longest_line):
             yield self.finding("readability", position, keys, place, what, fix)
+        yield from self.unknown(position, interaction)
         yield from self.failures(position, interaction)
         yield from self.broken(position, interaction)
 
@@ -182,6 +183,12 @@ class _Bench:
             if kinds and number not in known:
                 what = f"the line holds a credential ({kinds[0]})"
                 yield VerifyFinding(self.document.path, number, 0, "secrets", "", what, REDACT)
+
+    def unknown(self, position: int, interaction: Interaction) -> Iterator[VerifyFinding]:
+        for place in interaction.unknown:
+            what = f"interaction {position + 1} has a key that nobody knows, `{place}`, and replay passes it over"
+            fix = f"Correct its name, or remove it.{nearest_key(place)}"
+            yield self.finding("unknown", position, tuple(place.split(".")), place, what, fix)
 
     def failures(self, position: int, interaction: Interaction) -> Iterator[VerifyFinding]:
         status = interaction.response.status

@@ -45,14 +45,19 @@ def write_document(interactions: Iterable[Interaction]) -> str:
     return ("interactions:\n" + "".join(pieces) if pieces else "interactions: []\n") + ENDING
 
 
-def _written(interaction: Interaction) -> str:
+def hints_of(interaction: Interaction, request_style: str | None = None, response_style: str | None = None) -> Flow:
+    """Return what the `llmtest` line of an interaction says.
+
+    Args:
+        interaction: The interaction.
+        request_style: How the JSON of its request was formatted, where its file has it in another form.
+        response_style: The same of its answer.
+    """
     request, response = interaction.request, interaction.response
     view = RequestView.of(request.method, request.uri, request.body)
     hints = Flow(key=view.key(MatchRule()))
     if interaction.recorded_at:
         hints["recorded_at"] = interaction.recorded_at
-    request_body, request_style = _body_as_text(request.body)
-    response_body, response_style = _body_as_text(response.body)
     if request_style:
         hints["request_body"] = request_style
     if response_style:
@@ -65,6 +70,16 @@ def _written(interaction: Interaction) -> str:
         hints["complete"] = False
     if response.error:
         hints["error"] = response.error
+    if interaction.matches is not None:
+        hints["matches"] = Flow(interaction.matches)
+    return hints
+
+
+def _written(interaction: Interaction) -> str:
+    request, response = interaction.request, interaction.response
+    request_body, request_style = _body_as_text(request.body)
+    response_body, response_style = _body_as_text(response.body)
+    hints = hints_of(interaction, request_style, response_style)
     sent = {"method": request.method, "uri": request.uri, "headers": _rows(request.headers)}
     status = Flow(code=response.status, message=response.reason)
     came = {"response": {"status": status, "headers": _rows(response.headers)}}

@@ -43,7 +43,7 @@ class CassetteReader:
 
         for found in self._search:
             if isinstance(found, CassetteFileError):
-                self.tell(str(found))
+                self.tell(str(found), counts=not getattr(found, "is_passed_over", False))
                 continue
             try:
                 result = function(found)
@@ -53,8 +53,13 @@ class CassetteReader:
             self.count += 1
             yield result
 
-    def tell(self, text: str) -> None:
-        """Say that something cannot be read; errors may quote a file, so they are redacted."""
-        self.unreadable += 1
+    def tell(self, text: str, *, counts: bool = True) -> None:
+        """Say that something cannot be read; errors may quote a file, so they are redacted.
+
+        Args:
+            text: What to say.
+            counts: Whether it is a fault; what holds no HTTP is passed over in a folder, and told of.
+        """
+        self.unreadable += counts
         sys.stdout.flush()
         sys.stderr.write(f"CassetteFileError: {self.redactor.text(text)}\n")

@@ -91,8 +91,9 @@ def test_only_the_last_interaction_is_parsed_before_it_is_needed():
         pytest.param("", "a.yaml: the cassette is empty. Delete it, and record it again.", id="empty"),
         pytest.param(
             "- a\n- b\n",
-            "a.yaml: this is no cassette: a cassette is a mapping with a list `interactions`. Name another file; what "
-            "other tools have recorded has to be recorded again.",
+            "a.yaml: this is no cassette: a cassette is a mapping with a list `interactions`, `http_interactions` "
+            "(Ruby's VCR, betamax) or `fixtures` (aimock). Name another file; what other tools have recorded has to be "
+            "recorded again.",
             id="foreign",
         ),
         pytest.param(

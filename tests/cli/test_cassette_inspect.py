@@ -133,8 +133,9 @@ BROKEN = {
     "foreign.yaml": (
         b"services: {web: {image: nginx}}\n",
         (
-            "foreign.yaml: this is no cassette: a cassette is a mapping with a list `interactions`. Name another file; "
-            "what other tools have recorded has to be recorded again."
+            "foreign.yaml: this is no cassette: a cassette is a mapping with a list `interactions`, "
+            "`http_interactions` (Ruby's VCR, betamax) or `fixtures` (aimock). Name another file; what other tools "
+            "have recorded has to be recorded again."
         ),
     ),
     "latin.yaml": (

@@ -307,7 +307,10 @@ def test_what_cannot_be_read_is_told_and_the_others_are_judged(verify, tmp_path)
     [
         (
             ("--ignore", "secret"),
-            "unknown kind `secret`. Did you mean `secrets`? Known kinds: secrets, broken, failures, readability, age.",
+            (
+                "unknown kind `secret`. Did you mean `secrets`? Known kinds: secrets, broken, unknown, failures, "
+                "readability, age."
+            ),
         ),
         (("--max-age", "90"), "`90` is no age; write a number with a unit: `12h`, `90d`."),
         (("--max-age", "12w"), "`12w` is no age; write a number with a unit: `12h`, `90d`."),
