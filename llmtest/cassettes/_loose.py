@@ -8,10 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 from llmtest.cassettes._interactions import Interaction, RecordedRequest, RecordedResponse
-from llmtest.cassettes._reading import ANY_TIME, flat, spoken_to
-from llmtest.errors import LLMTestError
+from llmtest.cassettes._reading import ANY_TIME, called, flat, spoken_to
 from llmtest.types import ChatMessage, CompletionRequest, EmbeddingRequest
-from llmtest.wire import Endpoint, ResponseMeta, WireCall, WireFormatError
+from llmtest.wire import Endpoint, ResponseMeta
 
 Loose = Mapping[str, Any]
 """What a request has to say to be answered: `prompt_contains`, `system_contains` (a text or a list of them),
@@ -28,7 +27,8 @@ class Asked:
     """
 
     def __init__(self, request: RecordedRequest) -> None:
-        self.call = _read(request)
+        match = spoken_to(request)
+        self.call = None if match is None else called(match, request)
         asked = self.call.request if self.call is not None else None
         self.inputs = list(asked.inputs) if isinstance(asked, EmbeddingRequest) else []
         self.request = asked if isinstance(asked, CompletionRequest) else None
@@ -70,16 +70,6 @@ class Asked:
         """Tell whether a tool has answered since the user spoke last."""
         users = [at for at, message in enumerate(self.messages) if message.role == "user"]
         return any(message.role == "tool" for message in self.messages[users[-1] + 1 if users else 0 :])
-
-
-def _read(request: RecordedRequest) -> WireCall | None:
-    match = spoken_to(request)
-    if match is None or match.endpoint is None:
-        return None
-    try:
-        return match.endpoint.read(flat(request.headers), request.body, match.parameters)
-    except (WireFormatError, LLMTestError):
-        return None
 
 
 def chosen(asked: Asked, fitting: list[tuple[int, Interaction]]) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -22,7 +21,17 @@ from llmtest.types import (
     TextPart,
     ToolCall,
 )
-from llmtest.wire import FRAMINGS, Endpoint, Match, WireCall, WireFormatError, dialects, marked_by
+from llmtest.wire import (
+    FRAMINGS,
+    Endpoint,
+    Match,
+    WireCall,
+    WireFormatError,
+    common_dialect,
+    dialects,
+    marked_by,
+    owner_of,
+)
 
 ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 """When an error is read; its text does not depend on it."""
@@ -83,9 +92,11 @@ def spoken_to(request: RecordedRequest) -> Match | None:
     """Return whom a request speaks to, and what it asks for; None where nobody here reads it."""
     path = urlsplit(request.uri).path
     headers = flat(request.headers)
-    for dialect in (marked_by(headers), *dialects().values()):
-        found = dialect.match(request.method.upper(), path, anywhere=True) if dialect.endpoints else None
-        if found is not None and found.endpoint is not None:
+    for dialect in (owner_of(request.uri), marked_by(headers), *dialects().values()):
+        if dialect is None or not dialect.endpoints:
+            continue
+        found = dialect.match(request.method.upper(), path, anywhere=True)
+        if found.endpoint is not None:
             return found
     return None
 
@@ -102,14 +113,14 @@ def read(interaction: Interaction) -> Reading:
         return _read_other(request, response, sent)
     endpoint = match.endpoint
     dialect, operation = endpoint.dialect.name, endpoint.operation
-    call = _call(endpoint, match.parameters, request)
-    model = call.model if call is not None else _model(sent)
+    call = called(match, request)
+    model = call.model if call is not None else match.parameters.get("model") or _model(sent)
     prompt = _prompt(call.request) if call is not None else text_of(request.body)
     if response.status >= 400:
         failure = endpoint.decode_error(response.status, flat(response.headers), response.body, now=ANY_TIME)
         return Reading(dialect, operation, model, prompt, failure.message)
     if endpoint.gives == "completion" and endpoint.has("stream_decoder" if is_stream(response) else "decode_answer"):
-        answer, problem = _answer(endpoint, response)
+        answer, problem = _answer(_reader_of(endpoint, request), response)
         if answer is None:
             return Reading(dialect, operation, model, prompt, tokens=_tokens(_json(response.body)), problem=problem)
         usage = answer.usage
@@ -134,11 +145,25 @@ def _read_other(request: RecordedRequest, response: RecordedResponse, sent: Any)
     )
 
 
-def _call(endpoint: Endpoint, parameters: Mapping[str, str], request: RecordedRequest) -> WireCall | None:
+def called(match: Match, request: RecordedRequest) -> WireCall | None:
+    """Read a request by the endpoint that it was sent to; None where that would refuse it."""
+    endpoint, parameters = match.endpoint, match.parameters
+    if endpoint is None:
+        return None
+    if endpoint.reads_query:
+        parameters = endpoint.with_query(parameters, urlsplit(request.uri).query)
     try:
         return endpoint.read(flat(request.headers), request.body, parameters)
     except (WireFormatError, LLMTestError):
         return None  # somebody recorded how a provider refuses it
+
+
+def _reader_of(endpoint: Endpoint, request: RecordedRequest) -> Endpoint:
+    """Return the endpoint that reads an answer: the common one where somebody else than its dialect's owner gave it."""
+    own = any(urlsplit(host).hostname == urlsplit(request.uri).hostname for host in endpoint.dialect.hosts)
+    if own or not endpoint.dialect.is_default:
+        return endpoint
+    return next((each for each in common_dialect().endpoints if each.operation == endpoint.operation), endpoint)
 
 
 def _answer(endpoint: Endpoint, response: RecordedResponse) -> tuple[CompletionResponse | None, str]:

@@ -88,6 +88,11 @@ def _stream_decoder(headers: Mapping[str, str] | None) -> StreamDecoder:
     return _stream.OpenAIStreamDecoder(_errors.decode_stream_error, request_id)
 
 
+def _lenient_decoder(headers: Mapping[str, str] | None) -> StreamDecoder:
+    request_id = header(headers, "x-request-id") if headers else None
+    return _stream.LenientStreamDecoder(_errors.decode_stream_error, request_id)
+
+
 CHAT = Endpoint(
     "chat",
     "POST",
@@ -103,3 +108,6 @@ CHAT = Endpoint(
     keep=keep,
 )
 """`POST /v1/chat/completions`."""
+
+COMPATIBLE_CHAT = CHAT.at("/chat/completions", stream_decoder=_lenient_decoder)
+"""The same of servers that speak like OpenAI, some of which end a stream without `[DONE]`."""

@@ -11,7 +11,7 @@ from llmtest.wire.openai._audio import AUDIO
 from llmtest.wire.openai._batch_api import FileBatches
 from llmtest.wire.openai._batches import BATCHES
 from llmtest.wire.openai._bodies import read_key
-from llmtest.wire.openai._chat import CHAT
+from llmtest.wire.openai._chat import CHAT, COMPATIBLE_CHAT
 from llmtest.wire.openai._completions import COMPLETIONS
 from llmtest.wire.openai._embeddings import EMBEDDINGS
 from llmtest.wire.openai._files import FILES, UPLOADS
@@ -70,7 +70,7 @@ def _response_id(number: int) -> str:
 COMPATIBLE = Dialect(
     "openai_compatible",
     title="OpenAI-compatible",
-    endpoints=_ENDPOINTS,
+    endpoints=(COMPATIBLE_CHAT, *_ENDPOINTS[1:]),
     read_key=read_key,
     variables=Variables(keys=("OPENAI_API_KEY",), base_urls=("OPENAI_BASE_URL",), model="OPENAI_MODEL"),
     errors=OpenAIErrors(),

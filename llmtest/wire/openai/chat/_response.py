@@ -69,6 +69,11 @@ def usage_body(response: CompletionResponse) -> dict[str, Any] | None:
     return None if response.usage.source == "unknown" else encode_usage(response.usage)
 
 
+def is_called(legacy: Mapping[str, Any]) -> bool:
+    """Tell whether a `function_call` calls anything: some servers write an empty one beside every text."""
+    return bool(legacy.get("name") or legacy.get("arguments"))
+
+
 def decode_choice(choice: Mapping[str, Any]) -> Choice:
     """Read one choice: its parts in the order thinking, text, refusal, tool calls; and why it ended."""
     message = choice.get("message")
@@ -92,7 +97,7 @@ def decode_choice(choice: Mapping[str, Any]) -> Choice:
         parts.append(RefusalPart(refusal))
     parts += decode_media(message)
     legacy = message.get("function_call")
-    if isinstance(legacy, dict):
+    if isinstance(legacy, dict) and is_called(legacy):
         parts.append(ToolCall("", legacy.get("name") or "", argument_text(legacy.get("arguments"))))
     tool_calls = message.get("tool_calls")
     if isinstance(tool_calls, list):

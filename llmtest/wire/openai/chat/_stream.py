@@ -168,7 +168,7 @@ class OpenAIStreamDecoder(EventDecoder):
 
     def _take_calls(self, choice: _Choice, delta: Mapping[str, Any], out: list[StreamEvent]) -> None:
         legacy = delta.get("function_call")
-        if isinstance(legacy, dict):
+        if isinstance(legacy, dict) and (answers.is_called(legacy) or "function_call" in choice.message):
             call = choice.message.get("function_call")
             part = choice.part("function_call")
             if call is None:
@@ -190,6 +190,20 @@ class OpenAIStreamDecoder(EventDecoder):
             **self._extra,
         }
         return answers.decode_body(body, self.request_id)
+
+
+class LenientStreamDecoder(OpenAIStreamDecoder):
+    """Reads streams of servers that speak like OpenAI: the reason of the end may be the end, as for OpenAI's SDK.
+
+    The SDK reads on until `[DONE]` or until nothing comes (`openai/_streaming.py`), so that a stream without one is
+    whole to it. Here it is whole where every choice has said why it ended; what was cut off before is an error.
+    """
+
+    def close(self) -> list[StreamEvent]:
+        """Say that no more bytes come; return the `end` event."""
+        if self._choices and all(choice.finish is not None for choice in self._choices.values()):
+            self.done = True
+        return super().close()
 
 
 def _take_call(choice: _Choice, raw: Mapping[str, Any], out: list[StreamEvent]) -> None:
