@@ -181,7 +181,14 @@ class RateLimitedError(ProviderError):
 
 
 class QuotaExceededError(ProviderError):
-    """The account has no credit left; waiting does not help."""
+    """The account has no credit left; waiting does not help, unless `reset_time` says so."""
+
+    required: int | None = None
+    """How much the request needs, in what the provider counts, where it says."""
+    available: int | None = None
+    """How much is left of it, where the provider says."""
+    reset_time: datetime | None = None
+    """When there is credit again, where the provider says."""
 
 
 class AuthenticationError(ProviderError):
@@ -218,6 +225,18 @@ class ContentFilteredError(ProviderError):
 
 class ModelNotFoundError(ProviderError):
     """The model does not exist, or this key has no access to it."""
+
+    available_models: tuple[str, ...] = ()
+    """Models that the provider has, as far as its list has been read (`list_models`)."""
+
+    @property
+    def fallback_model(self) -> str | None:
+        """The model of those that are available whose name is nearest; None where none is near."""
+        from difflib import get_close_matches
+
+        others = [name for name in self.available_models if name != self.model]
+        near = get_close_matches(self.model or "", others, n=1)
+        return near[0] if near else None
 
 
 class NotSupportedError(ProviderError):
@@ -270,7 +289,14 @@ class StreamInterruptedError(ProviderError):
     partial_text: str = ""
     partial_usage: Usage | None = None
     visible: bool = False
+    bytes_received: int = 0
+    """Bytes of the answer that had come, its framing included."""
     kind: Literal["truncated", "dropped", "stalled", "error", "malformed"] = "dropped"
+
+    @property
+    def recovery_possible(self) -> bool:
+        """Whether the call can be made again without the caller noticing: nothing of the answer was handed over."""
+        return not self.visible
 
     @property
     def outcome(self) -> str:  # type: ignore[override]  # the word depends on how the stream ended

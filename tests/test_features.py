@@ -45,7 +45,7 @@ OTHERS, CUSTOM, DEFAULTS = (
     "providers/test_custom_provider.py",
     "providers/test_defaults.py",
 )
-MEMBERS, BATCHES = "providers/test_members.py", "providers/test_batches.py"
+MEMBERS, BATCHES, FACTS = "providers/test_members.py", "providers/test_batches.py", "providers/test_error_facts.py"
 
 FEATURES = {
     1: Feature("OpenAI by its three variables", (f"{MOFA}::test_openai_configuration_and_usage",)),
@@ -231,8 +231,12 @@ FEATURES = {
     41: Feature("Streams that break are errors", (f"{VAPORA}::test_f041_a_stream_that_breaks_is_an_error",)),
     42: Feature(
         "Settings of streams",
-        (f"{CAXTON}::test_sections_that_nothing_stands_for_are_named",),
-        "`chunk_size` and `buffer_timeout_ms`: a stream is handed over as it comes",
+        (
+            f"{CAXTON}::test_f042_real_time_feedback",
+            "providers/test_gathered.py::test_f042_texts_are_gathered_into_pieces_of_a_size",
+            "providers/test_gathered.py::test_f042_a_piece_is_handed_over_after_a_time",
+            "providers/test_gathered.py::test_f042_what_is_held_comes_before_the_error",
+        ),
     ),
     50: Feature("MoFA's errors", (f"{MOFA}::test_error_handling",)),
     51: Feature("MoFA's further errors", (f"{MOFA}::test_fallback_conditions",)),
@@ -248,8 +252,15 @@ FEATURES = {
     ),
     56: Feature(
         "Caxton's facts of errors",
-        ("providers/test_providers.py::test_a_refusal_becomes_the_error_of_its_kind",),
-        "`bytes_received`, `reset_time`, `available_models`, `fallback_model`, limits of a day",
+        (
+            "providers/test_providers.py::test_a_refusal_becomes_the_error_of_its_kind",
+            f"{FACTS}::test_f056_a_rate_limit_says_which_limit",
+            f"{FACTS}::test_f056_requests_of_a_day_are_counted_until_midnight",
+            f"{FACTS}::test_f056_requests_at_once_are_counted",
+            f"{FACTS}::test_f056_no_credit_says_how_much_and_until_when",
+            f"{FACTS}::test_f056_a_missing_model_tells_which_there_are",
+            f"{FACTS}::test_f056_a_broken_stream_tells_how_much_had_come",
+        ),
     ),
     83: Feature(
         "Providers of each agent",

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from llmtest.config._build import build_chain, build_provider_chain
-    from llmtest.config._chain_section import ChainSection
+    from llmtest.config._chain_section import ChainSection, SlotSection
     from llmtest.config._document import Document, Location, read_document
     from llmtest.config._fields import Count, Duration, Flag, Money, Positive, Rate, Real, Seconds, Share, Text
     from llmtest.config._load import ChainConfig, UnreadSettingWarning, load_config
@@ -49,6 +49,7 @@ __all__ = [
     "Secret",
     "Section",
     "Share",
+    "SlotSection",
     "Text",
     "UnreadSettingWarning",
     "build_chain",
@@ -76,7 +77,7 @@ _HOMES = {
     name: home
     for home, names in {
         "_build": ("build_chain", "build_provider_chain"),
-        "_chain_section": ("ChainSection",),
+        "_chain_section": ("ChainSection", "SlotSection"),
         "_load": ("ChainConfig", "UnreadSettingWarning", "load_config"),
         "_policy_sections": ("BudgetSection", "CircuitBreakerSection"),
         "_price_file": ("load_prices",),

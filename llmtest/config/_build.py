@@ -204,7 +204,10 @@ class _Builder:
         mistakes, slots = Mistakes(self.document), []
         for index in order:
             with mistakes.collected():
-                slots.append(self._slot(section.providers[index], places[index], section.trigger))
+                slot = section.providers[index]
+                if slot.streaming is None and section.streaming is not None:
+                    slot = slot.model_copy(update={"streaming": section.streaming})
+                slots.append(self._slot(slot, places[index], section.trigger))
         mistakes.raise_all()
         return slots
 

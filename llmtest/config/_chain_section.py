@@ -13,6 +13,7 @@ from llmtest.config._policy_sections import BudgetSection, CircuitBreakerSection
 from llmtest.config._price_sections import PriceFileSection, SlotPriceSection
 from llmtest.config._secrets import Secret
 from llmtest.config._shapes import house_slot
+from llmtest.config._streaming_section import StreamingSection
 from llmtest.config._validation import Section, one_of
 from llmtest.resilience import CircuitBreakerConfig, FallbackCondition, FallbackTrigger
 from llmtest.wire import default_dialect
@@ -154,6 +155,8 @@ class SlotSection(Section):
     """What the model costs; by default as published."""
     cost_per_1k_tokens: Money | None = None
     """The same in USD per thousand tokens, of prompt and answer alike."""
+    streaming: StreamingSection | None = None
+    """How its streams are handed over; by default as the chain says."""
     deployment: Text | None = None
     """The deployment that is asked, where a provider has such."""
     api_version: Text | None = None
@@ -266,6 +269,8 @@ class ChainSection(Section):
     """Which failures send the call to the next slot, where a slot does not say."""
     hedging: HedgingSection | None = None
     """When a call that is not answered is sent once more; never by default."""
+    streaming: StreamingSection | None = None
+    """How streams are handed over, where a slot does not say."""
     providers: list[SlotSection]
     """The slots."""
     cheap: SlotSection | None = None

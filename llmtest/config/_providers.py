@@ -59,6 +59,8 @@ def make_provider(
     settings = {key: value for key in SETTINGS if (value := getattr(slot, key)) is not None}
     if slot.prices is not None:
         settings["price"] = slot.prices
+    if slot.streaming is not None:
+        settings |= slot.streaming.settings
     if name == CUSTOM:
         return CustomProvider.from_env(**{"api_key": api_key, **_custom(slot, settings, environment, folder)})
     made = provider_class(dialect(name))

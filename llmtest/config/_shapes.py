@@ -61,7 +61,6 @@ NEEDLESS: Mapping[str, str] = {
 
 UNREAD: Mapping[str, str] = {
     "caching": "answers are not cached",
-    "streaming": "a stream is handed over as it comes",
     "health_check": "providers are not asked whether they are well; their circuits tell",
     "security": "nothing is filtered, redacted or logged",
     "compliance": "nothing is checked",
@@ -83,6 +82,7 @@ CHAIN_WORDS = {
     "hedging",
     "strategy",
     "fallback_strategy",
+    "streaming",
 }
 """Keys below `llm:` that mean the same in a chain file."""
 
@@ -136,6 +136,9 @@ def notes_of(section: Mapping[str, Any], at: str) -> list[str]:
         notes.append(
             f"`{at}.monitoring.budget_limit_usd` is read as `budget.max_cost_per_month`, and refuses calls beyond it"
         )
+    streaming = section.get("streaming")
+    if isinstance(streaming, Mapping) and streaming.get("enabled") is False:
+        notes.append(f"`{at}.streaming.enabled` is not read: a stream is asked for by whoever calls `stream`")
     policy = section.get("retry_policy")
     errors = policy.get("retry_on_errors") if isinstance(policy, Mapping) else None
     if isinstance(errors, list) and set(errors) != SAME_RETRIES:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal, get_args
 
 from llmtest import errors
 from llmtest.faults._fault import FAULTS, Fault, HeaderChanges, check_count, check_seconds, check_status
@@ -24,6 +25,7 @@ __all__ = [
     "ServerError",
 ]
 
+LimitName = Literal["requests", "tokens", "daily", "concurrent"]
 SOON: float = 30
 """Seconds until a limit is back, where a test does not say."""
 
@@ -63,6 +65,8 @@ class RateLimited(_Refusal):
             read. None sends no such header.
         seconds: How long it really takes, 0 or more, where `retry_after` is not a time itself: what the date, the
             milliseconds and the limit headers say.
+        limit: Which limit was reached: `requests` or `tokens` a minute, those of a day (`daily`), or those that are
+            under way at once (`concurrent`). An API that has no words for one says what it says of requests.
 
     Raises:
         ConfigurationError: `retry_after` is none of these, or two different times are given.
@@ -74,8 +78,14 @@ class RateLimited(_Refusal):
 
     retry_after: RetryAfter = None
     seconds: float = SOON
+    limit: LimitName = "requests"
 
     def _check(self) -> None:
+        if self.limit not in get_args(LimitName):
+            raise errors.ConfigurationError(
+                f"RateLimited: limit is one of {', '.join(get_args(LimitName))}, got {self.limit!r}.\n\n"
+                'To fix: RateLimited(limit="daily")'
+            )
         check_retry_after(self, self.retry_after, words=WORDS, example="RateLimited(retry_after=30)")
         check_seconds(self, "seconds", self.seconds, example='RateLimited(retry_after="date", seconds=30)')
         if self.seconds != SOON and self.retry_after not in (None, *WORDS):
@@ -88,6 +98,7 @@ class RateLimited(_Refusal):
 
     def __repr__(self) -> str:
         more = "" if self.seconds == SOON else f", seconds={self.seconds!r}"
+        more += "" if self.limit == "requests" else f", limit={self.limit!r}"
         return f"RateLimited(retry_after={self.retry_after!r}{more})"
 
     def _retry_after(self) -> RetryAfter:
@@ -104,7 +115,7 @@ class RateLimited(_Refusal):
     def refusal(self, model: str | None) -> errors.ProviderError:
         """Return a rate limit on requests."""
         error = errors.RateLimitedError("", model=model, status=429)
-        error.limit_kind = "requests"
+        error.limit_kind = self.limit
         return error
 
 

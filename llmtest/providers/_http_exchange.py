@@ -10,10 +10,11 @@ from typing import Any, Unpack
 
 from llmtest.clock import TimeLimits, active_clock
 from llmtest.costs import ModelFacts, context_window
-from llmtest.errors import ConfigurationError, NotSupportedError, ProviderError
+from llmtest.errors import ConfigurationError, ModelNotFoundError, NotSupportedError, ProviderError
 from llmtest.providers._conversation import conversation
 from llmtest.providers._defaults import DEFAULT_TIMEOUTS, Defaults
 from llmtest.providers._failures import translate
+from llmtest.providers._gathered import Pieces
 from llmtest.providers._http_clients import AsyncDoor, BlockingDoor, Door
 from llmtest.providers._tokens import SHORTEST, TokenSource, label_of
 from llmtest.types import NO_TIMEOUTS, Capabilities, CompletionRequest, Timeouts, refuse_what_is_no_request
@@ -41,7 +42,8 @@ class HttpExchange(ModelFacts):
             none. Every retry of a call carries the same name, and no other call does.
         api: Which of its ways to complete a conversation is used, by the name of the operation; None: the first.
         defaults: `max_tokens` and `temperature` where a request does not say; `context_window` of its model, by default
-            the published one; `price` of its model, in the arguments of `Prices.add`.
+            the published one; `price` of its model, in the arguments of `Prices.add`; `chunk_size` and
+            `buffer_timeout_ms` of streams: see `Defaults`.
 
     Raises:
         ConfigurationError: It has no address, or no such API.
@@ -82,6 +84,8 @@ class HttpExchange(ModelFacts):
         self._timeouts = timeouts
         self._max_tokens, self._temperature = defaults.get("max_tokens"), defaults.get("temperature")
         self._has_defaults = self._max_tokens is not None or self._temperature is not None
+        size = defaults.get("chunk_size")
+        self._pieces_of = None if size is None else Pieces(size, defaults.get("buffer_timeout_ms"))
         self._window, self.price = defaults.get("context_window"), defaults.get("price")
         self.idempotency_header = idempotency_header
         self._batches = dialect.batches
@@ -252,6 +256,8 @@ class HttpExchange(ModelFacts):
 
     def _named(self, error: ProviderError, model: str | None) -> ProviderError:
         error.provider = self.name
+        if isinstance(error, ModelNotFoundError):
+            error.available_models = self._models
         error.model = error.model or model
         for secret in (self._key, *(() if self._tokens is None else self._tokens.secrets)):
             if secret and len(secret) >= SHORTEST and secret in error.message:

@@ -10,6 +10,7 @@ from typing import Any
 from llmtest.clock import TimeLimits, active_clock, iterate_blocking, run_blocking, unique_key
 from llmtest.errors import ProviderError, ProviderTimeoutError, StreamInterruptedError
 from llmtest.providers._batches import BatchCalls
+from llmtest.providers._gathered import gathered
 from llmtest.providers._http_clients import Door
 from llmtest.providers._services import LACKING, ServiceCalls
 from llmtest.types import NO_TIMEOUTS, CompletionRequest, CompletionResponse, HealthReport, StreamEvent, Timeouts
@@ -118,7 +119,10 @@ class HttpProvider(BatchCalls, ServiceCalls):
             response = await self._send(wire, limits, door)
             try:
                 decoder = self._chat.stream_decoder(response.headers)
-                async with aclosing(self._events(response, decoder, limits, door)) as events:
+                source = self._events(response, decoder, limits, door)
+                if self._pieces_of is not None:
+                    source = gathered(source, self._pieces_of, has_timers=door is self._async)
+                async with aclosing(source) as events:
                     async for event in events:
                         yield event
             finally:

@@ -123,7 +123,9 @@ class OpenAIProvider(_Keyed):
         credential: Label of the key in attempts and metrics; default: a short hash.
         idempotency_header: Header that names a call, the same in all its retries; default: none is sent.
         api: `chat` (the default) or `responses`.
-        defaults: `max_tokens` and `temperature` where a request does not say; `context_window`, `price` of the model.
+        defaults: `max_tokens` and `temperature` where a request does not say; `context_window`, `price` of the model;
+            `chunk_size` and `buffer_timeout_ms`: streams in pieces of so many characters at least, none later than so
+            many milliseconds (100).
     """
 
     dialect = OPENAI

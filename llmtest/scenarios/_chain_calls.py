@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from llmtest.config import ChainSection, build_chain
+from collections.abc import Iterator
+
+from llmtest.config import ChainSection, Location, SlotSection, build_chain
 from llmtest.errors import LLMTestError
 from llmtest.resilience import CircuitBreakerConfig
 from llmtest.scenarios._arrivals import Arrival
@@ -10,7 +12,22 @@ from llmtest.scenarios._prompts import answer_direct, request_of
 from llmtest.scenarios._spec import Scenario
 from llmtest.simulation import World
 
-__all__ = ["ChainCalls", "breaker_config", "has_breakers"]
+__all__ = ["ChainCalls", "asked_slots", "breaker_config", "has_breakers"]
+
+
+def asked_slots(chain: ChainSection, at: Location = ("chain",)) -> Iterator[tuple[Location, SlotSection]]:
+    """Yield the slots of a chain that ask a provider, those of chains inside it included, and where each stands.
+
+    Args:
+        chain: The chain.
+        at: Where it stands in the file.
+    """
+    for index, slot in enumerate(chain.providers):
+        place = (*at, "providers", index)
+        if slot.chain is None:
+            yield place, slot
+        else:
+            yield from asked_slots(slot.chain, (*place, "chain"))
 
 
 def has_breakers(chain: ChainSection | None) -> bool:
@@ -18,12 +35,18 @@ def has_breakers(chain: ChainSection | None) -> bool:
     if chain is None:
         return False
     is_off = "circuit_breaker" in chain.model_fields_set and chain.circuit_breaker is None
-    return not is_off or any(slot.circuit_breaker is not None for slot in chain.providers)
+    return any(
+        # A chain inside has circuits of its own, and one around it only where its slot says so.
+        slot.circuit_breaker is not None or (not is_off if slot.chain is None else has_breakers(slot.chain))
+        for slot in chain.providers
+    )
 
 
 def breaker_config(chain: ChainSection | None) -> CircuitBreakerConfig | None:
     """Return the settings that hold for every circuit of a chain; None where slots differ, or have none."""
-    if chain is None or not has_breakers(chain) or any(slot.circuit_breaker is not None for slot in chain.providers):
+    if chain is None or not has_breakers(chain):
+        return None
+    if any(slot.circuit_breaker is not None or slot.chain is not None for slot in chain.providers):
         return None
     return CircuitBreakerConfig() if chain.circuit_breaker is None else chain.circuit_breaker.config()
 
@@ -45,7 +68,7 @@ class ChainCalls:
             f"{slot.provider}/{slot.model}" if slot.model else slot.provider: world.provider(slot.provider).as_provider(
                 slot.model or models[slot.provider]
             )
-            for slot in scenario.chain.providers
+            for _, slot in asked_slots(scenario.chain)
         }
         self._chain = build_chain(
             scenario.chain, providers, budget=scenario.budget, prices=world.prices, seed=world.seed

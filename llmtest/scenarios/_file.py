@@ -177,12 +177,21 @@ class LimitsSection(Section):
     """Requests a minute."""
     tpm: Positive | None = None
     """Tokens a minute, prompt and answer together."""
+    rpd: Positive | None = None
+    """Requests a day, counted anew at midnight UTC."""
+    concurrent: Positive | None = None
+    """Requests under way at once."""
 
     @model_validator(mode="after")
     def _limit_something(self) -> LimitsSection:
-        if self.rpm is None and self.tpm is None:
-            raise ValueError("needs `rpm`, `tpm` or both")
+        if not self.given:
+            raise ValueError("needs `rpm`, `tpm`, `rpd` or `concurrent`")
         return self
+
+    @property
+    def given(self) -> dict[str, int]:
+        """What is limited, in the arguments of a handle's `limits`."""
+        return {name: value for name, value in self if value is not None}
 
 
 class PriceSection(Section):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llmtest.config import Document, Location, Mistakes, did_you_mean, known, read_document, show_location
-from llmtest.scenarios._chain_calls import has_breakers
+from llmtest.scenarios._chain_calls import asked_slots, has_breakers
 from llmtest.scenarios._expectations import Expectation, flatten, parse_expectation
 from llmtest.scenarios._fault_section import FaultSection
 from llmtest.scenarios._file import LatencySection, LoadSection, ProviderSection, ScenarioFile
@@ -87,8 +87,8 @@ def _check_callers(mistakes: Mistakes, file: ScenarioFile) -> None:
         return
     if file.budget is not None and file.chain.budget is not None:
         mistakes.note(("budget",), "`budget` is given twice, here and in `chain`.\nTo fix: keep one of the two.")
-    for index, slot in enumerate(file.chain.providers):
-        _require_provider(mistakes, ("chain", "providers", index, "provider"), slot.provider, file.providers)
+    for at, slot in asked_slots(file.chain):
+        _require_provider(mistakes, (*at, "provider"), slot.provider, file.providers)
 
 
 def _require_provider(mistakes: Mistakes, at: Location, name: Any, providers: Iterable[str]) -> None:
@@ -132,8 +132,7 @@ def _provider(name: str, section: ProviderSection) -> ProviderSpec:
         model=section.model,
         dialect=section.dialect,
         base_url=section.base_url,
-        rpm=limits.rpm if limits else None,
-        tpm=limits.tpm if limits else None,
+        **(limits.given if limits else {}),
         latency=None if section.latency is None else _latency(section.latency),
         price=(price.input, price.output) if price else None,
     )
@@ -186,7 +185,7 @@ def _notes(document: Document, file: ScenarioFile, expectations: Sequence[Expect
     timed = [each.check for each in expectations if each.check.startswith(("latency.", "ttft."))]
     if not timed:
         return
-    asked = file.providers if file.chain is None else {slot.provider for slot in file.chain.providers}
+    asked = file.providers if file.chain is None else {slot.provider for _, slot in asked_slots(file.chain)}
     for name, section in file.providers.items():
         if name in asked and section.latency is None:
             line = document.line_of(("providers", name))

@@ -82,6 +82,8 @@ class ProviderSpec:
         base_url: Where a target reaches it; None: the dialect's own address.
         rpm: Requests a minute; None: no limit.
         tpm: Tokens a minute; None: no limit.
+        rpd: Requests a day; None: no limit.
+        concurrent: Requests under way at once; None: no limit.
         latency: How long answers take; None: no time.
         price: USD per million tokens of prompt and answer, where the model's price is not known.
     """
@@ -92,8 +94,16 @@ class ProviderSpec:
     base_url: str | None = None
     rpm: int | None = None
     tpm: int | None = None
+    rpd: int | None = None
+    concurrent: int | None = None
     latency: LatencyModel | None = None
     price: tuple[Decimal, Decimal] | None = None
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """Its quotas, in the arguments of a handle's `limits`."""
+        found = {"rpm": self.rpm, "tpm": self.tpm, "rpd": self.rpd, "concurrent": self.concurrent}
+        return {name: value for name, value in found.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)

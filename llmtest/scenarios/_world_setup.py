@@ -47,7 +47,7 @@ def furnish(world: World, scenario: Scenario) -> list[FaultRule]:
 
 def _furnish_provider(world: World, spec: ProviderSpec) -> None:
     handle = world.provider(spec.name, dialect=spec.dialect, base_url=spec.base_url)
-    if spec.rpm is not None or spec.tpm is not None:
-        handle.limits(rpm=spec.rpm, tpm=spec.tpm)
+    if spec.limits:
+        handle.limits(**spec.limits)
     if spec.latency is not None:
         handle.latency(spec.latency)

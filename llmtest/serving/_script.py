@@ -185,7 +185,7 @@ class ServedScript:
             if name not in names:
                 handle.generates()
             if section.limits is not None:
-                handle.limits(rpm=section.limits.rpm, tpm=section.limits.tpm)
+                handle.limits(**section.limits.given)
             if section.latency is not None:
                 latency = section.latency
                 handle.latency(latency.total, ttft=latency.ttft, tokens_per_second=latency.tokens_per_second)

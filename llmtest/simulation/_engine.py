@@ -169,6 +169,7 @@ class Engine:
             answer.number, answer.exchange, answer.call, answer.start_ns, answer.operation, call.model, answer.stream
         )
         again.record = answer.record
+        answer.leave()
         return self._decide(call, exchange, again)
 
     def _decide(self, call: WireCall, exchange: Exchange | None, answer: Answer) -> Answer:
@@ -237,6 +238,7 @@ class Engine:
             if refusal is not None:
                 answer.refuse(self._rate_limited(refusal, call.model))
                 return True
+            answer.place = self.quota
         if self.window is not None and answer.is_conversation and size > self.window:
             error = errors.ContextLengthExceededError("", model=call.model, status=400)
             error.requested_tokens = size
@@ -249,6 +251,10 @@ class Engine:
 
     def _rate_limited(self, refusal: Refusal, model: str | None) -> errors.ProviderError:
         """Make the error of a reached quota; its `retry_after` is the true wait."""
+        if refusal.kind == "concurrent":
+            crowded = errors.RateLimitedError("", model=model, status=429)
+            crowded.limit_kind = refusal.kind
+            return crowded
         wait = None if refusal.wait_ns is None else refusal.wait_ns / 1e9
         return self.spoken.over_quota(model, refusal.kind, wait)
 
@@ -347,11 +353,14 @@ class Engine:
 
     def note(self, answer: Answer, outcome: str) -> None:
         """Note what came of a request that was never answered."""
+        answer.leave()
         if answer.record is not None:
             answer.record.outcome = outcome
 
     def finish(self, answer: Answer, outcome: str) -> None:
         """Note what came of a request, and charge for it."""
+        if answer.place is not None:
+            answer.leave()
         world = self.world
         name, model, call, tier, metadata = self.name, answer.model, answer.call, answer.service_tier, answer.metadata
         response = answer.response

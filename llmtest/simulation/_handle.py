@@ -47,8 +47,15 @@ class ProviderHandle(RuleHandle):
     def __repr__(self) -> str:
         return f"<simulated provider `{self.name}`: {self._engine.received} requests>"
 
-    def limits(self, rpm: int | None = None, tpm: int | None = None) -> Self:
-        """Set real quotas, full from now on: token buckets, refilled all the time.
+    def limits(
+        self,
+        rpm: int | None = None,
+        tpm: int | None = None,
+        *,
+        rpd: int | None = None,
+        concurrent: int | None = None,
+    ) -> Self:
+        """Set real quotas, full from now on: token buckets, refilled all the time, and counts.
 
         A request over a quota gets the provider's 429, with the true wait in `Retry-After`. Admission counts the
         prompt and `max_tokens`; an answer longer than that is charged when it is given.
@@ -56,11 +63,15 @@ class ProviderHandle(RuleHandle):
         Args:
             rpm: Requests a minute; 1 or more, None: no limit.
             tpm: Tokens a minute; 1 or more, None: no limit.
+            rpd: Requests a day, counted anew at midnight UTC; 1 or more, None: no limit.
+            concurrent: Requests that may be under way at once; 1 or more, None: no limit. Nobody knows when one of them
+                ends, so the refusal asks for no wait.
 
         Raises:
-            ConfigurationError: Neither is given, or one is below 1.
+            ConfigurationError: None is given, or one is below 1.
         """
-        self._engine.quota = Quota(rpm, tpm, self._world.clock.now_ns())
+        clock = self._world.clock
+        self._engine.quota = Quota(rpm, tpm, clock.now_ns(), rpd=rpd, concurrent=concurrent, epoch_ns=clock.time_ns())
         return self
 
     def latency(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from contextlib import suppress
+from datetime import datetime, timedelta
 from typing import Any
 
 from llmtest.errors import (
@@ -43,6 +44,12 @@ _BY_STATUS: dict[int, type[ProviderError]] = {
 INVALID_WORDS = {409: "The resource was updated by another request.", 422: "The request could not be processed."}
 """What is said to a wrong request whose status says more than that it is wrong."""
 _TRY_AGAIN = re.compile(r"(?:try again in|retry after) (?:(\d+)h)?(?:(\d+)m(?!s))?(?:(\d+(?:\.\d+)?) ?(ms|s|second))?")
+
+_ASKED = re.compile(r"requested up to ([\d,]+) tokens")
+_AFFORDED = re.compile(r"can only afford ([\d,]+)")
+"""OpenRouter's words for a request that the credits left do not pay for."""
+_BACK = re.compile(r"regain access on (\d{4}-\d{2}-\d{2})(?: at (\d{2}:\d{2}) UTC)?")
+"""Anthropic's words for a limit on spending that somebody set."""
 
 
 _IS_PAGE = re.compile(r"\s*<(?:!doctype|html|head|body|\?xml)", re.IGNORECASE)
@@ -113,6 +120,8 @@ def decode(
     error.should_retry = parse_should_retry(headers)
     if isinstance(error, InvalidRequestError):
         error.param = text_of(facts.get("param"))
+    if isinstance(error, QuotaExceededError) and error.retry_after is not None and error.reset_time is None:
+        error.reset_time = now + timedelta(seconds=error.retry_after)
     return error
 
 
@@ -138,6 +147,8 @@ def classify(status: int | None, code: str | None, kind: str | None, message: st
         error.limit_kind = limit_kind(kind, message)
     if isinstance(error, ContextLengthExceededError):
         _read_sizes(error, words.too_long)
+    if isinstance(error, QuotaExceededError):
+        _read_credit(error)
     return error
 
 
@@ -195,6 +206,17 @@ def _read_sizes(error: ContextLengthExceededError, patterns: tuple[re.Pattern[st
             if sizes.get("asked"):
                 error.requested_tokens = sum(int(size) for size in sizes["asked"].split("+"))
             return
+
+
+def _read_credit(error: QuotaExceededError) -> None:
+    """Read what a refusal for want of credit says: how much was asked for, how much is left, when there is more."""
+    asked, left = _ASKED.search(error.message), _AFFORDED.search(error.message)
+    error.required = None if asked is None else int(asked[1].replace(",", ""))
+    error.available = None if left is None else int(left[1].replace(",", ""))
+    back = _BACK.search(error.message)
+    if back is not None:
+        with suppress(ValueError):
+            error.reset_time = datetime.fromisoformat(f"{back[1]}T{back[2] or '00:00'}+00:00")
 
 
 def _wait_in_words(message: str) -> float | None:

@@ -40,6 +40,7 @@ CASES = {
     "fault-headers": Refused("RateLimited(headers=3)", argument),
     "status-of-none": Refused("fails(status=200)", argument),
     "retry-after": Refused("RateLimited(retry_after=-1)"),
+    "rate-limit-of-what": Refused("RateLimited(limit='weekly')"),
     "retry-after-word": Refused("RateLimited(retry_after='soon')"),
     "retry-after-seconds": Refused("RateLimited(retry_after='date', seconds=-3)"),
     "retry-after-of-an-error": Refused("ServerError(status=503, retry_after=-1)"),

@@ -32,7 +32,7 @@ CASES = [
     pytest.param(
         [(WHAT, "what: {rate_limited: {retryafter: 20s}}")],
         "12: `faults[0].what`: unknown key `retryafter` in `rate_limited`. Did you mean "
-        "`retry_after`?\nKnown keys: retry_after, seconds, headers.",
+        "`retry_after`?\nKnown keys: retry_after, seconds, limit, headers.",
         id="fault-key",
     ),
     pytest.param(
@@ -175,7 +175,7 @@ CASES = [
     ),
     pytest.param(
         [(OPENAI, "openai: {limits: {}}")],
-        "4: `providers.openai.limits`: needs `rpm`, `tpm` or both.",
+        "4: `providers.openai.limits`: needs `rpm`, `tpm`, `rpd` or `concurrent`.",
         id="limits-none",
     ),
     pytest.param(

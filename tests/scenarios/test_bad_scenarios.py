@@ -50,8 +50,8 @@ CASES = [
         ("trigger: any_error", "triger: any_error"),
         "bad.yaml:9: unknown key `triger` in `chain.providers[1]`. Did you mean `trigger`?\nKnown keys: provider, "
         "model, api_key, api_key_env, base_url, api, headers, name, chain, custom, responses, max_tokens, temperature, "
-        "context_window, price, cost_per_1k_tokens, deployment, api_version, trigger, model_mapping, priority, "
-        "weight, unmapped_models, retry, circuit_breaker, timeouts, quota_group.",
+        "context_window, price, cost_per_1k_tokens, streaming, deployment, api_version, trigger, model_mapping, "
+        "priority, weight, unmapped_models, retry, circuit_breaker, timeouts, quota_group.",
         id="unknown-key-deep",
     ),
     pytest.param(

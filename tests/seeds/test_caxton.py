@@ -416,9 +416,9 @@ def test_other_errors_to_retry_are_told_of(tmp_path):
             id="semantic-caching",
         ),
         pytest.param(
-            "streaming: {enabled: true, chunk_size: 64, buffer_timeout_ms: 100}",
-            "`llm.streaming` is not read: a stream is handed over as it comes",
-            id="real-time-feedback",
+            "streaming: {enabled: false}",
+            "`llm.streaming.enabled` is not read: a stream is asked for by whoever calls `stream`",
+            id="no-streaming",
         ),
         pytest.param(
             "health_check: {enabled: true, interval_seconds: 60, timeout_seconds: 10, test_prompt: \"say 'OK'\"}",
@@ -433,6 +433,25 @@ def test_sections_that_nothing_stands_for_are_named(tmp_path, section, note):
         config = load(tmp_path, f'llm:\n  provider: openai\n  api_key: "${{OPENAI_API_KEY}}"\n  {section}\n')
     assert config.notes == (note,)
     assert only_slot(config).name == "openai"
+
+
+def test_f042_real_time_feedback(tmp_path, llm_sim):
+    """Streaming Responses: pieces of 64 characters, none later than a tenth of a second."""
+    text = """
+llm:
+  provider: "openai"
+  api_key: "${OPENAI_API_KEY}"
+  streaming:
+    enabled: true
+    chunk_size: 64
+    buffer_timeout_ms: 100
+"""
+    llm_sim.openai.replies("word " * 40)
+    chain = load(tmp_path, text).build()
+    pieces = [event.text for event in chain.stream(CompletionRequest.ask("hi")) if event.kind == "text"]
+    assert "".join(pieces) == "word " * 40
+    assert len(pieces) == 4
+    assert all(len(piece) >= 64 for piece in pieces[:-1])
 
 
 def test_f175_development_configuration(tmp_path):

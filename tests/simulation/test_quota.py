@@ -91,7 +91,7 @@ def test_a_refused_request_plays_no_step():
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({}, "limits: neither rpm nor tpm is given.\n\nTo fix: limits(rpm=600, tpm=400_000)"),
+        ({}, "limits: none of rpm, tpm, rpd and concurrent is given.\n\nTo fix: limits(rpm=600, tpm=400_000)"),
         (
             {"rpm": 0},
             "limits: rpm must be a whole number, 1 or more, got 0.\n\nTo fix: limits(rpm=600, tpm=400_000)",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from llmtest.errors import ProviderError
     from llmtest.faults import FailureKind, Fault, FaultRule, HeaderChanges
+    from llmtest.simulation._quota import Quota
     from llmtest.simulation.plan._fragmentation import Cutter
     from llmtest.simulation.plan._plan import Exchange
     from llmtest.simulation.plan._wire_edit import Edits
@@ -181,6 +182,7 @@ class Answer:
         told: Events of a stream that the client was told.
         service_tier: The tier that serves it; None: the standard one.
         metadata: The caller's own labels of the request.
+        place: The quota that counts it among the requests under way, if one does.
         is_flawed: Whether it is anything but a whole answer as the codec writes it: an error, a failure, a body or a
             stream that breaks, a silence, an edit.
     """
@@ -217,6 +219,7 @@ class Answer:
     service_tier: str | None = None
     metadata: Mapping[str, str] = MappingProxyType({})
     is_flawed: bool = False
+    place: Quota | None = None
 
     def __init__(
         self, number: int, exchange: int, call: int, start_ns: int, operation: str, model: str | None, stream: bool
@@ -228,6 +231,12 @@ class Answer:
         self.operation = operation
         self.model = model
         self.stream = stream
+
+    def leave(self) -> None:
+        """Stand no longer among the requests under way."""
+        if self.place is not None:
+            self.place.leave()
+            self.place = None
 
     def refuse(self, error: ProviderError) -> None:
         """Answer with an error instead."""

@@ -31,6 +31,7 @@ class EventDecoder(ABC):
         self._visible = False
         self._error: ProviderError | None = None
         self._first = b""
+        self._received = 0
 
     @abstractmethod
     def take(self, event: ServerSentEvent, out: list[StreamEvent]) -> None:
@@ -44,6 +45,7 @@ class EventDecoder(ABC):
         """Take the next bytes; return the events that they complete."""
         if self._error is not None:
             raise self._error
+        self._received += len(data)
         if len(self._first) < 200:
             self._first += data[:200]
         out: list[StreamEvent] = []
@@ -90,6 +92,7 @@ class EventDecoder(ABC):
         error.partial_text = "".join(self._text)
         error.partial_usage = self.usage
         error.visible = self._visible
+        error.bytes_received = self._received
         return error
 
     def failed(self, cause: ProviderError) -> StreamInterruptedError:

@@ -59,7 +59,9 @@ def _error(message: str, kind: str, code: str | None = None) -> dict[str, Any]:
 
 def _rate_limited(error: RateLimitedError, meta: ResponseMeta) -> dict[str, Any]:
     kind = "tokens" if error.limit_kind == "tokens" else "requests"
-    unit = "tokens per minute (TPM)" if kind == "tokens" else "requests per minute (RPM)"
+    unit = {"tokens": "tokens per minute (TPM)", "daily": "requests per day (RPD)"}.get(
+        error.limit_kind, "requests per minute (RPM)"
+    )
     known = None if meta.limits is None else meta.limits.tokens if kind == "tokens" else meta.limits.requests
     state = known or LimitState(6000 if kind == "tokens" else 30, 0)
     wait = "" if error.retry_after is None else f"Please try again in {format_duration(error.retry_after)}. "

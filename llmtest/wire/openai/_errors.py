@@ -79,8 +79,12 @@ def masked(api_key: str | None) -> str:
 
 
 def _rate_limited(error: RateLimitedError, meta: ResponseMeta) -> Wording:
+    if error.limit_kind == "concurrent":
+        return 429, "requests", "rate_limit_exceeded", None, "Too many concurrent requests. Please try again later."
     kind = "tokens" if error.limit_kind == "tokens" else "requests"
-    unit = "tokens per min (TPM)" if kind == "tokens" else "requests per min (RPM)"
+    unit = {"tokens": "tokens per min (TPM)", "daily": "requests per day (RPD)"}.get(
+        error.limit_kind, "requests per min (RPM)"
+    )
     limits = meta.limits
     state = None if limits is None else limits.tokens if kind == "tokens" else limits.requests
     state = state or (LimitState(200_000, 0) if kind == "tokens" else LimitState(500, 0))
