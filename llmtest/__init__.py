@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from llmtest.errors import ServerError as ServerError
     from llmtest.errors import SimulationStateError as SimulationStateError
     from llmtest.errors import StreamInterruptedError as StreamInterruptedError
+    from llmtest.errors import ThrottledError as ThrottledError
     from llmtest.errors import UnknownPriceError as UnknownPriceError
     from llmtest.errors import UnknownProviderError as UnknownProviderError
     from llmtest.errors import UnscriptedRequestError as UnscriptedRequestError
@@ -82,6 +83,9 @@ if TYPE_CHECKING:
     from llmtest.resilience import HedgedProvider as HedgedProvider
     from llmtest.resilience import HedgingConfig as HedgingConfig
     from llmtest.resilience import LLMClient as LLMClient
+    from llmtest.resilience import RateLimitConfig as RateLimitConfig
+    from llmtest.resilience import RateLimitedProvider as RateLimitedProvider
+    from llmtest.resilience import RateLimiter as RateLimiter
     from llmtest.resilience import ResponseCache as ResponseCache
     from llmtest.resilience import ResponseCacheConfig as ResponseCacheConfig
     from llmtest.resilience import RetryBudget as RetryBudget
@@ -182,6 +186,7 @@ _HOMES: dict[str, str] = {
             "ServerError",
             "SimulationStateError",
             "StreamInterruptedError",
+            "ThrottledError",
             "UnknownPriceError",
             "UnknownProviderError",
             "UnscriptedRequestError",
@@ -217,6 +222,9 @@ _HOMES: dict[str, str] = {
             "LLMClient",
             "ResponseCache",
             "ResponseCacheConfig",
+            "RateLimitConfig",
+            "RateLimitedProvider",
+            "RateLimiter",
             "RetryBudget",
             "RetryConfig",
             "SqliteCacheStore",

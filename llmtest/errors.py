@@ -25,6 +25,7 @@ LLMTestError
 ├── RejectedError                  our own layer refused the call; no provider was asked
 │   ├── CircuitOpenError
 │   ├── BudgetExceededError
+│   ├── ThrottledError             a limit of our own, requests or tokens a minute, or requests at a time
 │   └── DeadlineExceededError
 ├── AllProvidersFailedError        every provider of a chain failed; `.errors` has each one
 └── ConfigurationError             a setting, file or argument is wrong
@@ -94,6 +95,7 @@ __all__ = [
     "ServerError",
     "SimulationStateError",
     "StreamInterruptedError",
+    "ThrottledError",
     "UnknownPriceError",
     "UnknownProviderError",
     "UnscriptedRequestError",
@@ -366,6 +368,35 @@ class BudgetExceededError(RejectedError):
             f"budget exceeded: {scope} limit {sign}{limit:f}{word}, spent {sign}{spent:f}, "
             f"reserved {sign}{reserved:f}, this call may need {sign}{requested:f}; {sign}{left:f} left {when}.\n"
             f"To fix: let the call need less (a smaller `max_tokens`){then.get(scope, ', raise the limit, or wait')}."
+        )
+
+
+class ThrottledError(RejectedError):
+    """A limit of our own has no room for the request in time; it was not sent.
+
+    Args:
+        provider: Whom it would have gone to.
+        limit: Which limit: `rpm`, `tpm`, `concurrency`, `queue`, or a provider's own `retry_after`.
+        cause: Why it does not wait: the `deadline` of the call or the `queue_timeout` would pass, the queue is full
+            (`queue_full`), or it is larger than a whole minute's tokens (`too_large`).
+        retry_after: Seconds until it could go; None where that is not known, or never.
+    """
+
+    def __init__(self, provider: str, *, limit: str, cause: str, retry_after: float | None) -> None:
+        self.provider = provider
+        self.limit = limit
+        self.cause = cause
+        self.retry_after = retry_after
+        when = "" if retry_after is None else f"; it could go in {retry_after:.1f} s"
+        why, fix = {
+            "deadline": ("which is after the call's deadline", "a longer `deadline`"),
+            "queue_timeout": ("which is longer than `queue_timeout` allows", "a longer `queue_timeout`"),
+            "queue_full": ("and `max_queue` others wait already", "a larger `max_queue`"),
+            "too_large": ("which is less than this request alone may need", "a smaller `max_tokens`"),
+        }.get(cause, ("", "more room"))
+        super().__init__(
+            f"a request to `{provider}` was held back by `{limit}`, {why}{when}.\n"
+            f"To fix: {fix}, a higher limit, or another provider to fall back to"
         )
 
 

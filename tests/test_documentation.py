@@ -323,7 +323,9 @@ def test_the_conduct_shown_is_the_one_in_the_code():
 SECTIONS = {
     "scenario-file.md": "Provider Limits Latency Price Load Stage Fault Where When Calls",
     "costs.md": "PriceFile ModelPrice",
-    "chain-file.md": "Chain Slot Streaming SlotPrice Retry RetryBudget CircuitBreaker Timeouts Budget Hedging",
+    "chain-file.md": (
+        "Chain Slot Streaming SlotPrice Retry RetryBudget CircuitBreaker Timeouts Budget Hedging RateLimit"
+    ),
 }
 
 

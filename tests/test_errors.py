@@ -25,6 +25,7 @@ ERRORS = (
     LIMITED,
     errors.StreamInterruptedError("cut", provider="openai"),
     errors.CircuitOpenError("openai", retry_after=3, last_error=LIMITED),
+    errors.ThrottledError("openai", limit="rpm", cause="deadline", retry_after=7.5),
     errors.DeadlineExceededError(deadline=5, needed=7, last_error=LIMITED),
     errors.AllProvidersFailedError("chain", [("openai", LIMITED), ("anthropic", REFUSED)]),
     errors.ScenarioError("wrong", path="x.yaml", line=3),

@@ -167,6 +167,8 @@ class _Builder:
                 settings[key] = None if value is None else convert(value)
         if section.hedging is not None:
             settings["hedging"] = section.hedging.config()
+        if section.rate_limit is not None:
+            settings["rate_limit"] = section.rate_limit.config()
         order = sorted(range(len(section.providers)), key=lambda index: -(section.providers[index].priority or 0))
         found = places or [(*at, "providers", index) for index in range(len(section.providers))]
         slots = self._slots(order, section, found)
@@ -228,6 +230,7 @@ class _Builder:
             priority=slot.priority,
             weight=slot.weight,
             unmapped_models=slot.unmapped_models,
+            rate_limit=None if slot.rate_limit is None else slot.rate_limit.config(),
         )
 
     def _provider(self, slot: SlotSection, at: Location) -> Provider:

@@ -11,6 +11,7 @@ from llmtest.config._fields import Flag, Money, Positive, Real, Seconds, Tempera
 from llmtest.config._hedging_section import HedgingSection
 from llmtest.config._policy_sections import BudgetSection, CircuitBreakerSection, RetrySection, TimeoutsSection
 from llmtest.config._price_sections import PriceFileSection, SlotPriceSection
+from llmtest.config._rate_limit_section import RateLimitSection
 from llmtest.config._secrets import Secret
 from llmtest.config._shapes import house_slot
 from llmtest.config._streaming_section import StreamingSection
@@ -179,6 +180,8 @@ class SlotSection(Section):
     """How long it may take; by default as the chain says."""
     quota_group: Text | None = None
     """Slots of one group share their provider's quota: a 429 of one lets all of them cool down."""
+    rate_limit: RateLimitSection | None = None
+    """How much it is sent a minute and at a time; by default as the chain says."""
 
     @model_validator(mode="before")
     @classmethod
@@ -271,6 +274,8 @@ class ChainSection(Section):
     """When a call that is not answered is sent once more; never by default."""
     streaming: StreamingSection | None = None
     """How streams are handed over, where a slot does not say."""
+    rate_limit: RateLimitSection | None = None
+    """How much is sent a minute and at a time, with each key; any number by default."""
     providers: list[SlotSection]
     """The slots."""
     cheap: SlotSection | None = None

@@ -83,6 +83,7 @@ CHAIN_WORDS = {
     "strategy",
     "fallback_strategy",
     "streaming",
+    "rate_limit",
 }
 """Keys below `llm:` that mean the same in a chain file."""
 

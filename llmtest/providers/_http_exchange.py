@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from datetime import timedelta
 from functools import cached_property
 from typing import Any, Unpack
 
@@ -18,7 +19,7 @@ from llmtest.providers._gathered import Pieces
 from llmtest.providers._http_clients import AsyncDoor, BlockingDoor, Door
 from llmtest.providers._tokens import SHORTEST, TokenSource, label_of
 from llmtest.types import NO_TIMEOUTS, Capabilities, CompletionRequest, Timeouts, refuse_what_is_no_request
-from llmtest.wire import Dialect, Endpoint, WireRequest
+from llmtest.wire import Dialect, Endpoint, RateLimits, WireRequest
 
 __all__ = ["HttpExchange"]
 
@@ -90,6 +91,8 @@ class HttpExchange(ModelFacts):
         self.idempotency_header = idempotency_header
         self._batches = dialect.batches
         self._models: tuple[str, ...] = ()
+        self._answered: tuple[Mapping[str, str], int] | None = None
+        self._told: tuple[RateLimits, int] | None = None
         signed = dialect.auth(key) if self._tokens is None else ()
         self._headers = (*signed, *(headers or {}).items())
         is_async = hasattr(http_client, "aclose")
@@ -104,6 +107,18 @@ class HttpExchange(ModelFacts):
         """Everything, and the context window of the model: the one that was given, else the published one."""
         known = context_window(self.name, self.model) if self._window is None else self._window
         return Capabilities(context_window=known)
+
+    @property
+    def rate_limits(self) -> tuple[RateLimits, int] | None:
+        """The limits that the provider told of with its last answer, and when, in nanoseconds of the clock."""
+        if self._answered is not None:
+            (headers, at_ns), self._answered = self._answered, None
+            read = self._dialect.read_limits
+            clock = active_clock()
+            now = clock.now() - timedelta(microseconds=(clock.now_ns() - at_ns) // 1000)
+            limits = None if read is None else read(headers, now)
+            self._told = self._told if limits is None else (limits, at_ns)
+        return self._told
 
     def available(self) -> bool:
         """Whether it may be asked at all, without asking: it has a key, or needs none."""
@@ -190,6 +205,8 @@ class HttpExchange(ModelFacts):
             if failure is None:
                 raise
             raise failure from error
+        if self._dialect.read_limits is not None:
+            self._answered = (response.headers, active_clock().now_ns())
         kept = request.extensions.get("timeout")
         if isinstance(kept, dict):
             # A client takes it once for the whole body, so the limit of the first piece cannot be in it: it would cut

@@ -12,8 +12,7 @@
 | `_timeout` | limits of an attempt, deadline of a call |
 | `_budget_guard` | the budget of a chain |
 | `pipeline/` | one call under way, the seams where strategies are put in, streams |
-| `fallback/`, `breaker/`, `retry/`, `hedging/` | one strategy each |
-| `fallback/`, `breaker/`, `retry/`, `cache/` | one strategy each |
+| `fallback/`, `breaker/`, `retry/`, `cache/`, `hedging/`, `limiting/` | one strategy each |
 """
 
 from llmtest.resilience._budget_guard import BudgetGuard, SpendGuard
@@ -42,6 +41,10 @@ from llmtest.resilience.fallback._strategies import STRATEGIES, Strategy
 from llmtest.resilience.fallback._trigger import FallbackCondition, FallbackTrigger
 from llmtest.resilience.hedging._hedged_provider import HedgedProvider
 from llmtest.resilience.hedging._hedging import HedgingConfig
+from llmtest.resilience.limiting._limited_provider import RateLimitedProvider
+from llmtest.resilience.limiting._limiter import RateLimiter
+from llmtest.resilience.limiting._limits import RateLimitConfig
+from llmtest.resilience.limiting._store import Admission, Asking, Ended, LimiterStore, MemoryLimiterStore
 from llmtest.resilience.pipeline._completion_stream import AsyncCompletionStream, CompletionStream
 from llmtest.resilience.pipeline._layers import (
     AskCall,
@@ -65,8 +68,10 @@ __all__ = [
     "BREAKER",
     "RETRY",
     "STRATEGIES",
+    "Admission",
     "AskCall",
     "AskPlace",
+    "Asking",
     "AsyncCompletionStream",
     "AsyncLLMClient",
     "AttemptGuard",
@@ -83,6 +88,7 @@ __all__ = [
     "CompletionStream",
     "Conduct",
     "Embedder",
+    "Ended",
     "FallbackChain",
     "FallbackChainBuilder",
     "FallbackCondition",
@@ -91,13 +97,18 @@ __all__ = [
     "HedgedProvider",
     "HedgingConfig",
     "LLMClient",
+    "LimiterStore",
     "ListedOrder",
     "MemoryCacheStore",
+    "MemoryLimiterStore",
     "OpenStream",
     "Permit",
     "Pipeline",
     "PlaceLayer",
     "ProviderMetrics",
+    "RateLimitConfig",
+    "RateLimitedProvider",
+    "RateLimiter",
     "ResponseCache",
     "ResponseCacheConfig",
     "Result",

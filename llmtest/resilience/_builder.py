@@ -16,6 +16,8 @@ from llmtest.resilience.fallback._slot import FallbackSlot
 from llmtest.resilience.fallback._strategies import Strategy
 from llmtest.resilience.fallback._trigger import FallbackTrigger
 from llmtest.resilience.hedging._hedging import HedgingConfig
+from llmtest.resilience.limiting._limiter import RateLimiter
+from llmtest.resilience.limiting._limits import RateLimitConfig
 from llmtest.resilience.retry._retry import RetryConfig
 from llmtest.types import Provider
 
@@ -68,6 +70,10 @@ class FallbackChainBuilder:
     def with_cache(self, cache: ResponseCacheConfig | ResponseCache | None) -> Self:
         """Keep answers, so that an equal request need not be asked again; None keeps none."""
         return self._set("cache", cache)
+
+    def with_rate_limit(self, limits: RateLimitConfig | RateLimiter | None) -> Self:
+        """Say how much is sent a minute and at a time, with each key; None: any number."""
+        return self._set("rate_limit", limits)
 
     def _set(self, setting: str, value: object) -> Self:
         self._settings[setting] = value

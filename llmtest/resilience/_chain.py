@@ -27,6 +27,8 @@ from llmtest.resilience.fallback._strategies import Strategy
 from llmtest.resilience.fallback._walk import Walk
 from llmtest.resilience.hedging._hedge_layer import with_hedging
 from llmtest.resilience.hedging._hedging import HedgingConfig
+from llmtest.resilience.limiting._limiter import RateLimiter, with_limits
+from llmtest.resilience.limiting._limits import RateLimitConfig
 from llmtest.resilience.pipeline._call_mark import Marks, begin, end
 from llmtest.resilience.pipeline._completion_stream import AsyncCompletionStream, CompletionStream
 from llmtest.resilience.pipeline._open_stream import OpenStream, deliver
@@ -91,6 +93,8 @@ class FallbackChain:
             `ResponseCache`, which several chains may share (`.cache`). It is outermost: a hit costs nothing.
         pipeline: Strategies of your own, and the order of all of them; None has those of the other arguments alone.
         hedging: When a call that is not answered is sent once more; None never.
+        rate_limit: How much is sent a minute and at a time, with each key; None: any number. A `RateLimiter` is shared
+            by all that have it.
 
     Raises:
         ConfigurationError: No provider, one provider twice, an unknown word, or a policy that would apply to nobody.
@@ -124,6 +128,7 @@ class FallbackChain:
         cache: ResponseCacheConfig | ResponseCache | None = None,
         pipeline: Pipeline | None = None,
         hedging: HedgingConfig | None = None,
+        rate_limit: RateLimitConfig | RateLimiter | None = None,
     ) -> None:
         if on_all_open not in {"fail", "try_oldest"}:
             raise ConfigurationError(f"on_all_open is `fail` or `try_oldest`, got `{on_all_open}`")
@@ -143,6 +148,7 @@ class FallbackChain:
             deadline=None if timeouts is None else timeouts.deadline, max_attempts=max_attempts, seed=seed
         )
         pipeline = with_hedging(pipeline or Pipeline(), hedging, name, self.places)
+        pipeline = with_limits(pipeline, rate_limit, name, self.places)
         guards = pipeline.guards if budget is None else (*pipeline.guards, BudgetGuard(budget))
         self._has_own_list = prices is not None or budget_prices is not None
         self._sender = Sender(guards)

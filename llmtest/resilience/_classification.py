@@ -30,6 +30,7 @@ from llmtest.errors import (
     RateLimitedError,
     ServerError,
     StreamInterruptedError,
+    ThrottledError,
 )
 
 __all__ = ["Conduct", "conduct_of", "outcome_of"]
@@ -69,6 +70,8 @@ TABLE: dict[type[BaseException], Conduct] = {
     NotSupportedError: Conduct(retry=False, fall_back="yes", counts=False),
     ProviderError: Conduct(retry=False, fall_back="yes", counts=True),
     CircuitOpenError: Conduct(retry=False, fall_back="yes", counts=False),
+    # The next provider may have room at once; this one is well.
+    ThrottledError: Conduct(retry=False, fall_back="yes", counts=False),
     BudgetExceededError: HOPELESS,
     DeadlineExceededError: HOPELESS,
     LLMTestError: HOPELESS,
@@ -103,6 +106,8 @@ def outcome_of(error: BaseException) -> str:
     """Return the word or status by which a trace knows an error."""
     if isinstance(error, CircuitOpenError):
         return "circuit_open"
+    if isinstance(error, ThrottledError):
+        return "throttled"
     if not isinstance(error, ProviderError):
         return "error"
     if isinstance(error, InvalidResponseError):

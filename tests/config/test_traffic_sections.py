@@ -52,3 +52,37 @@ def test_hedging_that_makes_no_sense_is_told_with_its_place(hedging, message):
     """Neither, both, zero, negative, unknown: each names its key."""
     with pytest.raises(ScenarioError, match=message):
         build_chain({"hedging": hedging, "providers": TWO}, mode="mock")
+
+
+def test_limits_from_a_file():
+    """A file limits the chain, and a slot by itself."""
+    config = {
+        "rate_limit": {"concurrency": 8, "queue_timeout": None},
+        "providers": [{**TWO[0], "rate_limit": {"rpm": 1, "tpm": "30k", "max_queue": 0}}, TWO[1]],
+    }
+    with Simulation() as sim:
+        sim.openai.replies("one")
+        sim.anthropic.replies("two")
+        providers = {
+            "openai": sim.openai.as_provider("gpt-4o"),
+            "anthropic": sim.anthropic.as_provider("claude-opus-5"),
+        }
+        chain = build_chain(config, providers)
+        assert [LLMClient(chain).ask("hi") for _ in range(2)] == ["one", "two"]
+    assert chain.places[0].config.rate_limit.tpm == 30_000
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"rpm": 0}, r"`rate_limit\.rpm`.*below 1"),
+        ({"learn": False}, r"`rate_limit`: .*nothing is limited"),
+        ({"rpm": 5, "queue_timeout": 0, "max_queue": 3}, r"`rate_limit`: .*lets 3 wait"),
+        ({"rmp": 5}, r"Did you mean `rpm`"),
+        ({"queue_timeout": "-1s", "rpm": 5}, r"`rate_limit\.queue_timeout`"),
+    ],
+)
+def test_limits_that_make_no_sense_are_told_with_their_place(limits, message):
+    """Zero, nothing, contradictions and unknown keys name their place."""
+    with pytest.raises(ScenarioError, match=message):
+        build_chain({"rate_limit": limits, "providers": TWO}, mode="mock")

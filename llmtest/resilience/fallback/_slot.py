@@ -12,6 +12,7 @@ from llmtest.resilience._own_provider import as_provider
 from llmtest.resilience._timeout import TimeoutConfig
 from llmtest.resilience.breaker._breaker import CircuitBreakerConfig
 from llmtest.resilience.fallback._trigger import FallbackTrigger
+from llmtest.resilience.limiting._limits import RateLimitConfig
 from llmtest.resilience.retry._retry import RetryConfig
 from llmtest.types import CompletionRequest, Provider
 
@@ -45,6 +46,7 @@ class FallbackSlot:
             `weighted`: 0 or more. One of weight 0 is never asked, unless it is alone. None stands as 1.
         unmapped_models: What becomes of a request for a model that `model_mapping` does not name and the provider
             does not have: `refuse`, before anything is sent, or `pass`, which sends the name as it is.
+        rate_limit: How much it is sent a minute and at a time; by default as the chain says.
 
     Raises:
         ConfigurationError: The provider is none, or a setting is out of its range.
@@ -65,6 +67,7 @@ class FallbackSlot:
     priority: int | None = None
     weight: float | None = None
     unmapped_models: UnmappedModels = "refuse"
+    rate_limit: RateLimitConfig | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "provider", as_provider(self.provider))

@@ -46,7 +46,7 @@ from llmtest.types import (
     ToolCall,
     refuse_what_is_no_request,
 )
-from llmtest.wire import Endpoint, WireCall
+from llmtest.wire import Endpoint, RateLimits, WireCall
 
 if TYPE_CHECKING:
     from llmtest.simulation.plan._plan import Plan
@@ -89,6 +89,12 @@ class DirectProvider(ModelFacts):
     def capabilities(self) -> Capabilities:
         """Everything; the context window as far as the handle was given one."""
         return _able_within(self._engine.window)
+
+    @property
+    def rate_limits(self) -> tuple[RateLimits, int] | None:
+        """The limits that the handle was given, as headers would tell of them now; None where it has none."""
+        quota, now_ns = self._engine.quota, self._engine.world.clock.now_ns()
+        return None if quota is None else (quota.state(now_ns), now_ns)
 
     def available(self) -> bool:
         """Yes: it needs no key."""
