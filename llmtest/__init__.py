@@ -76,8 +76,13 @@ if TYPE_CHECKING:
     from llmtest.resilience import CachedProvider as CachedProvider
     from llmtest.resilience import CircuitBreaker as CircuitBreaker
     from llmtest.resilience import CircuitBreakerConfig as CircuitBreakerConfig
+    from llmtest.resilience import CooldownConfig as CooldownConfig
+    from llmtest.resilience import FailoverConfig as FailoverConfig
+    from llmtest.resilience import FailoverProvider as FailoverProvider
+    from llmtest.resilience import FailoverTrigger as FailoverTrigger
     from llmtest.resilience import FallbackChain as FallbackChain
     from llmtest.resilience import FallbackCondition as FallbackCondition
+    from llmtest.resilience import FallbackProvider as FallbackProvider
     from llmtest.resilience import FallbackSlot as FallbackSlot
     from llmtest.resilience import FallbackTrigger as FallbackTrigger
     from llmtest.resilience import HedgedProvider as HedgedProvider
@@ -213,8 +218,13 @@ _HOMES: dict[str, str] = {
             "CachedProvider",
             "CircuitBreaker",
             "CircuitBreakerConfig",
+            "CooldownConfig",
+            "FailoverConfig",
+            "FailoverProvider",
+            "FailoverTrigger",
             "FallbackChain",
             "FallbackCondition",
+            "FallbackProvider",
             "FallbackSlot",
             "FallbackTrigger",
             "HedgedProvider",

@@ -111,7 +111,7 @@ INNER: dict[str, list[set[str]]] = {
         {"cache._cache_layer"},
         {"_chain"},
         {"cache._cached_provider"},
-        {"_builder", "_client", "hedging._hedged_provider", "limiting._limited_provider"},
+        {"_builder", "_client", "hedging._hedged_provider", "limiting._limited_provider", "fallback._failover"},
     ],
 }
 """The floors of a room, the ground first: a file imports from lower floors of its room only, in hints too."""

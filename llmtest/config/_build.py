@@ -181,6 +181,7 @@ class _Builder:
             seed=self.seed,
             on_all_open=section.on_all_open,
             max_attempts=section.max_attempts,
+            stream_commit=section.stream_commit,
             **settings,
         )
 

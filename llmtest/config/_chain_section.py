@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, WithJsonSchema, model_validator
 
-from llmtest.config._fallback_fields import StrategyName, Unmapped
+from llmtest.config._fallback_fields import Commit, StrategyName, Unmapped
 from llmtest.config._fields import Flag, Money, Positive, Real, Seconds, Temperature, Text
 from llmtest.config._hedging_section import HedgingSection
 from llmtest.config._policy_sections import BudgetSection, CircuitBreakerSection, RetrySection, TimeoutsSection
@@ -264,6 +264,8 @@ class ChainSection(Section):
     """How long a refused key is not tried again, unless it changes; 5m by default, 0 tries it with every call."""
     advance_on_any_fallback_error: Flag = False
     """Whether every error of a slot but the first sends the call on, where its trigger says nothing else."""
+    stream_commit: Commit = "first_token"
+    """Until when a stream may fall back: its `first_token`, or its `end`, which hands it over as a whole."""
     on_all_open: OnAllOpen = "fail"
     """When every circuit is open: `fail`, or `try_oldest`, which asks the one whose circuit opened first."""
     max_attempts: Positive | None = None

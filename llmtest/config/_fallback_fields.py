@@ -8,10 +8,11 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, WithJsonSchema
 
 from llmtest.config._validation import one_of
-from llmtest.resilience import STRATEGIES, Strategy, UnmappedModels
+from llmtest.resilience import STRATEGIES, Strategy, StreamCommit, UnmappedModels
 
-__all__ = ["StrategyName", "Unmapped"]
+__all__ = ["Commit", "StrategyName", "Unmapped"]
 
+COMMITS = ("first_token", "end")
 UNMAPPED = ("refuse", "pass")
 
 
@@ -24,6 +25,8 @@ def _among(noun: str, choices: tuple[str, ...]) -> Callable[[Any], str]:
     return check
 
 
+Commit = Annotated[StreamCommit, BeforeValidator(_among("choice", COMMITS)), WithJsonSchema({"enum": list(COMMITS)})]
+"""Until when a stream may be replaced."""
 StrategyName = Annotated[
     Strategy, BeforeValidator(_among("strategy", STRATEGIES)), WithJsonSchema({"enum": list(STRATEGIES)})
 ]

@@ -35,6 +35,13 @@ from llmtest.resilience.cache._embedder import Embedder, WordEmbedder
 from llmtest.resilience.cache._memory_store import MemoryCacheStore
 from llmtest.resilience.cache._response_cache import ResponseCache
 from llmtest.resilience.cache._sqlite_store import SqliteCacheStore
+from llmtest.resilience.fallback._failover import (
+    CooldownConfig,
+    FailoverConfig,
+    FailoverProvider,
+    FailoverTrigger,
+    FallbackProvider,
+)
 from llmtest.resilience.fallback._listed_order import ListedOrder
 from llmtest.resilience.fallback._slot import FallbackSlot, UnmappedModels
 from llmtest.resilience.fallback._strategies import STRATEGIES, Strategy
@@ -55,7 +62,7 @@ from llmtest.resilience.pipeline._layers import (
     Result,
     Selection,
 )
-from llmtest.resilience.pipeline._open_stream import OpenStream
+from llmtest.resilience.pipeline._open_stream import OpenStream, StreamCommit
 from llmtest.resilience.pipeline._pipeline import Pipeline
 from llmtest.resilience.pipeline._running_attempt import Permit, RunningAttempt
 from llmtest.resilience.pipeline._running_call import RunningCall
@@ -87,11 +94,16 @@ __all__ = [
     "CircuitBreakerConfig",
     "CompletionStream",
     "Conduct",
+    "CooldownConfig",
     "Embedder",
     "Ended",
+    "FailoverConfig",
+    "FailoverProvider",
+    "FailoverTrigger",
     "FallbackChain",
     "FallbackChainBuilder",
     "FallbackCondition",
+    "FallbackProvider",
     "FallbackSlot",
     "FallbackTrigger",
     "HedgedProvider",
@@ -123,6 +135,7 @@ __all__ = [
     "SpendGuard",
     "SqliteCacheStore",
     "Strategy",
+    "StreamCommit",
     "StreamStart",
     "TimeoutConfig",
     "UnmappedModels",

@@ -18,6 +18,7 @@ from llmtest.resilience.fallback._trigger import FallbackTrigger
 from llmtest.resilience.hedging._hedging import HedgingConfig
 from llmtest.resilience.limiting._limiter import RateLimiter
 from llmtest.resilience.limiting._limits import RateLimitConfig
+from llmtest.resilience.pipeline._open_stream import StreamCommit
 from llmtest.resilience.retry._retry import RetryConfig
 from llmtest.types import Provider
 
@@ -46,6 +47,10 @@ class FallbackChainBuilder:
     def with_strategy(self, strategy: Strategy) -> Self:
         """Say who is asked first: `priority`, `round_robin`, `weighted`, `least_latency`, `load_balance`, `random`."""
         return self._set("strategy", strategy)
+
+    def with_stream_commit(self, commit: StreamCommit) -> Self:
+        """Say until when a stream may be replaced: `first_token`, or `end`, which hands it over as a whole."""
+        return self._set("stream_commit", commit)
 
     def with_circuit_breaker(self, config: CircuitBreakerConfig | None) -> Self:
         """Say when providers are left alone; None never leaves one alone."""

@@ -31,7 +31,7 @@ from llmtest.resilience.limiting._limiter import RateLimiter, with_limits
 from llmtest.resilience.limiting._limits import RateLimitConfig
 from llmtest.resilience.pipeline._call_mark import Marks, begin, end
 from llmtest.resilience.pipeline._completion_stream import AsyncCompletionStream, CompletionStream
-from llmtest.resilience.pipeline._open_stream import OpenStream, deliver
+from llmtest.resilience.pipeline._open_stream import OpenStream, StreamCommit, check_commit, deliver
 from llmtest.resilience.pipeline._pipeline import Pipeline
 from llmtest.resilience.pipeline._running_call import CallRules, RunningCall
 from llmtest.resilience.pipeline._sender import Sender
@@ -84,6 +84,8 @@ class FallbackChain:
             unless it changes; 0 tries it with every call.
         advance_on_any_fallback_error: Whether every error of a slot but the first sends the call to the next one, where
             its trigger says nothing else.
+        stream_commit: Until when a stream may be retried or fall back: its `first_token`, or its `end`. With `end` it
+            is handed over only when all of it has come, so that a stream that breaks is replaced as a whole.
         max_attempts: Most attempts of one call, over all providers; None sets no limit.
         seed: Seed of the jittered waits; None draws differently in each process, and repeatably in a simulation.
         prices: What attempts cost, and what the budget is charged for them; by default the budget's prices (inside
@@ -122,6 +124,7 @@ class FallbackChain:
         breaker_inside_retry: bool = False,
         refused_key_interval: float = DEFAULT_INTERVAL,
         advance_on_any_fallback_error: bool = False,
+        stream_commit: StreamCommit = "first_token",
         max_attempts: int | None = None,
         seed: int | None = None,
         prices: Prices | None = None,
@@ -134,6 +137,7 @@ class FallbackChain:
             raise ConfigurationError(f"on_all_open is `fail` or `try_oldest`, got `{on_all_open}`")
         if max_attempts is not None and max_attempts < 1:
             raise ConfigurationError(f"max_attempts must be 1 or more, got {max_attempts}")
+        check_commit(name, stream_commit)
         self.name = name
         self.strategy = strategy
         keys = RefusedKeys(name, refused_key_interval)
@@ -145,7 +149,10 @@ class FallbackChain:
         budget_prices: Prices | None = getattr(budget, "prices", None)
         self.prices = budget_prices or default_prices() if prices is None else prices
         self._rules = CallRules(
-            deadline=None if timeouts is None else timeouts.deadline, max_attempts=max_attempts, seed=seed
+            deadline=None if timeouts is None else timeouts.deadline,
+            max_attempts=max_attempts,
+            seed=seed,
+            holds_streams=stream_commit == "end",
         )
         pipeline = with_hedging(pipeline or Pipeline(), hedging, name, self.places)
         pipeline = with_limits(pipeline, rate_limit, name, self.places)

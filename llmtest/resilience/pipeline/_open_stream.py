@@ -6,9 +6,10 @@ A success is counted when the stream has ended as it should, never when it opene
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from llmtest.errors import (
+    ConfigurationError,
     InvalidResponseError,
     LLMTestError,
     ProviderConnectionError,
@@ -20,11 +21,24 @@ from llmtest.types import CompletionResponse, StreamEvent, Usage
 if TYPE_CHECKING:
     from llmtest.resilience.pipeline._running_attempt import RunningAttempt
 
-__all__ = ["OpenStream", "deliver"]
+__all__ = ["OpenStream", "StreamCommit", "check_commit", "deliver"]
+
+StreamCommit = Literal["first_token", "end"]
+"""From which of its pieces on a stream may no longer be replaced."""
 
 NO_TERMINATOR = "the stream ended without its terminator"
 Kind = Literal["truncated", "dropped", "stalled", "error", "malformed"]
 Watcher = Callable[["OpenStream", CompletionResponse | BaseException], None]
+
+
+def check_commit(chain: str, commit: str) -> None:
+    """Refuse a word that names no commit point.
+
+    Raises:
+        ConfigurationError: It is none.
+    """
+    if commit not in get_args(StreamCommit):
+        raise ConfigurationError(f"stream_commit of chain `{chain}` is `first_token` or `end`, got {commit!r}")
 
 
 class OpenStream:
@@ -75,17 +89,24 @@ class OpenStream:
         """What the provider last told of its usage."""
         return next((event.usage for event in reversed(self.told) if event.usage is not None), None)
 
-    async def commit(self) -> None:
+    async def commit(self, *, to_end: bool = False) -> None:
         """Read until something is visible, or the stream has ended as it should.
 
+        Args:
+            to_end: Read to its end, whatever is visible: nothing of it is handed over before.
+
         Raises:
-            StreamInterruptedError: It ended without its terminator, and nothing was visible.
+            StreamInterruptedError: It ended without its terminator, and nothing was handed over.
         """
-        async for event in self.source:
-            self.note(event)
-            self.held.append(event)
-            if event.visible or event.kind == "end":
-                return
+        try:
+            async for event in self.source:
+                self.note(event)
+                self.held.append(event)
+                if event.kind == "end" or (event.visible and not to_end):
+                    return
+        except StreamInterruptedError as error:
+            error.visible = error.visible and not to_end
+            raise
         raise self.interrupted("truncated", NO_TERMINATOR, visible=False)
 
     def interrupted(self, kind: Kind, message: str, *, visible: bool) -> StreamInterruptedError:

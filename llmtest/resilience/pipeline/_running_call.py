@@ -46,11 +46,13 @@ class CallRules:
         deadline: Seconds for a whole call; None sets no limit.
         max_attempts: Most attempts of a call, over all places; None sets no limit.
         seed: Seed of the waits; None chooses one.
+        holds_streams: Whether a stream is handed over only when all of it has come.
     """
 
     deadline: float | None = None
     max_attempts: int | None = None
     seed: int | None = None
+    holds_streams: bool = False
 
 
 class RunningCall:
@@ -140,6 +142,11 @@ class RunningCall:
         """Whether it has made all the attempts it may make."""
         most = self._rules.max_attempts
         return most is not None and self.begun >= most
+
+    @property
+    def holds_streams(self) -> bool:
+        """Whether a stream is handed over only when all of it has come, so that it may be replaced until then."""
+        return self._rules.holds_streams
 
     @property
     def seed(self) -> int:

@@ -75,7 +75,7 @@ class Sender:
         try:
             if call.streaming:
                 stream = OpenStream(call.parts.stream(place.provider, visit.request, attempt.limits), attempt)
-                await stream.commit()
+                await stream.commit(to_end=call.holds_streams)
                 return stream
             response = await call.parts.complete(place.provider, visit.request, attempt.limits)
         except BaseException as error:
