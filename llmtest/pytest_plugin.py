@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Generator
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,7 @@ SETTINGS = (
 OWN_MARKERS = frozenset({*MARKERS, "llm_time", "llm_cassette", "llm_prices"})
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
     """Declare flags and ini settings; what each means is said once, here."""
     group = parser.getgroup("llmtest", "LLM simulation (llmtest)")
     group.addoption("--llmtest-seed", type=int, metavar="N", help="seed of every simulated world (default 0)")
@@ -74,13 +75,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("llmtest_fragmentation", "`events`, `whole`, `random`, or a number of bytes", default=None)
     parser.addini("llmtest_time", "`virtual` or `real`", default=None)
     parser.addini("llmtest_record", "mode of every cassette", default=None)
-    parser.addini("llmtest_vcr_marker", "honour `@pytest.mark.vcr` of pytest-recording", type="bool", default=False)
+    parser.addini("llmtest_vcr_marker", "run suites of pytest-recording as they are", type="bool", default=False)
     parser.addini("llmtest_cassette_keep", "what no cassette replaces as a credential", type="linelist", default=[])
     parser.addini("llmtest_block_network", "refuse live requests in every test", type="bool", default=False)
     parser.addini("llmtest_allowed_hosts", "hosts that requests may reach", type="linelist", default=[])
     parser.addini("llmtest_dummy_keys", "set dummy API keys before collection", type="bool", default=False)
     parser.addini("llmtest_prices", "price file of every test, over the published prices", default=None)
     parser.addini("llmtest_scenarios", "globs of scenario files to collect as tests", type="args", default=[])
+    config = pluginmanager.get_plugin("pytestconfig")
+    # Before the command line is read, so that pytest-recording's flags are known; a plugin that was handed to
+    # `pytest.main` is asked before the ini file is found.
+    if config is not None and hasattr(config, "rootpath") and _says_true(config, "llmtest_vcr_marker"):
+        from llmtest.testing._plugin_vcr_choice import bring_fixtures, may_recording_come
+
+        if not may_recording_come(pluginmanager):
+            bring_fixtures(pluginmanager)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -100,18 +109,18 @@ def pytest_configure(config: pytest.Config) -> None:
 
             raise unknown_setting(name, SETTINGS)
     if _switch(config, "llmtest_vcr_marker"):
-        if config.pluginmanager.has_plugin("recording"):
-            raise pytest.UsageError(
-                "llmtest_vcr_marker = true: pytest-recording is there too, and both would play tests marked `vcr`.\n"
-                "To fix: uninstall pytest-recording, or run pytest with `-p no:recording`."
-            )
-        config.addinivalue_line(
-            "markers", "vcr(path, match_on, record_mode): replay a session, as pytest-recording does."
-        )
+        from llmtest.testing._plugin_vcr_tests import VcrTests
+
+        config.pluginmanager.register(VcrTests(config), "llmtest-vcr-tests")
 
 
-def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser, args: list[str]) -> None:
     """Set dummy keys and block the network before any conftest or test module can make a client."""
+    if _says_true(early_config, "llmtest_vcr_marker"):
+        from llmtest.testing._plugin_vcr_choice import bring_fixtures, is_recording_there
+
+        if not is_recording_there(early_config.pluginmanager) and bring_fixtures(early_config.pluginmanager):
+            early_config.known_args_namespace = parser.parse_known_args(args, namespace=copy(early_config.option))
     options = early_config.known_args_namespace
     if _switch(early_config, "llmtest_dummy_keys"):
         from llmtest.testing._environment import set_dummy_keys
@@ -138,6 +147,14 @@ def _switch(config: pytest.Config, name: str) -> bool:
         raise pytest.UsageError(f"{name}: {error}.\nTo fix: {name} = true, or false.") from None
 
 
+def _says_true(config: pytest.Config, name: str) -> bool:
+    """Tell whether a setting is true; what is neither true nor false is told later, as an error of the ini file."""
+    try:
+        return _switch(config, name)
+    except pytest.UsageError:
+        return False
+
+
 def _session(config: pytest.Config) -> PluginSession:
     session = config.stash.get(SESSION, None)
     if session is None:
@@ -153,9 +170,7 @@ def _wants_world(item: pytest.Item) -> bool:
 
 
 def _wants_cassette(item: pytest.Item) -> bool:
-    if "llm_cassette" in getattr(item, "fixturenames", ()) or item.get_closest_marker("llm_cassette"):
-        return True
-    return item.get_closest_marker("vcr") is not None and _switch(item.config, "llmtest_vcr_marker")
+    return "llm_cassette" in getattr(item, "fixturenames", ()) or item.get_closest_marker("llm_cassette") is not None
 
 
 @pytest.hookimpl(tryfirst=True)

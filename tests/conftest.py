@@ -15,8 +15,13 @@ with suppress(ModuleNotFoundError):  # where litellm lives there is no Hypothesi
 
 pytest_plugins = ["pytester"]
 
-LEFT_OUT = [part for name in ("cacheprovider", "hypothesispytest", "looptime_plugin") for part in ("-p", f"no:{name}")]
-"""Plugins the small runs do without: Hypothesis takes seconds to load, looptime brings loops of its own."""
+LEFT_OUT = [
+    part
+    for name in ("cacheprovider", "hypothesispytest", "looptime_plugin", "recording")
+    for part in ("-p", f"no:{name}")
+]
+"""Plugins the small runs do without: Hypothesis takes seconds to load, looptime brings loops of its own, and
+pytest-recording plays what some of them want to be played by us."""
 
 
 UNGUARDED = ("interception", "plugin")

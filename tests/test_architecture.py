@@ -56,7 +56,7 @@ THIRD_PARTY_LIMIT = {
     "genai_prices": 2,
     "faker": 1,
     "freezegun": 1,
-    "vcr": 4,
+    "vcr": 6,
     "typer": 9,
     "rich": 6,
     "quicktok": 1,

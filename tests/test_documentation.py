@@ -40,7 +40,7 @@ FENCE = re.compile(
 )
 ANY_FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 COMMAND = re.compile(r"^(?:\$ )?(?:\.venv/bin/)?(llmtest|pytest) ")
-LEFT_OUT = ("cacheprovider", "hypothesispytest", "looptime_plugin")
+LEFT_OUT = ("cacheprovider", "hypothesispytest", "looptime_plugin", "recording")
 QUIET = ("-q", *(part for name in LEFT_OUT for part in ("-p", f"no:{name}")))
 
 

@@ -86,7 +86,10 @@ def install_datetime() -> None:
     """
     _set_methods(classmethod(_now), classmethod(_utcnow), classmethod(_today))
     party = party_of_caller()
-    if party is not None and REAL.datetime_type.now(UTC) != _moment(REAL.datetime_type, party.clock, UTC):
+    if party is None:
+        return
+    before, shown = _moment(REAL.datetime_type, party.clock, UTC), REAL.datetime_type.now(UTC)
+    if not before <= shown <= _moment(REAL.datetime_type, party.clock, UTC):
         uninstall_datetime()
         raise SimulationStateError(
             f"`datetime.now` could not be made virtual on this interpreter ({sys.version.split()[0]}).\n"

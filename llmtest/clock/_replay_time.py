@@ -10,13 +10,14 @@ from contextlib import contextmanager
 from llmtest.clock._clock import VirtualClock
 from llmtest.clock._epoch import epoch_of
 from llmtest.clock._installation import is_installed, virtual_time
+from llmtest.clock._passing_clock import PassingClock
 from llmtest.clock._without_waits import without_waits
 
 __all__ = ["replay_time"]
 
 
 @contextmanager
-def replay_time(label: str) -> Iterator[None]:
+def replay_time(label: str, *, passing: bool = False) -> Iterator[None]:
     """Let waits of the calling thread, and of threads and loops that it starts, cost nothing while the context is open.
 
     Time is virtual from the machine's date on. Where a simulation runs it is virtual already. On a running loop of
@@ -25,6 +26,7 @@ def replay_time(label: str) -> Iterator[None]:
 
     Args:
         label: Who asks, for the message when a simulation is started inside.
+        passing: Whether the machine's time passes beside the waits that are jumped over.
     """
     trio = sys.modules.get("trio")
     loop = asyncio._get_running_loop()  # noqa: SLF001 - the public name raises where there is none
@@ -32,5 +34,6 @@ def replay_time(label: str) -> Iterator[None]:
         yield
         return
     runs = loop is not None or (trio is not None and trio.lowlevel.in_trio_run())
-    with without_waits(loop) if runs else virtual_time(VirtualClock(epoch_of("now")), label=label):
+    clock = PassingClock if passing else VirtualClock
+    with without_waits(loop) if runs else virtual_time(clock(epoch_of("now")), label=label):
         yield

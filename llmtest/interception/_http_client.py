@@ -84,10 +84,16 @@ def divert(
 
 def patch_http_client(patches: Replacements) -> None:
     """Ask the gate before a request is written."""
-    patches.replace(http.client.HTTPConnection, "putrequest", _writing)
-    patches.replace(http.client.HTTPConnection, "getresponse", _reading)
-    patches.replace(http.client.HTTPConnection, "connect", _connecting)
-    patches.replace(http.client.HTTPSConnection, "connect", _connecting)
+    plain, secure = _own_class(http.client.HTTPConnection), _own_class(http.client.HTTPSConnection)
+    patches.replace(plain, "putrequest", _writing)
+    patches.replace(plain, "getresponse", _reading)
+    patches.replace(plain, "connect", _connecting)
+    patches.replace(secure, "connect", _connecting)
+
+
+def _own_class(found: Any) -> Any:
+    """Return a class of `http.client` itself: while a cassette of vcrpy is in use a stand-in has its name."""
+    return getattr(found, "_baseclass", found)
 
 
 def release_connections() -> None:

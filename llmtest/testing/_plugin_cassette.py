@@ -29,20 +29,6 @@ TOGETHER: dict[Mode, Mode] = {"once": "new_episodes", "rewrite": "all"}
 OPTIONS = ("mode", "match_on", "keep_failures", "allowed_hosts", "keep", "form")
 """What the marker `llm_cassette` takes besides the path."""
 
-VCR_PARTS: dict[str, tuple[str, ...]] = {
-    "method": ("method",),
-    "scheme": ("host",),
-    "host": ("host",),
-    "port": ("host",),
-    "path": ("path",),
-    "query": ("query",),
-    "uri": ("host", "path", "query"),
-    "url": ("host", "path", "query"),
-    "body": ("body",),
-    "raw_body": ("body",),
-}
-"""vcrpy's words for what is compared, in ours; a port belongs to its host."""
-
 FORBIDDEN = r"<>?%*:|\"'/"
 NAME_MAX = 255
 """Longest file name that the file systems of today take, in bytes."""
@@ -66,17 +52,13 @@ class CassetteShelf:
         from llmtest.cassettes import Cassette, Redactor
 
         marks = list(item.iter_markers("llm_cassette"))
-        vcr = list(item.iter_markers("vcr")) if not marks and ini_of(self._config, "llmtest_vcr_marker") else []
-        if vcr:
-            path, borrowed, options = _default_path(item), _vcr_paths(item, vcr), _vcr_options(vcr)
-        else:
-            path, borrowed, options = _marked_path(item, marks), [], _marked_options(marks)
+        path, options = _marked_path(item, marks), _marked_options(marks)
         mode = setting(self._config, "record", marker=options.pop("mode", None), default="none")
         if mode == self._recorded.get(path):  # tests that share a file write it together
             mode = TOGETHER[mode]
         keep = [*options.pop("keep", ()), *ini_of(self._config, "llmtest_cassette_keep")]
         redactor = Redactor(os.environ, keep=keep) if keep else None
-        return Cassette(path, mode, rerun=quote(item.nodeid), borrowed=borrowed, redactor=redactor, **options)
+        return Cassette(path, mode, rerun=quote(item.nodeid), redactor=redactor, **options)
 
     def insert(self, cassette: Cassette, item: pytest.Item, report: OnError) -> None:
         """Play and record the requests of a test from now on; hosts that may pass everywhere pass by its cassette."""
@@ -136,28 +118,3 @@ def _marked_options(marks: Sequence[pytest.Mark]) -> dict[str, Any]:
         told = [f"`llm_cassette` has no option `{name}`.{did_you_mean(name, OPTIONS)}" for name in unknown]
         raise ConfigurationError("\n".join([*told, f"It takes: path, {', '.join(OPTIONS)}."]))
     return {name: value for name, value in given.items() if name not in {"path", "allowed_hosts"}}
-
-
-def _vcr_paths(item: pytest.Item, marks: Sequence[pytest.Mark]) -> list[Path]:
-    folder = _default_path(item).parent
-    return [folder / path for mark in marks for path in mark.args]
-
-
-def _vcr_options(marks: Sequence[pytest.Mark]) -> dict[str, Any]:
-    """Return what markers of pytest-recording ask for; what they filter is redacted here without being asked."""
-    given: dict[str, Any] = {}
-    for mark in reversed(marks):
-        given |= mark.kwargs
-    if given.get("allow_playback_repeats"):
-        raise ConfigurationError(
-            "`vcr(allow_playback_repeats=True)` is not supported: answers are played once each, in recorded order.\n"
-            "To fix: record the session again, with as many calls as the code makes."
-        )
-    options: dict[str, Any] = {"mode": given.get("record_mode")}
-    if "match_on" in given:
-        unknown = [part for part in given["match_on"] if part not in VCR_PARTS]
-        if unknown:
-            told = [f"`{part}` cannot be compared.{did_you_mean(part, list(VCR_PARTS))}" for part in unknown]
-            raise ConfigurationError(f"`vcr(match_on=...)`: {' '.join(told)}\nKnown parts: {', '.join(VCR_PARTS)}.")
-        options["match_on"] = list(dict.fromkeys(part for word in given["match_on"] for part in VCR_PARTS[word]))
-    return options

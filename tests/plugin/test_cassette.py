@@ -300,43 +300,6 @@ def test_pytest_recordings_marker_and_files_are_honoured_where_asked(run, live, 
     assert len(live.bodies) == 2
 
 
-def test_pytest_recording_and_we_cannot_both_play(run, live):
-    """Two plugins that honour one marker would each play half: that is refused before the run."""
-    result = run(
-        "",
-        "-p",
-        "recording",
-        ini="llmtest_vcr_marker = true",
-        recording="'''Stands for pytest-recording, which registers under this name.'''",
-        subprocess=True,
-    )
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(
-        [
-            "ERROR: llmtest_vcr_marker = true: pytest-recording is there too, and both would play tests marked `vcr`.",
-            "To fix: uninstall pytest-recording, or run pytest with `-p no:recording`.",
-        ]
-    )
-
-
-def test_repeats_of_vcr_are_refused_with_the_reason(run, live):
-    """An option of vcrpy that hides retries is an error, not ignored."""
-    result = run(
-        """
-        import pytest
-
-        @pytest.mark.vcr(allow_playback_repeats=True)
-        def test_it():
-            pass
-        """,
-        ini="llmtest_vcr_marker = true",
-    )
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(
-        ["E *: `vcr(allow_playback_repeats=True)` is not supported: answers are played once each, in recorded order."]
-    )
-
-
 def test_a_folder_that_cannot_be_written_is_one_error_at_the_end(run, live, pytester):
     """A recording that cannot be saved fails the test, says where, and leaves nothing behind."""
     (pytester.path / "cassettes").write_text("a file where a folder should be")

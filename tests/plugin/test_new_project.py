@@ -15,7 +15,8 @@ PASSES = {"readme": 3, "first-test": 2, "fallback": 7}
 @pytest.fixture
 def run_pytest(pytester, preloaded):
     """Return a function that runs pytest in the new project: no settings, no plugins that the tutorial has not."""
-    return lambda *arguments: pytester.runpytest_inprocess("-p", "no:hypothesispytest", "-p", "no:asyncio", *arguments)
+    left_out = [part for name in ("hypothesispytest", "asyncio", "recording") for part in ("-p", f"no:{name}")]
+    return lambda *arguments: pytester.runpytest_inprocess(*left_out, *arguments)
 
 
 def copy(pytester, page, *names):

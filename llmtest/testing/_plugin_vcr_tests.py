@@ -1,0 +1,154 @@
+"""Tests that play a cassette of vcrpy: their waits are virtual, and what vcrpy does not tell is told at the end.
+
+It makes no difference who put the cassette into use, our fixture `vcr` or that of pytest-recording.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from llmtest.errors import SimulationStateError
+from llmtest.testing._plugin_loops import refuse_wider_loops
+from llmtest.testing._plugin_options import time_of
+
+if TYPE_CHECKING:
+    from llmtest.cassettes.vcr import BesideCassette, CassetteWatch
+
+__all__ = ["VcrTests"]
+
+WATCH = pytest.StashKey["CassetteWatch"]()
+"""What was seen of the cassette of a test, on its item."""
+HOSTS_SHOWN = 3
+
+
+@dataclass(slots=True)
+class Counts:
+    """What all cassettes of a run came to; plain values, so that a worker of pytest-xdist can send them."""
+
+    played: int = 0
+    differing: int = 0
+    missed: int = 0
+    """Requests without a recorded answer, in tests that passed."""
+    hosts: dict[str, int] = field(default_factory=dict)
+    """Hosts that were connected to beside the cassettes, and by how many tests."""
+
+    def add(self, other: Counts) -> None:
+        """Add another count to this one."""
+        self.played += other.played
+        self.differing += other.differing
+        self.missed += other.missed
+        for host, tests in other.hosts.items():
+            self.hosts[host] = self.hosts.get(host, 0) + tests
+
+    def line(self) -> str | None:
+        """Return what is worth a word at the end of a run; None where nothing is."""
+        parts = []
+        if self.differing:
+            parts.append(
+                f"{self.differing} of {self.played} answers were played to another body than the recorded one "
+                "(`match_on` compares no body)"
+            )
+        if self.missed:
+            parts.append(f"{_count(self.missed, 'request')} had no recorded answer, in tests that passed")
+        if self.hosts:
+            names = sorted(self.hosts)
+            more = f" and {len(names) - HOSTS_SHOWN} more" if len(names) > HOSTS_SHOWN else ""
+            parts.append(f"connected to beside the cassettes: {', '.join(names[:HOSTS_SHOWN])}{more}")
+        return f"llmtest: vcr: {'; '.join(parts)}" if parts else None
+
+
+class VcrTests:
+    """The hooks of a run whose marker `vcr` is honoured.
+
+    Args:
+        config: The run.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        from llmtest.cassettes.vcr import is_cassette, prepare_vcrpy
+
+        prepare_vcrpy()
+        self._config = config
+        self._is_cassette = is_cassette
+        self.counts = Counts()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, Any, Any]:
+        """Begin where the fixture `vcr` hands a cassette to its test, and end before it takes it away."""
+        value = yield
+        if fixturedef.argname == "vcr" and self._is_cassette(value):
+            stack = ExitStack()
+            fixturedef.addfinalizer(stack.close)
+            self._begin(stack, request.node, value, own=fixturedef.scope == "function")
+        return value
+
+    def _begin(self, stack: ExitStack, node: Any, cassette: Any, *, own: bool) -> None:
+        from llmtest.cassettes.vcr import beside, watch
+        from llmtest.clock import replay_time
+
+        seen = watch(cassette)
+        if own:
+            node.stash[WATCH] = seen
+            if self._waits_for_nothing(node, cassette):
+                stack.enter_context(replay_time("`vcr`", passing=True))
+        gate = stack.enter_context(beside())
+        stack.callback(self._end, seen, gate, cassette, len(cassette))
+
+    def _waits_for_nothing(self, item: pytest.Item, cassette: Any) -> bool:
+        """Tell whether a test lives in virtual time: its cassette is only played, and its loop is its own."""
+        if not cassette.write_protected or time_of(item, self._config) != "virtual":
+            return False
+        try:
+            refuse_wider_loops(item, "llm_sim")
+        except SimulationStateError:
+            return False
+        return True
+
+    def _end(self, seen: CassetteWatch, gate: BesideCassette, cassette: Any, loaded: int) -> None:
+        recorded = {request.host for request in cassette.requests[loaded:]}
+        hosts = dict.fromkeys((host for host in gate.hosts if host not in recorded), 1)
+        self.counts.add(Counts(seen.played, seen.differing, 0, hosts))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+        """Say which requests a failed test had no answer for: its client may have put an error of its own there."""
+        report = yield
+        seen = item.stash.get(WATCH, None)
+        if call.when != "call" or seen is None or not seen.missed:
+            return report
+        if report.passed:
+            self.counts.missed += len(seen.missed)
+        elif call.excinfo is not None and type(call.excinfo.value).__module__ != "vcr.errors":
+            lines = [f"  {request}" for request in dict.fromkeys(seen.missed)]
+            report.sections.append(("llmtest", "\n".join(["The cassette has no answer for:", *lines])))
+        return report
+
+    def pytest_sessionfinish(self) -> None:
+        """Send a worker's counts to its controller."""
+        output = getattr(self._config, "workeroutput", None)
+        if output is not None:
+            output["llmtest_vcr"] = asdict(self.counts)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Add the counts of a worker of pytest-xdist."""
+        data = getattr(node, "workeroutput", {}).get("llmtest_vcr")
+        if data is not None:
+            self.counts.add(Counts(**data))
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Print the line."""
+        line = self.counts.line()
+        if line is not None and not hasattr(self._config, "workerinput"):
+            terminalreporter.write_line(line)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
