@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from llmtest.resilience._chain import FallbackChain
+from llmtest.resilience._own_provider import as_provider
 from llmtest.resilience.cache._cache_config import ResponseCacheConfig
 
 if TYPE_CHECKING:
@@ -40,12 +41,13 @@ class CachedProvider(FallbackChain):
     def __init__(
         self, provider: Provider, config: ResponseCacheConfig | ResponseCache | None = None, *, name: str | None = None
     ) -> None:
+        whole = as_provider(provider)
         super().__init__(
-            [provider],
-            name=name or provider.name,
+            [whole],
+            name=name or whole.name,
             retry=None,
             circuit_breaker=None,
             timeouts=None,
             cache=ResponseCacheConfig() if config is None else config,
         )
-        self.model = self.places[0].provider.model
+        self.model = whole.model
