@@ -276,7 +276,7 @@ FEATURES = {
             f"{CAXTON}::test_f175_production_configuration",
             f"{CAXTON}::test_f175_enterprise_configuration",
         ),
-        "caching, filtering, redaction and residency, which are named",
+        "filtering, redaction and residency, which are named",
     ),
     177: Feature(
         "Tokens of sessions, renewed when they are refused",

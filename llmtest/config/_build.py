@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llmtest.config._cache_section import CacheSection
 from llmtest.config._chain_section import NESTED, ChainSection, SlotSection
 from llmtest.config._document import Document, Location
 from llmtest.config._load import ChainConfig, read_shape
@@ -23,6 +24,7 @@ from llmtest.resilience import (
     FallbackChain,
     FallbackSlot,
     FallbackTrigger,
+    ResponseCache,
     RetryBudget,
     RetryConfig,
     TimeoutConfig,
@@ -169,6 +171,8 @@ class _Builder:
             settings["hedging"] = section.hedging.config()
         if section.rate_limit is not None:
             settings["rate_limit"] = section.rate_limit.config()
+        if section.cache is not None:
+            settings["cache"] = self._cache(section.cache, (*at, "cache"))
         order = sorted(range(len(section.providers)), key=lambda index: -(section.providers[index].priority or 0))
         found = places or [(*at, "providers", index) for index in range(len(section.providers))]
         slots = self._slots(order, section, found)
@@ -201,6 +205,18 @@ class _Builder:
                 "To fix: give the ledger to the budget: Budget(limits, ledger=ledger)"
             )
         return limits
+
+    def _cache(self, section: CacheSection, at: Location) -> ResponseCache | None:
+        """Return the cache of a chain; whoever embeds for it is a provider like another, but in a simulated chain."""
+        path = self.document.path
+        embedder, model = None, None
+        if isinstance(section.embedder, dict) and section.enabled and self.mode == "live":
+            slot = validate(SlotSection, Document(section.embedder, path, environment=self.document.environment))
+            embedder, model = self._provider(slot, (*at, "embedder")), slot.model
+        try:
+            return section.cache(None if path is None else Path(path).parent, embedder, model)
+        except ConfigurationError as error:
+            raise self.document.error(at, f"`{show_location(at)}`: {error}") from error
 
     def _slots(self, order: Sequence[int], section: ChainSection, places: Sequence[Location]) -> list[FallbackSlot]:
         """Make the slots, or tell of every one that cannot be made."""

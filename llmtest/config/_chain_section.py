@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, WithJsonSchema, model_validator
 
+from llmtest.config._cache_section import CacheSection
 from llmtest.config._fallback_fields import Commit, StrategyName, Unmapped
 from llmtest.config._fields import Flag, Money, Positive, Real, Seconds, Temperature, Text
 from llmtest.config._hedging_section import HedgingSection
@@ -272,6 +273,8 @@ class ChainSection(Section):
     """Most attempts of one call, over all providers; by default there is no limit."""
     trigger: Trigger | None = None
     """Which failures send the call to the next slot, where a slot does not say."""
+    cache: CacheSection | None = None
+    """Which answers are kept, so that an equal request need not be asked again; none by default."""
     hedging: HedgingSection | None = None
     """When a call that is not answered is sent once more; never by default."""
     streaming: StreamingSection | None = None

@@ -107,7 +107,7 @@ def read_shape(document: Document, agent: str | None = None) -> list[str]:
     slots = section.get("providers")
     for index in range(len(slots) if isinstance(slots, list) else 1):
         document.alias(("providers", index), (*at, "providers", index) if isinstance(slots, list) else at)
-    for ours, theirs in (("retry", "retry_policy"), ("budget", "monitoring")):
+    for ours, theirs in (("retry", "retry_policy"), ("budget", "monitoring"), ("cache", "caching")):
         document.alias((ours,), (*at, theirs))
     document.data = found
     return notes_of(section, shown)

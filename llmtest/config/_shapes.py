@@ -60,7 +60,6 @@ NEEDLESS: Mapping[str, str] = {
 """Keys of a slot that say nothing to a client."""
 
 UNREAD: Mapping[str, str] = {
-    "caching": "answers are not cached",
     "health_check": "providers are not asked whether they are well; their circuits tell",
     "security": "nothing is filtered, redacted or logged",
     "compliance": "nothing is checked",
@@ -68,6 +67,10 @@ UNREAD: Mapping[str, str] = {
 """Sections of a file that nothing here stands for yet, and what happens instead."""
 
 MONITORING = {"metrics_enabled", "cost_tracking", "budget_limit_usd"}
+BACKEND_WORDS = ("cache_backend", "backend")
+ELSEWHERE = "redis"
+"""A place for answers that is none of ours."""
+CACHE_FILE = "llm-cache.db"
 SAME_RETRIES = {"timeout", "rate_limit", "server_error"}
 """Errors that are retried here, in Caxton's words."""
 CHAIN_WORDS = {
@@ -76,6 +79,7 @@ CHAIN_WORDS = {
     "circuit_breaker",
     "timeouts",
     "budget",
+    "cache",
     "on_all_open",
     "max_attempts",
     "trigger",
@@ -132,6 +136,13 @@ def notes_of(section: Mapping[str, Any], at: str) -> list[str]:
         where = at if place is None else f"{at}.providers[{place}]"
         if isinstance(slot, Mapping):
             notes += [f"`{where}.{key}` is not read: {why}" for key, why in NEEDLESS.items() if slot.get(key)]
+    caching = section.get("caching")
+    if isinstance(caching, Mapping):
+        notes += [
+            f"`{at}.caching.{key}: {ELSEWHERE}` is read as `memory`: each process keeps its own answers"
+            for key in BACKEND_WORDS
+            if caching.get(key) == ELSEWHERE
+        ]
     monitoring = section.get("monitoring")
     if isinstance(monitoring, Mapping) and "budget_limit_usd" in monitoring:
         notes.append(
@@ -147,6 +158,16 @@ def notes_of(section: Mapping[str, Any], at: str) -> list[str]:
             f"`{at}.retry_policy.retry_on_errors` is not read: timeouts, rate limits and server errors are retried"
         )
     return notes
+
+
+def _house_cache(caching: Any) -> Any:
+    """Return Caxton's `caching` in our words; a file that has no name gets one."""
+    if not isinstance(caching, Mapping):
+        return caching
+    found = {key: "memory" if key in BACKEND_WORDS and value == ELSEWHERE else value for key, value in caching.items()}
+    if "disk" in [found.get(key) for key in BACKEND_WORDS]:
+        found.setdefault("path", CACHE_FILE)
+    return found
 
 
 def house_chain(section: Mapping[str, Any]) -> dict[str, Any]:
@@ -168,6 +189,9 @@ def house_chain(section: Mapping[str, Any]) -> dict[str, Any]:
             elif key != "retry_on_errors":
                 retry[key] = value
         found["retry"] = retry
+    caching = rest.pop("caching", None)
+    if caching is not None:
+        found["cache"] = _house_cache(caching)
     monitoring = rest.pop("monitoring", None)
     if isinstance(monitoring, Mapping):
         for key in monitoring:

@@ -31,7 +31,7 @@ from llmtest.resilience.cache._cache_stats import CacheStats
 from llmtest.resilience.cache._cache_store import CacheStore, Room, Similar, WaitingCacheStore, Which
 from llmtest.resilience.cache._cached_answer import CachedAnswer
 from llmtest.resilience.cache._cached_provider import CachedProvider
-from llmtest.resilience.cache._embedder import Embedder, WordEmbedder
+from llmtest.resilience.cache._embedder import Embedder, WordEmbedder, as_embedder
 from llmtest.resilience.cache._memory_store import MemoryCacheStore
 from llmtest.resilience.cache._response_cache import ResponseCache
 from llmtest.resilience.cache._sqlite_store import SqliteCacheStore
@@ -143,5 +143,6 @@ __all__ = [
     "WaitingCacheStore",
     "Which",
     "WordEmbedder",
+    "as_embedder",
     "conduct_of",
 ]

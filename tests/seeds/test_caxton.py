@@ -412,7 +412,7 @@ def test_other_errors_to_retry_are_told_of(tmp_path):
     [
         pytest.param(
             'caching: {enabled: true, ttl_seconds: 3600, similarity_threshold: 0.95, cache_backend: "redis"}',
-            "`llm.caching` is not read: answers are not cached",
+            "`llm.caching.cache_backend: redis` is read as `memory`: each process keeps its own answers",
             id="semantic-caching",
         ),
         pytest.param(
@@ -468,8 +468,10 @@ llm:
     enabled: true
     ttl_seconds: 1800
 """
-    with pytest.warns(UnreadSettingWarning, match="caching"):
-        place = only_slot(load(tmp_path, text))
+    config = load(tmp_path, text)
+    place = only_slot(config)
+    assert config.notes == ()
+    assert config.build().cache.config.ttl == 1800
     assert (place.name, place.config.temperature, place.config.max_tokens) == ("ollama", 0.1, 2048)
 
 
@@ -510,6 +512,7 @@ llm:
     assert config.notes[1].startswith("`llm.monitoring.budget_limit_usd` is read as `budget.max_cost_per_month`")
     first, second = (chain := config.build()).places
     assert (first.timeouts.total, second.timeouts.total, first.retry.max_attempts) == (30.0, 45.0, 3)
+    assert chain.cache.config.ttl == 3600
     assert [(limit.scope, limit.amount) for limit in chain.budget.limits] == [("month", 1000)]
 
 
