@@ -315,16 +315,34 @@ class CircuitOpenError(RejectedError):
 
     Args:
         provider: Whose circuit it is.
-        retry_after: Seconds until the circuit lets a probe through.
+        retry_after: Seconds until the circuit lets a call through; None where somebody isolated it by hand.
         last_error: The failure that opened it.
+        cause: What kept the call back: the circuit is `open`, it is `cooling` down after a rate limit, its probes are
+            under way (`probing`), it is `isolated`, or it lets only a share of calls through (`restoring`).
     """
 
-    def __init__(self, provider: str, *, retry_after: float, last_error: BaseException | None = None) -> None:
+    def __init__(
+        self,
+        provider: str,
+        *,
+        retry_after: float | None,
+        last_error: BaseException | None = None,
+        cause: Literal["open", "cooling", "probing", "isolated", "restoring"] = "open",
+    ) -> None:
         self.provider = provider
         self.retry_after = retry_after
         self.last_error = last_error
-        cause = f" Last failure: {type(last_error).__name__}: {last_error}" if last_error is not None else ""
-        super().__init__(f"the circuit `{provider}` is open; it lets a probe through in {retry_after:.1f} s.{cause}")
+        self.cause = cause
+        if retry_after is None:
+            super().__init__(
+                f"the circuit `{provider}` is isolated; it lets nothing through until its `release()` is called"
+            )
+            return
+        if cause == "restoring":
+            super().__init__(f"the circuit `{provider}` is being restored; this call was not of the share let through")
+            return
+        why = f" Last failure: {type(last_error).__name__}: {last_error}" if last_error is not None else ""
+        super().__init__(f"the circuit `{provider}` is open; it lets a probe through in {retry_after:.1f} s.{why}")
 
 
 class BudgetExceededError(RejectedError):

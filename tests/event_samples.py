@@ -66,6 +66,7 @@ HISTORY = (
     CircuitSkipped(9, 1, "openai", "gpt-4o", 0.0),
     KeyRefused(9, 1, "openai", "gpt-4o", "401", "key-1", 300.0),
     KeyRefused(9, 1, "openai", None, "403", None, 1.5),
+    CircuitSkipped(9, 1, "openai", "gpt-4o", None),
     BreakerChanged(9, 0, "openai", "closed", "open", "failures", 3, "503", "ServerError", 30.0),
     BreakerChanged(9, 0, "openai", "open", "half_open", "recovery_timeout"),
     BreakerChanged(9, 0, "openai", "half_open", "open", "probe_failed", None, "timeout", "ProviderTimeoutError", 60),
@@ -73,6 +74,11 @@ HISTORY = (
     BreakerChanged(9, 1, "openai", "half_open", "closed", "probes_succeeded", 1),
     BreakerChanged(9, 1, "openai", "half_open", "closed", "probes_succeeded", 2),
     BreakerChanged(9, 1, "openai", "open", "closed", "reset"),
+    BreakerChanged(9, 1, "openai", "closed", "open", "failure_rate", 5, "503", "ServerError", 30.0, 10),
+    BreakerChanged(9, 1, "openai", "closed", "open", "slow_calls", 6, "slow", None, 30.0, 10),
+    BreakerChanged(9, 1, "openai", "closed", "open", "anomaly", 4, "timeout", "ProviderTimeoutError", 60.0, 10),
+    BreakerChanged(9, 0, "openai", "half_open", "isolated", "isolated"),
+    BreakerChanged(9, 0, "openai", "isolated", "closed", "released"),
     BreakerWatched(9, 0, "openai", "pybreaker", "llm", "closed"),
     BreakerWatched(9, 0, "openai", "purgatory", "openai", "open"),
     BreakerWatched(9, 0, "openai", "aiobreaker", None, "half_open"),
@@ -149,6 +155,7 @@ TABLE = """\
 0.000     1  circuit_open     openai/gpt-4o      probe in 0 s
 0.000     1  key_refused      openai/gpt-4o      key key-1 refused with 401, not tried for 300 s
 0.000     1  key_refused      openai             its key refused with 403, not tried for 1.5 s
+0.000     1  circuit_open     openai/gpt-4o      isolated
 0.000     -  breaker          openai             closed -> open: 3 consecutive failures, the last: 503
 0.000     -  breaker          openai             open -> half_open: recovery_timeout passed
 0.000     -  breaker          openai             half_open -> open: a probe failed: timeout
@@ -156,6 +163,11 @@ TABLE = """\
 0.000     1  breaker          openai             half_open -> closed: 1 probe succeeded
 0.000     1  breaker          openai             half_open -> closed: 2 probes succeeded
 0.000     1  breaker          openai             open -> closed: reset
+0.000     1  breaker          openai             closed -> open: 5 of 10 calls failed, the last: 503
+0.000     1  breaker          openai             closed -> open: 6 of 10 calls were slow, the last: slow
+0.000     1  breaker          openai             closed -> open: unusual: 4 of 10 calls failed, the last: timeout
+0.000     -  breaker          openai             half_open -> isolated: isolated
+0.000     -  breaker          openai             isolated -> closed: released
 0.000     -  breaker_watched  openai             closed: a circuit `llm` of pybreaker
 0.000     -  breaker_watched  openai             open: a circuit of purgatory
 0.000     -  breaker_watched  openai             half_open: a circuit of aiobreaker

@@ -76,8 +76,15 @@ INNER: dict[str, list[set[str]]] = {
         {"cache._answer_codec", "cache._cache_key", "cache._cache_store", "cache._embedder", "cache._flights"},
         {"cache._cache_config", "cache._memory_store", "cache._sqlite_store"},
         {"cache._keepable", "cache._response_cache"},
-        {"_classification", "_own_provider", "_stream_start", "_timeout"},
-        {"pipeline._sync_async", "pipeline._call_mark", "pipeline._partial_bill"},
+        {"_classification", "_own_provider", "_stream_start", "_timeout", "breaker._breaker_config"},
+        {
+            "pipeline._sync_async",
+            "pipeline._call_mark",
+            "pipeline._partial_bill",
+            "breaker._breaker_store",
+            "breaker._windows",
+        },
+        {"breaker._memory_circuit"},
         {
             "breaker._breaker",
             "retry._retry",

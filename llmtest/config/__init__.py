@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from llmtest.config._breaker_section import CircuitBreakerSection
     from llmtest.config._build import build_chain, build_provider_chain
     from llmtest.config._chain_section import ChainSection, SlotSection
     from llmtest.config._document import Document, Location, read_document
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from llmtest.config._load import ChainConfig, UnreadSettingWarning, load_config
     from llmtest.config._mistakes import Mistakes
     from llmtest.config._nearest import did_you_mean, known, nearest
-    from llmtest.config._policy_sections import BudgetSection, CircuitBreakerSection
+    from llmtest.config._policy_sections import BudgetSection
     from llmtest.config._price_file import load_prices
     from llmtest.config._price_sections import ModelPriceSection, PriceFileSection
     from llmtest.config._secrets import LiteralKeyWarning, Secret
@@ -79,9 +80,10 @@ _HOMES = {
         "_build": ("build_chain", "build_provider_chain"),
         "_chain_section": ("ChainSection", "SlotSection"),
         "_load": ("ChainConfig", "UnreadSettingWarning", "load_config"),
-        "_policy_sections": ("BudgetSection", "CircuitBreakerSection"),
         "_price_file": ("load_prices",),
         "_price_sections": ("PriceFileSection", "ModelPriceSection"),
+        "_breaker_section": ("CircuitBreakerSection",),
+        "_policy_sections": ("BudgetSection",),
         "_document": ("Document", "Location", "read_document"),
         "_fields": ("Count", "Duration", "Flag", "Money", "Positive", "Rate", "Real", "Seconds", "Share", "Text"),
         "_mistakes": ("Mistakes",),

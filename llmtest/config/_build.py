@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from llmtest.config._breaker_section import CircuitBreakerSection
 from llmtest.config._cache_section import CacheSection
 from llmtest.config._chain_section import NESTED, ChainSection, SlotSection
 from llmtest.config._document import Document, Location
@@ -14,7 +15,7 @@ from llmtest.config._load import ChainConfig, read_shape
 from llmtest.config._mistakes import Mistakes
 from llmtest.config._modes import answering, mode_of
 from llmtest.config._nearest import did_you_mean, known
-from llmtest.config._policy_sections import BudgetSection, CircuitBreakerSection, RetrySection, TimeoutsSection
+from llmtest.config._policy_sections import BudgetSection, RetrySection, TimeoutsSection
 from llmtest.config._price_file import prices_in
 from llmtest.config._validation import show_location, validate
 from llmtest.costs import Budget, BudgetConfig, CostManagementPolicy, Prices

@@ -6,18 +6,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, WithJsonSchema, model_validator
 
+from llmtest.config._breaker_section import Breaker
 from llmtest.config._cache_section import CacheSection
 from llmtest.config._fallback_fields import Commit, StrategyName, Unmapped
 from llmtest.config._fields import Flag, Money, Positive, Real, Seconds, Temperature, Text
 from llmtest.config._hedging_section import HedgingSection
-from llmtest.config._policy_sections import BudgetSection, CircuitBreakerSection, RetrySection, TimeoutsSection
+from llmtest.config._policy_sections import BudgetSection, RetrySection, TimeoutsSection
 from llmtest.config._price_sections import PriceFileSection, SlotPriceSection
 from llmtest.config._rate_limit_section import RateLimitSection
 from llmtest.config._secrets import Secret
 from llmtest.config._shapes import house_slot
 from llmtest.config._streaming_section import StreamingSection
 from llmtest.config._validation import Section, one_of
-from llmtest.resilience import CircuitBreakerConfig, FallbackCondition, FallbackTrigger
+from llmtest.resilience import FallbackCondition, FallbackTrigger
 from llmtest.wire import default_dialect
 
 __all__ = ["NESTED", "ChainSection", "SlotSection"]
@@ -25,7 +26,6 @@ __all__ = ["NESTED", "ChainSection", "SlotSection"]
 NESTED = "chain"
 """What stands for the provider of a slot that is a chain of its own."""
 TRIGGERS = ("any_error", "never", "default", "mofa")
-BREAKER_PRESETS = ("mofa", "ironclaw")
 ON_ALL_OPEN = ("fail", "try_oldest")
 
 
@@ -71,28 +71,6 @@ def _provider(value: Any) -> Any:
     if not hasattr(value, "complete") and not hasattr(value, "complete_async"):
         raise ValueError(f"`{type(value).__name__}` is not a provider; it lacks `complete`")
     return value
-
-
-def _breaker(value: Any) -> Any:
-    if isinstance(value, str):
-        if value not in BREAKER_PRESETS:
-            raise ValueError(one_of("preset", value, list(BREAKER_PRESETS)))
-        preset = CircuitBreakerConfig.mofa() if value == "mofa" else CircuitBreakerConfig.ironclaw()
-        return {
-            "failure_threshold": preset.failure_threshold,
-            "recovery_timeout": preset.recovery_timeout,
-            "half_open_max_calls": preset.half_open_max_calls,
-            "half_open_successes": preset.half_open_successes,
-        }
-    return value
-
-
-Breaker = Annotated[
-    CircuitBreakerSection,
-    BeforeValidator(_breaker),
-    WithJsonSchema({"anyOf": [{"enum": list(BREAKER_PRESETS)}, {"x-section": "CircuitBreakerSection"}]}),
-]
-"""Settings of a circuit breaker, or the name of a preset."""
 
 
 def _key(value: Any) -> Secret:
@@ -250,7 +228,7 @@ class ChainSection(Section):
     retry: RetrySection | None = None
     """Whether and when the same provider is asked again; up to 3 attempts by default, `null` never."""
     circuit_breaker: Breaker | None = None
-    """Stop asking a provider that keeps failing: settings, `mofa`, or `ironclaw`; on by default, `null` is off."""
+    """Stop asking a provider that keeps failing: settings, or the name of a preset; on by default, `null` is off."""
     timeouts: TimeoutsSection | None = None
     """How long to wait; `null` sets no limits."""
     budget: BudgetSection | None = None

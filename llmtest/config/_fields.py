@@ -20,6 +20,7 @@ __all__ = [
     "Count",
     "Duration",
     "Flag",
+    "Milliseconds",
     "Money",
     "Percent",
     "Positive",
@@ -71,6 +72,10 @@ def _real(value: Any) -> float:
     return number
 
 
+def _milliseconds(value: Any) -> float:
+    return parse_duration(value) if isinstance(value, str) and not value.strip().isdecimal() else _real(value) / 1000
+
+
 def _percent(value: Any) -> float:
     try:
         number = _real(value)
@@ -103,6 +108,8 @@ Duration = Annotated[float, BeforeValidator(parse_duration), WithJsonSchema({"an
 """A time with its unit: `250ms`, `20s`, `5m`, `1h`."""
 Seconds = Annotated[float, BeforeValidator(parse_seconds), WithJsonSchema({"anyOf": [_DURATION, _NUMBER]})]
 """A time whose key names the unit, so that a plain number means seconds."""
+Milliseconds = Annotated[float, BeforeValidator(_milliseconds), WithJsonSchema({"anyOf": [_DURATION, _NUMBER]})]
+"""A time whose key names the unit, so that a plain number means milliseconds; in seconds."""
 Count = Annotated[int, BeforeValidator(parse_count), WithJsonSchema(_COUNT)]
 """A whole number: `600`, `400k`."""
 Positive = Annotated[int, BeforeValidator(_positive), WithJsonSchema(_COUNT)]

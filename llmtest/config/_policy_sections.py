@@ -1,4 +1,4 @@
-"""The schema of the policies in a chain file: retry, circuit breaker, timeouts, budget."""
+"""The schema of the policies in a chain file: retry, timeouts, budget."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from pydantic import BeforeValidator, WithJsonSchema, model_validator
 
 from llmtest.config._fields import Count, Flag, Money, Percent, Positive, Real, Seconds, Share
 from llmtest.config._validation import Section, one_of
-from llmtest.resilience import CircuitBreakerConfig
 
 __all__ = [
     "BudgetSection",
-    "CircuitBreakerSection",
     "RetryBudgetSection",
     "RetrySection",
     "TimeoutsSection",
@@ -57,43 +55,6 @@ class RetrySection(Section):
         if self.max_attempts is not None and self.max_retries is not None:
             raise ValueError("takes `max_attempts` or `max_retries`, not both")
         return self
-
-
-class CircuitBreakerSection(Section):
-    """Stop asking a provider that keeps failing, and probe it again later."""
-
-    failure_threshold: Positive | None = None
-    """Consecutive failures that open the circuit; 5 by default."""
-    cooldown_secs: Seconds | None = None
-    """Seconds it stays open before a probe is let through; 30 by default."""
-    recovery_timeout: Seconds | None = None
-    """The same by another name."""
-    half_open_max_calls: Positive | None = None
-    """Probes that may be under way at a time; 1 by default."""
-    half_open_successes: Positive | None = None
-    """Probes that must succeed to close it; 1 by default."""
-    probe_timeout: Seconds | None = None
-    """Time after which a probe that never ended no longer blocks others."""
-    recovery_multiplier: Real | None = None
-    """Growth of the open time each time a probe fails; 1 by default."""
-    max_recovery_timeout: Seconds | None = None
-    """Most time it stays open, where `recovery_multiplier` lets that grow."""
-    max_cooldown: Seconds | None = None
-    """Longest Retry-After that keeps the provider from being asked."""
-    quota_cooldown: Seconds | None = None
-    """Time for which a provider without credit is not asked."""
-    count_rate_limits: Flag | None = None
-    """Whether a 429 counts as a failure; by default the provider is only left alone until its Retry-After."""
-
-    @model_validator(mode="after")
-    def _say_it_once(self) -> CircuitBreakerSection:
-        if self.cooldown_secs is not None and self.recovery_timeout is not None:
-            raise ValueError("takes `cooldown_secs` or `recovery_timeout`, not both")
-        return self
-
-    def config(self) -> CircuitBreakerConfig:
-        """Return the settings."""
-        return CircuitBreakerConfig(**{key: value for key, value in self if value is not None})
 
 
 class TimeoutsSection(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -12,7 +13,7 @@ from llmtest.config._findings import show_location
 from llmtest.config._mistakes import Mistakes
 from llmtest.config._nearest import did_you_mean, known
 
-__all__ = ["Section", "one_of", "show_location", "validate"]
+__all__ = ["Section", "one_of", "said_once", "show_location", "validate"]
 
 S = TypeVar("S", bound="Section")
 
@@ -51,6 +52,28 @@ def _list(section: type[Section]) -> str:
 def one_of(noun: str, value: object, choices: list[str]) -> str:
     """Return the text for a value that is none of the known ones."""
     return f"unknown {noun} `{value}`.{did_you_mean(str(value), choices)}{known(noun + 's', choices)}"
+
+
+def said_once(section: Section, other_names: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a section says, under our names.
+
+    Args:
+        section: The section.
+        other_names: Our name for each other name that it may use.
+
+    Raises:
+        ValueError: It says something under two names.
+    """
+    said: dict[str, str] = {}
+    for key in section.model_fields_set:
+        if getattr(section, key) is None:
+            continue
+        name = other_names.get(key, key)
+        if name in said:
+            one, other = sorted((said[name], key), key=section.keys().index)
+            raise ValueError(f"takes `{one}` or `{other}`, not both")
+        said[name] = key
+    return {name: getattr(section, key) for name, key in said.items()}
 
 
 def validate(section: type[S], document: Document, at: Location = ()) -> S:

@@ -14,11 +14,11 @@ from llmtest.types import Usage
 __all__ = ["Event", "plain_usage"]
 
 NOT_HASHED = frozenset(
-    {"cost_usd", "credential", "metadata", "partial_text", "returned", "seconds", "service_tier"},
+    {"calls", "cost_usd", "credential", "metadata", "partial_text", "returned", "seconds", "service_tier"},
 )
 """Facts that no digest covers: prices are those of the day's price list, a key's label comes from the machine, real
-seconds are another number in every run, what sets a price or labels a request changes nothing that happens, and texts
-follow from what does."""
+seconds are another number in every run, what sets a price or labels a request changes nothing that happens; texts, and
+how many calls a circuit looked at, follow from what does."""
 
 
 @dataclass(slots=True)

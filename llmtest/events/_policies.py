@@ -24,8 +24,20 @@ __all__ = [
     "KeyRefused",
 ]
 
-BreakerState = Literal["closed", "open", "half_open"]
-BreakerCause = Literal["failures", "recovery_timeout", "all_open", "probe_failed", "probes_succeeded", "reset"]
+BreakerState = Literal["closed", "open", "half_open", "isolated"]
+BreakerCause = Literal[
+    "failures",
+    "failure_rate",
+    "slow_calls",
+    "anomaly",
+    "recovery_timeout",
+    "all_open",
+    "probe_failed",
+    "probes_succeeded",
+    "isolated",
+    "released",
+    "reset",
+]
 BudgetUnit = Literal["usd", "tokens"]
 BudgetWarning = Literal["threshold", "let_pass", "passed", "underestimated", "unpriced", "unsettled"]
 
@@ -62,14 +74,14 @@ class CircuitSkipped(Event):
     Args:
         provider: The provider that was not asked.
         model: Its model.
-        retry_after: Wait until its circuit lets a probe through, in seconds.
+        retry_after: Wait until its circuit lets a call through, in seconds; None where it is isolated by hand.
     """
 
     kind: ClassVar[str] = "circuit_open"
 
     provider: str
     model: str | None
-    retry_after: float
+    retry_after: float | None
 
 
 @dataclass(slots=True)
@@ -101,12 +113,14 @@ class BreakerChanged(Event):
         provider: Whose circuit it is.
         from_state: The state before.
         to_state: The state from now on.
-        cause: Why: `failures` in a row, `recovery_timeout` over, `all_open` (every circuit of the chain, so this one
-            is tried nevertheless), `probe_failed`, `probes_succeeded`, `reset` by hand.
-        count: How many failures in a row, or how many probes succeeded; None for other causes.
-        outcome: Outcome of the last failure; None where no failure was the cause.
+        cause: Why: `failures` in a row; the `failure_rate` of a window, `slow_calls` in it, or an `anomaly` among its
+            last calls; `recovery_timeout` over, `all_open` (every circuit of the chain, so this one is tried
+            nevertheless), `probe_failed`, `probes_succeeded`; `isolated`, `released` or `reset` by hand.
+        count: How many failures, or slow calls, or how many probes succeeded; None for other causes.
+        outcome: Outcome of the last failure, or `slow`; None where no failure was the cause.
         error_class: Class of the error of the last failure.
         open_for: How long an opened circuit lets no probe through, in seconds; None for other states.
+        calls: Of how many calls in the window; None where failures in a row count.
     """
 
     kind: ClassVar[str] = "breaker"
@@ -119,6 +133,7 @@ class BreakerChanged(Event):
     outcome: str | None = None
     error_class: str | None = None
     open_for: float | None = None
+    calls: int | None = None
 
 
 @dataclass(slots=True)

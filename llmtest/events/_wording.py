@@ -163,7 +163,8 @@ def _(event: FallbackTaken) -> Words:
 
 @describe.register
 def _(event: CircuitSkipped) -> Words:
-    return _target(event.provider, event.model), f"probe in {event.retry_after:.9g} s"
+    when = "isolated" if event.retry_after is None else f"probe in {event.retry_after:.9g} s"
+    return _target(event.provider, event.model), when
 
 
 @describe.register
@@ -178,6 +179,9 @@ def _(event: KeyRefused) -> Words:
 def _(event: BreakerChanged) -> Words:
     why = {
         "failures": f"{event.count} consecutive failures, the last: {event.outcome}",
+        "failure_rate": f"{event.count} of {event.calls} calls failed, the last: {event.outcome}",
+        "slow_calls": f"{event.count} of {event.calls} calls were slow, the last: {event.outcome}",
+        "anomaly": f"unusual: {event.count} of {event.calls} calls failed, the last: {event.outcome}",
         "probe_failed": f"a probe failed: {event.outcome}",
         "probes_succeeded": f"{event.count} {'probe' if event.count == 1 else 'probes'} succeeded",
         "recovery_timeout": "recovery_timeout passed",

@@ -23,8 +23,19 @@ from llmtest.resilience._client import AsyncLLMClient, LLMClient
 from llmtest.resilience._metrics import ChainMetrics, ProviderMetrics
 from llmtest.resilience._stream_start import StreamStart
 from llmtest.resilience._timeout import TimeoutConfig
-from llmtest.resilience.breaker._breaker import CircuitBreaker, CircuitBreakerConfig
+from llmtest.resilience.breaker._breaker import CircuitBreaker
+from llmtest.resilience.breaker._breaker_config import CircuitBreakerConfig
 from llmtest.resilience.breaker._breaker_layer import BREAKER
+from llmtest.resilience.breaker._breaker_store import (
+    BreakerStore,
+    CircuitAdmission,
+    CircuitChange,
+    CircuitReading,
+    CircuitRefusal,
+    RemoteCircuit,
+    StoredCircuit,
+)
+from llmtest.resilience.breaker._memory_circuit import MemoryBreakerStore, MemoryCircuit
 from llmtest.resilience.cache._cache_config import ResponseCacheConfig
 from llmtest.resilience.cache._cache_layer import CacheLayer
 from llmtest.resilience.cache._cache_stats import CacheStats
@@ -82,6 +93,7 @@ __all__ = [
     "AsyncCompletionStream",
     "AsyncLLMClient",
     "AttemptGuard",
+    "BreakerStore",
     "BudgetGuard",
     "CacheLayer",
     "CacheStats",
@@ -90,8 +102,12 @@ __all__ = [
     "CachedProvider",
     "CallLayer",
     "ChainMetrics",
+    "CircuitAdmission",
     "CircuitBreaker",
     "CircuitBreakerConfig",
+    "CircuitChange",
+    "CircuitReading",
+    "CircuitRefusal",
     "CompletionStream",
     "Conduct",
     "CooldownConfig",
@@ -111,7 +127,9 @@ __all__ = [
     "LLMClient",
     "LimiterStore",
     "ListedOrder",
+    "MemoryBreakerStore",
     "MemoryCacheStore",
+    "MemoryCircuit",
     "MemoryLimiterStore",
     "OpenStream",
     "Permit",
@@ -121,6 +139,7 @@ __all__ = [
     "RateLimitConfig",
     "RateLimitedProvider",
     "RateLimiter",
+    "RemoteCircuit",
     "ResponseCache",
     "ResponseCacheConfig",
     "Result",
@@ -134,6 +153,7 @@ __all__ = [
     "Similar",
     "SpendGuard",
     "SqliteCacheStore",
+    "StoredCircuit",
     "Strategy",
     "StreamCommit",
     "StreamStart",

@@ -9,7 +9,7 @@ from llmtest.errors import ConfigurationError
 from llmtest.resilience._budget_guard import Limits, SpendGuard
 from llmtest.resilience._chain import FallbackChain
 from llmtest.resilience._timeout import TimeoutConfig
-from llmtest.resilience.breaker._breaker import CircuitBreakerConfig
+from llmtest.resilience.breaker._breaker_config import CircuitBreakerConfig
 from llmtest.resilience.cache._cache_config import ResponseCacheConfig
 from llmtest.resilience.cache._response_cache import ResponseCache
 from llmtest.resilience.fallback._slot import FallbackSlot

@@ -15,7 +15,9 @@ from llmtest.resilience._budget_guard import BudgetGuard, Limits, SpendGuard, bu
 from llmtest.resilience._metrics import ChainMetrics
 from llmtest.resilience._own_prices import with_own_prices
 from llmtest.resilience._timeout import TimeoutConfig
-from llmtest.resilience.breaker._breaker import CircuitBreaker, CircuitBreakerConfig
+from llmtest.resilience.breaker._breaker import CircuitBreaker
+from llmtest.resilience.breaker._breaker_config import CircuitBreakerConfig
+from llmtest.resilience.breaker._breaker_store import BreakerStore
 from llmtest.resilience.cache._cache_config import ResponseCacheConfig
 from llmtest.resilience.cache._cache_layer import with_cache
 from llmtest.resilience.cache._response_cache import ResponseCache, cache_of
@@ -97,6 +99,7 @@ class FallbackChain:
         hedging: When a call that is not answered is sent once more; None never.
         rate_limit: How much is sent a minute and at a time, with each key; None: any number. A `RateLimiter` is shared
             by all that have it.
+        breaker_store: What keeps the circuits, for all chains that are given the same one; None: each slot its own.
 
     Raises:
         ConfigurationError: No provider, one provider twice, an unknown word, or a policy that would apply to nobody.
@@ -132,6 +135,7 @@ class FallbackChain:
         pipeline: Pipeline | None = None,
         hedging: HedgingConfig | None = None,
         rate_limit: RateLimitConfig | RateLimiter | None = None,
+        breaker_store: BreakerStore | None = None,
     ) -> None:
         if on_all_open not in {"fail", "try_oldest"}:
             raise ConfigurationError(f"on_all_open is `fail` or `try_oldest`, got `{on_all_open}`")
@@ -142,7 +146,14 @@ class FallbackChain:
         self.strategy = strategy
         keys = RefusedKeys(name, refused_key_interval)
         self.places = start_slots(
-            name, providers, retry, circuit_breaker, timeouts, keys, any_error=advance_on_any_fallback_error
+            name,
+            providers,
+            retry,
+            circuit_breaker,
+            timeouts,
+            keys,
+            any_error=advance_on_any_fallback_error,
+            breaker_store=breaker_store,
         )
         prices = with_own_prices(self.places, prices, budget)
         self.budget = budget = budget_of(budget, prices)

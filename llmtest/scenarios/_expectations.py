@@ -28,7 +28,7 @@ __all__ = ["BREAKER_STATES", "Expectation", "flatten", "parse_expectation"]
 Kind = Literal["share", "count", "count_or_share", "money", "duration", "states", "verdict"]
 Operator = Literal[">=", "<=", ">", "<", "=="]
 
-BREAKER_STATES = ("closed", "open", "half_open")
+BREAKER_STATES = ("closed", "open", "half_open", "isolated")
 PLAIN: dict[str, Kind] = {
     "availability": "share",
     "calls": "count",

@@ -12,7 +12,7 @@ from llmtest.testing._inferred_circuit import Undecided, circuit_of, marked_call
 
 __all__ = ["check_breaker", "states_of"]
 
-STATES = ("closed", "open", "half_open")
+STATES = ("closed", "open", "half_open", "isolated")
 
 
 def check_breaker(trace: Trace, provider: str, states: Sequence[str], *, exact: bool = True) -> None:

@@ -63,7 +63,7 @@ GOLDEN = """\
 {"kind": "request", "at_ns": 5, "call": 1, "exchange": 1, "provider": "openai", "model": null, "operation": "chat", \
 "stream": true}
 {"kind": "breaker", "at_ns": 1000000000, "call": 0, "provider": "openai", "from_state": "closed", "to_state": "open", \
-"cause": "failures", "count": 3, "outcome": "503", "error_class": null, "open_for": 30.0}
+"cause": "failures", "count": 3, "outcome": "503", "error_class": null, "open_for": 30.0, "calls": null}
 {"kind": "end", "at_ns": 2500000000}
 """
 

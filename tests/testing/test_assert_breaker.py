@@ -105,7 +105,7 @@ def test_an_unknown_state_is_corrected():
         check_breaker(STORY, "openai", ("closed", "half-open"))
     assert str(caught.value) == (
         "assert_breaker: a circuit has no state `half-open`. Did you mean `half_open`?\n"
-        "Its states are: closed, open, half_open."
+        "Its states are: closed, open, half_open, isolated."
     )
 
 

@@ -1,104 +1,38 @@
 """The circuit breaker: stop asking a provider that keeps failing, and find out carefully when it is well again.
 
-Each admitted call holds an `Admission`, stamped with the generation of the circuit. Every change of state begins a new
-generation, so that a slow call that was admitted before the change can neither close a circuit nor keep it open. A
-probe's permit comes back on every exit (success, failure, an error that proves nothing, cancellation), and one that is
-lost all the same lapses after `probe_timeout`.
+What is decided is decided by the circuit's state (`_memory_circuit`, or a store of another kind); here it becomes
+errors, events and calls of listeners.
 """
 
 from __future__ import annotations
 
-from dataclasses import InitVar, dataclass
-from functools import partial
-from typing import Literal, Self
+import logging
+from collections.abc import Callable
+from typing import cast
 
-from llmtest.clock import Turn, active_clock
-from llmtest.errors import CircuitOpenError, ConfigurationError
-from llmtest.events import BreakerCause, BreakerChanged, current_call, publish
+from llmtest.clock import active_clock
+from llmtest.errors import CircuitOpenError
+from llmtest.events import BreakerChanged, BreakerState, current_call, publish
 from llmtest.resilience._classification import outcome_of
+from llmtest.resilience.breaker._breaker_config import CircuitBreakerConfig
+from llmtest.resilience.breaker._breaker_store import (
+    BreakerStore,
+    CircuitAdmission,
+    CircuitChange,
+    CircuitRefusal,
+    Command,
+    RemoteCircuit,
+    StoredCircuit,
+    Verdict,
+)
+from llmtest.resilience.breaker._memory_circuit import MemoryCircuit
 
-__all__ = ["Admission", "CircuitBreaker", "CircuitBreakerConfig", "CircuitState"]
+__all__ = ["CircuitBreaker", "CircuitState"]
 
-CircuitState = Literal["closed", "open", "half_open"]
-Change = tuple[CircuitState, CircuitState, BreakerCause, int | None, str | None, str | None, float | None]
-"""From which state, to which state, and why: the fields of a `BreakerChanged`."""
+CircuitState = BreakerState
+Listener = Callable[[BreakerChanged], object]
 NS = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CircuitBreakerConfig:
-    """When a circuit opens, and how it closes again.
-
-    Consecutive failures count, one for each call (however often it was retried). A success resets the count; errors
-    that prove nothing about the provider (a wrong request, a refused key, a cancelled call) leave it as it is. A 429
-    does not count, unless `count_rate_limits` says so: the circuit cools down until the provider's `Retry-After`,
-    without changing its state.
-
-    Args:
-        failure_threshold: Consecutive failures that open the circuit; 1 or more.
-        recovery_timeout: Seconds it stays open before a probe is let through.
-        half_open_max_calls: Probes that may be under way at a time; 1 or more.
-        half_open_successes: Probes that must succeed to close it; 1 or more.
-        probe_timeout: Seconds after which a probe that never ended no longer blocks others; None takes
-            `recovery_timeout`.
-        recovery_multiplier: Growth of `recovery_timeout` each time a probe fails; 1.0 or more. Closing resets it.
-        max_recovery_timeout: Most seconds it stays open, where `recovery_multiplier` lets that grow.
-        max_cooldown: Most seconds that a `Retry-After` keeps the provider from being asked; 0 ignores it.
-        quota_cooldown: Seconds for which a provider without credit is not asked.
-        count_rate_limits: Whether a 429 counts as a failure, beside the cooldown.
-        cooldown_secs: Another name for `recovery_timeout`; it wins where both are given.
-
-    Example:
-        >>> CircuitBreakerConfig.mofa().failure_threshold
-        3
-    """
-
-    failure_threshold: int = 5
-    recovery_timeout: float = 30.0
-    half_open_max_calls: int = 1
-    half_open_successes: int = 1
-    probe_timeout: float | None = None
-    recovery_multiplier: float = 1.0
-    max_recovery_timeout: float = 300.0
-    max_cooldown: float = 3600.0
-    quota_cooldown: float = 300.0
-    count_rate_limits: bool = False
-    cooldown_secs: InitVar[float | None] = None
-
-    def __post_init__(self, cooldown_secs: float | None) -> None:
-        if cooldown_secs is not None:
-            object.__setattr__(self, "recovery_timeout", float(cooldown_secs))
-        for name in ("failure_threshold", "half_open_max_calls", "half_open_successes"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"{name} must be 1 or more, got {getattr(self, name)}")
-        for name in ("recovery_timeout", "max_cooldown", "quota_cooldown", "max_recovery_timeout"):
-            if not getattr(self, name) >= 0:
-                raise ConfigurationError(f"{name} must be 0 or more seconds, got {getattr(self, name)}")
-        if self.probe_timeout is not None and not self.probe_timeout > 0:
-            raise ConfigurationError(f"probe_timeout must be more than 0 seconds, got {self.probe_timeout}")
-        if not self.recovery_multiplier >= 1.0:
-            raise ConfigurationError(f"recovery_multiplier must be 1.0 or more, got {self.recovery_multiplier}")
-
-    @classmethod
-    def mofa(cls) -> Self:
-        """Return MoFA's numbers: 3 failures, 30 s, one probe, one success."""
-        return cls(failure_threshold=3, recovery_timeout=30.0)
-
-    @classmethod
-    def ironclaw(cls) -> Self:
-        """Return IronClaw's numbers: 5 failures, 30 s, three probes at a time, two successes."""
-        return cls(failure_threshold=5, recovery_timeout=30.0, half_open_max_calls=3, half_open_successes=2)
-
-
-class Admission:
-    """The right to make one call; ended by `CircuitBreaker.success`, `failure` or `release`."""
-
-    __slots__ = ("at_ns", "generation", "is_probe")
-
-    def __init__(self, generation: int, at_ns: int, is_probe: bool) -> None:
-        self.generation = generation
-        self.at_ns = at_ns
-        self.is_probe = is_probe
+logger = logging.getLogger("llmtest.resilience")
 
 
 class CircuitBreaker:
@@ -109,38 +43,54 @@ class CircuitBreaker:
     Args:
         name: Whose circuit it is.
         config: When it opens and closes.
+        store: Where its state is kept; None keeps it in memory, for this object alone.
     """
 
-    def __init__(self, name: str, config: CircuitBreakerConfig | None = None) -> None:
+    __slots__ = (
+        "_admit",
+        "_circuit",
+        "_last_error",
+        "_listeners",
+        "_record",
+        "_remote",
+        "config",
+        "is_remote",
+        "is_timed",
+        "name",
+    )
+
+    def __init__(
+        self, name: str, config: CircuitBreakerConfig | None = None, store: BreakerStore | None = None
+    ) -> None:
         self.name = name
-        self.config = CircuitBreakerConfig() if config is None else config
-        self._turn = Turn()
-        self._state: CircuitState = "closed"
-        self._generation = 0
-        self._failures = 0
-        self._successes = 0
-        self._probes: list[Admission] = []
-        self._open_until_ns = 0
-        self._cool_until_ns = 0
-        self._reopened = 0
+        self.config = config = CircuitBreakerConfig() if config is None else config
+        self._circuit: StoredCircuit = MemoryCircuit(config) if store is None else store.circuit(name, config)
+        self._admit = self._circuit.admit
+        self._record = self._circuit.record
+        self._remote = cast("RemoteCircuit", self._circuit) if hasattr(self._circuit, "admit_async") else None
+        self.is_remote = self._remote is not None
+        """Whether its state is on a server, which code on an event loop must not wait for blocking."""
+        self.is_timed = config.slow_call_duration is not None
+        """Whether it matters how long a call takes."""
+        self._listeners: list[Listener] = [] if config.on_change is None else [config.on_change]
         self._last_error: BaseException | None = None
 
     @property
     def state(self) -> CircuitState:
-        """`closed`, `open` or `half_open`. An open circuit becomes half open when the first probe asks."""
-        return self._state
+        """`closed`, `open`, `half_open` or `isolated`. An open circuit becomes half open when the first probe asks."""
+        return self._circuit.read().state
 
     @property
     def failures(self) -> int:
-        """Consecutive failures counted so far."""
-        return self._failures
+        """Failures counted so far: in a row, or in the window."""
+        return self._circuit.read().failures
 
     @property
     def available_at_ns(self) -> int:
         """When the next call may be admitted, in nanoseconds of the clock; in the past where it may be now."""
-        return max(self._open_until_ns if self._state == "open" else 0, self._cool_until_ns)
+        return self._circuit.read().available_at_ns
 
-    def admit(self, now_ns: int, *, forced: bool = False) -> Admission:
+    def admit(self, now_ns: int, *, forced: bool = False) -> CircuitAdmission:
         """Let a call through.
 
         Args:
@@ -148,144 +98,157 @@ class CircuitBreaker:
             forced: Admit it as a probe even where the circuit is open, because every other one is as well.
 
         Raises:
-            CircuitOpenError: The circuit is open, cooling down, or its probes are still under way.
+            CircuitOpenError: The circuit is open, cooling down, isolated, or being restored; or its probes are still
+                under way.
         """
-        if self._state == "closed" and now_ns >= self._cool_until_ns:
-            return Admission(self._generation, now_ns, is_probe=False)
-        with self._turn:
-            if now_ns < self._cool_until_ns and not forced:
-                raise self._refusal(self._cool_until_ns - now_ns)
-            if self._state == "closed":
-                return Admission(self._generation, now_ns, is_probe=False)
-            change = None
-            if self._state == "open":
-                if now_ns < self._open_until_ns and not forced:
-                    raise self._refusal(self._open_until_ns - now_ns)
-                change = self._change("half_open", "all_open" if forced else "recovery_timeout")
-            admission = self._admit_probe(now_ns)
-        self._tell(change, now_ns, admission)
-        return admission
+        given = self._admit(now_ns, forced)
+        if isinstance(given, CircuitAdmission) and not given.changes:
+            return given
+        return self._given(given, now_ns)
 
-    def _admit_probe(self, now_ns: int) -> Admission:
-        config = self.config
-        limit = config.recovery_timeout if config.probe_timeout is None else config.probe_timeout
-        lapsed_ns = now_ns - round(limit * NS)
-        self._probes = [probe for probe in self._probes if probe.at_ns > lapsed_ns]
-        if len(self._probes) >= config.half_open_max_calls:
-            raise self._refusal(self._probes[0].at_ns - lapsed_ns)
-        admission = Admission(self._generation, now_ns, is_probe=True)
-        self._probes.append(admission)
-        return admission
+    async def admit_async(self, now_ns: int, *, forced: bool = False) -> CircuitAdmission:
+        """Do as `admit`, where the circuit's state is on a server."""
+        assert self._remote is not None, "only a circuit on a server is waited for"
+        return self._given(await self._remote.admit_async(now_ns, forced), now_ns)
 
-    def success(self, admission: Admission, now_ns: int) -> None:
-        """Say that an admitted call succeeded."""
-        if admission.generation != self._generation:
-            return
-        if not admission.is_probe:
-            if self._failures:
-                self._failures = 0
-            return
-        with self._turn as is_free:
-            if not is_free:
-                self._turn.later(lambda: self._tell(self._probe_succeeded(admission), now_ns))
-                return
-            change = self._probe_succeeded(admission)
-        self._tell(change, now_ns)
-
-    def _probe_succeeded(self, admission: Admission) -> Change | None:
-        if admission.generation != self._generation:
-            return None
-        self._return_permit(admission)
-        self._successes += 1
-        needed = self.config.half_open_successes
-        if self._successes < needed:
-            return None
-        change = self._change("closed", "probes_succeeded", needed)
-        self._reopened = 0
-        self._last_error = None
-        return change
-
-    def failure(self, admission: Admission, now_ns: int, error: BaseException) -> None:
-        """Say that an admitted call failed in a way that counts."""
-        with self._turn:
-            if admission.generation != self._generation:
-                return
-            self._last_error = error
-            if admission.is_probe:
-                self._reopened += 1
-                cause: BreakerCause = "probe_failed"
-                count = None
-            else:
-                self._failures += 1
-                if self._failures < self.config.failure_threshold:
-                    return
-                cause, count = "failures", self._failures
-            config = self.config
-            wait = config.recovery_timeout
-            if config.recovery_multiplier > 1.0:
-                growth = config.recovery_multiplier ** min(self._reopened, 64)
-                wait = max(wait, min(wait * growth, config.max_recovery_timeout))
-            self._open_until_ns = now_ns + round(wait * NS)
-            change = self._change("open", cause, count, error, wait)
-        self._tell(change, now_ns)
-
-    def release(self, admission: Admission) -> None:
-        """Say that an admitted call ended without telling anything about the provider; harmless when repeated."""
-        if admission.is_probe:
-            with self._turn as is_free:
-                if is_free:
-                    self._return_permit(admission)
-                else:
-                    self._turn.later(partial(self._return_permit, admission))
-
-    def cool_down(self, seconds: float, now_ns: int, error: BaseException) -> None:
-        """Refuse calls for a while without counting a failure; a cooldown that lasts longer already stays."""
-        with self._turn:
-            until_ns = now_ns + round(min(seconds, self.config.max_cooldown) * NS)
-            if until_ns > self._cool_until_ns:
-                self._cool_until_ns = until_ns
-                self._last_error = error
-
-    def _return_permit(self, admission: Admission) -> None:
-        if admission in self._probes:
-            self._probes.remove(admission)
-
-    def _change(
-        self,
-        state: CircuitState,
-        cause: BreakerCause,
-        count: int | None = None,
-        error: BaseException | None = None,
-        open_for: float | None = None,
-    ) -> Change:
-        before, self._state = self._state, state
-        self._generation += 1
-        self._failures = 0
-        self._successes = 0
-        self._probes = []
-        outcome, error_class = (None, None) if error is None else (outcome_of(error), type(error).__name__)
-        return before, state, cause, count, outcome, error_class, open_for
-
-    def _tell(self, change: Change | None, now_ns: int, admission: Admission | None = None) -> None:
-        if change is None:
-            return
-        call = current_call.get()
+    def _given(self, given: CircuitAdmission | CircuitRefusal, now_ns: int) -> CircuitAdmission:
+        if isinstance(given, CircuitRefusal):
+            self._tell(given.changes, now_ns)
+            raise CircuitOpenError(
+                self.name,
+                retry_after=None if given.wait_ns is None else max(0, given.wait_ns) / NS,
+                last_error=self._last_error,
+                cause=given.cause,
+            )
         try:
-            publish(BreakerChanged(now_ns, 0 if call is None else call.id, self.name, *change))
+            self._tell(given.changes, now_ns)
         except BaseException:
-            if admission is not None:
-                self.release(admission)
+            self.release(given)
             raise
+        return given
 
-    def _refusal(self, wait_ns: int) -> CircuitOpenError:
-        return CircuitOpenError(self.name, retry_after=max(0, wait_ns) / NS, last_error=self._last_error)
+    def success(self, admission: CircuitAdmission, now_ns: int, took_ns: int | None = None) -> None:
+        """Say that an admitted call succeeded.
+
+        Args:
+            admission: What let it through.
+            now_ns: The time.
+            took_ns: How long it took; None where that does not matter.
+        """
+        changes = self._record(admission, now_ns, "success", took_ns)
+        if changes:
+            self._tell(changes, now_ns)
+
+    def failure(
+        self, admission: CircuitAdmission, now_ns: int, error: BaseException, took_ns: int | None = None
+    ) -> None:
+        """Say that an admitted call failed in a way that counts."""
+        self._last_error = error
+        self._tell(self._record(admission, now_ns, "failure", took_ns), now_ns)
+
+    async def record_async(
+        self,
+        admission: CircuitAdmission,
+        now_ns: int,
+        verdict: Verdict,
+        took_ns: int | None = None,
+        error: BaseException | None = None,
+    ) -> None:
+        """Do as `success` or `failure`, where the circuit's state is on a server."""
+        if error is not None:
+            self._last_error = error
+        assert self._remote is not None, "only a circuit on a server is waited for"
+        self._tell(await self._remote.record_async(admission, now_ns, verdict, took_ns), now_ns)
+
+    def release(self, admission: CircuitAdmission | None = None) -> None:
+        """Say that an admitted call ended without telling anything about the provider; harmless when repeated.
+
+        Without an admission: let calls through again, after `isolate`. Where the circuit has a `restoration`, it is a
+        rising share of them at first. A circuit that is not isolated stays as it is.
+        """
+        if admission is None:
+            self._command("release")
+        elif admission.is_probe:
+            changes = self._record(admission, admission.at_ns, "nothing", None)
+            if changes:
+                self._tell(changes, active_clock().now_ns())
+
+    def isolate(self) -> None:
+        """Let nothing through, probes included, until `release` or `reset`; calls under way change nothing."""
+        self._command("isolate")
 
     def reset(self) -> None:
         """Close the circuit and forget every failure, as an operator does who knows better."""
-        with self._turn:
-            self._cool_until_ns = 0
-            self._reopened = 0
-            self._last_error = None
-            change = self._change("closed", "reset") if self._state != "closed" else None
-            self._failures = 0
-        self._tell(change, active_clock().now_ns())
+        self._last_error = None
+        self._command("reset")
+
+    def cool_down(self, seconds: float, now_ns: int, error: BaseException) -> None:
+        """Refuse calls for a while without counting a failure; a cooldown that lasts longer already stays."""
+        if self._circuit.cool_down(now_ns + round(min(seconds, self.config.max_cooldown) * NS)):
+            self._last_error = error
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Have a function called at each change of state; return what ends that.
+
+        It is called after the change, in the thread of the call that brought it about. What it raises is logged as an
+        error of the logger `llmtest.resilience`, and hinders neither the circuit nor that call nor other listeners.
+
+        Example:
+            >>> breaker, seen = CircuitBreaker("openai"), []
+            >>> end = breaker.listen(lambda change: seen.append(change.to_state))
+            >>> breaker.isolate(); breaker.release(); end(); breaker.isolate()
+            >>> seen
+            ['isolated', 'closed']
+        """
+        self._listeners.append(listener)
+
+        def end() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return end
+
+    def _command(self, command: Command) -> None:
+        now_ns = active_clock().now_ns()
+        self._tell(self._circuit.command(command, now_ns), now_ns)
+
+    def _tell(self, changes: tuple[CircuitChange, ...], now_ns: int) -> None:
+        """Publish what has changed, and call every listener."""
+        for change in changes:
+            event = self._event(change, now_ns)
+            if change.to_state == "closed":
+                self._last_error = None
+            try:
+                publish(event)
+            finally:
+                for listener in tuple(self._listeners):
+                    try:
+                        listener(event)
+                    except Exception:
+                        logger.exception(
+                            "a listener of circuit `%s` failed at %s -> %s",
+                            self.name,
+                            change.from_state,
+                            change.to_state,
+                        )
+
+    def _event(self, change: CircuitChange, now_ns: int) -> BreakerChanged:
+        call = current_call.get()
+        outcome = error_class = None
+        if change.slow:
+            outcome = "slow"
+        elif change.to_state == "open" and self._last_error is not None:
+            outcome, error_class = outcome_of(self._last_error), type(self._last_error).__name__
+        return BreakerChanged(
+            now_ns,
+            0 if call is None else call.id,
+            self.name,
+            change.from_state,
+            change.to_state,
+            change.cause,
+            change.count,
+            outcome,
+            error_class,
+            change.open_for,
+            change.calls,
+        )

@@ -6,10 +6,12 @@ from functools import partial
 
 from llmtest.errors import QuotaExceededError, RateLimitedError
 from llmtest.resilience._classification import conduct_of
-from llmtest.resilience.breaker._breaker import Admission, CircuitBreaker
+from llmtest.resilience.breaker._breaker import CircuitBreaker
+from llmtest.resilience.breaker._breaker_store import CircuitAdmission
 from llmtest.resilience.pipeline._layers import AskPlace, Result
 from llmtest.resilience.pipeline._open_stream import OpenStream
 from llmtest.resilience.pipeline._running_slot import RunningSlot
+from llmtest.resilience.pipeline._sync_async import ASYNC
 from llmtest.resilience.pipeline._visit import Visit
 from llmtest.types import CompletionResponse
 
@@ -43,37 +45,58 @@ class _Guarded:
         self._further = further
 
     async def ask(self, visit: Visit) -> Result:
-        breaker = self._breaker
-        clock = visit.call.clock
-        admission = breaker.admit(clock.now_ns(), forced=visit.forced)
+        breaker, clock = self._breaker, visit.call.clock
+        awaits = breaker.is_remote and visit.call.parts is ASYNC
+        if awaits:
+            admission = await breaker.admit_async(clock.now_ns(), forced=visit.forced)
+        else:
+            admission = breaker.admit(clock.now_ns(), forced=visit.forced)
         try:
             result = await self._further(visit)
         except BaseException as error:
-            self._report(visit, admission, error)
+            now_ns = clock.now_ns()
+            if awaits and isinstance(error, Exception) and self._counts(visit, error):
+                await breaker.record_async(admission, now_ns, "failure", now_ns - admission.at_ns, error)
+            else:
+                self._report(visit, admission, error, now_ns - admission.at_ns)
             raise
         if isinstance(result, OpenStream):
-            result.at_end(partial(self._stream_ended, visit, admission))
+            took_ns = clock.now_ns() - admission.at_ns if breaker.is_timed else None
+            result.at_end(partial(self._stream_ended, visit, admission, took_ns))
+            return result
+        now_ns = clock.now_ns()
+        if awaits:
+            await breaker.record_async(admission, now_ns, "success", now_ns - admission.at_ns)
         else:
-            breaker.success(admission, clock.now_ns())
+            breaker.success(admission, now_ns, now_ns - admission.at_ns)
         return result
 
     def _stream_ended(
-        self, visit: Visit, admission: Admission, stream: OpenStream, end: CompletionResponse | BaseException
+        self,
+        visit: Visit,
+        admission: CircuitAdmission,
+        took_ns: int | None,
+        stream: OpenStream,
+        end: CompletionResponse | BaseException,
     ) -> None:
         if isinstance(end, BaseException) and not stream.is_finished:
-            self._report(visit, admission, end)
+            self._report(visit, admission, end, took_ns)
         else:
-            self._breaker.success(admission, visit.call.clock.now_ns())
+            self._breaker.success(admission, visit.call.clock.now_ns(), took_ns)
 
-    def _report(self, visit: Visit, admission: Admission, error: BaseException) -> None:
+    @staticmethod
+    def _counts(visit: Visit, error: BaseException) -> bool:
+        return conduct_of(error).counts and not visit.call.is_over(error)
+
+    def _report(self, visit: Visit, admission: CircuitAdmission, error: BaseException, took_ns: int | None) -> None:
         """Tell the circuit how an admitted call failed, and give its permit back."""
         breaker, call, place = self._breaker, visit.call, visit.place
         now_ns = call.clock.now_ns()
-        if conduct_of(error).counts and not call.is_over(error):
-            breaker.failure(admission, now_ns, error)
+        if self._counts(visit, error):
+            breaker.failure(admission, now_ns, error, took_ns)
             return
         if breaker.config.count_rate_limits and isinstance(error, RateLimitedError):
-            breaker.failure(admission, now_ns, error)
+            breaker.failure(admission, now_ns, error, took_ns)
         breaker.release(admission)
         if isinstance(error, RateLimitedError | QuotaExceededError):
             seconds = error.retry_after

@@ -10,7 +10,7 @@ from typing import Any, Self
 from llmtest.errors import ConfigurationError, ServerError
 from llmtest.resilience._chain import FallbackChain
 from llmtest.resilience._own_provider import as_provider
-from llmtest.resilience.breaker._breaker import CircuitBreakerConfig
+from llmtest.resilience.breaker._breaker_config import CircuitBreakerConfig
 from llmtest.resilience.fallback._slot import FallbackSlot, UnmappedModels
 from llmtest.resilience.fallback._trigger import FallbackCondition, FallbackTrigger
 from llmtest.resilience.retry._retry import RetryConfig

@@ -10,7 +10,7 @@ from typing import Literal
 from llmtest.errors import ConfigurationError
 from llmtest.resilience._own_provider import as_provider
 from llmtest.resilience._timeout import TimeoutConfig
-from llmtest.resilience.breaker._breaker import CircuitBreakerConfig
+from llmtest.resilience.breaker._breaker_config import CircuitBreakerConfig
 from llmtest.resilience.fallback._trigger import FallbackTrigger
 from llmtest.resilience.limiting._limits import RateLimitConfig
 from llmtest.resilience.retry._retry import RetryConfig

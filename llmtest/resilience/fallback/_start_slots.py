@@ -7,7 +7,9 @@ from dataclasses import replace
 
 from llmtest.errors import ConfigurationError
 from llmtest.resilience._timeout import TimeoutConfig
-from llmtest.resilience.breaker._breaker import CircuitBreaker, CircuitBreakerConfig
+from llmtest.resilience.breaker._breaker import CircuitBreaker
+from llmtest.resilience.breaker._breaker_config import CircuitBreakerConfig
+from llmtest.resilience.breaker._breaker_store import BreakerStore
 from llmtest.resilience.fallback._refused_keys import RefusedKeys
 from llmtest.resilience.fallback._slot import FallbackSlot
 from llmtest.resilience.fallback._trigger import FallbackTrigger
@@ -32,6 +34,7 @@ def start_slots(
     keys: RefusedKeys,
     *,
     any_error: bool,
+    breaker_store: BreakerStore | None = None,
 ) -> tuple[RunningSlot, ...]:
     """Return the places of a chain.
 
@@ -43,6 +46,7 @@ def start_slots(
         timeouts: As with `retry`.
         keys: What is remembered of their keys.
         any_error: Whether every error of a slot but the first sends the call on, where its trigger says nothing else.
+        breaker_store: What keeps their circuits; None keeps each for itself.
 
     Raises:
         ConfigurationError: There is no provider, there is one twice, or a policy applies to none of them.
@@ -67,7 +71,7 @@ def start_slots(
             RunningSlot(
                 index,
                 slot,
-                None if breaker is None else CircuitBreaker(names[index], breaker),
+                None if breaker is None else CircuitBreaker(names[index], breaker, breaker_store),
                 slot.retry or (None if is_chain else retry),
                 NO_TIMEOUTS if limits is None else limits.for_attempt(),
             )
