@@ -1,9 +1,9 @@
 """The state of circuits in this process: what a `BreakerStore` does, in memory, and the reference for any other.
 
 Each admitted call holds a `CircuitAdmission`, stamped with the generation of the circuit. Every change of state begins
-a new generation, so that a slow call that was admitted before the change can neither close a circuit nor keep it open. A
-probe's permit comes back on every exit (success, failure, an error that proves nothing, cancellation), and one that is
-lost all the same lapses after `probe_timeout`.
+a new generation, so that a slow call that was admitted before the change can neither close a circuit nor keep it open.
+A probe's permit comes back on every exit (success, failure, an error that proves nothing, cancellation), and one that
+is lost all the same lapses after `probe_timeout`.
 """
 
 from __future__ import annotations
