@@ -295,6 +295,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
         },
         {
             "anthropic._dialect",
+            "azure._filtered_responses",
             "openai._dialect",
             "openrouter._chat",
             "vertex._predict",
@@ -634,7 +635,6 @@ def strings_of(path: Path) -> list[tuple[int, str]]:
 
 
 SPOKEN_OF = {
-    "testing/_handles.py": "the typed properties of `llm_sim`",
     "costs/_prices.py": "names of the price list, which is another registry",
     "costs/_added_prices.py": "an example in an error text, on a low floor",
     "costs/_simulated_prices.py": "names of another system's table",

@@ -1,8 +1,14 @@
-"""The providers of a simulation by name, typed for editors and type checkers; the registry knows them all the same."""
+"""The providers of a simulation by name, for editors and type checkers; the registry is what knows and makes them.
+
+A test compares the names with the registry: a dialect that is added to the package is added here, and nowhere else.
+"""
 
 from __future__ import annotations
 
-from llmtest.simulation import ProviderHandle, World
+from collections.abc import Iterable
+
+from llmtest.simulation import ProviderHandle
+from llmtest.wire import dialects
 
 __all__ = ["Handles"]
 
@@ -10,49 +16,45 @@ __all__ = ["Handles"]
 class Handles:
     """Handles on simulated providers, each made on first use."""
 
-    _world: World
+    openai: ProviderHandle
+    """The simulated OpenAI."""
+    anthropic: ProviderHandle
+    """The simulated Anthropic."""
+    azure: ProviderHandle
+    """The simulated Azure OpenAI."""
+    bedrock: ProviderHandle
+    """The simulated Amazon Bedrock, where it hosts Claude."""
+    cohere: ProviderHandle
+    """The simulated Cohere."""
+    deepseek: ProviderHandle
+    """The simulated DeepSeek."""
+    gemini: ProviderHandle
+    """The simulated Gemini."""
+    groq: ProviderHandle
+    """The simulated Groq."""
+    huggingface: ProviderHandle
+    """The simulated router of Hugging Face."""
+    mistral: ProviderHandle
+    """The simulated Mistral."""
+    near_ai: ProviderHandle
+    """The simulated NEAR AI."""
+    ollama: ProviderHandle
+    """The simulated Ollama."""
+    openrouter: ProviderHandle
+    """The simulated OpenRouter."""
+    perplexity: ProviderHandle
+    """The simulated Perplexity."""
+    tinfoil: ProviderHandle
+    """The simulated Tinfoil."""
+    together_ai: ProviderHandle
+    """The simulated Together."""
+    vertex: ProviderHandle
+    """The simulated Vertex AI, where it hosts Claude."""
+    vllm: ProviderHandle
+    """The simulated vLLM."""
+    xai: ProviderHandle
+    """The simulated xAI."""
 
-    @property
-    def openai(self) -> ProviderHandle:
-        """The simulated OpenAI."""
-        return self._world.provider("openai")
-
-    @property
-    def anthropic(self) -> ProviderHandle:
-        """The simulated Anthropic."""
-        return self._world.provider("anthropic")
-
-    @property
-    def bedrock(self) -> ProviderHandle:
-        """The simulated Amazon Bedrock, where it hosts Claude."""
-        return self._world.provider("bedrock")
-
-    @property
-    def vertex(self) -> ProviderHandle:
-        """The simulated Vertex AI, where it hosts Claude."""
-        return self._world.provider("vertex")
-
-    @property
-    def azure(self) -> ProviderHandle:
-        """The simulated Azure OpenAI."""
-        return self._world.provider("azure")
-
-    @property
-    def gemini(self) -> ProviderHandle:
-        """The simulated Gemini."""
-        return self._world.provider("gemini")
-
-    @property
-    def ollama(self) -> ProviderHandle:
-        """The simulated Ollama."""
-        return self._world.provider("ollama")
-
-    @property
-    def vllm(self) -> ProviderHandle:
-        """The simulated vLLM."""
-        return self._world.provider("vllm")
-
-    @property
-    def openrouter(self) -> ProviderHandle:
-        """The simulated OpenRouter."""
-        return self._world.provider("openrouter")
+    def __dir__(self) -> Iterable[str]:
+        """List the providers that are registered too, so that a shell can complete their names."""
+        return [*super().__dir__(), *(name for name, each in dialects().items() if each.is_provider)]

@@ -1,5 +1,6 @@
 """The official client of OpenAI at a vLLM server: its fields, its errors, and what the server tells beside the API."""
 
+import re
 from datetime import UTC, datetime
 
 import httpx
@@ -71,6 +72,22 @@ def test_what_guides_the_generation_is_followed(sim, own):
     assert '"city"' in answer.choices[0].message.content
     request = sim.vllm.requests[0].request
     assert (request.response_format.schema, request.top_k) == (SCHEMA, 5)
+
+
+@pytest.mark.parametrize(
+    "own", [{"guided_choice": ["red", "green"]}, {"structured_outputs": {"choice": ["red", "green"]}}], ids=str
+)
+def test_a_choice_is_one_of_the_texts(sim, own):
+    """It is said as it is, and not as JSON."""
+    sim.vllm.generates()
+    assert ask(extra_body=own).choices[0].message.content in {"red", "green"}
+
+
+@pytest.mark.parametrize("own", [{"guided_regex": r"\d{4}-[A-Z]+"}, {"structured_outputs": {"regex": r"\d{4}-[A-Z]+"}}])
+def test_a_pattern_is_followed_from_end_to_end(sim, own):
+    """The whole text matches the expression."""
+    sim.vllm.generates()
+    assert re.fullmatch(r"\d{4}-[A-Z]+", ask(extra_body=own).choices[0].message.content)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import openai
 import pydantic
 import pytest
 
-from llmtest import Reply, Simulation, faults
+from llmtest import AzureOpenAIProvider, CompletionRequest, Reply, Simulation, faults
+from llmtest.errors import ContentFilteredError
 from llmtest.types import FinishReason
 
 ENDPOINT = "https://my-resource.openai.azure.com"
@@ -262,3 +263,33 @@ def test_a_stream_is_named_without_a_charset(llm):
     told = httpx.post(url, json={"messages": ASKED, "model": "m", "stream": True})
     assert told.headers["content-type"] == "text/event-stream"
     assert json.loads(told.text.partition("\n")[0][6:])["choices"] == []
+
+
+def test_responses_tell_what_the_content_filter_found(llm):
+    """Prompt and answer have a verdict each, whole and in the last event of a stream; a stopped answer is blocked."""
+    llm.azure.replies("Paris", "Paris").replies(Reply("Par", finish_reason="content_filter"))
+    client = of_v1()
+    whole = client.responses.create(model="my-gpt", input="Capital of France?").content_filters
+    assert [(each["source_type"], each["blocked"]) for each in whole] == [("prompt", False), ("completion", False)]
+    assert whole[0]["content_filter_offsets"] == {"start_offset": 0, "end_offset": 18, "check_offset": 0}
+    assert whole[1]["content_filter_results"]["hate"] == {"filtered": False, "severity": "safe"}
+    events = list(client.responses.create(model="my-gpt", input="Capital of France?", stream=True))
+    assert events[-1].type == "response.completed"
+    assert events[-1].response.content_filters == whole
+    stopped = client.responses.create(model="my-gpt", input="Capital?")
+    assert [each["blocked"] for each in stopped.content_filters] == [False, True]
+    assert stopped.incomplete_details.reason == "content_filter"
+
+
+def test_responses_tell_of_a_blocked_prompt_without_a_frame(llm):
+    """The verdict is in the error itself, and not below `innererror`; our own layer reads the same error."""
+    llm.azure.fails(faults.ContentFiltered(), times=2)
+    with pytest.raises(openai.BadRequestError) as error:
+        of_v1(max_retries=0).responses.create(model="my-gpt", input="Capital of France?")
+    assert error.value.code == "content_filter"
+    (verdict,) = error.value.body["content_filters"]
+    assert (verdict["blocked"], verdict["source_type"]) == (True, "prompt")
+    assert "innererror" not in error.value.body
+    provider = AzureOpenAIProvider("k", endpoint="https://mine.openai.azure.com", deployment="my-gpt", api="responses")
+    with pytest.raises(ContentFilteredError):
+        provider.complete(CompletionRequest.ask("Capital of France?"))

@@ -432,3 +432,50 @@ def test_the_servers_of_both_are_told_by_their_paths(llm_server):
     environment = llm_server.environment
     assert environment["ANTHROPIC_BEDROCK_BASE_URL"] == url
     assert environment["ANTHROPIC_VERTEX_BASE_URL"] == f"{url}/v1"
+
+
+ELSEWHERE = {
+    "foundry": (
+        anthropic.AnthropicFoundry,
+        anthropic.AsyncAnthropicFoundry,
+        {"resource": "mine", "api_key": "key-1"},
+        "azure",
+    ),
+    "google-cloud": (
+        anthropic.AnthropicGoogleCloud,
+        anthropic.AsyncAnthropicGoogleCloud,
+        {"project": "p", "location": "us-central1", "workspace_id": "w", "token_provider": lambda: "ya29.token"},
+        "anthropic",
+    ),
+    "aws": (
+        anthropic.AnthropicAWS,
+        anthropic.AsyncAnthropicAWS,
+        {"aws_region": "us-east-1", "workspace_id": "w", "aws_access_key": "AKIDEXAMPLE", "aws_secret_key": "secret"},
+        "anthropic",
+    ),
+}
+"""Clients that speak Anthropic's own API at a cloud's address, and whose handle answers them."""
+WORKSPACE = "https://claude.googleapis.com/v1/projects/p/locations/us-central1/workspaces/w/invoke"
+
+
+@pytest.mark.parametrize("cloud", list(ELSEWHERE))
+def test_p13_anthropic_s_own_api_at_a_cloud_s_address(llm, cloud):
+    """Foundry, Google Cloud and AWS: answers, streams, tokens and errors as at home, asked blocking and not."""
+    blocking, asynchronous, credentials, handle = ELSEWHERE[cloud]
+    asked = {"model": "claude-opus-5", "max_tokens": 64, "messages": ASKED}
+    llm.anthropic.at(WORKSPACE)  # whose it is, no address of Google's tells
+    llm.provider(handle).replies("Paris", "It is Paris.").fails(faults.RateLimited(retry_after=7)).replies("Rome")
+    client = blocking(**credentials, max_retries=0)
+    assert client.messages.create(**asked).content[0].text == "Paris"
+    with client.messages.stream(**asked) as stream:
+        assert "".join(stream.text_stream) == "It is Paris."
+    with pytest.raises(anthropic.RateLimitError):
+        client.messages.create(**asked)
+
+    async def story():
+        async with asynchronous(**credentials, max_retries=0) as other:
+            return (await other.messages.create(**asked)).content[0].text
+
+    assert llm.run(story()) == "Rome"
+    assert client.messages.count_tokens(model=asked["model"], messages=ASKED).input_tokens > 0
+    assert {seen.model for seen in llm.provider(handle).requests} == {asked["model"]}

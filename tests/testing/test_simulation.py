@@ -23,6 +23,8 @@ from llmtest.errors import (
     UnscriptedRequestError,
     UnusedStepsError,
 )
+from llmtest.testing._handles import Handles
+from llmtest.wire import dialects
 
 REQUEST = CompletionRequest.ask("Capital of France?")
 
@@ -388,3 +390,12 @@ def test_a_start_that_cannot_be_is_refused(arguments, text):
     with pytest.raises(ConfigurationError, match=text) as caught:
         Simulation(**arguments)
     assert "To fix: " in str(caught.value)
+
+
+def test_every_provider_of_the_registry_is_typed():
+    """What editors complete is what there is, and a shell completes it too."""
+    known = {each.name for each in dialects().values() if each.is_provider}
+    assert set(Handles.__annotations__) == known
+    with Simulation() as sim:
+        assert known <= set(dir(sim))
+        assert {name: getattr(sim, name).name for name in known} == {name: name for name in known}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 from llmtest.clock import draw_bits
 from llmtest.errors import ConfigurationError
@@ -75,7 +77,7 @@ class Generated:
                 text = f"{FENCE}\n{text}\n```"
         else:
             wanted = told_schema(request) if form.schema is None else form.schema
-            text = _dump(any_object(words) if wanted is None else value_of(wanted, words))
+            text = _dump(any_object(words)) if wanted is None else _said(value_of(wanted, words), wanted)
         return text if thinking is None else Reply(text, thinking=thinking)
 
     def _text(self, words: Words) -> str:
@@ -102,6 +104,12 @@ def _shows_thoughts(request: CompletionRequest) -> bool:
         if isinstance(thinking, dict) and thinking.get("type") in {"enabled", "adaptive"}:
             return True
     return False
+
+
+def _said(value: object, schema: Mapping[str, Any]) -> str:
+    """Return how a value is said: as JSON, or as it is where its schema wants a plain text."""
+    is_plain = isinstance(value, str) and schema.get("contentMediaType") == "text/plain"
+    return str(value) if is_plain else _dump(value)
 
 
 def _dump(value: object) -> str:

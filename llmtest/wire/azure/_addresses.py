@@ -37,7 +37,7 @@ def addressed(endpoint: Endpoint, **changed: Any) -> tuple[Endpoint, Endpoint]:
     """
     own = endpoint.own_errors
     if own is not None:
-        changed["errors"] = ERRORS.passing_on(own)
+        changed.setdefault("errors", ERRORS.passing_on(own))
     of_deployment = _OF_DEPLOYMENTS.fullmatch(endpoint.pattern) is not None
     prefix = "/deployments/{model}" if of_deployment else ""
     return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from llmtest.errors import ContentFilteredError, ModelNotFoundError
 from llmtest.wire import _ids
@@ -11,13 +12,15 @@ from llmtest.wire._endpoint import Endpoint
 from llmtest.wire._headers import header
 from llmtest.wire._records import Headers
 from llmtest.wire._vocabulary import Vocabulary
-from llmtest.wire.azure import _filtered_chat
+from llmtest.wire.anthropic import ANTHROPIC
+from llmtest.wire.azure import _filtered_chat, _filtered_responses
 from llmtest.wire.azure._addresses import addressed
-from llmtest.wire.azure._errors import ERRORS
+from llmtest.wire.azure._errors import ERRORS, responses_errors
 from llmtest.wire.azure._headers import head, limit_headers
 from llmtest.wire.framing import SSE, Framing
 from llmtest.wire.openai import OPENAI
 from llmtest.wire.openai._batch_api import FileBatches
+from llmtest.wire.openai._responses import RESPONSES
 
 __all__ = ["AZURE"]
 
@@ -44,13 +47,17 @@ _LACKING = frozenset({"moderations", "images.variation", "models.delete"})
 
 
 def _endpoints() -> tuple[Endpoint, ...]:
-    chat = {"encode_answer": _filtered_chat.encode_answer, "encode_stream": _filtered_chat.encode_stream}
+    judged: dict[str, dict[str, Any]] = {
+        each.operation: {"encode_answer": room.encode_answer, "encode_stream": room.encode_stream}
+        for each, room in ((OPENAI.chat, _filtered_chat), (RESPONSES, _filtered_responses))
+    }
+    judged[RESPONSES.operation]["errors"] = responses_errors(RESPONSES.own_errors or OPENAI.errors)
     placed = []
     for endpoint in OPENAI.endpoints:
         if endpoint.operation in _LACKING:
             continue
         changed = {"framing": _STREAM} if endpoint.framing is SSE and endpoint.streams else {}
-        placed.append(addressed(endpoint, **changed, **(chat if endpoint is OPENAI.chat else {})))
+        placed.append(addressed(endpoint, **changed, **judged.get(endpoint.operation, {})))
     # A path below v1 ends like one that is not, so those below v1 are looked at first.
     return tuple(new for new, _ in placed) + tuple(dated for _, dated in placed)
 
@@ -65,6 +72,7 @@ AZURE = Dialect(
         "https://*.services.ai.azure.com",
     ),
     endpoints=_endpoints(),
+    mounts={"/anthropic": ANTHROPIC},
     auth=_auth,
     read_key=OPENAI.read_key,
     variables=Variables(
@@ -95,4 +103,4 @@ AZURE = Dialect(
         "deployment_variables": ("AZURE_OPENAI_DEPLOYMENT", "AZURE_OPENAI_DEPLOYMENT_NAME"),
     },
 )
-"""Every endpoint of OpenAI's, at Azure's addresses."""
+"""Every endpoint of OpenAI's, at Azure's addresses; below `/anthropic` Foundry speaks as Anthropic does at home."""

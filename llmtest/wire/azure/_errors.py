@@ -17,13 +17,14 @@ from llmtest.errors import (
     RateLimitedError,
     ServerError,
 )
+from llmtest.wire._dialect import Errors
 from llmtest.wire._json import dumps
 from llmtest.wire._own_words import OwnWords, Said
 from llmtest.wire._records import ResponseMeta, WireFormatError
 from llmtest.wire.azure._filter_results import BLOCKED_PROMPT
 from llmtest.wire.openai import OPENAI
 
-__all__ = ["API_VERSION", "ERRORS", "refuse"]
+__all__ = ["API_VERSION", "ERRORS", "refuse", "responses_errors"]
 
 API_VERSION = "2024-10-21"
 """The newest dated version that is generally available; later ones have no date."""
@@ -79,6 +80,14 @@ def _blocked() -> dict[str, Any]:
     return {"error": {**told, "innererror": inner}}
 
 
+def _blocked_response(error: ContentFilteredError, meta: ResponseMeta) -> dict[str, Any]:
+    """Write what Responses say of a blocked prompt: the verdict without a frame around it."""
+    del error, meta
+    verdict = {"blocked": True, "source_type": "prompt", "content_filter_results": BLOCKED_PROMPT}
+    told = {"message": _BLOCKED, "type": "invalid_request_error", "param": "prompt", "code": "content_filter"}
+    return {"error": {**told, "content_filters": [verdict]}}
+
+
 def _failed(error: ProviderError, meta: ResponseMeta) -> dict[str, Any] | None:
     if isinstance(error, OverloadedError):
         return None
@@ -91,21 +100,29 @@ def _no_deployment() -> dict[str, Any]:
     return {"error": told}
 
 
-ERRORS = OwnWords(
-    OPENAI.errors,
-    (
-        Said(ContentFilteredError, 400, lambda _, __: _blocked()),
-        Said(ModelNotFoundError, 404, lambda _, __: _no_deployment()),
-        Said(RateLimitedError, 429, lambda error, _: _error("429", _rate_limited(error))),
-        Said(AuthenticationError, 401, lambda _, meta: _error("401", _UNSIGNED if meta.api_key == "" else _WRONG_KEY)),
-        Said(
-            PermissionDeniedError,
-            403,
-            lambda _, __: _error("403", "Access denied due to Virtual Network/Firewall rules."),
-        ),
-        Said(ProviderTimeoutError, 408, lambda _, __: _error("Timeout", "The operation was timeout.")),
-        Said(ServerError, 500, _failed),
+_SAID = (
+    Said(ContentFilteredError, 400, lambda _, __: _blocked()),
+    Said(ModelNotFoundError, 404, lambda _, __: _no_deployment()),
+    Said(RateLimitedError, 429, lambda error, _: _error("429", _rate_limited(error))),
+    Said(AuthenticationError, 401, lambda _, meta: _error("401", _UNSIGNED if meta.api_key == "" else _WRONG_KEY)),
+    Said(
+        PermissionDeniedError,
+        403,
+        lambda _, __: _error("403", "Access denied due to Virtual Network/Firewall rules."),
     ),
-    nowhere="Resource not found",
+    Said(ProviderTimeoutError, 408, lambda _, __: _error("Timeout", "The operation was timeout.")),
+    Said(ServerError, 500, _failed),
 )
+_NOWHERE = "Resource not found"
+
+ERRORS = OwnWords(OPENAI.errors, _SAID, nowhere=_NOWHERE)
 """What Azure says in words of its own; everything else is passed on in those of OpenAI's endpoints."""
+
+
+def responses_errors(spoken: Errors) -> OwnWords:
+    """Return the same for Responses, which tell in other words of a prompt that was blocked.
+
+    Args:
+        spoken: The errors of OpenAI's endpoint.
+    """
+    return OwnWords(spoken, (Said(ContentFilteredError, 400, _blocked_response), *_SAID), nowhere=_NOWHERE)

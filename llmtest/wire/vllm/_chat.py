@@ -15,7 +15,9 @@ from llmtest.wire.openai._own_fields import chat_with, choices_with, with_fields
 
 __all__ = ["CHAT"]
 
-_GUIDES = (b'"guided_json"', b'"structured_outputs"')
+_GUIDES = (b'"guided_', b'"structured_outputs"')
+_PLAIN = {"type": "string", "contentMediaType": "text/plain"}
+"""A schema of what is said as it is, and not as JSON."""
 
 
 def _own_fields(response: CompletionResponse, call: WireCall, meta: ResponseMeta) -> CompletionResponse:
@@ -57,7 +59,14 @@ def _decode_call(
 def _guide(fields: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """Return the schema that what is generated is guided by, in either of the words for it."""
     structured = fields.get("structured_outputs")
-    found = fields.get("guided_json") or (structured.get("json") if isinstance(structured, dict) else None)
+    structured = structured if isinstance(structured, dict) else {}
+    choices = fields.get("guided_choice") or structured.get("choice")
+    if isinstance(choices, list) and choices and all(isinstance(each, str) for each in choices):
+        return {**_PLAIN, "enum": choices}
+    pattern = fields.get("guided_regex") or structured.get("regex")
+    if isinstance(pattern, str):
+        return {**_PLAIN, "pattern": f"^(?:{pattern})$"}
+    found = fields.get("guided_json") or structured.get("json")
     if isinstance(found, str):
         try:
             found = loads(found)
