@@ -40,6 +40,7 @@ SETTINGS = (
     "llmtest_allowed_hosts",
     "llmtest_dummy_keys",
     "llmtest_prices",
+    "llmtest_tokenizer",
     "llmtest_scenarios",
 )
 """What an ini file may say."""
@@ -81,6 +82,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     parser.addini("llmtest_allowed_hosts", "hosts that requests may reach", type="linelist", default=[])
     parser.addini("llmtest_dummy_keys", "set dummy API keys before collection", type="bool", default=False)
     parser.addini("llmtest_prices", "price file of every test, over the published prices", default=None)
+    parser.addini("llmtest_tokenizer", "what counts tokens: a vocabulary, `bytes`, an entry point", default=None)
     parser.addini("llmtest_scenarios", "globs of scenario files to collect as tests", type="args", default=[])
     config = pluginmanager.get_plugin("pytestconfig")
     # Before the command line is read, so that pytest-recording's flags are known; a plugin that was handed to
@@ -179,7 +181,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers():
         if mark.name.startswith("llm_") and mark.name not in OWN_MARKERS:
             _session(item.config).refuse_slip(item, mark.name, OWN_MARKERS)
-    if item.get_closest_marker("llm_prices") or _ini(item.config, "llmtest_prices"):
+    named = _ini(item.config, "llmtest_prices") or _ini(item.config, "llmtest_tokenizer")
+    if named or item.get_closest_marker("llm_prices"):
         _session(item.config).prices.begin(item)
     world, cassette = _wants_world(item), _wants_cassette(item)
     if world or cassette:

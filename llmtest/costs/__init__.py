@@ -6,6 +6,7 @@ from llmtest.costs._estimate import Estimate
 from llmtest.costs._ledger import CostEntry, CostLedger, Spend
 from llmtest.costs._limits import BudgetConfig, CostManagementPolicy, Limit
 from llmtest.costs._model_facts import ModelFacts
+from llmtest.costs._most_tokens import most_request_tokens, most_tokens
 from llmtest.costs._partial import partial_usage
 from llmtest.costs._prices import Prices
 from llmtest.costs._rates import Rates
@@ -13,6 +14,7 @@ from llmtest.costs._reservation import Charge, Reservation
 from llmtest.costs._simulated_prices import TABLES, simulated_prices
 from llmtest.costs._sqlite import SqliteBudgetStore
 from llmtest.costs._store import Balance, BudgetStore, MemoryBudgetStore
+from llmtest.costs._tokenizers import Tokenizer, find_tokenizer, use_tokenizer
 from llmtest.costs._tokens import cache_blocks, count_tokens, estimate_prompt_tokens, estimate_request_tokens
 
 __all__ = [
@@ -34,13 +36,18 @@ __all__ = [
     "Reservation",
     "Spend",
     "SqliteBudgetStore",
+    "Tokenizer",
     "cache_blocks",
     "context_window",
     "count_tokens",
     "default_prices",
     "estimate_prompt_tokens",
     "estimate_request_tokens",
+    "find_tokenizer",
+    "most_request_tokens",
+    "most_tokens",
     "partial_usage",
     "simulated_prices",
     "use_prices",
+    "use_tokenizer",
 ]

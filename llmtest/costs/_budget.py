@@ -24,6 +24,7 @@ from llmtest.costs._prices import DAY_NS, Prices
 from llmtest.costs._reservation import Charge, Reservation
 from llmtest.costs._store import Balance, BudgetStore, Check, Hold, MemoryBudgetStore, Spent
 from llmtest.costs._tiers import plain_tier
+from llmtest.costs._tokenizers import find_tokenizer
 from llmtest.errors import ConfigurationError, UnknownPriceError
 from llmtest.events import current_call
 from llmtest.types import UNKNOWN_USAGE, CompletionRequest, Usage
@@ -31,6 +32,7 @@ from llmtest.types import UNKNOWN_USAGE, CompletionRequest, Usage
 if TYPE_CHECKING:
     from llmtest.clock import Clock
     from llmtest.costs._limits import Scope
+    from llmtest.costs._tokenizers import Tokenizer
 
 __all__ = ["Budget"]
 
@@ -48,10 +50,10 @@ class Budget:
     more: what it had generated and not sent. Where a limit must hold against that as well, such calls are charged as
     they were reserved: `cut_off="reserved"`.
 
-    The upper bound of a call is its estimated prompt (`estimate_request_tokens`) and its `max_tokens`, or
-    `default_max_tokens` where the request sets none, times `n`, at the dearest rates of the model. It holds as far as
-    the estimate of the prompt does. A call that turns out to need more than it reserved is charged in full, and the
-    trace is told if that passes a limit.
+    The upper bound of a call is the most tokens that its prompt can have (`most_request_tokens`) and its `max_tokens`,
+    or `default_max_tokens` where the request sets none, times `n`, at the dearest rates of the model. A call that
+    turns out to need more than it reserved all the same is charged in full, and the trace is told if that passes a
+    limit.
 
     Args:
         *limits: `BudgetConfig`, `CostManagementPolicy`, or several; all are enforced.
@@ -66,6 +68,8 @@ class Budget:
         cut_off: What a call is charged whose usage is only estimated: the estimate (`estimated`, the default), or the
             upper bound that was reserved for it (`reserved`). The ledger has the estimate either way.
         ledger: Account in which each settled call is entered too.
+        tokenizer: What counts prompts, as for `use_tokenizer`: exact counts reserve less than the bound that holds
+            for every vocabulary, and hold for the models that have this one. Default: that bound, `most_tokens`.
 
     Example:
         >>> budget = Budget(BudgetConfig(max_tokens_per_session=100))
@@ -87,6 +91,7 @@ class Budget:
         on_unknown_price: Literal["error", "warn"] = "error",
         cut_off: Literal["estimated", "reserved"] = "estimated",
         ledger: CostLedger | None = None,
+        tokenizer: str | Tokenizer | None = None,
     ) -> None:
         if type(default_max_tokens) is not int or default_max_tokens < 1:
             raise ConfigurationError(
@@ -105,6 +110,7 @@ class Budget:
         self._clock = clock
         self._store: BudgetStore = MemoryBudgetStore() if store is None else store
         self.session = self._store.new_session() if session is None else session
+        self._tokenizer = None if tokenizer is None else find_tokenizer(tokenizer)
         self._lenient = on_unknown_price == "warn"
         self._cautious = cut_off == "reserved"
         self._limits_money = any(limit.unit == "usd" for limit in self.limits)
@@ -139,7 +145,9 @@ class Budget:
             model: The model; default: the request's.
         """
         at = None if self._clock is None else self._clock.now()
-        return estimate_of(request, provider, model or request.model, self.prices, self.default_max_tokens, at)
+        return estimate_of(
+            request, provider, model or request.model, self.prices, self.default_max_tokens, at, self._tokenizer
+        )
 
     def reserve(
         self,
@@ -216,7 +224,12 @@ class Budget:
             purpose: `call`, or `summary`, `health`, `hedge`, `cascade`.
             service_tier: The tier that served them; default: the standard one.
             metadata: The caller's own labels of the request, for the ledger.
+
+        Raises:
+            ConfigurationError: A count is negative.
         """
+        if not usage.is_possible:
+            raise ConfigurationError(f"a budget is charged what was used, and a count of {usage!r} is negative")
         usd = self._price(provider, model, usage, cost_usd, service_tier)
         if usd is None and self._limits_money:
             tell_unpriced(self._unpriced(provider, model, usage, tier=service_tier), self._moment())
@@ -267,7 +280,7 @@ class Budget:
         metadata: Mapping[str, str],
     ) -> Charge:
         """Charge a reservation; what is not known of its usage or price is charged as it was reserved."""
-        usage = UNKNOWN_USAGE if usage is None else usage
+        usage = UNKNOWN_USAGE if usage is None or not usage.is_possible else usage
         usd = self._price(provider, model, usage, usd, service_tier)
         source = usage.source
         if source == "estimated" and self._cautious:

@@ -9,12 +9,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from llmtest.costs._money import money
-from llmtest.costs._tokens import estimate_request_tokens
+from llmtest.costs._most_tokens import most_request_tokens
 from llmtest.errors import ConfigurationError
+from llmtest.types import AudioPart, ImagePart
 from llmtest.types._quick_init import quick_init
 
 if TYPE_CHECKING:
     from llmtest.costs._prices import Prices
+    from llmtest.costs._tokenizers import Tokenizer
     from llmtest.types import CompletionRequest
 
 __all__ = ["Estimate", "estimate_of"]
@@ -58,7 +60,13 @@ class Estimate:
 
 
 def estimate_of(
-    request: CompletionRequest, provider: str, model: str | None, prices: Prices, most: int, at: datetime | None
+    request: CompletionRequest,
+    provider: str,
+    model: str | None,
+    prices: Prices,
+    most: int,
+    at: datetime | None,
+    tokenizer: Tokenizer | None = None,
 ) -> Estimate:
     """Return the most that a request may need at a provider.
 
@@ -69,8 +77,9 @@ def estimate_of(
         prices: What models cost.
         most: Tokens of an answer where the request sets no limit.
         at: When; None: now, on the active clock.
+        tokenizer: What counts the prompt; None: `most_request_tokens`.
     """
-    prompt = estimate_request_tokens(request)
+    prompt = most_request_tokens(request, tokenizer)
     answer = request.max_tokens or most
     choices = request.n or 1
     for fields in request.extra.values():
@@ -81,12 +90,22 @@ def estimate_of(
     tier = request.service_tier
     if tier is not None and not prices.has_tier(provider, tier):
         tier = None
-    usd = prices.upper_bound(provider, model, prompt, answer, at, for_an_hour=for_an_hour)
+    media = _has_media(request)
+    usd = prices.upper_bound(provider, model, prompt, answer, at, for_an_hour=for_an_hour, media=media)
     if usd is not None and tier is not None:
         # A provider may serve a call in a lesser tier than the one that was asked for, at that one's price.
-        asked = prices.upper_bound(provider, model, prompt, answer, at, tier=tier, for_an_hour=for_an_hour)
+        asked = prices.upper_bound(provider, model, prompt, answer, at, tier=tier, for_an_hour=for_an_hour, media=media)
         usd = None if asked is None else max(usd, asked)
     return Estimate(prompt + answer, usd, provider, model, tier, request.metadata)
+
+
+def _has_media(request: CompletionRequest) -> bool:
+    """Tell whether prompt or answer may hold sound or pictures, whose tokens may cost more than others."""
+    for message in request.messages:
+        content = message.content
+        if content.__class__ is tuple and any(isinstance(part, ImagePart | AudioPart) for part in content):
+            return True
+    return any(fields.get("modalities") for fields in request.extra.values())
 
 
 def asks_for_an_hour(request: CompletionRequest) -> bool:

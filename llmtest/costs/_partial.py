@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from llmtest.costs._tokenizers import active
+from llmtest.costs._tokens import count_tokens
 from llmtest.types import StreamEvent, Usage
 
 __all__ = ["partial_usage"]
@@ -72,20 +74,23 @@ def partial_usage(prompt_tokens: int, events: Iterable[StreamEvent] = (), *, mos
 
 
 class _Said:
-    """Lengths of what was said, kept apart as they are counted apart."""
+    """What was said, kept apart as it is counted apart: its lengths, and its texts where another counter is in use."""
 
-    __slots__ = ("arguments", "names", "text", "thinking")
+    __slots__ = ("arguments", "names", "text", "texts", "thinking")
 
     def __init__(self) -> None:
         self.text = 0
         self.thinking = 0
         self.names: list[int] = []
         self.arguments: dict[int, int] = {}
+        self.texts: dict[object, str] | None = None if active.count is None else {}
 
     def add(self, event: StreamEvent) -> None:
         """Note what an event says."""
         kind = event.kind
-        if kind in {"text", "refusal"}:
+        if self.texts is not None:
+            self._keep(self.texts, event)
+        elif kind in {"text", "refusal"}:
             self.text += len(event.text)
         elif kind == "thinking":
             self.thinking += len(event.text)
@@ -94,11 +99,25 @@ class _Said:
         else:
             self.arguments[event.index] = self.arguments.get(event.index, 0) + len(event.text)
 
+    def _keep(self, texts: dict[object, str], event: StreamEvent) -> None:
+        kind = event.kind
+        if kind == "tool_call":
+            texts["name", len(self.names)] = event.name or ""
+            self.names.append(0)
+            return
+        key = "text" if kind in {"text", "refusal"} else kind if kind == "thinking" else ("arguments", event.index)
+        texts[key] = texts.get(key, "") + event.text
+
     def tokens(self) -> tuple[int, int]:
         """Return the tokens of what was thought, and of everything."""
+        framing = TOOL_CALL_TOKENS * len(self.names)
+        if self.texts is not None:
+            counts = {key: count_tokens(text) for key, text in self.texts.items()}
+            return counts.get("thinking", 0), framing + sum(counts.values())
         thinking = _count(self.thinking)
-        calls = sum(TOOL_CALL_TOKENS + _count(length) for length in self.names)
-        return thinking, thinking + _count(self.text) + calls + sum(map(_count, self.arguments.values()))
+        return thinking, thinking + _count(self.text) + framing + sum(
+            map(_count, (*self.names, *self.arguments.values()))
+        )
 
 
 def _count(length: int) -> int:

@@ -154,7 +154,7 @@ class Tariff:
         """
         known, cost = self._last
         if known is not usage:
-            cost = self._cost(usage)
+            cost = self._cost(usage) if usage.is_possible else None
             self._last = (usage, cost)
         return cost
 

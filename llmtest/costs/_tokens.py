@@ -1,18 +1,17 @@
-"""How many tokens a text has: an estimate that is the same on every machine, and exact counts on request.
+"""How many tokens a text has: an estimate that is the same on every machine, and other counts on request.
 
 Simulations use the estimate everywhere, so that installing a tokenizer changes no result. Exact counts need the extra
-`[tokens]` and are only made when asked for.
+`[tokens]` and are only made when asked for, by an argument or by `use_tokenizer`.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
-from functools import cache
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from llmtest.errors import ConfigurationError
+from llmtest.costs._tokenizers import Tokenizer, active, find_tokenizer, quick_tokenizer
 from llmtest.types import (
     ChatMessage,
     FilePart,
@@ -38,41 +37,40 @@ IMAGE_TOKENS = 85
 AUDIO_TOKENS = 200
 FILE_TOKENS = 3000
 VIDEO_TOKENS = 300
-ENCODINGS = ("cl100k_base", "llama3", "o200k_base", "o200k_harmony", "qwen3")
-"""Vocabularies that the tokenizer brings with it."""
 
 
-class Tokenizer(Protocol):
-    """What is used of a tokenizer."""
-
-    def count(self, text: str) -> int:
-        """Return how many tokens a text has."""
-
-
-def count_tokens(text: str, model: str | None = None, *, exact: bool = False) -> int:
+def count_tokens(
+    text: str, model: str | None = None, *, exact: bool = False, tokenizer: str | Tokenizer | None = None
+) -> int:
     """Count the tokens of a text.
 
     The default is an estimate, one token for every four characters, rounded up. It reads nothing but the text's
     length: it costs nothing, is the same on every machine, and is what simulated providers bill. It is no upper
-    bound: Chinese, code and base64 have more tokens than a quarter of their characters.
+    bound: Chinese, code and base64 have more tokens than a quarter of their characters; `most_tokens` is one.
+    `use_tokenizer` puts another counter in its place.
 
     Args:
         text: The text.
         model: Model whose vocabulary counts; only used by exact counts. Default: `o200k_base`, that of OpenAI's
             models since GPT-4o. A name of an encoding (`cl100k_base`, `llama3`, `qwen3`) is accepted too.
         exact: Whether to count with the model's own vocabulary, which needs the extra `[tokens]`.
+        tokenizer: What counts, as for `use_tokenizer`; default: what is in use, which is the estimate if nothing else.
 
     Raises:
         ConfigurationError: An exact count was asked for, and the extra is not installed or the model's vocabulary is
-            not public.
+            not public; or there is no such tokenizer.
 
     Example:
         >>> count_tokens("Capital of France?")
         5
     """
     if exact:
-        return _tokenizer(model or "o200k_base").count(text)
-    return (len(text) + 3) >> 2
+        return quick_tokenizer(model or "o200k_base").count(text)
+    count = active.count
+    if tokenizer is not None:
+        found = find_tokenizer(tokenizer)
+        count = None if found is None else found.count
+    return (len(text) + 3) >> 2 if count is None else count(text)
 
 
 def estimate_request_tokens(request: CompletionRequest) -> int:
@@ -91,9 +89,10 @@ def estimate_request_tokens(request: CompletionRequest) -> int:
         9
     """
     total = 0
+    is_plain = active.count is None
     for message in request.messages:
         content = message.content
-        if content.__class__ is str and not message.tool_calls:
+        if is_plain and content.__class__ is str and not message.tool_calls:
             total += MESSAGE_TOKENS + ((len(content) + 3) >> 2)
         else:
             total += _message_tokens(message)
@@ -109,6 +108,8 @@ def estimate_prompt_tokens(texts: Sequence[str]) -> int:
         texts: The text of each message.
     """
     total = MESSAGE_TOKENS * len(texts)
+    if active.count is not None:
+        return total + sum(map(count_tokens, texts))
     for text in texts:
         total += (len(text) + 3) >> 2
     return total
@@ -158,7 +159,7 @@ def _message_tokens(message: ChatMessage) -> int:
     total = MESSAGE_TOKENS
     content = message.content
     if isinstance(content, str):
-        total += (len(content) + 3) >> 2
+        total += count_tokens(content)
     elif content is not None:
         total += sum(map(_part_tokens, content))
     for call in message.tool_calls:
@@ -203,32 +204,13 @@ def _opaque_tokens(part: OpaquePart) -> int:
 
 
 def _tool_tokens(tool: ToolDefinition) -> int:
-    length = len(tool.name) + len(tool.description or "") + len(_compact(tool.parameters))
-    return FRAMING_TOKENS + ((length + 3) >> 2)
+    return FRAMING_TOKENS + count_tokens(tool_text(tool))
+
+
+def tool_text(tool: ToolDefinition) -> str:
+    """Return what is counted of a tool: its name, its description, and its schema as compact JSON."""
+    return f"{tool.name}{tool.description or ''}{_compact(tool.parameters)}"
 
 
 def _compact(data: object) -> str:
     return json.dumps(data, separators=(",", ":"), default=str)
-
-
-@cache
-def _tokenizer(model: str) -> Tokenizer:
-    try:
-        import quicktok
-    except ImportError:
-        raise ConfigurationError(
-            "exact token counts need a tokenizer, which is not installed.\n\n"
-            "To fix, one of:\n"
-            "  1. install the extra `tokens`:    pip install -e '.[tokens]', in a checkout of llmtest\n"
-            "  2. use the estimate:              count_tokens(text)"
-        ) from None
-    try:
-        find = quicktok.get_encoding if model in ENCODINGS else quicktok.encoding_for_model
-        tokenizer: Tokenizer = find(model)
-    except (KeyError, ValueError, RuntimeError):
-        raise ConfigurationError(
-            f"no public vocabulary is known for `{model}`, so its tokens cannot be counted exactly.\n"
-            f"Known encodings: {', '.join(ENCODINGS)}.\n\n"
-            "To fix: name one of them as `model`, or use the estimate: count_tokens(text)"
-        ) from None
-    return tokenizer

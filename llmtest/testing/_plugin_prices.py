@@ -1,4 +1,4 @@
-"""`llmtest_prices` and `@pytest.mark.llm_prices("prices.toml")`: which prices a test goes by where it gives none."""
+"""`llmtest_prices`, `@pytest.mark.llm_prices("prices.toml")`, `llmtest_tokenizer`: by what tests price and count."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from llmtest.errors import ConfigurationError
 from llmtest.testing._plugin_options import setting
 
 if TYPE_CHECKING:
-    from llmtest.costs import Prices
+    from llmtest.costs import Prices, Tokenizer
 
 __all__ = ["TestPrices"]
 
@@ -45,13 +45,32 @@ class TestPrices:
         try:
             given = setting(self._config, "prices", marker=_marked(item))
             self.current = self._read_once(given) if isinstance(given, str | os.PathLike) else given
+            tokenizer = self._tokenizer()
         except ConfigurationError as error:
             item.stash[self._own] = error
             raise
-        if self.current is not None:
-            from llmtest.costs import use_prices
+        from llmtest.costs import use_prices, use_tokenizer
 
+        if self.current is not None:
             self._open.enter_context(use_prices(self.current))
+        if tokenizer is not None:
+            self._open.enter_context(use_tokenizer(tokenizer))
+
+    def _tokenizer(self) -> Tokenizer | None:
+        """Return what the run counts tokens by; None for the estimate.
+
+        Raises:
+            ConfigurationError: There is no such counter.
+        """
+        name = setting(self._config, "tokenizer")
+        if name is None:
+            return None
+        from llmtest.costs import find_tokenizer
+
+        try:
+            return find_tokenizer(name)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"llmtest_tokenizer = {name}: {error}") from None
 
     def end(self) -> None:
         """Let the default prices be what they were."""

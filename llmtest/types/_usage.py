@@ -66,6 +66,11 @@ class Usage:
         """Input and output together."""
         return self.input_tokens + self.output_tokens
 
+    @property
+    def is_possible(self) -> bool:
+        """Whether no count is negative; what cannot be is not known."""
+        return min(self.input_tokens, self.output_tokens, self.cache_read_tokens, self.cache_write_tokens) >= 0
+
     def __add__(self, other: Usage) -> Usage:
         """Return the sum; it is as uncertain as the more uncertain of the two.
 

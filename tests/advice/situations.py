@@ -110,9 +110,9 @@ hold.settle(cost_usd="0.01")
 hold.settle(cost_usd="0.01")"""
 NO_TOKENIZER = """
 import sys
-from llmtest.costs import _tokens
+from llmtest.costs import _tokenizers
 kept = sys.modules.get("quicktok")
-_tokens._tokenizer.cache_clear()
+_tokenizers.quick_tokenizer.cache_clear()
 sys.modules["quicktok"] = None
 try:
     count_tokens(text, model="gpt-4o", exact=True)

@@ -240,6 +240,9 @@ CASES = {
         "build_chain('chain.yaml')", by_hand("build_chain({'providers': [{'provider': handle.as_provider('m')}]})")
     ),
     "budget": Refused("Budget('25.00')"),
+    "negative-usage": Refused("Reply('a', usage=Usage(-1, 2))", by_hand("Reply('a', usage=Usage(12, 1))")),
+    "tokenizer": Refused("Budget(tokenizer=3)", by_hand("Budget(tokenizer='o200k_base')")),
+    "tokenizer-name": Refused("Budget(tokenizer='o200')", argument),
     "prices-in-use": Refused("use_prices('prices.toml').__enter__()"),
     "simulated-prices": Refused("simulated_prices('vapor')"),
     "chain-budget": Refused("FallbackChain([handle.as_provider('m')], budget='25.00')", argument),

@@ -49,8 +49,8 @@ def test_a_call_is_reserved_then_charged_what_it_cost(clock, prices):
     request = CompletionRequest.ask("x" * 4000).with_max_tokens(500)
     reservation = budget.reserve(request, provider="openai", model="big")
     held = budget.balance("day")
-    assert (held.reserved_tokens, held.reserved_usd, held.spent_usd) == (1504, Decimal("0.002004"), 0)
-    assert (reservation.tokens, reservation.usd, reservation.is_open) == (1504, Decimal("0.002004"), True)
+    assert (held.reserved_tokens, held.reserved_usd, held.spent_usd) == (3206, Decimal("0.003706"), 0)
+    assert (reservation.tokens, reservation.usd, reservation.is_open) == (3206, Decimal("0.003706"), True)
     charge = reservation.settle(Usage(1000, 100))
     assert (charge.tokens, charge.usd, charge.source) == (1100, Decimal("0.0012"), "exact")
     rest = budget.balance("day")
@@ -63,14 +63,14 @@ def test_the_upper_bound_counts_every_answer_that_is_asked_for(clock, prices):
     """Without `max_tokens` the default counts; `n` answers count n times."""
     budget = Budget(prices=prices, clock=clock, default_max_tokens=100)
     messages = CompletionRequest.ask("abcd").messages
-    assert budget.estimate(CompletionRequest(messages=messages), "openai", "big").tokens == 105
-    assert budget.estimate(CompletionRequest(messages=messages, n=3), "openai", "big").tokens == 305
+    assert budget.estimate(CompletionRequest(messages=messages), "openai", "big").tokens == 142
+    assert budget.estimate(CompletionRequest(messages=messages, n=3), "openai", "big").tokens == 342
     more = {"openai": {"n": 3}}
-    assert budget.estimate(CompletionRequest(messages=messages, extra=more), "openai", "big").tokens == 305
+    assert budget.estimate(CompletionRequest(messages=messages, extra=more), "openai", "big").tokens == 342
     thinking = CompletionRequest(
         messages=messages, model="big", extra={"openai": {"max_completion_tokens": 7, "n": True}}
     )
-    assert budget.estimate(thinking, "openai") == Estimate(12, Decimal("0.000019"), "openai", "big")
+    assert budget.estimate(thinking, "openai") == Estimate(49, Decimal("0.000056"), "openai", "big")
     assert budget.estimate(thinking, "openai", "gpt-9").usd is None
 
 
@@ -79,7 +79,7 @@ def test_the_upper_bound_counts_on_cache_writes(clock):
     prices = Prices()
     prices.add("p:m", input_usd_per_mtok="4", output_usd_per_mtok="0", cache_write_usd_per_mtok="5")
     budget = Budget(BudgetConfig(max_cost_per_day=1), prices=prices, clock=clock)
-    request = CompletionRequest.ask("x" * 3984)
+    request = CompletionRequest.ask("7" * 961)
     reservation = budget.reserve(request, provider="p", model="m")
     assert reservation.usd == Decimal("0.005")
     assert reservation.settle(Usage(1000, 0, cache_write_tokens=1000)).usd == reservation.usd

@@ -22,7 +22,7 @@ def chain_of(sim, budget, **settings):
 
 @pytest.fixture
 def sim():
-    """A simulation with one priced model: 29 tokens, $0.0000839, is what the request may need; it costs $0.0000173."""
+    """A simulation with one priced model: 72 tokens, $0.0001312, is what the request may need; it costs $0.0000173."""
     prices = Prices()
     prices.add("openai:big", input_usd_per_mtok="1.1", output_usd_per_mtok="3.7")
     with Simulation(prices=prices, strict=False) as sim:
@@ -33,11 +33,11 @@ def sim():
 @pytest.mark.parametrize(
     ("budget", "scope", "unit"),
     [
-        ({"max_tokens_per_session": 30}, "session", "tokens"),
-        ({"max_tokens_per_day": 30}, "day", "tokens"),
-        ({"max_cost_per_session": 0.00009}, "session", "usd"),
-        ({"max_cost_per_day": "0.00009"}, "day", "usd"),
-        ({"max_cost_per_month": "$0.00009"}, "month", "usd"),
+        ({"max_tokens_per_session": 73}, "session", "tokens"),
+        ({"max_tokens_per_day": 73}, "day", "tokens"),
+        ({"max_cost_per_session": 0.00014}, "session", "usd"),
+        ({"max_cost_per_day": "0.00014"}, "day", "usd"),
+        ({"max_cost_per_month": "$0.00014"}, "month", "usd"),
     ],
 )
 def test_every_limit_of_a_file_holds(sim, budget, scope, unit):
@@ -65,9 +65,9 @@ def test_a_file_can_warn_of_a_daily_limit_and_let_calls_pass(sim):
     chain.complete(REQUEST)
     chain.complete(REQUEST)
     assert [describe(event)[1] for event in sim.trace.of(BudgetWarned)] == [
-        "not halted: spent 0 + reserved 0 + requested 0.0000839 > limit $0.00003",
+        "not halted: spent 0 + reserved 0 + requested 0.0001312 > limit $0.00003",
         "spent $0.0000173 of $0.00003, 50 % or more",
-        "not halted: spent 0.0000173 + reserved 0 + requested 0.0000839 > limit $0.00003",
+        "not halted: spent 0.0000173 + reserved 0 + requested 0.0001312 > limit $0.00003",
         "spent $0.0000346 of $0.00003: not halted",
     ]
 
@@ -134,7 +134,7 @@ def test_chains_from_files_can_share_a_budget(sim, tmp_path):
     """Two chains spend from one budget, which may be kept in a file; the second finds what the first has left."""
     path = tmp_path / "chain.yaml"
     path.write_text("providers: [{provider: openai}]\n")
-    limits = BudgetConfig(max_cost_per_day="0.00009")
+    limits = BudgetConfig(max_cost_per_day="0.00014")
     providers = {"openai": sim.openai.as_provider("big")}
     with SqliteBudgetStore(tmp_path / "budget.db") as store:
         budget = Budget(limits, prices=sim.world.prices, store=store)

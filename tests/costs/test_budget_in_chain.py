@@ -78,7 +78,7 @@ def test_u11_a_refused_call_reaches_no_provider():
 @pytest.mark.parametrize("nested", [False, True], ids=["one-chain", "nested"])
 def test_u11_a_retry_that_a_budget_refuses_ends_the_call_whatever_the_trigger(nested):
     """What the first attempt has cost leaves too little for the second; a free provider is no way around."""
-    house = House("0.00009")
+    house = House("0.000135")
     house.openai.fails(faults.Timeout(), times=None)
     free = house.world.provider("ollama").echoes()
     provider, retry = house.openai.as_provider("big"), RetryConfig(jitter=False)
@@ -245,7 +245,7 @@ def test_u08_cached_tokens_are_charged_at_their_own_price_on_both_sides():
 
 def test_u11_a_refused_fallback_is_the_caller_s_error_and_goes_no_further():
     """Where the next provider is too dear, nobody after it is asked instead, and the error is the budget's."""
-    house = House("0.0001")
+    house = House("0.000135")
     house.openai.fails(faults.ServerError(), times=3)
     house.anthropic.echoes()
     third = house.world.provider("ollama").echoes()
@@ -273,19 +273,19 @@ def test_u13_a_budget_that_does_not_halt_lets_every_call_pass_and_tells():
         assert chain.complete(REQUEST).content == chain.complete(REQUEST).content == "Paris"
     assert budget.balance("day").spent_usd == house.world.costs.total_usd
     assert [(event.call, describe(event)[1]) for event in trace.of(BudgetWarned)] == [
-        (1, "not halted: spent 0 + reserved 0 + requested 29 > limit 1 tokens"),
-        (1, "not halted: spent 0 + reserved 0 + requested 0.0000839 > limit $0"),
+        (1, "not halted: spent 0 + reserved 0 + requested 72 > limit 1 tokens"),
+        (1, "not halted: spent 0 + reserved 0 + requested 0.0001312 > limit $0"),
         (1, "spent 11 tokens of 1 tokens: not halted"),
         (1, "spent $0.0000173 of $0: not halted"),
-        (2, "not halted: spent 11 + reserved 0 + requested 29 > limit 1 tokens"),
-        (2, "not halted: spent 0.0000173 + reserved 0 + requested 0.0000839 > limit $0"),
+        (2, "not halted: spent 11 + reserved 0 + requested 72 > limit 1 tokens"),
+        (2, "not halted: spent 0.0000173 + reserved 0 + requested 0.0001312 > limit $0"),
     ]
 
 
 def test_tasks_months_and_warnings_hold_in_a_chain():
     """Calls inside a task share its limit, the month has its own, and the trace is told once at the threshold."""
     house = House("1")
-    policy = CostManagementPolicy(per_task_limit_usd="0.0002", monthly_limit_usd="0.0004", warn_threshold_percent=50)
+    policy = CostManagementPolicy(per_task_limit_usd="0.00025", monthly_limit_usd="0.0004", warn_threshold_percent=50)
     budget = Budget(policy, prices=house.prices, clock=house.clock)
     house.openai.replies(Reply("Paris", usage=Usage(9, 20)), times=None)
     chain = FallbackChain([house.openai.as_provider("big")], budget=budget)

@@ -73,3 +73,11 @@ def test_the_environment_names_the_prices_of_a_process_too(tmp_path, monkeypatch
     assert default_prices().rates("openai", "gpt-99").input == 9
     assert default_prices() is default_prices()
     assert Prices().rates("openai", "gpt-99") is None
+
+
+def test_the_counter_of_a_run_is_told_by_its_name(run_tests):
+    """The ini setting counts everything of every test; a wrong name is told with the known ones."""
+    code = "def test_it(llm_sim):\n    from llmtest.costs import count_tokens\n    assert count_tokens('abcd') == 4\n"
+    run_tests(code, ini="llmtest_tokenizer = bytes").assert_outcomes(passed=1)
+    wrong = run_tests(code, ini="llmtest_tokenizer = byte")
+    wrong.stdout.fnmatch_lines(["E *llmtest_tokenizer = byte: no tokenizer `byte`. Did you mean `bytes`?"])

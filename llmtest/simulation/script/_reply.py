@@ -106,6 +106,11 @@ class Reply:
                 f"Reply: unknown finish_reason {self.finish_reason!r}. Known reasons: {known}.\n\n"
                 'To fix: Reply(text, finish_reason="length")'
             )
+        if self.usage is not None and not self.usage.is_possible:
+            raise ConfigurationError(
+                f"Reply: usage counts what was used, and a count of {self.usage} is below zero.\n\n"
+                "To fix: Reply(text, usage=Usage(12, 1))"
+            )
         for name, value in (self.headers or {}).items():
             check_header("Reply", HEADERS, name, value)
         if self.fault is not None:
