@@ -22,6 +22,22 @@ from tests.advice.untaken import UNTAKEN
 
 SETUP = "handle.echoes()\n"
 CASES = {
+    # the cache
+    "cache": Refused("FallbackChain([handle.as_provider('m')], cache=True)", argument),
+    "cache-settings": Refused("ResponseCache({'ttl': 3})"),
+    "cache-store": Refused(
+        "import os, tempfile\nos.chdir(tempfile.mkdtemp())\nResponseCache(store='answers.db')", argument
+    ),
+    "cache-embedder": Refused("ResponseCacheConfig(embedder=3)", argument),
+    "cache-field": Refused("ResponseCacheConfig(exclude_fields=['temprature'])", argument),
+    "cache-fields": Refused(
+        "ResponseCacheConfig(exclude_fields='seed')", by_hand("ResponseCacheConfig(exclude_fields=['seed'])")
+    ),
+    "cache-messages": Refused(
+        "ResponseCacheConfig(exclude_fields=['messages', 'seed'])",
+        by_hand("ResponseCacheConfig(exclude_fields=['seed'])"),
+    ),
+    "cache-invalidate": Refused("cache = ResponseCache()\ncache.invalidate()"),
     # faults
     "slow-first-token": Refused("SlowFirstToken(seconds=-1)"),
     "stalled": Refused("StreamStalled(after_chunks=2, seconds=-1)"),

@@ -66,10 +66,6 @@ class KeyMaker:
         self._keeps_model = "model" not in self._dropped
         self._tenant = tenant
 
-    def tenant_of(self, request: CompletionRequest) -> str | None:
-        """Return whose request it is."""
-        return None if self._tenant is None else request.metadata.get(self._tenant)
-
     def key(self, request: CompletionRequest) -> str | None:
         """Return what all requests have that get the same answer; None where nobody can tell."""
         try:
@@ -82,21 +78,20 @@ class KeyMaker:
     def space(self, request: CompletionRequest) -> Space | None:
         """Return what must be equal for two requests to be alike, and the text of which that is judged.
 
+        It is asked for a request that has a key.
+
         The text is that of the last message, where it is the user's; its negations and numbers must be equal too.
         """
         last = request.messages[-1]
         text = last.text
         if last.role != "user" or not text.strip():
             return None
-        try:
-            others = tuple([_message(message) for message in request.messages[:-1]])
-            parts = () if isinstance(last.content, str) or last.content is None else last.content
-            # Where something other than text stands among the texts, its place counts.
-            seen = [None if isinstance(part, TextPart) else _canonical(part) for part in parts]
-            rest = (tuple(seen) if any(seen) else (), last.name, last.tool_call_id, _canonical(last.tool_calls))
-            said = self._said(request)
-        except _NoKeyError:
-            return None
+        others = tuple([_message(message) for message in request.messages[:-1]])
+        parts = () if isinstance(last.content, str) or last.content is None else last.content
+        # Where something other than text stands among the texts, its place counts.
+        seen = [None if isinstance(part, TextPart) else _canonical(part) for part in parts]
+        rest = (tuple(seen) if any(seen) else (), last.name, last.tool_call_id, _canonical(last.tool_calls))
+        said = self._said(request)
         return _hash(repr((self._prefix, said, others, rest, marks_of(text)))), text
 
     def _said(self, request: CompletionRequest) -> tuple[object, ...]:

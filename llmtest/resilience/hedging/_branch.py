@@ -63,3 +63,4 @@ class Branch(RunningCall):
                 before += other.attempts
         self.attempts[:0] = before
         self.root.attempts = self.attempts
+        self.root.has_moved = self.root.has_moved or self.has_moved

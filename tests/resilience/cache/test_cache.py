@@ -313,8 +313,8 @@ def test_k03_what_is_written_in_another_way_is_the_same(world):
     """Numbers as whole numbers, a list for a tuple, the order of an API's fields."""
     provider = ScriptedProvider("a")
     chain = cached(provider)
-    one = {"store": True, "user": "u-1", "stop": ("a",)}
-    other = {"stop": ["a"], "user": "u-1", "store": True}
+    one = {"store": True, "user": "u-1", "stop": ("a",), "kinds": {"x", "y"}, "end": FinishReason.STOP}
+    other = {"stop": ["a"], "user": "u-1", "store": True, "kinds": {"y", "x"}, "end": "stop"}
     world.ask(chain, request=replace(REQUEST, temperature=1, extra={"openai": one}))
     world.ask(chain, request=replace(REQUEST, temperature=1.0, extra={"openai": other}))
     assert len(provider.requests) == 1
@@ -333,6 +333,17 @@ def test_f112_excluded_fields_make_no_difference(world):
         world.ask(chain, request=request)
     assert len(provider.requests) == 1
     world.ask(chain, request=replace(REQUEST, extra={"openai": {"tag": "t"}}))
+    assert len(provider.requests) == 2
+
+
+def test_f112_all_fields_but_one_may_make_no_difference(world):
+    """The one that is left still does."""
+    provider = ScriptedProvider("a")
+    chain = cached(provider, cache=ResponseCacheConfig(exclude_fields=CHANGES.keys() - {"messages", "seed"}))
+    for change in CHANGES.keys() - {"messages", "seed"}:
+        world.ask(chain, request=replace(REQUEST, **{change: CHANGES[change]}))
+    assert len(provider.requests) == 1
+    world.ask(chain, request=replace(REQUEST, seed=7))
     assert len(provider.requests) == 2
 
 

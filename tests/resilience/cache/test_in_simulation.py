@@ -8,14 +8,18 @@ from llmtest import (
     CompletionRequest,
     FallbackChain,
     FallbackSlot,
+    HedgingConfig,
     LLMClient,
     OpenAIProvider,
+    RateLimitConfig,
     ResponseCache,
     ResponseCacheConfig,
     RetryConfig,
     Simulation,
     SqliteCacheStore,
     faults,
+    load_scenario,
+    run_scenario,
 )
 from llmtest.errors import ConfigurationError, InvalidRequestError
 from tests.resilience.scripted_provider import ScriptedProvider
@@ -132,3 +136,66 @@ def test_streams_over_http_are_replayed_as_they_came(sim):
     assert first[:-1] == second[:-1]
     assert first[-1].response.tool_calls == second[-1].response.tool_calls
     assert len(sim.openai.requests) == 1
+
+
+def test_a_hit_costs_no_permit_of_any_other_policy(sim):
+    """Limits, hedges and retries are inside: twenty equal calls are one request of them all."""
+    sim.openai.latency(1.0).replies("Paris")
+    chain = FallbackChain(
+        [sim.openai.as_provider("gpt-4o"), sim.anthropic.as_provider("claude-opus-5")],
+        rate_limit=RateLimitConfig(rpm=1),
+        hedging=HedgingConfig(delay=30.0),
+        cache=ResponseCacheConfig(),
+    )
+
+    async def story():
+        client = AsyncLLMClient(chain)
+        return [await client.ask("Capital of France?") for _ in range(20)]
+
+    assert sim.run(story()) == ["Paris"] * 20
+    assert sim.clock.elapsed() == 1.0
+    sim.assert_attempts("openai", at_most=20)
+    assert len(sim.openai.requests) == 1
+
+
+def test_a_stream_that_is_handed_over_as_a_whole_is_kept(sim):
+    """Where a stream may fall back until its end, all its pieces are there before the first is handed over."""
+    sim.openai.replies("Paris is nice")
+    chain = FallbackChain(
+        [sim.openai.as_provider("gpt-4o")], stream_commit="end", cache=ResponseCacheConfig(), retry=None
+    )
+    request = CompletionRequest.ask("Capital of France?")
+    first, second = list(chain.stream(request)), list(chain.stream(request))
+    assert first[:-1] == second[:-1]
+    assert first[-1].response.content == second[-1].response.content == "Paris is nice"
+    assert len(sim.openai.requests) == 1
+
+
+def test_an_empty_stream_is_handed_over_and_not_kept(sim):
+    """A stream without any visible piece ends before it is committed; the next call asks again."""
+    sim.openai.replies("", "Paris")
+    chain = FallbackChain([sim.openai.as_provider("gpt-4o")], cache=ResponseCacheConfig(), retry=None)
+    request = CompletionRequest.ask("Capital of France?")
+    answers = [list(chain.stream(request))[-1].response.content or "" for _ in range(2)]
+    assert answers == ["", "Paris"]
+
+
+SCENARIO = """
+version: 1
+name: cached
+providers: {openai: {model: gpt-4o, latency: {total: 3s}}}
+chain: {cache: {ttl: 1h}, providers: [{provider: openai}]}
+load: {rate: 1/s, arrivals: constant, duration: 20s}
+expect: {availability: "100%", attempts: "<= 1"}
+"""
+
+
+def test_a_scenario_s_chain_has_a_cache(tmp_path):
+    """The section is the same in a scenario file; equal calls are one request, and the others cost nothing."""
+    path = tmp_path / "cached.yaml"
+    path.write_text(SCENARIO)
+    result = run_scenario(load_scenario(path))
+    assert (result.calls, result.succeeded, result.attempts, result.served_by) == (20, 20, 1, {"openai": 20})
+    assert result.latency["p99"] <= 3.0
+    assert all(check.ok for check in result.expectations)
+    assert result.digest == run_scenario(load_scenario(path)).digest

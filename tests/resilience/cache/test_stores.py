@@ -1,8 +1,10 @@
 """Stores against a small model of what they promise, and the file that several processes share."""
 
+import os
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -401,3 +403,41 @@ def test_an_answer_that_cannot_be_written_is_given_all_the_same(world, tmp_path)
         assert world.ask(chain, request=REQUEST).content == "x"
         assert [event.operation for event in world.events(CacheFailed)] == ["put"]
         assert store.size() == 0
+
+
+def test_processes_and_threads_may_write_at_the_same_time(tmp_path):
+    """Each decision is a whole: with four connections to one file nothing fails, and there is never too much in it."""
+    stores = [SqliteCacheStore(tmp_path / "a.db", timeout=30) for _ in range(4)]
+
+    def work(number):
+        store = stores[number]
+        for step in range(15):
+            store.put(answer_of(f"{number}-{step}"), Room(10, 3), 0)
+            store.find(f"{number}-{step}", 0, needs_events=False)
+            assert store.size() <= 10
+        return store.find(f"{number}-14", 0, needs_events=False)
+
+    with ThreadPoolExecutor(4) as pool:
+        last = list(pool.map(work, range(4)))
+    assert any(isinstance(found, CachedAnswer) for found in last)
+    assert 1 <= stores[0].size() <= 10
+    for store in stores:
+        store.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_fork_opens_the_file_anew(tmp_path):
+    """A child does not use the connection of its parent, and both go on; it waits for none of the parent's calls."""
+    cache = ResponseCache(store=SqliteCacheStore(tmp_path / "a.db"))
+    cache.flights.take_seat(("k", False), is_blocking=True)
+    child = os.fork()
+    if child == 0:
+        try:
+            cache.store.put(answer_of("a"), Room(5, 1), 0)
+            os._exit(0 if len(cache.flights) == 0 else 3)
+        finally:
+            os._exit(4)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert cache.store.find("a", 0, needs_events=False) == answer_of("a")
+    assert len(cache.flights) == 1
+    cache.close()
