@@ -72,10 +72,12 @@ if TYPE_CHECKING:
     from llmtest.providers import OpenRouterProvider as OpenRouterProvider
     from llmtest.providers import SessionToken as SessionToken
     from llmtest.providers import VLLMProvider as VLLMProvider
+    from llmtest.resilience import AdaptiveRoutingConfig as AdaptiveRoutingConfig
     from llmtest.resilience import AsyncLLMClient as AsyncLLMClient
     from llmtest.resilience import CachedProvider as CachedProvider
     from llmtest.resilience import CircuitBreaker as CircuitBreaker
     from llmtest.resilience import CircuitBreakerConfig as CircuitBreakerConfig
+    from llmtest.resilience import Complexity as Complexity
     from llmtest.resilience import CooldownConfig as CooldownConfig
     from llmtest.resilience import FailoverConfig as FailoverConfig
     from llmtest.resilience import FailoverProvider as FailoverProvider
@@ -88,6 +90,9 @@ if TYPE_CHECKING:
     from llmtest.resilience import HedgedProvider as HedgedProvider
     from llmtest.resilience import HedgingConfig as HedgingConfig
     from llmtest.resilience import LLMClient as LLMClient
+    from llmtest.resilience import LLMRouter as LLMRouter
+    from llmtest.resilience import LLMRouterOrchestrator as LLMRouterOrchestrator
+    from llmtest.resilience import Quality as Quality
     from llmtest.resilience import RateLimitConfig as RateLimitConfig
     from llmtest.resilience import RateLimitedProvider as RateLimitedProvider
     from llmtest.resilience import RateLimiter as RateLimiter
@@ -95,7 +100,14 @@ if TYPE_CHECKING:
     from llmtest.resilience import ResponseCacheConfig as ResponseCacheConfig
     from llmtest.resilience import RetryBudget as RetryBudget
     from llmtest.resilience import RetryConfig as RetryConfig
+    from llmtest.resilience import SmartRoutingConfig as SmartRoutingConfig
+    from llmtest.resilience import SmartRoutingProvider as SmartRoutingProvider
     from llmtest.resilience import SqliteCacheStore as SqliteCacheStore
+    from llmtest.resilience import Task as Task
+    from llmtest.resilience import TaskContext as TaskContext
+    from llmtest.resilience import TaskRequest as TaskRequest
+    from llmtest.resilience import TaskResponse as TaskResponse
+    from llmtest.resilience import TaskType as TaskType
     from llmtest.resilience import TimeoutConfig as TimeoutConfig
     from llmtest.resilience import WordEmbedder as WordEmbedder
     from llmtest.scenarios import Scenario as Scenario
@@ -214,10 +226,12 @@ _HOMES: dict[str, str] = {
             "VLLMProvider",
         ),
         "llmtest.resilience": (
+            "AdaptiveRoutingConfig",
             "AsyncLLMClient",
             "CachedProvider",
             "CircuitBreaker",
             "CircuitBreakerConfig",
+            "Complexity",
             "CooldownConfig",
             "FailoverConfig",
             "FailoverProvider",
@@ -230,14 +244,24 @@ _HOMES: dict[str, str] = {
             "HedgedProvider",
             "HedgingConfig",
             "LLMClient",
-            "ResponseCache",
-            "ResponseCacheConfig",
+            "LLMRouter",
+            "LLMRouterOrchestrator",
+            "Quality",
             "RateLimitConfig",
             "RateLimitedProvider",
             "RateLimiter",
+            "ResponseCache",
+            "ResponseCacheConfig",
             "RetryBudget",
             "RetryConfig",
+            "SmartRoutingConfig",
+            "SmartRoutingProvider",
             "SqliteCacheStore",
+            "Task",
+            "TaskContext",
+            "TaskRequest",
+            "TaskResponse",
+            "TaskType",
             "TimeoutConfig",
             "WordEmbedder",
         ),

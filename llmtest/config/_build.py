@@ -28,6 +28,7 @@ from llmtest.resilience import (
     ResponseCache,
     RetryBudget,
     RetryConfig,
+    SmartRoutingProvider,
     TimeoutConfig,
 )
 from llmtest.types import Provider
@@ -100,8 +101,9 @@ def build_provider_chain(
     main = builder.chain(section, (), None)
     if section.cheap is None:
         return main, None
-    alone = section.model_copy(update={"name": f"{section.name}-cheap", "providers": [section.cheap], "budget": None})
-    return main, builder.chain(alone, (), main.budget, places=[("cheap",)])
+    if isinstance(main, SmartRoutingProvider):
+        return main, main.cheap  # type: ignore[return-value]  # the builder has made a chain of it
+    return main, builder.cheap(section, (), main.budget)
 
 
 def _section_of(config: Any) -> tuple[ChainSection, Document]:
@@ -151,6 +153,8 @@ class _Builder:
             budget: Limits for a section that sets none.
             places: Where its slots are; None: in its `providers`.
         """
+        if section.routing is not None and not section.routing.is_adaptive:
+            return self._smart(section, at, budget)
         if budget is not None and section.budget is not None:
             raise ConfigurationError(
                 f"chain `{section.name}` has a `budget` of its own, and was given another, of which only one would "
@@ -172,6 +176,8 @@ class _Builder:
             settings["hedging"] = section.hedging.config()
         if section.rate_limit is not None:
             settings["rate_limit"] = section.rate_limit.config()
+        if section.routing is not None:
+            settings["routing"] = section.routing.config()
         if section.cache is not None:
             settings["cache"] = self._cache(section.cache, (*at, "cache"))
         order = sorted(range(len(section.providers)), key=lambda index: -(section.providers[index].priority or 0))
@@ -188,6 +194,35 @@ class _Builder:
             max_attempts=section.max_attempts,
             stream_commit=section.stream_commit,
             **settings,
+        )
+
+    def cheap(self, section: ChainSection, at: Location, budget: Any) -> FallbackChain:
+        """Make a chain of the `cheap` slot alone, with the policies of the chain beside it."""
+        assert section.cheap is not None, "whoever asks has looked"
+        name = f"{section.name}-cheap"
+        alone = {"name": name, "providers": [section.cheap], "budget": None, "strategy": None, "routing": None}
+        alone["fallback_strategy"] = None
+        return self.chain(section.model_copy(update=alone), at, budget, places=[(*at, "cheap")])
+
+    def _smart(self, section: ChainSection, at: Location, budget: Any) -> SmartRoutingProvider:
+        """Make the chain and its `cheap` slot one provider; limits and deadline are those of both together."""
+        assert section.routing is not None, "whoever asks has looked"
+        inner = {"routing": None, "rate_limit": None, "cache": None, "name": f"{section.name}-primary"}
+        primary = self.chain(section.model_copy(update=inner), at, budget)
+        limits = section.rate_limit
+        deadline = None if section.timeouts is None else section.timeouts.deadline
+        open_ended = TimeoutConfig(connect=None, read=None, total=None, deadline=deadline)
+        beside = section.model_copy(update={"rate_limit": None, "cache": None})
+        return SmartRoutingProvider(
+            primary,
+            self.cheap(beside, at, primary.budget),
+            section.routing.config(),  # type: ignore[arg-type]  # it is not adaptive
+            name=section.name,
+            timeouts=None if deadline is None else open_ended,
+            rate_limit=None if limits is None else limits.config(),
+            cache=None if section.cache is None else self._cache(section.cache, (*at, "cache")),
+            prices=primary.prices,
+            seed=self.seed,
         )
 
     def _guard(self, limits: Any, prices: Prices | None, at: Location) -> Any:

@@ -14,6 +14,7 @@ from llmtest.config._hedging_section import HedgingSection
 from llmtest.config._policy_sections import BudgetSection, RetrySection, TimeoutsSection
 from llmtest.config._price_sections import PriceFileSection, SlotPriceSection
 from llmtest.config._rate_limit_section import RateLimitSection
+from llmtest.config._routing_section import RoutingSection
 from llmtest.config._secrets import Secret
 from llmtest.config._shapes import house_slot
 from llmtest.config._streaming_section import StreamingSection
@@ -259,6 +260,8 @@ class ChainSection(Section):
     """How streams are handed over, where a slot does not say."""
     rate_limit: RateLimitSection | None = None
     """How much is sent a minute and at a time, with each key; any number by default."""
+    routing: RoutingSection | None = None
+    """Which provider a prompt goes to: the `cheap` one or the chain, or the best of the chain; none by default."""
     providers: list[SlotSection]
     """The slots."""
     cheap: SlotSection | None = None
@@ -270,4 +273,6 @@ class ChainSection(Section):
             raise ValueError(f"`providers` needs at least one provider, such as `- provider: {default_dialect().name}`")
         if self.strategy is not None and self.fallback_strategy is not None:
             raise ValueError("takes `strategy` or `fallback_strategy`, not both")
+        if self.routing is not None and not self.routing.is_adaptive and self.cheap is None:
+            raise ValueError("`routing` needs `cheap`, the provider for simple prompts, or `prefer`: latency")
         return self

@@ -88,6 +88,7 @@ CHAIN_WORDS = {
     "fallback_strategy",
     "streaming",
     "rate_limit",
+    "routing",
 }
 """Keys below `llm:` that mean the same in a chain file."""
 

@@ -12,7 +12,7 @@
 | `_timeout` | limits of an attempt, deadline of a call |
 | `_budget_guard` | the budget of a chain |
 | `pipeline/` | one call under way, the seams where strategies are put in, streams |
-| `fallback/`, `breaker/`, `retry/`, `cache/`, `hedging/`, `limiting/` | one strategy each |
+| `fallback/`, `breaker/`, `retry/`, `cache/`, `hedging/`, `limiting/`, `routing/` | one strategy each |
 """
 
 from llmtest.resilience._budget_guard import BudgetGuard, SpendGuard
@@ -81,11 +81,29 @@ from llmtest.resilience.pipeline._running_slot import RunningSlot
 from llmtest.resilience.pipeline._visit import Visit
 from llmtest.resilience.retry._retry import RetryBudget, RetryConfig
 from llmtest.resilience.retry._retry_layer import RETRY
+from llmtest.resilience.routing._adaptive import AdaptiveRoutingConfig
+from llmtest.resilience.routing._context_caps import ContextCaps
+from llmtest.resilience.routing._score import Explanation, Part, Tier, explain
+from llmtest.resilience.routing._smart_config import SmartRoutingConfig
+from llmtest.resilience.routing._smart_layer import SmartRoutingStats
+from llmtest.resilience.routing._smart_provider import SmartRoutingProvider
+from llmtest.resilience.routing._task_flow import LLMRouterOrchestrator, TaskMetrics
+from llmtest.resilience.routing._task_router import LLMRouter, MockLLMClient
+from llmtest.resilience.routing._tasks import (
+    Complexity,
+    Quality,
+    Task,
+    TaskContext,
+    TaskRequest,
+    TaskResponse,
+    TaskType,
+)
 
 __all__ = [
     "BREAKER",
     "RETRY",
     "STRATEGIES",
+    "AdaptiveRoutingConfig",
     "Admission",
     "AskCall",
     "AskPlace",
@@ -109,10 +127,13 @@ __all__ = [
     "CircuitReading",
     "CircuitRefusal",
     "CompletionStream",
+    "Complexity",
     "Conduct",
+    "ContextCaps",
     "CooldownConfig",
     "Embedder",
     "Ended",
+    "Explanation",
     "FailoverConfig",
     "FailoverProvider",
     "FailoverTrigger",
@@ -125,17 +146,22 @@ __all__ = [
     "HedgedProvider",
     "HedgingConfig",
     "LLMClient",
+    "LLMRouter",
+    "LLMRouterOrchestrator",
     "LimiterStore",
     "ListedOrder",
     "MemoryBreakerStore",
     "MemoryCacheStore",
     "MemoryCircuit",
     "MemoryLimiterStore",
+    "MockLLMClient",
     "OpenStream",
+    "Part",
     "Permit",
     "Pipeline",
     "PlaceLayer",
     "ProviderMetrics",
+    "Quality",
     "RateLimitConfig",
     "RateLimitedProvider",
     "RateLimiter",
@@ -151,12 +177,22 @@ __all__ = [
     "RunningSlot",
     "Selection",
     "Similar",
+    "SmartRoutingConfig",
+    "SmartRoutingProvider",
+    "SmartRoutingStats",
     "SpendGuard",
     "SqliteCacheStore",
     "StoredCircuit",
     "Strategy",
     "StreamCommit",
     "StreamStart",
+    "Task",
+    "TaskContext",
+    "TaskMetrics",
+    "TaskRequest",
+    "TaskResponse",
+    "TaskType",
+    "Tier",
     "TimeoutConfig",
     "UnmappedModels",
     "Visit",
@@ -165,4 +201,5 @@ __all__ = [
     "WordEmbedder",
     "as_embedder",
     "conduct_of",
+    "explain",
 ]

@@ -20,6 +20,7 @@ from llmtest.resilience.limiting._limiter import RateLimiter
 from llmtest.resilience.limiting._limits import RateLimitConfig
 from llmtest.resilience.pipeline._open_stream import StreamCommit
 from llmtest.resilience.retry._retry import RetryConfig
+from llmtest.resilience.routing._adaptive import AdaptiveRoutingConfig
 from llmtest.types import Provider
 
 __all__ = ["FallbackChainBuilder"]
@@ -79,6 +80,10 @@ class FallbackChainBuilder:
     def with_rate_limit(self, limits: RateLimitConfig | RateLimiter | None) -> Self:
         """Say how much is sent a minute and at a time, with each key; None: any number."""
         return self._set("rate_limit", limits)
+
+    def with_routing(self, config: AdaptiveRoutingConfig | None) -> Self:
+        """Say whom each call goes to, as the providers have answered lately; None goes by the order of the list."""
+        return self._set("routing", config)
 
     def _set(self, setting: str, value: object) -> Self:
         self._settings[setting] = value

@@ -27,7 +27,7 @@ from llmtest.resilience.fallback._slot import FallbackSlot
 from llmtest.resilience.fallback._start_slots import DEFAULT_BREAKER, DEFAULT_RETRY, DEFAULT_TIMEOUTS, start_slots
 from llmtest.resilience.fallback._strategies import Strategy
 from llmtest.resilience.fallback._walk import Walk
-from llmtest.resilience.hedging._hedge_layer import with_hedging
+from llmtest.resilience.hedging._hedge_layer import in_branches, with_hedging
 from llmtest.resilience.hedging._hedging import HedgingConfig
 from llmtest.resilience.limiting._limiter import RateLimiter, with_limits
 from llmtest.resilience.limiting._limits import RateLimitConfig
@@ -39,6 +39,7 @@ from llmtest.resilience.pipeline._running_call import CallRules, RunningCall
 from llmtest.resilience.pipeline._sender import Sender
 from llmtest.resilience.pipeline._sync_async import ASYNC, BLOCKING, Parts
 from llmtest.resilience.retry._retry import RetryConfig
+from llmtest.resilience.routing._adaptive import AdaptiveRoutingConfig, with_routing
 from llmtest.types import (
     NO_TIMEOUTS,
     Capabilities,
@@ -100,6 +101,8 @@ class FallbackChain:
         rate_limit: How much is sent a minute and at a time, with each key; None: any number. A `RateLimiter` is shared
             by all that have it.
         breaker_store: What keeps the circuits, for all chains that are given the same one; None: each slot its own.
+        routing: Whom each call goes to, as the providers have answered lately; None goes by the order of the list. It
+            stands in the place of a `strategy`.
 
     Raises:
         ConfigurationError: No provider, one provider twice, an unknown word, or a policy that would apply to nobody.
@@ -136,6 +139,7 @@ class FallbackChain:
         hedging: HedgingConfig | None = None,
         rate_limit: RateLimitConfig | RateLimiter | None = None,
         breaker_store: BreakerStore | None = None,
+        routing: AdaptiveRoutingConfig | None = None,
     ) -> None:
         if on_all_open not in {"fail", "try_oldest"}:
             raise ConfigurationError(f"on_all_open is `fail` or `try_oldest`, got `{on_all_open}`")
@@ -165,13 +169,15 @@ class FallbackChain:
             seed=seed,
             holds_streams=stream_commit == "end",
         )
-        pipeline = with_hedging(pipeline or Pipeline(), hedging, name, self.places)
+        pipeline = with_routing(pipeline or Pipeline(), routing, name, strategy)
+        pipeline = with_hedging(pipeline, hedging, name, self.places)
         pipeline = with_limits(pipeline, rate_limit, name, self.places)
         guards = pipeline.guards if budget is None else (*pipeline.guards, BudgetGuard(budget))
         self._has_own_list = prices is not None or budget_prices is not None
         self._sender = Sender(guards)
         asks = pipeline.around_places(name, self.places, self._sender.send, breaker_inside_retry=breaker_inside_retry)
         selection, asks = with_strategy(name, strategy, pipeline.selection, self.places, asks)
+        selection = in_branches(selection, hedging)
         self._walk = Walk(name, self.places, asks, selection, keys=keys, tries_oldest=on_all_open == "try_oldest")
         self.cache = cache_of(cache)
         self._ask = with_cache(self.cache, self.places, selection, pipeline.around_calls(self._walk.answer))

@@ -6,7 +6,9 @@ import pytest
 from openai import OpenAI
 
 from llmtest import (
+    ChatMessage,
     CompletionRequest,
+    FallbackChain,
     Json,
     LLMClient,
     Simulation,
@@ -16,7 +18,8 @@ from llmtest import (
     load_config,
 )
 from llmtest.config import UnreadSettingWarning
-from llmtest.errors import ScenarioError
+from llmtest.errors import AllProvidersFailedError, ConfigurationError, ScenarioError
+from llmtest.resilience import ContextCaps, Pipeline
 from llmtest.wire import dialect
 
 KEYS = {
@@ -602,3 +605,37 @@ def test_a_mapping_in_this_shape_is_built():
     """`build_chain` takes the shape of the file, too."""
     chain = build_chain({"llm": {"provider": "ollama", "model": "llama3.2"}})
     assert chain.places[0].provider.model == "llama3.2"
+
+
+PDF_TOOL = {
+    "name": "pdf_generator",
+    "context_requirements": {
+        "conversation_depth": 3,
+        "provider_optimization": {
+            "openai": {"structured_output": True, "max_context_tokens": 6000},
+            "anthropic": {"tool_use_format": True, "max_context_tokens": 8000},
+        },
+    },
+}
+
+
+def test_f127_context_caps_of_a_tool():
+    """6000 tokens at OpenAI, 8000 at Anthropic: a larger request goes on, and beyond both nobody is asked."""
+    pipeline = Pipeline(guards=[ContextCaps.from_tools([PDF_TOOL])])
+    tool = ToolDefinition("pdf_generator", "Generate a PDF", {"type": "object", "properties": {}})
+    with Simulation() as sim:
+        sim.openai.echoes()
+        sim.anthropic.echoes()
+        chain = FallbackChain(
+            [sim.openai.as_provider("gpt-4o"), sim.anthropic.as_provider("claude-opus-4")], pipeline=pipeline
+        )
+
+        def ask(words, tools=(tool,)):
+            return chain.complete(CompletionRequest([ChatMessage.user("word " * words)], tools=tools)).provider
+
+        assert [ask(4500), ask(5500), ask(5500, tools=())] == ["openai", "anthropic", "openai"]
+        with pytest.raises(AllProvidersFailedError) as caught:
+            ask(9000)
+    assert [error.max_tokens for _, error in caught.value.errors] == [6000, 8000]
+    with pytest.raises(ConfigurationError, match="must be a whole number, 1 or more, got 0"):
+        ContextCaps({"pdf_generator": {"openai": 0}})

@@ -15,6 +15,8 @@ from llmtest import (
     OpenAIProvider,
     RetryConfig,
     Simulation,
+    SmartRoutingConfig,
+    SmartRoutingProvider,
     ToolCall,
     ToolDefinition,
     errors,
@@ -180,3 +182,42 @@ def test_tool_call_types():
     """A call has an id, a name and arguments."""
     call = ToolCall("call_1", "get_weather", '{"location": "Paris"}')
     assert call.parsed_arguments() == {"location": "Paris"}
+
+
+def test_f120_smart_routing_provider():
+    """`SmartRoutingProvider::new(expensive, cheap, config)`: simple to cheap, complex to primary, else a cascade."""
+    config = SmartRoutingConfig(cascade_enabled=True, complexity_threshold=0.6)
+    with Simulation() as sim:
+        sim.openai.replies("Paris").fails(faults.ServerError(500))
+        sim.anthropic.replies("a design", "Rome")
+        smart = SmartRoutingProvider(
+            sim.anthropic.as_provider("claude-opus-4"), sim.openai.as_provider("gpt-4o-mini"), config
+        )
+        design = (
+            "Explain step by step why this distributed system must encrypt its api, then analyse the trade-offs, "
+            "compare two designs, and finally prove that the code is exactly right."
+        )
+        llm = LLMClient(smart)
+        assert [llm.ask(prompt) for prompt in ("Capital of France?", design, "Capital of Italy?")] == [
+            "Paris",
+            "a design",
+            "Rome",
+        ]
+        sim.assert_sequence("openai:200", "anthropic:200", "openai:500", "anthropic:200")
+    stats = smart.stats()
+    assert (stats.total, stats.cheap, stats.primary, stats.cascade_escalations) == (3, 2, 1, 1)
+
+
+def test_f017_the_pair_with_routing_between():
+    """`build_provider_chain` applies smart routing between the main chain and the cheap provider."""
+    main, cheap = build_provider_chain(
+        {
+            "retry": {"max_retries": 3},
+            "routing": {"cascade_enabled": True, "complexity_threshold": 0.6},
+            "providers": [{"provider": "openai", "model": "gpt-4o"}, {"provider": "anthropic"}],
+            "cheap": {"provider": "openai", "model": "gpt-4o-mini"},
+        },
+        mode="mock",
+    )
+    assert LLMClient(main).ask("hi")
+    assert (main.cheap, main.stats().cheap) == (cheap, 1)

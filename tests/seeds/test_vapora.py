@@ -9,20 +9,28 @@ from llmtest import (
     AnthropicProvider,
     Budget,
     CompletionRequest,
+    Complexity,
     CostLedger,
     CostManagementPolicy,
     CustomProvider,
     FallbackChain,
     Json,
     LLMClient,
+    LLMRouter,
+    LLMRouterOrchestrator,
     OpenAIProvider,
+    Quality,
     Simulation,
+    Task,
+    TaskContext,
+    TaskRequest,
+    TaskType,
     build_chain,
     errors,
     faults,
     load_config,
 )
-from llmtest.resilience import FallbackSlot
+from llmtest.resilience import FallbackSlot, MockLLMClient
 
 TOML = """
 # llm-providers.toml
@@ -52,7 +60,7 @@ KEYS = {"ANTHROPIC_API_KEY": "sk-ant-1234567", "OPENAI_API_KEY": "sk-1234567", "
 HI = CompletionRequest.ask("hi")
 
 
-class MockLLMClient:
+class DocumentsMock:
     """The document's mock, in Python."""
 
     def __init__(self, name, responses=("Mock response for architecture", "Mock response for code review")):
@@ -103,7 +111,7 @@ def test_p06_the_default_endpoint_of_a_custom_provider(tmp_path):
 
 def test_routing_with_mock():
     """Mocks are registered under the names of providers, and a task is answered without a call of an API."""
-    mocks = {"claude": MockLLMClient("claude"), "openai": MockLLMClient("openai")}
+    mocks = {"claude": DocumentsMock("claude"), "openai": DocumentsMock("openai")}
     chain = build_chain(
         {"providers": [{"provider": "claude"}, {"provider": "openai"}]}, {**mocks, "anthropic": mocks["claude"]}
     )
@@ -113,7 +121,7 @@ def test_routing_with_mock():
 
 def test_mock_responses_come_in_turn():
     """The responses are played in turn, and again from the start; a stream is one piece."""
-    client = LLMClient(MockLLMClient("claude"))
+    client = LLMClient(DocumentsMock("claude"))
     said = [client.ask("hi") for _ in range(3)]
     assert said[0] == said[2] != said[1]
     assert "".join(event.text for event in client.stream(HI)) == "Mock streaming response"
@@ -258,3 +266,50 @@ def test_cost_management_policy():
         chain.complete(HI.with_max_tokens(300))
         with pytest.raises(errors.BudgetExceededError):
             chain.complete(HI.with_max_tokens(300))
+
+
+def test_f123_routing_with_mock_by_the_router():
+    """The document's first test of its router, as it is written."""
+    router = LLMRouter()
+    router.register_provider("claude", MockLLMClient("claude"))
+    router.register_provider("openai", MockLLMClient("openai"))
+    context = TaskContext(
+        task_type=TaskType.CODE_GENERATION,
+        domain="backend",
+        complexity=Complexity.HIGH,
+        quality_requirement=Quality.HIGH,
+        latency_required_ms=5000,
+        budget_cents=None,
+    )
+    assert router.route(context, None) in {"claude", "openai"}
+
+
+def test_f123_fallback_chain_by_the_router():
+    """`route_with_fallback(["failed", "success"], "test prompt")`; the document's mocks never fail, this one does."""
+    with Simulation() as sim:
+        sim.provider("failed").fails(faults.ServerError(500), times=None)
+        router = LLMRouter()
+        router.register_provider("failed", sim.provider("failed").as_provider("m"))
+        router.register_provider("success", MockLLMClient("success", ["an answer of success"]))
+        assert "success" in router.route_with_fallback(["failed", "success"], "test prompt")
+
+
+def test_f123_a_hundred_tasks_of_mocks_by_the_router():
+    """A hundred tasks of the router with mocks cost nothing."""
+    router = LLMRouter.with_mocks()
+    tasks = [Task(id=f"task-{number}", task_type=TaskType.CODE_GENERATION) for number in range(100)]
+    assert sum(router.route_task(task).usage.cost_usd for task in tasks) == 0
+
+
+@pytest.mark.parametrize("cents", [None, 50])
+def test_f126_end_to_end_by_the_orchestrator(cents):
+    """Select, check the budget, ask within 30 seconds, track the cost, count, and answer."""
+    with Simulation() as sim:
+        sim.openai.latency(3).replies("done")
+        router = LLMRouter()
+        router.register_provider("openai", sim.openai.as_provider("gpt-4"))
+        flow = LLMRouterOrchestrator(router)
+        answer = flow.execute(TaskRequest(task_id="t-1", prompt="Write a queue.", max_cost_cents=cents))
+        assert (answer.task_id, answer.result, answer.provider) == ("t-1", "done", "openai")
+        assert answer.cost_cents == sim.costs.total_usd * 100 > 0
+    assert flow.metrics()[TaskType.GENERAL, "openai"].seconds == 3.0

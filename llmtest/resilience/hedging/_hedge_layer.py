@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from llmtest.resilience.pipeline._running_call import RunningCall
     from llmtest.resilience.pipeline._running_slot import RunningSlot
 
-__all__ = ["HedgeLayer", "with_hedging"]
+__all__ = ["HedgeLayer", "in_branches", "with_hedging"]
 
 
 def with_hedging(
@@ -43,9 +43,12 @@ def with_hedging(
             f"chain `{chain}` has one provider, and hedging is to ask the `next` one.\n"
             'To fix: add a provider, or say HedgingConfig(to="same")'
         )
-    layer = HedgeLayer(chain, config)
-    selection = BranchOrder(pipeline.selection, config.to == "next")
-    return replace(pipeline, call_layers=(*pipeline.call_layers, layer), selection=selection)
+    return replace(pipeline, call_layers=(*pipeline.call_layers, HedgeLayer(chain, config)))
+
+
+def in_branches(selection: Selection, config: HedgingConfig | None) -> Selection:
+    """Return the selection of a chain as the requests of a call that run side by side go by it."""
+    return selection if config is None else BranchOrder(selection, config.to == "next")
 
 
 class HedgeLayer:

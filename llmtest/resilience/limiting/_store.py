@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
+from llmtest.clock import Turn
 from llmtest.events import LimitKind, LimitRefusal
 from llmtest.resilience.limiting._limits import RateLimitConfig
 from llmtest.resilience.limiting._window import Entry, Told, Window
@@ -186,11 +187,11 @@ class MemoryLimiterStore:
 
     def __init__(self) -> None:
         self._keys: dict[str, _Key] = {}
-        self._lock = threading.Lock()
+        self._turn = Turn()
 
     def acquire(self, asking: Asking, now_ns: int) -> Admission:
         """Let a request go, let it wait in the queue of its key, or refuse it."""
-        with self._lock:
+        with self._turn:
             key = self._keys.setdefault(asking.key, _Key())
             key.tell_time(now_ns)
             admission = self._admit(key, asking, now_ns)
@@ -224,26 +225,32 @@ class MemoryLimiterStore:
 
     def release(self, asking: Asking, ended: Ended, now_ns: int) -> None:
         """Take back what a request was granted, or its place in the queue."""
-        with self._lock:
-            key = self._keys.setdefault(asking.key, _Key())
-            key.tell_time(now_ns)
-            key.queue.pop(asking, None)
-            taken = key.running.pop(asking, None)
-            if taken is not None:
-                requests, tokens = taken
-                if not ended.is_sent:
-                    requests.amount = tokens.amount = 0
-                elif ended.tokens is not None:
-                    tokens.amount = ended.tokens
-            key.learn(ended, now_ns)
-            key.wake()
+        with self._turn as is_free:
+            if is_free:
+                self._release(asking, ended, now_ns)
+            else:  # The collector has closed a stream in the middle of another step.
+                self._turn.later(partial(self._release, asking, ended, now_ns))
+
+    def _release(self, asking: Asking, ended: Ended, now_ns: int) -> None:
+        key = self._keys.setdefault(asking.key, _Key())
+        key.tell_time(now_ns)
+        key.queue.pop(asking, None)
+        taken = key.running.pop(asking, None)
+        if taken is not None:
+            requests, tokens = taken
+            if not ended.is_sent:
+                requests.amount = tokens.amount = 0
+            elif ended.tokens is not None:
+                tokens.amount = ended.tokens
+        key.learn(ended, now_ns)
+        key.wake()
 
     def running(self, key: str) -> int:
         """Return how many requests of a key are under way."""
-        with self._lock:
+        with self._turn:
             return len(self._keys[key].running) if key in self._keys else 0
 
     def waiting(self, key: str) -> int:
         """Return how many wait in the queue of a key."""
-        with self._lock:
+        with self._turn:
             return len(self._keys[key].queue) if key in self._keys else 0
