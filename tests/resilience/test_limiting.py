@@ -571,7 +571,7 @@ def test_a_server_that_fails_is_counted_too(world):
 
 def test_what_another_guard_refused_takes_nothing(world):
     """A request that the budget refused was never sent, and leaves its place to the next."""
-    budget = Budget(BudgetConfig(max_tokens_per_session=50))
+    budget = Budget(BudgetConfig(max_tokens_per_session=200))
     chain = alone(ScriptedProvider("a", "Paris"), RateLimitConfig(rpm=1, max_queue=0), budget=budget)
     world.fail(chain, "complete_async", REQUEST.with_max_tokens(1000))
     assert world.ask(chain, "complete_async", REQUEST.with_max_tokens(5)).content.strip() == "Paris"

@@ -274,7 +274,7 @@ def test_an_uncertain_answer_is_kept_where_the_primary_provider_fails(world):
 
 def test_an_uncertain_answer_is_kept_where_the_budget_has_no_room(world):
     """A cascade that would pass a limit is not taken."""
-    budget = Budget(BudgetConfig(max_tokens_per_session=120))
+    budget = Budget(BudgetConfig(max_tokens_per_session=160))
     smart, _, primary = pair(cheap=("I don't know.",), budget=budget)
     request = REQUEST.with_max_tokens(100)
     assert world.ask(smart, "complete_async", request).provider == "cheap"
