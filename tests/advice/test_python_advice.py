@@ -20,6 +20,18 @@ from tests.advice.provoking import (
 from tests.advice.situations import SITUATIONS
 from tests.advice.untaken import UNTAKEN
 
+ON_A_CLOCK_OF_ITS_OWN = """
+llm_sim.stop()
+class Own:
+    name = "own"
+    def complete(self, prompt: str) -> str:
+        return "Hi"
+chain = FallbackChain([Own()], hedging=HedgingConfig(delay=2.0))
+request = CompletionRequest.ask("Hi")
+async def story():
+    {ask}
+run_virtual(story(), VirtualClock())
+"""
 SETUP = "handle.echoes()\n"
 CASES = {
     # the cache
@@ -38,6 +50,46 @@ CASES = {
         by_hand("ResponseCacheConfig(exclude_fields=['seed'])"),
     ),
     "cache-invalidate": Refused("cache = ResponseCache()\ncache.invalidate()"),
+    # hedging and limits
+    "hedging": Refused("FallbackChain([handle.as_provider('m')], hedging=True)", argument),
+    "hedging-nothing": Refused("HedgingConfig()"),
+    "hedging-next": Refused(
+        "FallbackChain([handle.as_provider('m')], hedging=HedgingConfig(delay=2.0, to='next'))",
+        by_hand("FallbackChain([handle.as_provider('m')], hedging=HedgingConfig(delay=2.0, to='same'))"),
+    ),
+    "hedging-alone": Refused(
+        ON_A_CLOCK_OF_ITS_OWN.format(ask="chain.complete(request)"),
+        by_hand(
+            ON_A_CLOCK_OF_ITS_OWN.format(ask="await chain.complete_async(request)"),
+            "llm_sim.stop()\nwith Simulation() as sim:\n    sim.openai.echoes()\n"
+            "    chain = FallbackChain([sim.openai.as_provider('m')], hedging=HedgingConfig(delay=2.0))\n"
+            "    chain.complete(CompletionRequest.ask('Hi'))",
+        ),
+    ),
+    "rate-limit": Refused("FallbackChain([handle.as_provider('m')], rate_limit=3)", argument),
+    "rate-limit-nothing": Refused("RateLimitConfig(learn=False)"),
+    # routing
+    "routing": Refused("FallbackChain([handle.as_provider('m')], routing=True)", argument),
+    "routing-cascade": Refused("SmartRoutingConfig(cascade_on='error')", argument),
+    "routing-settings": Refused(
+        "primary, cheap = handle.as_provider('gpt-4o'), handle.as_provider('gpt-4o-mini')\n"
+        "SmartRoutingProvider(primary, cheap, 3)"
+    ),
+    "routing-the-wrong-way": Refused(
+        "SmartRoutingProvider(handle.as_provider('gpt-4o-mini'), handle.as_provider('gpt-4o'))",
+        by_hand("SmartRoutingProvider(primary=handle.as_provider('gpt-4o'), cheap=handle.as_provider('gpt-4o-mini'))"),
+    ),
+    "router": Refused(
+        "import os, pathlib, tempfile\nos.chdir(tempfile.mkdtemp())\n"
+        "config = '[[providers]]\\nprovider = \"ollama\"\\n'\n"
+        "pathlib.Path('llm-providers.toml').write_text(config)\nLLMRouter.load_from_config(3)"
+    ),
+    "router-of-nobody": Refused(
+        "LLMRouter().route(TaskContext())",
+        by_hand(
+            "router = LLMRouter()\nrouter.register_provider('m', handle.as_provider('m'))\nrouter.route(TaskContext())"
+        ),
+    ),
     # faults
     "slow-first-token": Refused("SlowFirstToken(seconds=-1)"),
     "stalled": Refused("StreamStalled(after_chunks=2, seconds=-1)"),
