@@ -20,7 +20,7 @@ from llmtest.types import CompletionRequest
 
 __all__ = ["FaultRule", "StruckCall", "Target"]
 
-WHERE = ("provider", "model", "operation", "stream", "prompt_contains", "api_key")
+WHERE = ("provider", "model", "operation", "stream", "prompt_contains", "last_role", "api_key")
 REPEATED = "for_ns=1_000_000_000, every_ns=60_000_000_000"
 
 
@@ -60,7 +60,8 @@ class FaultRule:
         name: Its name in traces and counts; also part of its dice.
         fault: What happens.
         where: Which requests: `provider`, `model` (with `*`), `operation` (`chat`, `embeddings`, ...), `stream`,
-            `prompt_contains`, `api_key`; a value, or a list of them. Empty: all.
+            `prompt_contains`, `last_role` (`user`, `tool`, `assistant`), `api_key`; a value, or a list of them. Empty:
+            all.
         at_ns: Start of the window, in nanoseconds of the clock; 0 or more.
         for_ns: Length of the window; above 0, None: until the end.
         every_ns: The window repeats after so long, counted from its start; `for_ns` or more, None: it does not.
@@ -124,6 +125,9 @@ class FaultRule:
             if key == "prompt_contains":
                 if not _says(target.call.request, [wanted] if isinstance(wanted, str) else wanted):
                     return False
+            elif key == "last_role":
+                if not _is_one_of(_last_role(target.call.request), wanted):
+                    return False
             elif key == "stream":
                 if target.call.stream is not wanted:
                     return False
@@ -160,6 +164,12 @@ def _says(request: object, texts: Sequence[str]) -> bool:
         return False
     prompts = [message.text for message in request.messages if message.role in {"user", "system"}]
     return any(text in prompt for text in texts for prompt in prompts)
+
+
+def _last_role(request: object) -> str | None:
+    if not isinstance(request, CompletionRequest) or not request.messages:
+        return None
+    return request.messages[-1].role
 
 
 def _is_one_of(value: str | None, wanted: str | Sequence[str]) -> bool:

@@ -8,6 +8,8 @@ from llmtest.config import ChainSection, Location, SlotSection, build_chain
 from llmtest.errors import LLMTestError
 from llmtest.resilience import CircuitBreakerConfig
 from llmtest.scenarios._arrivals import Arrival
+from llmtest.scenarios._handed_answers import ask_async, ask_blocking
+from llmtest.scenarios._observations import Observations
 from llmtest.scenarios._prompts import answer_direct, request_of
 from llmtest.scenarios._spec import Scenario
 from llmtest.simulation import World
@@ -57,13 +59,15 @@ class ChainCalls:
     Args:
         scenario: A scenario with a chain.
         world: Its providers and faults.
+        observations: Is told what callers are handed, where a check asks for that.
     """
 
-    def __init__(self, scenario: Scenario, world: World) -> None:
+    def __init__(self, scenario: Scenario, world: World, observations: Observations | None = None) -> None:
         assert scenario.chain is not None
         models = {spec.name: spec.model for spec in scenario.providers}
         for spec in scenario.providers:
-            world.provider(spec.name).replies(answer_direct, times=None)
+            answer = answer_direct if spec.answer is None else spec.answer
+            world.provider(spec.name).replies(answer, times=None)
         providers = {
             f"{slot.provider}/{slot.model}" if slot.model else slot.provider: world.provider(slot.provider).as_provider(
                 slot.model or models[slot.provider]
@@ -73,7 +77,24 @@ class ChainCalls:
         self._chain = build_chain(
             scenario.chain, providers, budget=scenario.budget, prices=world.prices, seed=world.seed
         )
+        self._streams, self._blocking = scenario.load.stream, scenario.load.blocking
+        self._observations = observations
         self.call = self._stream if scenario.load.stream else self._complete
+        if self._blocking or (observations is not None and observations.watches_answers):
+            self.call = self._read
+
+    async def _read(self, arrival: Arrival) -> None:
+        """Ask as somebody who reads what comes, and tell what that was."""
+        request = request_of(arrival.input_tokens, arrival.output_tokens)
+        try:
+            if self._blocking:
+                response, text = ask_blocking(self._chain, request, stream=self._streams)
+            else:
+                response, text = await ask_async(self._chain, request, stream=self._streams)
+        except LLMTestError:
+            return  # The chain has told the trace, which counts it.
+        if self._observations is not None:
+            self._observations.handed(response, text)
 
     async def _complete(self, arrival: Arrival) -> None:
         try:  # noqa: SIM105 - `suppress` costs a microsecond on every call

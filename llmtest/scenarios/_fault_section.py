@@ -63,6 +63,8 @@ class WhereSection(Section):
     """Whether the answer is streamed."""
     prompt_contains: Names | None = None
     """A text in the prompt."""
+    last_role: Names | None = None
+    """Whose message is the last one: `user`, `tool`, or `assistant`, a prefill, which not every model takes."""
 
 
 class CallsSection(Section):

@@ -218,6 +218,8 @@ class ProviderSection(Section):
     """How long its answers take; by default no time at all."""
     price: PriceSection | None = None
     """What its model costs, where that is not published, or to override it."""
+    answer: Text | None = None
+    """What it says; a few words by default."""
 
     @model_validator(mode="after")
     def _price_a_model(self) -> ProviderSection:
@@ -279,6 +281,8 @@ class LoadSection(Section):
     """Take the sizes of prompts and answers from a profile instead."""
     stream: Flag = False
     """Whether answers are streamed."""
+    blocking: Flag = False
+    """Whether a chain is asked by blocking code, one call after the other."""
 
     @model_validator(mode="after")
     def _make_sense(self) -> LoadSection:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from llmtest.conduct import Judge, request_log
 from llmtest.events import CallEnded, Event
+from llmtest.scenarios._observations import Observations
+from llmtest.scenarios._prompts import answers_of
 from llmtest.scenarios._result import RunResult
 from llmtest.scenarios._spec import Scenario
 from llmtest.scenarios._tally import Tally
@@ -39,7 +41,8 @@ def judge_history(
     """
     events = list(history)
     log = request_log(events, world)
-    tally = Tally(Judge(log, keeps=True), inferred=True, told=log.told)
+    observations = Observations.needed(scenario.expect, scenario.faults, answers_of(scenario))
+    tally = Tally(Judge(log, keeps=True), inferred=True, told=log.told, observations=observations)
     for event in events:
         handler = tally.handlers.get(type(event))
         if handler is not None:

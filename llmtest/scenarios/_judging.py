@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmtest.config import format_duration
 from llmtest.scenarios._expectations import Expectation
+from llmtest.scenarios._observations import OBSERVED
 from llmtest.scenarios._result import Check, RunResult
 
 if TYPE_CHECKING:
@@ -61,6 +62,10 @@ def _check(expectation: Expectation, result: RunResult, tally: Tally) -> Check:
 
 def _value(expectation: Expectation, result: RunResult, tally: Tally) -> Any:  # noqa: PLR0911 - one for each kind
     head, _, tail = expectation.check.partition(".")
+    if head in OBSERVED:
+        return None if tally.observations is None else tally.observations.value(expectation)
+    if head == "errors":
+        return tally.errors.get(tail, 0)
     if head == "attempts":
         return tally.attempts.get(tail, 0) if tail else result.attempts
     if head == "served_by":
@@ -73,7 +78,7 @@ def _value(expectation: Expectation, result: RunResult, tally: Tally) -> Any:  #
     if head == "ttft":
         return tally.ttft.measure(tail)
     if head == "spend":
-        return result.cost_usd
+        return result.cost_by_provider.get(tail, Decimal(0)) if tail else result.cost_usd
     return getattr(result, head)
 
 
@@ -83,6 +88,8 @@ def _shown(expectation: Expectation, value: Any) -> str:
             return f"{value * 100:.6g}%"
         case "duration":
             return format_duration(round(value, 6))
+        case "burst":
+            return f"{value} in {format_duration(expectation.window)}"
         case "money":
             return f"{Decimal(value).quantize(Decimal('0.0001'))}"
         case _:

@@ -12,6 +12,7 @@ from llmtest.scenarios._chain_calls import asked_slots, has_breakers
 from llmtest.scenarios._expectations import Expectation, flatten, parse_expectation
 from llmtest.scenarios._fault_section import FaultSection
 from llmtest.scenarios._file import LatencySection, LoadSection, ProviderSection, ScenarioFile
+from llmtest.scenarios._observations import CALLER, end_of_faults
 from llmtest.scenarios._spec import FaultSpec, Load, ProviderSpec, Scenario, Stage
 from llmtest.simulation import LatencyModel, as_latency
 from llmtest.wire import default_dialect
@@ -135,6 +136,7 @@ def _provider(name: str, section: ProviderSection) -> ProviderSpec:
         **(limits.given if limits else {}),
         latency=None if section.latency is None else _latency(section.latency),
         price=(price.input, price.output) if price else None,
+        answer=section.answer,
     )
 
 
@@ -173,7 +175,7 @@ def _expectations(mistakes: Mistakes, file: ScenarioFile, rules: tuple[FaultSpec
             text = str(error)
             mistakes.note(at, f"`expect.{check}`: {text}" + ("" if text.endswith(".") else "."))
             continue
-        problem = _unmeasurable(mistakes, expectation, file)
+        problem = _unmeasurable(mistakes, expectation, file, rules)
         if problem is None:
             yield expectation
         else:
@@ -182,7 +184,7 @@ def _expectations(mistakes: Mistakes, file: ScenarioFile, rules: tuple[FaultSpec
 
 def _notes(document: Document, file: ScenarioFile, expectations: Sequence[Expectation]) -> Iterable[str]:
     """Tell of each provider that may answer in no time where latencies are judged, unless the file says so itself."""
-    timed = [each.check for each in expectations if each.check.startswith(("latency.", "ttft."))]
+    timed = [each.check for each in expectations if each.check.startswith(("latency.", "ttft.", "call_time."))]
     if not timed:
         return
     asked = file.providers if file.chain is None else {slot.provider for _, slot in asked_slots(file.chain)}
@@ -200,20 +202,30 @@ NAMED_BY: Mapping[str, Location] = {
     "attempts": ("providers",),
     "breaker": ("providers",),
     "served_by": ("providers",),
+    "burst": ("providers",),
+    "recovery": ("providers",),
+    "retry_gap": ("providers",),
+    "spend": ("providers",),
     "faults_fired": ("faults",),
 }
 """Where the names stand that checks end in."""
 
 
-def _unmeasurable(mistakes: Mistakes, expectation: Expectation, file: ScenarioFile) -> str | None:
+def _unmeasurable(
+    mistakes: Mistakes, expectation: Expectation, file: ScenarioFile, rules: Sequence[FaultSpec]
+) -> str | None:
     """Return why a check has nothing to look at; None where it has."""
-    head = expectation.check.partition(".")[0]
+    head, _, tail = expectation.check.partition(".")
     is_stood_in = {name: mistakes.touches((name,)) for name in ("chain", "target", "load")}
     problem = None
     if head == "ttft" and file.target is not None:
         problem = "the first token of a `target` cannot be seen."
     elif head == "ttft" and not file.load.stream and not is_stood_in["load"]:
         problem = "an answer that is not streamed has no first token.\nTo fix: `load: {stream: true, ...}`."
+    elif head in CALLER and file.target is not None:
+        problem = "what a `target` makes of an answer is its own; what the caller of a `chain` gets can be seen."
+    elif head == "recovery" and end_of_faults(rules, tail) is None and not mistakes.touches(("faults",)):
+        problem = f"no fault at `{tail}` ends, so that it cannot recover.\nTo fix: give one a length: `for: 60s`."
     elif head == "breaker" and file.chain is None and not is_stood_in["chain"]:
         problem = "the circuit breakers of a `target` cannot be seen."
     elif head == "breaker" and file.chain is not None and not has_breakers(file.chain) and not is_stood_in["chain"]:

@@ -6,15 +6,17 @@ from contextvars import ContextVar
 from functools import lru_cache
 
 from llmtest.costs import estimate_request_tokens
+from llmtest.scenarios._spec import Scenario
 from llmtest.simulation import Reply
 from llmtest.types import ChatMessage, CompletionRequest, Usage
 
-__all__ = ["answer_direct", "answer_size", "answer_target", "prompt_text", "request_of"]
+__all__ = ["answer_direct", "answer_size", "answer_target", "answers_of", "prompt_text", "request_of"]
 
 MESSAGE_TOKENS = 4
 """What the estimate adds for a message's role and framing."""
 CHARS_PER_TOKEN = 4
 DEFAULT_ANSWER_TOKENS = 150
+SHORT_ANSWER = "It works."
 
 _WORDS = "the quick brown fox jumps over a lazy dog while many tokens flow through the model and back again "
 _text = _WORDS * 400
@@ -50,7 +52,12 @@ def answer_direct(request: CompletionRequest) -> Reply:
 
 @lru_cache(maxsize=4096)
 def _billed(input_tokens: int, output_tokens: int) -> Reply:
-    return Reply("It works.", usage=Usage(input_tokens, output_tokens))
+    return Reply(SHORT_ANSWER, usage=Usage(input_tokens, output_tokens))
+
+
+def answers_of(scenario: Scenario) -> dict[str, str]:
+    """Return what each provider of a chain says when it is well."""
+    return {spec.name: SHORT_ANSWER if spec.answer is None else spec.answer for spec in scenario.providers}
 
 
 def answer_target(_: CompletionRequest) -> Reply:

@@ -12,6 +12,8 @@ from llmtest.conduct import Judge, Witness
 from llmtest.events import Event, subscribed
 from llmtest.scenarios._chain_calls import ChainCalls, breaker_config
 from llmtest.scenarios._driving import ProgressReport, drive
+from llmtest.scenarios._observations import Observations
+from llmtest.scenarios._prompts import answers_of
 from llmtest.scenarios._result import RunResult
 from llmtest.scenarios._spec import Load, Scenario
 from llmtest.scenarios._tally import RunTrace, Tally
@@ -60,7 +62,8 @@ def run_scenario(
     wall = SystemClock()
     started_ns = wall.now_ns()
     clock = VirtualClock()
-    tally = Tally(_judge(scenario), inferred=scenario.target is not None)
+    observations = Observations.needed(scenario.expect, scenario.faults, answers_of(scenario))
+    tally = Tally(_judge(scenario), inferred=scenario.target is not None, observations=observations)
     trace = RunTrace(tally, on_event=on_event)
     world = World(clock, trace, seed, prices_of(scenario), keep_requests=False)
     furnish(world, scenario)
@@ -70,7 +73,7 @@ def run_scenario(
 
             call = stack.enter_context(TargetCalls(scenario, world, clock, seed).installed()).call
         else:
-            call = ChainCalls(scenario, world).call
+            call = ChainCalls(scenario, world, observations).call
         stack.enter_context(subscribed(trace.append, number_call=trace.next_call))
         made = run_virtual(
             drive(

@@ -51,6 +51,7 @@ class Load:
         output_tokens: Tokens of every answer, where no profile or trace says.
         tokens_like: Name of a profile whose sizes are used.
         stream: Whether calls are streamed.
+        blocking: Whether calls are made by blocking code, one after the other.
     """
 
     profile: str | None = None
@@ -69,6 +70,7 @@ class Load:
     output_tokens: int = 150
     tokens_like: str | None = None
     stream: bool = False
+    blocking: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,7 @@ class ProviderSpec:
         concurrent: Requests under way at once; None: no limit.
         latency: How long answers take; None: no time.
         price: USD per million tokens of prompt and answer, where the model's price is not known.
+        answer: What it says; None: a few words.
     """
 
     name: str
@@ -98,6 +101,7 @@ class ProviderSpec:
     concurrent: int | None = None
     latency: LatencyModel | None = None
     price: tuple[Decimal, Decimal] | None = None
+    answer: str | None = None
 
     @property
     def limits(self) -> dict[str, int]:

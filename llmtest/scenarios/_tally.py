@@ -14,6 +14,7 @@ from llmtest.conduct import Judge, Suspicion
 from llmtest.config import BudgetSection
 from llmtest.events import DIGEST_BATCH
 from llmtest.scenarios._measures import Sample
+from llmtest.scenarios._observations import Observations
 
 __all__ = ["RunTrace", "Tally"]
 
@@ -30,9 +31,18 @@ class Tally:
         inferred: Whether retries and fallbacks are inferred from the providers' log, because foreign code takes them:
             a request after a failure of the same call, and none after an answer, which is an agent's next turn.
         told: Calls whose retries and fallbacks are not inferred all the same, because our own layer tells them.
+        observations: What is noted beside, where a check asks for it.
     """
 
-    def __init__(self, judge: Judge, *, inferred: bool = False, told: Collection[int] = ()) -> None:
+    def __init__(
+        self,
+        judge: Judge,
+        *,
+        inferred: bool = False,
+        told: Collection[int] = (),
+        observations: Observations | None = None,
+    ) -> None:
+        self.observations = observations
         self.attempts: Counter[str] = Counter()
         self.retries = 0
         self.fallbacks = 0
@@ -64,6 +74,8 @@ class Tally:
         if told or not inferred:
             self.handlers[events.RetryScheduled] = self._retried
             self.handlers[events.FallbackTaken] = self._fell_back
+        if observations is not None:
+            observations.watch(self.handlers)
 
     def _received(self, event: events.RequestReceived) -> None:
         provider, call = event.provider, event.call

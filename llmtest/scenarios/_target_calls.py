@@ -46,7 +46,7 @@ class TargetCalls:
         self._seed = seed
         self._ask: Callable[[str], Coroutine[Any, Any, Any]] | None = None
         for spec in scenario.providers:
-            world.provider(spec.name).replies(answer_target, times=None)
+            world.provider(spec.name).replies(answer_target if spec.answer is None else spec.answer, times=None)
 
     @contextmanager
     def installed(self) -> Iterator[Self]:

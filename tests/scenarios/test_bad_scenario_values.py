@@ -213,7 +213,7 @@ CASES = [
     pytest.param(
         [(OPENAI, "openai: gpt-4o")],
         "4: `providers.openai`: must be a mapping with the keys `model`, `dialect`, `base_url`, "
-        "`limits`, `latency`, `price`.",
+        "`limits`, `latency`, `price`, `answer`.",
         id="provider-not-mapping",
     ),
     pytest.param(

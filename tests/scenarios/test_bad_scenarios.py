@@ -51,7 +51,7 @@ CASES = [
         "bad.yaml:9: unknown key `triger` in `chain.providers[1]`. Did you mean `trigger`?\nKnown keys: provider, "
         "model, api_key, api_key_env, base_url, api, headers, name, chain, custom, responses, max_tokens, temperature, "
         "context_window, price, cost_per_1k_tokens, streaming, deployment, api_version, trigger, model_mapping, "
-        "priority, weight, unmapped_models, retry, circuit_breaker, timeouts, quota_group.",
+        "priority, weight, unmapped_models, retry, circuit_breaker, timeouts, quota_group, rate_limit.",
         id="unknown-key-deep",
     ),
     pytest.param(
@@ -101,14 +101,15 @@ CASES = [
         ('availability: ">= 99%"', 'avialability: ">= 99%"'),
         "bad.yaml:14: `expect.avialability`: unknown check `avialability`. Did you mean `availability`?\nKnown checks: "
         "availability, calls, succeeded, failed, attempts, retries, fallbacks, rejected, spend, verdict, "
-        "attempts.<provider>, breaker.<provider>, faults_fired.<rule>, latency.<p99>, served_by.<provider>, "
-        "ttft.<p99>.",
+        "whole_answers, broken_answers, usage_reported, attempts.<provider>, breaker.<provider>, faults_fired.<rule>, "
+        "latency.<p99>, served_by.<provider>, ttft.<p99>, burst.<provider>, call_time.<p99>, errors.<class>, "
+        "recovery.<provider>, reported_model.<model>, retry_gap.<provider>, spend.<provider>.",
         id="unknown-check",
     ),
     pytest.param(
         ('availability: ">= 99%"', "breaker.openai: [closed, opened]"),
         "bad.yaml:14: `expect.breaker.openai`: unknown state `opened`. Did you mean `open`?\nKnown states: closed, "
-        "open, half_open.",
+        "open, half_open, isolated.",
         id="unknown-state",
     ),
     pytest.param(
