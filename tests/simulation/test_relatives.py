@@ -314,3 +314,48 @@ def test_a_chain_file_may_name_them(llm):
     )
     told = chain.complete(CompletionRequest(CompletionRequest.ask("Weather?").messages, tools=(tool,)))
     assert (told.provider, told.tool_calls[0].parsed_arguments()) == ("mistral", {"city": "Paris"})
+
+
+def test_mistral_s_thoughts_are_parts_of_its_content(llm):
+    """Whole and streamed its client reads them as chunks of their own; so does our own layer, in one part."""
+    thought = Reply("Paris.", thinking="France it is.")
+    llm.mistral.replies(thought, times=4)
+    with Mistral(api_key="k") as client:
+        told = client.chat.complete(model="magistral-medium-latest", messages=ASKED).choices[0].message.content
+        assert [(part.type, part.thinking[0].text if part.type == "thinking" else part.text) for part in told] == [
+            ("thinking", "France it is."),
+            ("text", "Paris."),
+        ]
+        deltas = [event.data.choices[0].delta.content for event in client.chat.stream(model="m", messages=ASKED)]
+    pieces = [part.thinking[0].text for content in deltas if isinstance(content, list) for part in content]
+    assert "".join(pieces) == "France it is."
+    assert "".join(content for content in deltas if isinstance(content, str)) == "Paris."
+    provider = OpenAICompatibleProvider.preset("mistral", api_key="k", model="magistral-medium-latest")
+    whole = provider.complete(CompletionRequest.ask("Capital?"))
+    assert whole.parts == (ThinkingPart("France it is."), TextPart("Paris."))
+    events = list(provider.stream(CompletionRequest.ask("Capital?")))
+    assert "".join(event.text for event in events if event.kind == "thinking") == "France it is."
+    assert events[-1].response.parts == whole.parts
+
+
+def test_parts_of_a_content_are_read_as_they_continue_each_other():
+    """Text in parts is told as text, and one part goes on where the one before it ended; others stay as they are."""
+    decoder = dialect("mistral").chat.stream_decoder({})
+
+    def fed(content, **more):
+        choice = {"index": 0, "delta": {"content": content}, "finish_reason": None, **more}
+        return decoder.feed(b"data: " + json.dumps({"id": "1", "model": "m", "choices": [choice]}).encode() + b"\n\n")
+
+    events = [
+        *fed([{"type": "thinking", "thinking": [{"type": "text", "text": "Fra"}]}]),
+        *fed([{"type": "thinking", "thinking": [{"type": "text", "text": "nce"}], "closed": True}]),
+        *fed([{"type": "text", "text": "Pa"}]),
+        *fed("ris"),
+        *fed([{"type": "text", "text": "."}, {"type": "reference", "reference_ids": [1]}], finish_reason="stop"),
+        *decoder.feed(b"data: [DONE]\n\n"),
+        *decoder.close(),
+    ]
+    assert [event.text for event in events if event.kind == "thinking"] == ["Fra", "nce"]
+    assert [event.text for event in events if event.kind == "text"] == ["Pa", "ris", "."]
+    thought, text, reference = events[-1].response.parts
+    assert (thought.text, text.text, reference.data["reference_ids"]) == ("France", "Paris.", [1])

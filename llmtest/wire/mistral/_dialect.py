@@ -96,6 +96,7 @@ MISTRAL = relative(
         renamed={"seed": "random_seed"},
         dropped=("stream_options",),
         whole_calls=True,
+        thinking_parts=True,
     ),
     errors=OwnWords(COMPATIBLE.errors, _SAID, meant={"Invalid model: ": ModelNotFoundError}),
     default_model="mistral-small-latest",

@@ -47,6 +47,7 @@ class Ways:
         aside: A field of chunks in which usage is told, whether it was asked for or not.
         ends_without_done: Whether a stream ends with the reason of the end, and no `[DONE]` follows.
         whole_calls: Whether a stream has each call of a tool in one piece.
+        thinking_parts: Whether thoughts are parts of the content, and not in a field of their own.
     """
 
     usage: Callable[[Usage], Mapping[str, Any]] | None = None
@@ -60,6 +61,7 @@ class Ways:
     aside: str | None = None
     ends_without_done: bool = False
     whole_calls: bool = False
+    thinking_parts: bool = False
 
 
 def error_body(message: str, kind: str | None, code: str | None, **more: Any) -> dict[str, Any]:
@@ -123,6 +125,10 @@ class _Chat:
             return dumps(body)
         for choice in body["choices"]:
             message = choice.get("message", {})
+            if ways.thinking_parts and "reasoning_content" in message:
+                said = message["content"]
+                rest = [{"type": "text", "text": said}] if isinstance(said, str) else said or []
+                message["content"] = [{**_thinking(message.pop("reasoning_content")), "closed": True}, *rest]
             if ways.reasoning not in message and "reasoning_content" in message:
                 message[ways.reasoning] = message.pop("reasoning_content")
         if ways.more is not None:
@@ -156,6 +162,11 @@ class _Chat:
 
     def _renamed(self, event: bytes) -> bytes:
         """Return an event whose thoughts are in the provider's field; quotes of texts are escaped, so none matches."""
+        if self._ways.thinking_parts and b'"delta":{' + _REASONING.encode() in event:
+            chunk = loads(event[6:])
+            for choice in chunk["choices"]:
+                choice["delta"] = {"content": [_thinking(choice["delta"]["reasoning_content"])]}
+            return f"data: {dump_text(chunk)}\n\n".encode()
         if self._ways.reasoning == "reasoning_content":
             return event
         return event.replace(b'"delta":{' + _REASONING.encode(), f'"delta":{{"{self._ways.reasoning}":'.encode(), 1)
@@ -167,6 +178,11 @@ class _Chat:
             return _ToldAside(self._ways.aside, request_id)
         kind = _EndsWithItsReason if self._ways.ends_without_done else _stream.OpenAIStreamDecoder
         return kind(_errors.decode_stream_error, request_id)
+
+
+def _thinking(text: str) -> dict[str, Any]:
+    """Write thoughts as a part of a content."""
+    return {"type": "thinking", "thinking": [{"type": "text", "text": text}]}
 
 
 def _with(event: bytes, fields: Mapping[str, Any]) -> bytes:

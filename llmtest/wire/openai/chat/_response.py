@@ -91,7 +91,7 @@ def decode_choice(choice: Mapping[str, Any]) -> Choice:
         annotations = message.get("annotations")
         parts.append(TextPart(content, decode_citations(annotations) if annotations else (), tokens))
     elif isinstance(content, list):
-        parts += map(decode_part, content)
+        parts += (decode_part(block) if thought_in(block) is None else _thought(block) for block in content)
     refusal = message.get("refusal")
     if isinstance(refusal, str) and refusal:
         parts.append(RefusalPart(refusal))
@@ -108,6 +108,20 @@ def decode_choice(choice: Mapping[str, Any]) -> Choice:
     if finish is FinishReason.STOP and refusal:
         finish = FinishReason.REFUSAL
     return tuple(parts), finish, raw
+
+
+def thought_in(block: object) -> str | None:
+    """Return the thoughts of a part of a content, as Mistral's API tells them; None where it is no such part."""
+    pieces = block.get("thinking") if isinstance(block, dict) and block.get("type") == "thinking" else None
+    if not isinstance(pieces, list):
+        return None
+    texts = [piece.get("text") for piece in pieces if isinstance(piece, dict)]
+    return "".join(text for text in texts if isinstance(text, str))
+
+
+def _thought(block: Mapping[str, Any]) -> ThinkingPart:
+    signature = block.get("signature")
+    return ThinkingPart(thought_in(block) or "", signature if isinstance(signature, str) else None)
 
 
 def encode_message(parts: Sequence[ResponsePart], raw_finish: str | None) -> dict[str, Any]:

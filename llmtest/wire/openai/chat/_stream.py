@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from llmtest.errors import ProviderError
 from llmtest.types import CompletionResponse, FinishReason, StreamEvent
@@ -43,13 +43,27 @@ class _Choice:
         self.texts.setdefault(name, []).append(text)
 
     def append_parts(self, parts: list[Any]) -> None:
-        """Append to a content of parts; what was said before as plain text is a part of it."""
-        self.message["content"] = [*self._content_parts(), *parts]
+        """Append to a content of parts; what was said before as plain text is a part of it.
+
+        What continues the part before it becomes one with it, as a whole answer has it.
+        """
+        known = list(self._content_parts())
+        for part in parts:
+            last = known[-1] if known else None
+            if _is_text(part) and _is_text(last):
+                known[-1] = {**part, "text": last["text"] + part["text"]}
+            elif (more := answers.thought_in(part)) is not None and (said := answers.thought_in(last)) is not None:
+                known[-1] = {**(last or {}), **part, "thinking": [{"type": "text", "text": said + more}]}
+            else:
+                known.append(part)
+        self.message["content"] = known
         self.texts.pop("content", None)
 
     def _content_parts(self) -> list[Any]:
         known = self.message.get("content") or []
         said = "".join(self.texts.get("content", ()))
+        if said and known and _is_text(known[-1]):
+            return [*known[:-1], {**known[-1], "text": known[-1]["text"] + said}]
         return [*known, {"type": "text", "text": said}] if said else known
 
     def body(self, index: int) -> dict[str, Any]:
@@ -160,7 +174,7 @@ class OpenAIStreamDecoder(EventDecoder):
                 out.append(StreamEvent("text", content, choice.part("content")))
         elif isinstance(content, list):
             choice.append_parts(content)
-            out.append(StreamEvent("opaque", index=choice.part("content"), data={"content": content}))
+            out += [_told_by(block, choice) for block in content]
         refusal = delta.get("refusal")
         if isinstance(refusal, str) and refusal:
             choice.append("refusal", refusal)
@@ -247,6 +261,20 @@ def _whole_call(call: Mapping[str, Any]) -> dict[str, Any]:
     if call["pieces"]:
         whole["function"] = {**call["function"], "arguments": "".join(call["pieces"])}
     return whole
+
+
+def _is_text(block: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(block, dict) and block.get("type") == "text" and isinstance(block.get("text"), str)
+
+
+def _told_by(block: object, choice: _Choice) -> StreamEvent:
+    """Return what a part of a content in a delta tells."""
+    thought = answers.thought_in(block)
+    if thought is not None:
+        return StreamEvent("thinking", thought, choice.part("thinking"))
+    if _is_text(block):
+        return StreamEvent("text", block["text"], choice.part("content"))
+    return StreamEvent("opaque", index=choice.part("content"), data={"content": [block]})
 
 
 def _take_rest(choice: _Choice, delta: Mapping[str, Any], out: list[StreamEvent]) -> None:
