@@ -65,8 +65,8 @@ class FallbackChain:
     A chain is itself a provider; inside another chain it keeps its own policies, and the outer ones do not apply to it
     unless its slot says so, but for a circuit breaker that the outer chain was given: that guards the inner chain as a
     whole. A chain without a budget spends from that of the chain around it. From outside to inside
-    its policies are fallback, circuit breaker, retry, budget, timeout: a circuit sees one result for each call, however
-    often that was retried, and every attempt is paid for.
+    its policies are cache, fallback, circuit breaker, retry, budget, timeout: a circuit sees one result for each call,
+    however often that was retried, and every attempt is paid for.
 
     Args:
         providers: Providers, or `FallbackSlot` where one has settings of its own; at least one.
