@@ -36,6 +36,7 @@ SETTINGS = (
     "llmtest_record",
     "llmtest_vcr_marker",
     "llmtest_cassette_keep",
+    "llmtest_cassette_scrub",
     "llmtest_block_network",
     "llmtest_allowed_hosts",
     "llmtest_dummy_keys",
@@ -46,6 +47,20 @@ SETTINGS = (
 """What an ini file may say."""
 
 OWN_MARKERS = frozenset({*MARKERS, "llm_time", "llm_cassette", "llm_prices"})
+
+
+class Hooks:
+    """What a conftest may say."""
+
+    @staticmethod
+    @pytest.hookspec
+    def pytest_llmtest_scrub(config: pytest.Config) -> list[str] | None:  # type: ignore[empty-body]  # a declaration
+        """Return regular expressions of what no cassette is to hold; see `Redactor`."""
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declare the hooks of the plugin."""
+    pluginmanager.add_hookspecs(Hooks)
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -78,6 +93,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     parser.addini("llmtest_record", "mode of every cassette", default=None)
     parser.addini("llmtest_vcr_marker", "run suites of pytest-recording as they are", type="bool", default=False)
     parser.addini("llmtest_cassette_keep", "what no cassette replaces as a credential", type="linelist", default=[])
+    parser.addini("llmtest_cassette_scrub", "patterns of what cassettes replace", type="linelist", default=[])
     parser.addini("llmtest_block_network", "refuse live requests in every test", type="bool", default=False)
     parser.addini("llmtest_allowed_hosts", "hosts that requests may reach", type="linelist", default=[])
     parser.addini("llmtest_dummy_keys", "set dummy API keys before collection", type="bool", default=False)

@@ -57,7 +57,7 @@ THIRD_PARTY_LIMIT = {
     "faker": 1,
     "freezegun": 1,
     "vcr": 6,
-    "typer": 9,
+    "typer": 13,
     "rich": 6,
     "quicktok": 1,
     "starlette": 2,

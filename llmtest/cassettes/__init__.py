@@ -18,8 +18,19 @@ from llmtest.errors import CassetteFileError
 
 if TYPE_CHECKING:
     from llmtest.cassettes._discovery import CassetteFile, Search
+    from llmtest.cassettes._forms import FORMS, Form, form_for
     from llmtest.cassettes._inspection import CassetteFacts, InteractionFacts, StreamFacts, inspect_cassette
-    from llmtest.cassettes._verification import FINDING_KINDS, Verdict, VerifyFinding, in_days, verify_cassette
+    from llmtest.cassettes._verification import (
+        FINDING_KINDS,
+        SEVERITIES,
+        Severity,
+        Verdict,
+        VerifyFinding,
+        in_days,
+        verify_cassette,
+    )
+    from llmtest.cassettes.drift import Drift, SessionDrift, compare_sessions
+    from llmtest.cassettes.review import Scrubbed, convert_cassette, scrub_cassette, target_of
 
 _INSPECTION = {
     "CassetteFacts": "_inspection",
@@ -28,6 +39,18 @@ _INSPECTION = {
     "InteractionFacts": "_inspection",
     "Search": "_discovery",
     "StreamFacts": "_inspection",
+    "Drift": "drift",
+    "FORMS": "_forms",
+    "Form": "_forms",
+    "SEVERITIES": "_verification",
+    "Scrubbed": "review",
+    "SessionDrift": "drift",
+    "Severity": "_verification",
+    "compare_sessions": "drift",
+    "convert_cassette": "review",
+    "form_for": "_forms",
+    "scrub_cassette": "review",
+    "target_of": "review",
     "Verdict": "_verification",
     "VerifyFinding": "_verification",
     "in_days": "_verification",
@@ -38,12 +61,16 @@ _INSPECTION = {
 
 __all__ = [
     "FINDING_KINDS",
+    "FORMS",
     "MODES",
+    "SEVERITIES",
     "Cassette",
     "CassetteFacts",
     "CassetteFile",
     "CassetteFileError",
     "Document",
+    "Drift",
+    "Form",
     "Interaction",
     "InteractionFacts",
     "MatchRule",
@@ -51,13 +78,21 @@ __all__ = [
     "RecordedRequest",
     "RecordedResponse",
     "Redactor",
+    "Scrubbed",
     "Search",
+    "SessionDrift",
+    "Severity",
     "StreamFacts",
     "Verdict",
     "VerifyFinding",
+    "compare_sessions",
+    "convert_cassette",
+    "form_for",
     "in_days",
     "inserted",
     "inspect_cassette",
+    "scrub_cassette",
+    "target_of",
     "use_cassette",
     "verify_cassette",
     "write_document",

@@ -12,12 +12,19 @@ from urllib.parse import unquote
 from llmtest.cassettes._interactions import Headers, Interaction, RecordedResponse
 from llmtest.cassettes._reading import is_stream, text_of
 from llmtest.cassettes._redaction import Redactor
-from llmtest.cassettes._secret_names import PLACEHOLDER
-from llmtest.wire import SseParser
+from llmtest.cassettes.review._placeholders import is_placeholder, says_placeholder
+from llmtest.wire import SseParser, dialects
 
 Key = str | int
 
 STUFFING = re.compile(r"redacted|[xX]{6}|[*]{4}|\.{3}", re.IGNORECASE)
+ACCOUNT_HEADERS = frozenset(header for dialect in dialects().values() for header in dialect.private_headers)
+"""Headers in which providers say whose the key is."""
+BOT_COOKIE = re.compile(
+    r"__cf_bm|_?_cfuvid|__cfruid|__cflb|__cfduid|__cfseq\w*|cf_clearance|AWSALB\w*|ak_bmsc|bm_\w+|_abck|datadome|_px\w*"
+    r"|incap_ses_\w+|visid_incap_\w+|nlbi_\w+|GCLB|ARRAffinity\w*"
+)
+"""Cookies by which proxies tell browsers from bots, and one of their machines from another."""
 NO_CREDENTIALS = frozenset({"x-ms-client-request-id"})
 """Headers that are redacted because they tell runs apart, and that nobody can log in with."""
 
@@ -31,19 +38,14 @@ class Exposure:
         keys: The way to it in the file.
         kind: What it looks like.
         needle: The credential, to find its line; never to be shown.
+        is_mild: Whether nobody can log in with it: it names an account, or marks a visitor as no bot.
     """
 
     place: str
     keys: tuple[Key, ...]
     kind: str
     needle: str = field(default="", repr=False)
-
-
-def is_placeholder(value: str) -> bool:
-    """Tell whether a value only marks where a credential was."""
-    scheme, space, rest = value.strip().partition(" ")
-    value = rest if space and scheme.lower() in {"bearer", "basic", "token"} else value
-    return not value.strip(" *.<>[](){}-_") or value.startswith("<") or bool(PLACEHOLDER.fullmatch(value))
+    is_mild: bool = False
 
 
 def exposures(interaction: Interaction, redactor: Redactor) -> Iterator[Exposure]:
@@ -72,7 +74,7 @@ def exposures(interaction: Interaction, redactor: Redactor) -> Iterator[Exposure
 def found_in(text: str, redactor: Redactor) -> Iterator[tuple[str, str]]:
     """Yield `(kind, credential)` of what a text shows; what is stuffed with `XXXX` or `...` is an example."""
     for start, end, placeholder in redactor.spans(text):
-        if not STUFFING.search(text[start:end]):
+        if not STUFFING.search(text[start:end]) and not says_placeholder(text[start:end]):
             yield kind_of(placeholder), text[start:end]
 
 
@@ -103,10 +105,22 @@ def _in_headers(side: str, headers: Headers, redactor: Redactor) -> Iterator[Exp
             place, keys = f"{side}.headers.{name}", (side, "headers", name, number)
             by_name = redactor.is_secret_header(name) and name.lower() not in NO_CREDENTIALS
             if by_name and not is_placeholder(value):
-                yield Exposure(place, keys, "by the name of the header")
+                mild = _mild_kind(name, value)
+                yield Exposure(place, keys, mild or "by the name of the header", is_mild=mild is not None)
                 continue
             for kind, _ in found_in(value, redactor):
                 yield Exposure(place, keys, kind)
+
+
+def _mild_kind(name: str, value: str) -> str | None:
+    """Say what a header holds that nobody can log in with; None where somebody might."""
+    if name.lower() in ACCOUNT_HEADERS:
+        return "the id of an account"
+    if name.lower() not in {"cookie", "set-cookie"}:
+        return None
+    cookies = value.split(";") if name.lower() == "cookie" else [value.partition(";")[0]]
+    names = [cookie.partition("=")[0].strip() for cookie in cookies if cookie.strip()]
+    return "a cookie against bots" if names and all(map(BOT_COOKIE.fullmatch, names)) else None
 
 
 def _in_body(side: str, keys: tuple[Key, ...], body: bytes, redactor: Redactor) -> Iterator[Exposure]:

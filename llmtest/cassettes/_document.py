@@ -91,6 +91,11 @@ class Document:
         return [position for position in range(len(self)) if self[position].matches is not None]
 
     @property
+    def is_ours(self) -> bool:
+        """Whether llmtest has written the file, as YAML."""
+        return bool(self._bounds)
+
+    @property
     def has_parsed_bodies(self) -> bool:
         """Whether the file has JSON as values, in `parsed_body`."""
         entries = [entry for entry in self._entries if isinstance(entry, dict)]

@@ -26,6 +26,7 @@ from llmtest.cassettes._secret_names import (
 )
 from llmtest.cassettes._shapes import KINDS, SHAPES, begins, shaped
 from llmtest.cassettes._unfolding import coded_place, decoded, folded_place, unfolded
+from llmtest.errors import ConfigurationError
 from llmtest.wire import dialects
 
 SECRET_HEADERS = frozenset(
@@ -118,7 +119,7 @@ class Finding:
 
 
 class Redactor:
-    """Replaces credentials by placeholders that say what stood there.
+    r"""Replaces credentials by placeholders that say what stood there.
 
     Args:
         environment: Where to read secret values from; usually `os.environ`.
@@ -127,6 +128,11 @@ class Redactor:
         keep: What is no credential though it looks like one: names of headers, fields and parameters
             (`order_token`), or the texts themselves (`sk-example-*`); `*` stands for any text. Values of the
             environment are replaced all the same.
+        patterns: Regular expressions of what else is replaced, wherever it stands: the first group of a match, or all
+            of it; a named group names its placeholder (`(?P<customer>cust-\d+)`: `<redacted customer>`).
+
+    Raises:
+        ConfigurationError: A pattern is none, or matches the empty text.
     """
 
     def __init__(
@@ -136,14 +142,19 @@ class Redactor:
         headers: Iterable[str] = (),
         values: Mapping[str, str] | None = None,
         keep: Iterable[str] = (),
+        patterns: Iterable[str] = (),
     ) -> None:
         self._keep = tuple(keep)
+        self._patterns = [_own_pattern(pattern) for pattern in patterns]
         self._urls: dict[str, str] = {}
         self._headers = SECRET_HEADERS | {name.lower() for name in headers}
         known = {name: value for name, value in environment.items() if _is_secret(name, value)} | dict(values or {})
         self._values = [writing for name, value in sorted(known.items()) for writing in _ways(name, value)]
+        own = [name for _, name in self._patterns]
         names = "|".join(
-            map(re.escape, ["redacted", *(f"redacted {name}" for name in (*KINDS, *FIELDS, *NAMED_KINDS)), *known])
+            map(
+                re.escape, ["redacted", *(f"redacted {name}" for name in (*KINDS, *FIELDS, *NAMED_KINDS, *own)), *known]
+            )
         )
         self._placeholder = re.compile(f"<(?:{names})>")
 
@@ -190,6 +201,9 @@ class Redactor:
             if value.mark in text
             for match in value.pattern.finditer(text)
         ]
+        for pattern, name in self._patterns:
+            group = 1 if pattern.groups else 0
+            found += [(*match.span(group), f"<redacted {name}>") for match in pattern.finditer(text) if match[group]]
         for shape in SHAPES:
             if any(mark in text for mark in shape.marks):
                 found += [(*span, f"<redacted {shape.name}>") for span in shaped(shape, text)]
@@ -293,6 +307,21 @@ class Redactor:
         for start, _, placeholder in self._apart(text, self._as_it_is(text)):
             return _finding(start, placeholder)
         return None
+
+
+def _own_pattern(pattern: str) -> tuple[re.Pattern[str], str]:
+    """Return a pattern of the user's, and the name of what it finds.
+
+    Raises:
+        ConfigurationError: It is none, or finds nothing between any two letters.
+    """
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise ConfigurationError(f"`{pattern}` is no regular expression: {error}.") from error
+    if compiled.fullmatch("") is not None:
+        raise ConfigurationError(f"the pattern `{pattern}` matches the empty text, which stands everywhere.")
+    return compiled, next(iter(compiled.groupindex), "by own pattern")
 
 
 def _finding(start: int, placeholder: str) -> Finding:

@@ -26,10 +26,15 @@ from llmtest.cassettes._saving import redact_interaction
 
 FindingKind = Literal["secrets", "readability", "age", "failures", "broken", "unknown"]
 FINDING_KINDS: tuple[FindingKind, ...] = ("secrets", "broken", "unknown", "failures", "readability", "age")
+Severity = Literal["high", "low"]
+SEVERITIES: tuple[Severity, ...] = ("high", "low")
+GRAVE: frozenset[FindingKind] = frozenset({"secrets", "broken", "unknown"})
+"""Kinds that are `high`: somebody may log in, or what is replayed is not what was recorded."""
 LONGEST_LINE = 200
 """Characters of JSON that a person still reads on one line."""
 
 REDACT = "Record it again with llmtest, which leaves it out; revoke it if the file was ever shared."
+LEAVE = "Record it again with llmtest, which leaves it out."
 RERECORD = "Record it again."
 UNDO = "Undo the edit, or record it again."
 ON_PURPOSE = "Record it again, or pass `--ignore failures` if it is there on purpose."
@@ -47,6 +52,7 @@ class VerifyFinding:
         place: The field: `request.headers.x-note`, `response.body.choices[0].message.content`; empty where none is.
         what: What is wrong.
         fix: How to mend it.
+        severity: `high`, or `low`: ids of accounts and cookies against bots, and what only makes a file less useful.
     """
 
     path: str
@@ -56,6 +62,7 @@ class VerifyFinding:
     place: str
     what: str
     fix: str
+    severity: Severity = "high"
 
     def __str__(self) -> str:
         """Say it in one line."""
@@ -85,6 +92,11 @@ class Verdict:
     def without(self, kinds: Collection[str]) -> Verdict:
         """Return the verdict without the findings of some kinds."""
         return replace(self, findings=tuple(finding for finding in self.findings if finding.kind not in kinds))
+
+    def at_least(self, severity: Severity) -> Verdict:
+        """Return the verdict without the findings of a lower severity."""
+        found = [each for each in self.findings if SEVERITIES.index(each.severity) <= SEVERITIES.index(severity)]
+        return replace(self, findings=tuple(found))
 
     def as_json(self) -> dict[str, Any]:
         """Return the verdict as JSON has it."""
@@ -151,8 +163,10 @@ class _Bench:
             interaction, request=plain_request(interaction.request), response=decompressed(interaction.response)
         )
         for leak in exposures(plain, self.redactor):
-            what = f"`{leak.place}` of interaction {position + 1} holds a credential ({leak.kind})"
-            finding = self.finding("secrets", position, leak.keys, leak.place, what, REDACT)
+            held = leak.kind if leak.is_mild else f"a credential ({leak.kind})"
+            what = f"`{leak.place}` of interaction {position + 1} holds {held}"
+            finding = self.finding("secrets", position, leak.keys, leak.place, what, LEAVE if leak.is_mild else REDACT)
+            finding = replace(finding, severity="low") if leak.is_mild else finding
             if leak.needle:
                 finding = replace(finding, line=self.layout.line_of(leak.needle, position, *leak.keys))
             yield finding
@@ -168,7 +182,8 @@ class _Bench:
         """Return a finding; names of fields and of headers come out of the file, so they are redacted too."""
         line = self.layout.line(position, *keys)
         place, what = (one_line(self.redactor.text(text)) for text in (place, what))
-        return VerifyFinding(self.document.path, line, position + 1, kind, place, what, fix)
+        severity: Severity = "high" if kind in GRAVE else "low"
+        return VerifyFinding(self.document.path, line, position + 1, kind, place, what, fix, severity)
 
     def misfit(self, position: int, error: InteractionError) -> VerifyFinding:
         side = error.hint.removesuffix("_body")

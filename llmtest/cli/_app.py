@@ -8,7 +8,10 @@ from typing import Annotated
 
 import typer
 
+from llmtest.cli._cassette_convert import convert
+from llmtest.cli._cassette_diff import diff
 from llmtest.cli._cassette_inspect import inspect
+from llmtest.cli._cassette_scrub import scrub
 from llmtest.cli._cassette_verify import verify
 from llmtest.cli._init import init
 from llmtest.cli._serve import serve
@@ -28,9 +31,14 @@ app = typer.Typer(
 app.command()(simulate)
 app.command()(serve)
 app.command()(init)
-cassette_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look into recorded sessions.")
+cassette_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Look into recorded sessions, and tend them."
+)
 cassette_app.command()(inspect)
 cassette_app.command()(verify)
+cassette_app.command()(scrub)
+cassette_app.command()(convert)
+cassette_app.command()(diff)
 app.add_typer(cassette_app, name="cassette")
 
 

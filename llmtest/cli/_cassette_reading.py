@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from llmtest.cassettes import CassetteFile, Redactor
 
-__all__ = ["CassetteReader"]
+from llmtest.cli._project_settings import listed_setting
+
+__all__ = ["CassetteReader", "counted"]
 
 Judged = TypeVar("Judged")
 
@@ -21,13 +23,16 @@ class CassetteReader:
 
     Args:
         paths: Files and folders.
-        keep: What is no credential though it looks like one; see `Redactor`.
+        keep: What is no credential though it looks like one; see `Redactor`. The project's settings add theirs.
+        patterns: What else is one; the project's settings add theirs.
     """
 
-    def __init__(self, paths: list[Path], keep: Iterable[str] = ()) -> None:
+    def __init__(self, paths: list[Path], keep: Iterable[str] = (), patterns: Iterable[str] = ()) -> None:
         from llmtest.cassettes import Redactor, Search
 
-        self.redactor: Redactor = Redactor(os.environ, keep=keep)
+        keep = [*keep, *listed_setting("llmtest_cassette_keep")]
+        patterns = [*patterns, *listed_setting("llmtest_cassette_scrub")]
+        self.redactor: Redactor = Redactor(os.environ, keep=keep, patterns=patterns)
         self.count = 0
         self.unreadable = 0
         self._search = Search(paths)
@@ -63,3 +68,8 @@ class CassetteReader:
         self.unreadable += counts
         sys.stdout.flush()
         sys.stderr.write(f"CassetteFileError: {self.redactor.text(text)}\n")
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number of things: `1 cassette`, `2 cassettes`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from llmtest.cli._cassette_reading import CassetteReader
+from llmtest.cli._cassette_reading import CassetteReader, counted
 
 if TYPE_CHECKING:
-    from llmtest.cassettes import CassetteFile, Verdict
+    from llmtest.cassettes import CassetteFile, Severity, Verdict
 
 __all__ = ["verify"]
 
@@ -38,6 +38,9 @@ def verify(
             metavar="TEXT", help="Name or text that is no credential, * for any; may be repeated.", show_default=False
         ),
     ] = None,
+    severity: Annotated[
+        str, typer.Option(metavar="SEVERITY", help="Least severity of what is reported: high or low.")
+    ] = "low",
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object for each cassette, one a line.")
     ] = False,
@@ -52,13 +55,18 @@ def verify(
 
     ignored = _kinds(ignore or [])
     limit = _age(max_age)
+    least = _severity(severity)
     reader = CassetteReader(paths, keep or ())
     now = active_clock().now()
 
     def verdict_of(file: CassetteFile) -> Verdict:
-        return verify_cassette(
-            file.document, file.text, reader.redactor, now=now, max_age=limit, longest_line=longest_line
-        ).without(ignored)
+        return (
+            verify_cassette(
+                file.document, file.text, reader.redactor, now=now, max_age=limit, longest_line=longest_line
+            )
+            .without(ignored)
+            .at_least(least)
+        )
 
     interactions = 0
     kinds: Counter[str] = Counter()
@@ -76,6 +84,17 @@ def verify(
         typer.echo(_summary(reader, interactions, kinds))
     if reader.unreadable or kinds:
         raise typer.Exit(2 if reader.unreadable else 1)
+
+
+def _severity(name: str) -> Severity:
+    from llmtest.cassettes import SEVERITIES
+
+    for known in SEVERITIES:
+        if name == known:
+            return known
+    raise typer.BadParameter(
+        f"unknown severity `{name}`. Known severities: {', '.join(SEVERITIES)}.", param_hint="--severity"
+    )
 
 
 def _kinds(names: list[str]) -> set[str]:
@@ -107,18 +126,14 @@ def _age(text: str | None) -> timedelta | None:
 
 
 def _summary(reader: CassetteReader, interactions: int, kinds: Counter[str]) -> str:
-    text = f"{_counted(reader.count, 'cassette')}, {_counted(interactions, 'interaction')}: "
+    text = f"{counted(reader.count, 'cassette')}, {counted(interactions, 'interaction')}: "
     if kinds:
         each = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
-        text += f"{_counted(kinds.total(), 'finding')} ({each})"
+        text += f"{counted(kinds.total(), 'finding')} ({each})"
     else:
         text += "no findings"
     if reader.unreadable:
         text += f"; {reader.unreadable:,} could not be read"
     if reader.passed_over:
-        text += f"; {_counted(reader.passed_over, 'other file')} passed over"
+        text += f"; {counted(reader.passed_over, 'other file')} passed over"
     return text + (f". {RERECORD}" if kinds else ".")
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

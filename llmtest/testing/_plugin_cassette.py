@@ -26,7 +26,7 @@ OnError = Callable[[HarnessError], object]
 TOGETHER: dict[Mode, Mode] = {"once": "new_episodes", "rewrite": "all"}
 """How the second test of a run records into a file that the first has made: it loses nothing of it."""
 
-OPTIONS = ("mode", "match_on", "keep_failures", "allowed_hosts", "keep", "form")
+OPTIONS = ("mode", "match_on", "keep_failures", "allowed_hosts", "keep", "form", "scrub")
 """What the marker `llm_cassette` takes besides the path."""
 
 FORBIDDEN = r"<>?%*:|\"'/"
@@ -57,7 +57,10 @@ class CassetteShelf:
         if mode == self._recorded.get(path):  # tests that share a file write it together
             mode = TOGETHER[mode]
         keep = [*options.pop("keep", ()), *ini_of(self._config, "llmtest_cassette_keep")]
-        redactor = Redactor(os.environ, keep=keep) if keep else None
+        scrub = [*options.pop("scrub", ()), *ini_of(self._config, "llmtest_cassette_scrub")]
+        for found in self._config.hook.pytest_llmtest_scrub(config=self._config):
+            scrub += found or ()
+        redactor = Redactor(os.environ, keep=keep, patterns=scrub) if keep or scrub else None
         return Cassette(path, mode, rerun=quote(item.nodeid), redactor=redactor, **options)
 
     def insert(self, cassette: Cassette, item: pytest.Item, report: OnError) -> None:
