@@ -216,7 +216,7 @@ def test_settings_are_valid(pytester, preloaded, block):
     assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED, result.stdout.str() + result.stderr.str()
 
 
-INNER_COMMANDS = {"simulate", "serve", "init", "cassette", "inspect", "verify"}
+INNER_COMMANDS = {"simulate", "serve", "init", "cassette", "inspect", "verify", "scrub", "convert", "diff", "prune"}
 
 
 def test_every_option_shown_exists(pytester, monkeypatch):

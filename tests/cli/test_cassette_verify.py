@@ -273,6 +273,7 @@ def test_json_has_every_finding_with_its_field(verify, tmp_path):
                     "place": "response.status",
                     "what": "interaction 1 was answered with status 500",
                     "fix": "Record it again, or pass `--ignore failures` if it is there on purpose.",
+                    "severity": "low",
                 }
             ],
             "unreadable": [],
