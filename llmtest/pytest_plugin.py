@@ -54,7 +54,7 @@ class Hooks:
 
     @staticmethod
     @pytest.hookspec
-    def pytest_llmtest_scrub(config: pytest.Config) -> list[str] | None:  # type: ignore[empty-body]  # a declaration
+    def pytest_llmtest_scrub(config: pytest.Config) -> list[str] | None:
         """Return regular expressions of what no cassette is to hold; see `Redactor`."""
 
 

@@ -13,7 +13,7 @@ from llmtest.errors import CassetteFileError
 ENDINGS = {"json": ".json"}
 
 
-def target_of(source: Path, form: Form | None, to: Path | None) -> Path:
+def target_of(source: Path, form: str | None, to: Path | None) -> Path:
     """Return where a converted cassette goes: where it is told to, or beside its source by the name of its form.
 
     Args:
