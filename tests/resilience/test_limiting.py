@@ -586,3 +586,16 @@ def test_a_request_with_its_timeouts_uses_the_whole_limit():
             with pytest.raises(ProviderTimeoutError):
                 chain.complete(CompletionRequest.ask("hi"))
         assert sim.clock.elapsed() == 15.0
+
+
+def test_a_limiter_forgets_what_is_older_than_a_minute():
+    """A service that runs for days keeps no more than a minute of its requests, whether or not they are limited."""
+    store = MemoryLimiterStore()
+    config = RateLimitConfig(concurrency=1)
+    for number in range(500):
+        asking = Asking("k", config, 1, 10, None, "deadline", lambda: None)
+        assert store.acquire(asking, number * NS).is_granted
+        store.release(asking, Ended(True, 10), number * NS)
+    held = store._keys["k"]
+    assert (held.requests.taken(499 * NS), held.tokens.taken(499 * NS)) == (60, 600)
+    assert len(held.requests._entries) == 60

@@ -121,6 +121,9 @@ class _Key:
         """Note the time; where it has gone back, another clock is in use, and what was taken by the old one is over."""
         if now_ns < self.now_ns:
             self.requests, self.tokens, self.told, self.closed_ns = Window(), Window(), {}, 0
+            # What was taken by the old clock is not in the new windows.
+            for request, tokens in self.running.values():
+                request.is_over = tokens.is_over = True
         self.now_ns = now_ns
 
     def ready(self, asking: Asking, now_ns: int) -> tuple[int, LimitKind]:
@@ -192,7 +195,7 @@ class MemoryLimiterStore:
     def acquire(self, asking: Asking, now_ns: int) -> Admission:
         """Let a request go, let it wait in the queue of its key, or refuse it."""
         with self._turn:
-            key = self._keys.setdefault(asking.key, _Key())
+            key = self._key(asking.key)
             key.tell_time(now_ns)
             admission = self._admit(key, asking, now_ns)
             if admission.is_granted or admission.refusal is not None:
@@ -202,6 +205,12 @@ class MemoryLimiterStore:
             else:
                 key.queue.setdefault(asking)
         return admission
+
+    def _key(self, name: str) -> _Key:
+        found = self._keys.get(name)
+        if found is None:
+            found = self._keys[name] = _Key()
+        return found
 
     def _admit(self, key: _Key, asking: Asking, now_ns: int) -> Admission:
         config = asking.config
@@ -232,16 +241,16 @@ class MemoryLimiterStore:
                 self._turn.later(partial(self._release, asking, ended, now_ns))
 
     def _release(self, asking: Asking, ended: Ended, now_ns: int) -> None:
-        key = self._keys.setdefault(asking.key, _Key())
+        key = self._key(asking.key)
         key.tell_time(now_ns)
         key.queue.pop(asking, None)
         taken = key.running.pop(asking, None)
         if taken is not None:
             requests, tokens = taken
             if not ended.is_sent:
-                requests.amount = tokens.amount = 0
-            elif ended.tokens is not None:
-                tokens.amount = ended.tokens
+                key.requests.correct(requests, 0)
+            if not ended.is_sent or ended.tokens is not None:
+                key.tokens.correct(tokens, ended.tokens if ended.is_sent and ended.tokens is not None else 0)
         key.learn(ended, now_ns)
         key.wake()
 

@@ -91,27 +91,33 @@ class TaskTurn:
 
 
 class ThreadTurn:
-    """A thread."""
+    """A thread; most never wait, so what they would wait for is made when one does."""
 
-    __slots__ = ("_event",)
+    __slots__ = ("_event", "_is_woken")
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._event: threading.Event | None = None
+        self._is_woken = False
 
     def wake(self) -> None:
         """End the wait."""
-        self._event.set()
+        self._is_woken = True
+        if self._event is not None:
+            self._event.set()
 
     async def wait(self, clock: Clock, ns: int | None) -> bool:
         """Block the thread."""
-        if isinstance(clock, VirtualClock) and not clock.is_shared:
-            # It is the only thread of its clock: time may help, and nobody else can.
-            if ns is None and not self._event.is_set():
-                return False
-            clock.sleep_ns(0 if self._event.is_set() else ns or 0)
-        else:
-            self._event.wait(None if ns is None else ns / NS)
-        self._event.clear()
+        # Whoever wakes it says so before it looks for the event, and here the event is there before that is read.
+        event = self._event = threading.Event()
+        if not self._is_woken:
+            if isinstance(clock, VirtualClock) and not clock.is_shared:
+                # It is the only thread of its clock: time may help, and nobody else can.
+                if ns is None:
+                    return False
+                clock.sleep_ns(ns)
+            else:
+                event.wait(None if ns is None else ns / NS)
+        self._is_woken = False
         return True
 
 
