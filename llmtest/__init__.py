@@ -92,6 +92,7 @@ if TYPE_CHECKING:
     from llmtest.resilience import LLMClient as LLMClient
     from llmtest.resilience import LLMRouter as LLMRouter
     from llmtest.resilience import LLMRouterOrchestrator as LLMRouterOrchestrator
+    from llmtest.resilience import PromptRetry as PromptRetry
     from llmtest.resilience import Quality as Quality
     from llmtest.resilience import RateLimitConfig as RateLimitConfig
     from llmtest.resilience import RateLimitedProvider as RateLimitedProvider
@@ -246,6 +247,7 @@ _HOMES: dict[str, str] = {
             "LLMClient",
             "LLMRouter",
             "LLMRouterOrchestrator",
+            "PromptRetry",
             "Quality",
             "RateLimitConfig",
             "RateLimitedProvider",

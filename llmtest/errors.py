@@ -105,7 +105,7 @@ __all__ = [
 ]
 
 RateLimitKind = Literal["requests", "tokens", "concurrent", "daily", "unknown"]
-TimeoutPhase = Literal["connect", "write", "pool", "first_token", "read", "total"]
+TimeoutPhase = Literal["connect", "write", "pool", "first_token", "read", "throughput", "total"]
 ConnectionKind = Literal["refused", "reset", "closed", "dns", "tls", "other"]
 
 

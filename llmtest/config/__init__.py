@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from llmtest.config._policy_sections import BudgetSection
     from llmtest.config._price_file import load_prices
     from llmtest.config._price_sections import ModelPriceSection, PriceFileSection
+    from llmtest.config._retry_section import RetrySection
     from llmtest.config._secrets import LiteralKeyWarning, Secret
     from llmtest.config._units import (
         format_duration,
@@ -46,6 +47,7 @@ __all__ = [
     "PriceFileSection",
     "Rate",
     "Real",
+    "RetrySection",
     "Seconds",
     "Secret",
     "Section",
@@ -87,6 +89,7 @@ _HOMES = {
         "_document": ("Document", "Location", "read_document"),
         "_fields": ("Count", "Duration", "Flag", "Money", "Positive", "Rate", "Real", "Seconds", "Share", "Text"),
         "_mistakes": ("Mistakes",),
+        "_retry_section": ("RetrySection",),
         "_secrets": ("LiteralKeyWarning", "Secret"),
         "_nearest": ("did_you_mean", "known", "nearest"),
         "_units": (

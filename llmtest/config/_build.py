@@ -15,8 +15,9 @@ from llmtest.config._load import ChainConfig, read_shape
 from llmtest.config._mistakes import Mistakes
 from llmtest.config._modes import answering, mode_of
 from llmtest.config._nearest import did_you_mean, known
-from llmtest.config._policy_sections import BudgetSection, RetrySection, TimeoutsSection
+from llmtest.config._policy_sections import BudgetSection, TimeoutsSection
 from llmtest.config._price_file import prices_in
+from llmtest.config._retry_section import PromptRetrySection, RetrySection
 from llmtest.config._validation import show_location, validate
 from llmtest.costs import Budget, BudgetConfig, CostManagementPolicy, Prices
 from llmtest.errors import ConfigurationError
@@ -25,8 +26,8 @@ from llmtest.resilience import (
     FallbackChain,
     FallbackSlot,
     FallbackTrigger,
+    PromptRetry,
     ResponseCache,
-    RetryBudget,
     RetryConfig,
     SmartRoutingProvider,
     TimeoutConfig,
@@ -168,7 +169,12 @@ class _Builder:
             settings["strategy"] = strategy
         if section.refused_key_interval is not None:
             settings["refused_key_interval"] = section.refused_key_interval
-        for key, convert in (("retry", _retry), ("circuit_breaker", _breaker), ("timeouts", _timeouts)):
+        for key, convert in (
+            ("retry", _retry),
+            ("circuit_breaker", _breaker),
+            ("timeouts", _timeouts),
+            ("prompt_retry", _prompt_retry),
+        ):
             if key in section.model_fields_set:
                 value = getattr(section, key)
                 settings[key] = None if value is None else convert(value)
@@ -180,6 +186,8 @@ class _Builder:
             settings["routing"] = section.routing.config()
         if section.cache is not None:
             settings["cache"] = self._cache(section.cache, (*at, "cache"))
+        if section.flat_retry is not None:
+            settings["retry"] = section.flat_retry.config()
         order = sorted(range(len(section.providers)), key=lambda index: -(section.providers[index].priority or 0))
         found = places or [(*at, "providers", index) for index in range(len(section.providers))]
         slots = self._slots(order, section, found)
@@ -346,9 +354,11 @@ def _refuse_twins(document: Document, places: Sequence[Location], slots: Mapping
 
 
 def _retry(section: RetrySection) -> RetryConfig:
-    given = {key: value for key, value in section if value is not None and key != "budget"}
-    budget = section.budget
-    return RetryConfig(**given, budget=None if budget is None else RetryBudget(budget.ratio, budget.reserve))
+    return section.config()
+
+
+def _prompt_retry(section: PromptRetrySection) -> PromptRetry:
+    return section.config()
 
 
 def _breaker(section: CircuitBreakerSection) -> CircuitBreakerConfig:
@@ -356,7 +366,7 @@ def _breaker(section: CircuitBreakerSection) -> CircuitBreakerConfig:
 
 
 def _timeouts(section: TimeoutsSection) -> TimeoutConfig:
-    return TimeoutConfig(**{key: getattr(section, key) for key in section.model_fields_set})
+    return section.config()
 
 
 def _budget(section: BudgetSection, prices: Prices | None, ledger: CostLedger | None) -> Budget:

@@ -9,11 +9,12 @@ from pydantic import BeforeValidator, ConfigDict, WithJsonSchema, model_validato
 from llmtest.config._breaker_section import Breaker
 from llmtest.config._cache_section import CacheSection
 from llmtest.config._fallback_fields import Commit, StrategyName, Unmapped
-from llmtest.config._fields import Flag, Money, Positive, Real, Seconds, Temperature, Text
+from llmtest.config._fields import Count, Flag, Milliseconds, Money, Positive, Real, Seconds, Temperature, Text
 from llmtest.config._hedging_section import HedgingSection
-from llmtest.config._policy_sections import BudgetSection, RetrySection, TimeoutsSection
+from llmtest.config._policy_sections import BudgetSection, TimeoutsSection
 from llmtest.config._price_sections import PriceFileSection, SlotPriceSection
 from llmtest.config._rate_limit_section import RateLimitSection
+from llmtest.config._retry_section import PromptRetrySection, Retry, RetrySection
 from llmtest.config._routing_section import RoutingSection
 from llmtest.config._secrets import Secret
 from llmtest.config._shapes import house_slot
@@ -152,7 +153,7 @@ class SlotSection(Section):
     """The slot's share of the calls, compared with the others', where `strategy` is `weighted`; 1 by default."""
     unmapped_models: Unmapped = "refuse"
     """Of a request for a model that it has no equivalent of: `refuse`, before it is sent, or `pass` it on as it is."""
-    retry: RetrySection | None = None
+    retry: Retry | None = None
     """How often this provider is asked again; by default as the chain says."""
     circuit_breaker: Breaker | None = None
     """When its circuit opens; by default as the chain says."""
@@ -226,8 +227,14 @@ class ChainSection(Section):
 
     name: Text = "fallback-chain"
     """What the chain is called."""
-    retry: RetrySection | None = None
-    """Whether and when the same provider is asked again; up to 3 attempts by default, `null` never."""
+    retry: Retry | None = None
+    """Whether and when the same provider is asked again: settings, or a preset; 3 attempts by default, `null` never."""
+    retry_attempts: Count | None = None
+    """Caxton's flat name for `retry.max_retries`."""
+    retry_delay_ms: Milliseconds | None = None
+    """Caxton's flat name for `retry.base_delay`, in milliseconds."""
+    prompt_retry: PromptRetrySection | None = None
+    """Ask again with the reason, when an answer is not valid against a schema; off by default."""
     circuit_breaker: Breaker | None = None
     """Stop asking a provider that keeps failing: settings, or the name of a preset; on by default, `null` is off."""
     timeouts: TimeoutsSection | None = None
@@ -266,6 +273,20 @@ class ChainSection(Section):
     """The slots."""
     cheap: SlotSection | None = None
     """A cheaper provider beside the chain, which `build_provider_chain` returns."""
+
+    @property
+    def flat_retry(self) -> RetrySection | None:
+        """What the flat keys say of retries; None where they are not used."""
+        said = {"retry_attempts": self.retry_attempts, "base_delay": self.retry_delay_ms}
+        given = {key: value for key, value in said.items() if value is not None}
+        return RetrySection.model_validate(given) if given else None
+
+    @model_validator(mode="after")
+    def _say_retries_once(self) -> ChainSection:
+        flat = next((key for key in ("retry_attempts", "retry_delay_ms") if getattr(self, key) is not None), None)
+        if flat is not None and "retry" in self.model_fields_set:
+            raise ValueError(f"takes `retry` or `{flat}`, not both")
+        return self
 
     @model_validator(mode="after")
     def _answer_somehow(self) -> ChainSection:

@@ -1,4 +1,4 @@
-"""The schema of the policies in a chain file: retry, timeouts, budget."""
+"""The schema of timeouts and budgets in a chain file."""
 
 from __future__ import annotations
 
@@ -6,55 +6,18 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, WithJsonSchema, model_validator
 
-from llmtest.config._fields import Count, Flag, Money, Percent, Positive, Real, Seconds, Share
-from llmtest.config._validation import Section, one_of
+from llmtest.config._fields import Count, Flag, Milliseconds, Money, Percent, Real, Seconds
+from llmtest.config._validation import Section, one_of, said_once
+from llmtest.errors import ConfigurationError
+from llmtest.resilience import TimeoutConfig
 
 __all__ = [
     "BudgetSection",
-    "RetryBudgetSection",
-    "RetrySection",
     "TimeoutsSection",
 ]
 
+IN_MS = {f"{name}_ms": name for name in ("connect", "first_token", "read", "total", "deadline")}
 UNKNOWN_PRICE = ("error", "warn")
-
-
-class RetryBudgetSection(Section):
-    """A limit on retries as a share of all calls."""
-
-    ratio: Share = 0.2
-    """Retries that each call pays for."""
-    reserve: Count = 10
-    """Retries that are there from the start."""
-
-
-class RetrySection(Section):
-    """Ask the same provider again after a failure that may pass."""
-
-    max_attempts: Positive | None = None
-    """Requests to one provider, the first included; 3 by default, 1 never retries."""
-    max_retries: Count | None = None
-    """The same, not counting the first."""
-    base_delay: Seconds | None = None
-    """Longest wait before the first retry; 1s by default."""
-    multiplier: Real | None = None
-    """How the longest wait grows; 2 by default."""
-    max_delay: Seconds | None = None
-    """Longest wait of all; 10s by default. A longer Retry-After is obeyed nevertheless."""
-    jitter: Flag | None = None
-    """Whether waits are drawn; true by default."""
-    max_retry_after: Seconds | None = None
-    """Longest Retry-After that is waited for; 60s by default."""
-    max_timeout_retries: Count | None = None
-    """Retries after a timeout, of all that are allowed; 1 by default."""
-    budget: RetryBudgetSection | None = None
-    """A limit on retries as a share of all calls."""
-
-    @model_validator(mode="after")
-    def _say_it_once(self) -> RetrySection:
-        if self.max_attempts is not None and self.max_retries is not None:
-            raise ValueError("takes `max_attempts` or `max_retries`, not both")
-        return self
 
 
 class TimeoutsSection(Section):
@@ -70,6 +33,35 @@ class TimeoutsSection(Section):
     """One attempt; 120s by default."""
     deadline: Seconds | None = None
     """The whole call, every retry and fallback included."""
+    connect_ms: Milliseconds | None = None
+    """`connect` in milliseconds, as with the others."""
+    first_token_ms: Milliseconds | None = None
+    """The same of `first_token`."""
+    read_ms: Milliseconds | None = None
+    """The same of `read`."""
+    total_ms: Milliseconds | None = None
+    """The same of `total`."""
+    deadline_ms: Milliseconds | None = None
+    """The same of `deadline`."""
+    min_tokens_per_second: Real | None = None
+    """Least tokens a second that a stream has to bring after its first piece, at four characters a token."""
+    min_characters_per_second: Real | None = None
+    """The same in characters, instead."""
+    throughput_window: Seconds | None = None
+    """Time that the speed is taken over; 10s by default."""
+
+    @model_validator(mode="after")
+    def _agree(self) -> TimeoutsSection:
+        try:
+            self.config()
+        except ConfigurationError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    def config(self) -> TimeoutConfig:
+        """Return the limits; what is `null` sets none."""
+        absent = {key: None for key in self.model_fields_set if getattr(self, key) is None and key not in IN_MS}
+        return TimeoutConfig(**{**absent, **said_once(self, IN_MS)})
 
 
 def _unknown_price(value: Any) -> str:

@@ -71,8 +71,6 @@ BACKEND_WORDS = ("cache_backend", "backend")
 ELSEWHERE = "redis"
 """A place for answers that is none of ours."""
 CACHE_FILE = "llm-cache.db"
-SAME_RETRIES = {"timeout", "rate_limit", "server_error"}
-"""Errors that are retried here, in Caxton's words."""
 CHAIN_WORDS = {
     "name",
     "retry",
@@ -83,6 +81,7 @@ CHAIN_WORDS = {
     "on_all_open",
     "max_attempts",
     "trigger",
+    "prompt_retry",
     "hedging",
     "strategy",
     "fallback_strategy",
@@ -152,12 +151,6 @@ def notes_of(section: Mapping[str, Any], at: str) -> list[str]:
     streaming = section.get("streaming")
     if isinstance(streaming, Mapping) and streaming.get("enabled") is False:
         notes.append(f"`{at}.streaming.enabled` is not read: a stream is asked for by whoever calls `stream`")
-    policy = section.get("retry_policy")
-    errors = policy.get("retry_on_errors") if isinstance(policy, Mapping) else None
-    if isinstance(errors, list) and set(errors) != SAME_RETRIES:
-        notes.append(
-            f"`{at}.retry_policy.retry_on_errors` is not read: timeouts, rate limits and server errors are retried"
-        )
     return notes
 
 
@@ -187,7 +180,7 @@ def house_chain(section: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in policy.items():
             if key in RETRY_WORDS:
                 RETRY_WORDS[key](retry, value)
-            elif key != "retry_on_errors":
+            else:
                 retry[key] = value
         found["retry"] = retry
     caching = rest.pop("caching", None)

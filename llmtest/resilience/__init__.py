@@ -79,7 +79,10 @@ from llmtest.resilience.pipeline._running_attempt import Permit, RunningAttempt
 from llmtest.resilience.pipeline._running_call import RunningCall
 from llmtest.resilience.pipeline._running_slot import RunningSlot
 from llmtest.resilience.pipeline._visit import Visit
-from llmtest.resilience.retry._retry import RetryBudget, RetryConfig
+from llmtest.resilience.retry._prompt_retry import PromptRetry
+from llmtest.resilience.retry._retry import RetryConfig
+from llmtest.resilience.retry._retry_budget import RetryBudget
+from llmtest.resilience.retry._retry_condition import RetryCondition
 from llmtest.resilience.retry._retry_layer import RETRY
 from llmtest.resilience.routing._adaptive import AdaptiveRoutingConfig
 from llmtest.resilience.routing._context_caps import ContextCaps
@@ -160,6 +163,7 @@ __all__ = [
     "Permit",
     "Pipeline",
     "PlaceLayer",
+    "PromptRetry",
     "ProviderMetrics",
     "Quality",
     "RateLimitConfig",
@@ -170,6 +174,7 @@ __all__ = [
     "ResponseCacheConfig",
     "Result",
     "RetryBudget",
+    "RetryCondition",
     "RetryConfig",
     "Room",
     "RunningAttempt",

@@ -19,6 +19,7 @@ from llmtest.resilience.hedging._hedging import HedgingConfig
 from llmtest.resilience.limiting._limiter import RateLimiter
 from llmtest.resilience.limiting._limits import RateLimitConfig
 from llmtest.resilience.pipeline._open_stream import StreamCommit
+from llmtest.resilience.retry._prompt_retry import PromptRetry
 from llmtest.resilience.retry._retry import RetryConfig
 from llmtest.resilience.routing._adaptive import AdaptiveRoutingConfig
 from llmtest.types import Provider
@@ -60,6 +61,10 @@ class FallbackChainBuilder:
     def with_retry(self, config: RetryConfig | None) -> Self:
         """Say how providers are asked again; None never asks again."""
         return self._set("retry", config)
+
+    def with_prompt_retry(self, settings: PromptRetry) -> Self:
+        """Say what answers have to be, and how they are asked for again when they are not."""
+        return self._set("prompt_retry", settings)
 
     def with_timeouts(self, config: TimeoutConfig | None) -> Self:
         """Say how long attempts and calls may take; None sets no limit."""

@@ -38,6 +38,7 @@ from llmtest.resilience.pipeline._pipeline import Pipeline
 from llmtest.resilience.pipeline._running_call import CallRules, RunningCall
 from llmtest.resilience.pipeline._sender import Sender
 from llmtest.resilience.pipeline._sync_async import ASYNC, BLOCKING, Parts
+from llmtest.resilience.retry._prompt_retry import PromptRetry
 from llmtest.resilience.retry._retry import RetryConfig
 from llmtest.resilience.routing._adaptive import AdaptiveRoutingConfig, with_routing
 from llmtest.types import (
@@ -103,6 +104,8 @@ class FallbackChain:
         breaker_store: What keeps the circuits, for all chains that are given the same one; None: each slot its own.
         routing: Whom each call goes to, as the providers have answered lately; None goes by the order of the list. It
             stands in the place of a `strategy`.
+        prompt_retry: What answers have to be, and how they are asked for again with the reason when they are not; None
+            takes them as they come. Streams are then handed over as a whole.
 
     Raises:
         ConfigurationError: No provider, one provider twice, an unknown word, or a policy that would apply to nobody.
@@ -140,6 +143,7 @@ class FallbackChain:
         rate_limit: RateLimitConfig | RateLimiter | None = None,
         breaker_store: BreakerStore | None = None,
         routing: AdaptiveRoutingConfig | None = None,
+        prompt_retry: PromptRetry | None = None,
     ) -> None:
         if on_all_open not in {"fail", "try_oldest"}:
             raise ConfigurationError(f"on_all_open is `fail` or `try_oldest`, got `{on_all_open}`")
@@ -167,7 +171,7 @@ class FallbackChain:
             deadline=None if timeouts is None else timeouts.deadline,
             max_attempts=max_attempts,
             seed=seed,
-            holds_streams=stream_commit == "end",
+            holds_streams=stream_commit == "end" or prompt_retry is not None,
         )
         pipeline = with_routing(pipeline or Pipeline(), routing, name, strategy)
         pipeline = with_hedging(pipeline, hedging, name, self.places)
@@ -175,7 +179,8 @@ class FallbackChain:
         guards = pipeline.guards if budget is None else (*pipeline.guards, BudgetGuard(budget))
         self._has_own_list = prices is not None or budget_prices is not None
         self._sender = Sender(guards)
-        asks = pipeline.around_places(name, self.places, self._sender.send, breaker_inside_retry=breaker_inside_retry)
+        send = self._sender.send if prompt_retry is None else prompt_retry.around(None, self._sender.send)
+        asks = pipeline.around_places(name, self.places, send, breaker_inside_retry=breaker_inside_retry)
         selection, asks = with_strategy(name, strategy, pipeline.selection, self.places, asks)
         selection = in_branches(selection, hedging)
         self._walk = Walk(name, self.places, asks, selection, keys=keys, tries_oldest=on_all_open == "try_oldest")

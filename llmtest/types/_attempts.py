@@ -27,7 +27,7 @@ class Attempt:
         retry_after: Seconds the provider asked to wait.
         slept_before: Seconds slept before it.
         credential: Label of the key that was used, never the key.
-        purpose: `call`, or `summary`, `health`, `hedge`, `cascade`, `embedding`.
+        purpose: `call`, or `summary`, `health`, `hedge`, `cascade`, `embedding`, `prompt_retry`.
         error: The error it ended with.
     """
 

@@ -303,7 +303,8 @@ CASES = [
     ),
     pytest.param(
         [("chain:\n", "chain:\n  circuit_breaker: moffa\n")],
-        "7: `chain.circuit_breaker`: unknown preset `moffa`. Did you mean `mofa`?\nKnown presets: mofa, ironclaw.",
+        "7: `chain.circuit_breaker`: unknown preset `moffa`. Did you mean `mofa`?\n"
+        "Known presets: mofa, ironclaw, llmkit, caxton.",
         id="preset",
     ),
     pytest.param(
@@ -323,7 +324,8 @@ CASES = [
     ),
     pytest.param(
         [("chain:\n", "chain:\n  retry: {jitter: sometimes}\n")],
-        "7: `chain.retry.jitter`: `sometimes` is neither `true` nor `false`.",
+        "7: `chain.retry.jitter`: `sometimes` is neither `true` nor `false`, nor one of `none`, `equal`, "
+        "`full`, `quarter`, nor a duration.",
         id="jitter",
     ),
     pytest.param(

@@ -76,6 +76,7 @@ def start_slots(
                 NO_TIMEOUTS if limits is None else limits.for_attempt(),
             )
         )
+        places[-1].pace = None if limits is None else limits.pace()
     for place in places:
         place.refused_keys = keys
         group = place.config.quota_group

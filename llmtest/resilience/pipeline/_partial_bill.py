@@ -47,7 +47,7 @@ def _is_accepted(error: BaseException, events: Sequence[StreamEvent]) -> bool:
         # A stream that opened, said nothing at all and ended in good order came from no model.
         return error.kind != "truncated" or bool(events or error.partial_text or error.partial_usage)
     if isinstance(error, ProviderTimeoutError):
-        return error.phase in {"first_token", "read", "total"} and error.status is None
+        return error.phase in {"first_token", "read", "throughput", "total"} and error.status is None
     if isinstance(error, InvalidResponseError):
         return error.body is None or not _is_foreign(error.body)
     # Whoever is cancelled or interrupted has sent the request, as far as anybody can tell; a refusal, or a connection

@@ -58,7 +58,7 @@ class RunningAttempt:
         DeadlineExceededError: The call has no time left for it.
     """
 
-    __slots__ = ("call", "limits", "model", "permits", "place", "start_ns", "visit")
+    __slots__ = ("call", "limits", "model", "permits", "place", "purpose", "start_ns", "visit")
 
     def __init__(self, visit: Visit) -> None:
         self.visit = visit
@@ -66,6 +66,7 @@ class RunningAttempt:
         self.place = place = visit.place
         self.model = visit.request.model or place.provider.model
         self.permits: Sequence[Permit] = ()
+        self.purpose = call.purpose
         self.start_ns = now_ns = call.clock.now_ns()
         self.limits = place.timeouts if call.is_unlimited else call.limits(place, now_ns, visit.last_error)
 
@@ -114,7 +115,7 @@ class RunningAttempt:
                 None,
                 self.visit.slept,
                 place.credential,
-                call.purpose,
+                self.purpose,
             )
             call.attempts.append(attempt)
             publish(AttemptEnded(attempt.end_ns, call.id, attempt))
@@ -174,7 +175,7 @@ class RunningAttempt:
             retry_after,
             self.visit.slept,
             place.credential,
-            call.purpose,
+            self.purpose,
             error if isinstance(error, Exception) else None,
         )
         call.attempts.append(attempt)

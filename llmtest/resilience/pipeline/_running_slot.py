@@ -15,6 +15,7 @@ from llmtest.errors import (
     NotSupportedError,
 )
 from llmtest.resilience._metrics import ProviderMetrics
+from llmtest.resilience._timeout import Pace
 from llmtest.resilience.breaker._breaker import CircuitBreaker
 from llmtest.resilience.fallback._refused_keys import RefusedKeys
 from llmtest.resilience.fallback._slot import FallbackSlot
@@ -50,6 +51,7 @@ class RunningSlot:
         "malformed",
         "name",
         "owed",
+        "pace",
         "peers",
         "provider",
         "refused_keys",
@@ -79,6 +81,8 @@ class RunningSlot:
         self.breaker = breaker
         self.retry = retry
         self.timeouts = timeouts
+        self.pace: Pace | None = None
+        """How fast its streams have to come; None: as they do."""
         self.is_chain = provider.capabilities.is_chain
         """Whether the provider is itself a chain, however it is wrapped."""
         # What wraps a chain may hide which of its providers can tell.

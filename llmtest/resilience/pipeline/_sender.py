@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from llmtest.resilience.pipeline._open_stream import OpenStream
 from llmtest.resilience.pipeline._running_attempt import RunningAttempt
 from llmtest.resilience.pipeline._running_call import enclosing_purpose
+from llmtest.resilience.pipeline._stream_pace import paced
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +75,10 @@ class Sender:
         stream: OpenStream | None = None
         try:
             if call.streaming:
-                stream = OpenStream(call.parts.stream(place.provider, visit.request, attempt.limits), attempt)
+                source = call.parts.stream(place.provider, visit.request, attempt.limits)
+                if place.pace is not None:
+                    source = paced(source, place.pace, call.clock, place.name, attempt.model)
+                stream = OpenStream(source, attempt)
                 await stream.commit(to_end=call.holds_streams)
                 return stream
             response = await call.parts.complete(place.provider, visit.request, attempt.limits)

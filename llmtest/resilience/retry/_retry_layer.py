@@ -44,6 +44,7 @@ class _Retried:
     async def ask(self, visit: Visit) -> Result:
         retry, call, place = self._retry, visit.call, visit.place
         made = timeouts = 0
+        delay = 0.0
         if retry.budget is not None:
             retry.budget.deposit()
         while True:
@@ -56,7 +57,7 @@ class _Retried:
                 timeouts += isinstance(error, ProviderTimeoutError)
                 if not retry.allows(error, made, timeouts) or call.is_spent:
                     raise
-                delay = retry.delay(error, made, _draw(visit, made))
+                delay = retry.delay(error, made, _draw(visit, made), delay)
                 delay_ns = round(delay * NS)
                 if not call.has_room(delay_ns) or (retry.budget is not None and not retry.budget.try_withdraw()):
                     raise
