@@ -60,7 +60,7 @@ def test_f018_a_price_that_is_given_is_what_calls_cost():
     answer = LLMClient(provider).complete(REQUEST)
     assert answer.attempts[0].cost_usd == answer.cost_usd == Decimal("0.0003")
     assert not default_prices().is_known("openai", "mine-1")
-    for budget in (BudgetConfig(max_cost_per_session="0.0003"), Budget(BudgetConfig(max_cost_per_session="0.0003"))):
+    for budget in (BudgetConfig(max_cost_per_session="0.001"), Budget(BudgetConfig(max_cost_per_session="0.001"))):
         chain = FallbackChain([FallbackChain([provider])], budget=budget)
         with pytest.raises(BudgetExceededError):
             chain.complete(REQUEST.with_max_tokens(100))
