@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmtest.config import build_chain
-from llmtest.errors import ConfigurationError, ScenarioError
+from llmtest.errors import ConfigurationError, ContextLengthExceededError, ScenarioError
 from llmtest.events import FallbackTaken
 from llmtest.resilience import (
     STRATEGIES,
@@ -19,9 +19,10 @@ from llmtest.resilience import (
     FallbackSlot,
     ListedOrder,
     Pipeline,
+    TimeoutConfig,
 )
 from llmtest.types import Capabilities
-from tests.resilience.scripted_provider import REQUEST, ScriptedProvider, Slow, World, ask, down, outcomes
+from tests.resilience.scripted_provider import REQUEST, ScriptedProvider, Slow, World, ask, down, limited, outcomes
 
 SHARING = [name for name in STRATEGIES if name != "priority"]
 
@@ -411,3 +412,53 @@ def test_f070_unmapped_models_are_passed_on_where_the_slot_says_so(world, mode):
         except Exception:  # noqa: BLE001 - what was sent is what the test looks at
             assert unmapped == "refuse"
         assert [each.model for each in other.requests] == models
+
+
+@pytest.mark.parametrize("strategy", SHARING)
+def test_a_circuit_that_is_isolated_by_hand_takes_no_turn(world, strategy):
+    """An operator takes a place out of every strategy, and gives it back."""
+    providers = three()
+    chain = chain_of(strategy, *providers)
+    chain.breaker("a").isolate()
+    for _ in range(12):
+        world.ask(chain)
+    assert asked(providers)[0] == 0
+    assert world.events(FallbackTaken) == []
+    chain.breaker("a").release()
+    assert "a" in {world.ask(chain).provider for _ in range(12)}
+
+
+def test_f081_each_is_tried_for_30_seconds_and_every_failure_is_told(world, mode):
+    """VAPORA's `execute_with_fallback`: a limit for each try, the failures counted, and the last error if all fail."""
+    chain = FallbackChain(
+        [ScriptedProvider("a", Slow(600)), ScriptedProvider("b", Slow(2), down())],
+        retry=None,
+        timeouts=TimeoutConfig(total=30),
+    )
+    assert world.ask(chain, mode).provider == "b"
+    assert world.clock.elapsed() == 32.0
+    error = world.fail(chain, mode)
+    assert [type(each).__name__ for _, each in error.errors] == ["ProviderTimeoutError", "ServerError"]
+    assert [provider.failures for provider in chain.metrics().providers] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "third", "expected"),
+    [
+        (down(), down(), "ok", "local"),
+        (ContextLengthExceededError("too long", status=400, provider="small"), "ok", "ok", "large"),
+        (limited(), "ok", "ok", "large"),
+    ],
+    ids=["unavailable", "context too large", "rate limit"],
+)
+def test_f080_caxton_s_fallback_policies(world, mode, first, second, third, expected):
+    """From the primary to the secondary to the local model; too long a prompt to the larger window; a 429 elsewhere."""
+    small, large = Capabilities(context_window=8_000), Capabilities(context_window=200_000)
+    chain = chain_of(
+        "priority",
+        FallbackSlot(provider=ScriptedProvider("small", first, capabilities=small), priority=100),
+        FallbackSlot(provider=ScriptedProvider("local", third, capabilities=small), priority=10),
+        FallbackSlot(provider=ScriptedProvider("large", second, capabilities=large), priority=50),
+        circuit_breaker=None,
+    )
+    assert world.ask(chain, mode).provider == expected

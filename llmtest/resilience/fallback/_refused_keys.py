@@ -22,7 +22,7 @@ Key = str | int
 
 
 @dataclass(slots=True)
-class _Refusal:
+class Refusal:
     """What is known of a key.
 
     Args:
@@ -49,7 +49,7 @@ class RefusedKeys:
         ConfigurationError: The interval is negative, or no number.
     """
 
-    __slots__ = ("_interval_ns", "_known", "_turn", "interval")
+    __slots__ = ("_interval_ns", "_turn", "interval", "known")
 
     def __init__(self, chain: str, interval: float) -> None:
         if type(interval) not in {int, float} or not 0 <= interval < float("inf"):
@@ -58,15 +58,13 @@ class RefusedKeys:
             )
         self.interval = interval
         self._interval_ns = round(interval * NS)
-        self._known: dict[Key, _Refusal] = {}
+        self.known: dict[Key, Refusal] = {}
+        """What is known, by key; one and the same mapping for ever, and empty as long as every key was taken."""
         self._turn = Turn()
-
-    def __bool__(self) -> bool:
-        return bool(self._known)
 
     def until_ns(self, key: Key) -> int:
         """Return when a key may be tried again, in nanoseconds of the clock; in the past where it may be now."""
-        known = self._known.get(key)
+        known = self.known.get(key)
         return 0 if known is None else known.until_ns
 
     def refusal(self, key: Key, provider: str, now_ns: int) -> KeyRefusal | None:
@@ -78,7 +76,7 @@ class RefusedKeys:
             now_ns: The time.
         """
         with self._turn:
-            known = self._known.get(key)
+            known = self.known.get(key)
             if known is None:
                 return None
             if now_ns >= known.until_ns:
@@ -100,10 +98,10 @@ class RefusedKeys:
         if not self._interval_ns:
             return False
         with self._turn:
-            self._known[key] = _Refusal(error, now_ns, now_ns + self._interval_ns)
+            self.known[key] = Refusal(error, now_ns, now_ns + self._interval_ns)
         return True
 
     def forget(self, key: Key) -> None:
         """Say that a key was taken."""
         with self._turn:
-            self._known.pop(key, None)
+            self.known.pop(key, None)

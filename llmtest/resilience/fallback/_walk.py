@@ -96,7 +96,7 @@ class Walk:
         tries_oldest: Whether, when every circuit is open, the one that opened first is asked nevertheless.
     """
 
-    __slots__ = ("_asks", "_keys", "_name", "_places", "_selection", "_tries_oldest", "fallbacks")
+    __slots__ = ("_asks", "_keys", "_name", "_places", "_refused", "_selection", "_tries_oldest", "fallbacks")
 
     def __init__(
         self,
@@ -113,6 +113,7 @@ class Walk:
         self._asks = asks
         self._selection = selection
         self._keys = keys
+        self._refused = keys.known
         self._tries_oldest = tries_oldest
         self.fallbacks = 0
 
@@ -134,7 +135,7 @@ class Walk:
         while True:
             visit = Visit(call, place, forced=forced, is_last=place is places[-1])
             try:
-                if self._keys:
+                if self._refused:
                     self._check_key(visit)
                 visit.prepare()
                 result = await self._asks[place.index](visit)
@@ -157,7 +158,7 @@ class Walk:
             else:
                 if not isinstance(result, OpenStream):
                     place.successes += 1
-                if self._keys:
+                if self._refused:
                     self._keys.forget(place.key)
                 return result
 

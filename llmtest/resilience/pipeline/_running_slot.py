@@ -116,7 +116,7 @@ class RunningSlot:
         """When it may be asked next, as far as its circuit and its key tell; in the past where it may be asked now."""
         at_ns = 0 if self.breaker is None else self.breaker.available_at_ns
         keys = self.refused_keys
-        return max(at_ns, keys.until_ns(self.key)) if keys else at_ns
+        return max(at_ns, keys.until_ns(self.key)) if keys is not None and keys.known else at_ns
 
     def pay(self) -> None:
         """Settle what could not be settled when it ended, as far as that is possible now."""
