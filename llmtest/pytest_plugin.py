@@ -37,6 +37,7 @@ SETTINGS = (
     "llmtest_vcr_marker",
     "llmtest_cassette_keep",
     "llmtest_cassette_scrub",
+    "llmtest_cassette_mask",
     "llmtest_block_network",
     "llmtest_allowed_hosts",
     "llmtest_dummy_keys",
@@ -93,6 +94,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     parser.addini("llmtest_record", "mode of every cassette", default=None)
     parser.addini("llmtest_vcr_marker", "run suites of pytest-recording as they are", type="bool", default=False)
     parser.addini("llmtest_cassette_keep", "what no cassette replaces as a credential", type="linelist", default=[])
+    parser.addini("llmtest_cassette_mask", "what requests are compared without", type="linelist", default=[])
     parser.addini("llmtest_cassette_scrub", "patterns of what cassettes replace", type="linelist", default=[])
     parser.addini("llmtest_block_network", "refuse live requests in every test", type="bool", default=False)
     parser.addini("llmtest_allowed_hosts", "hosts that requests may reach", type="linelist", default=[])

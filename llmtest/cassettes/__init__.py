@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from llmtest.cassettes._cassette import MODES, Cassette, Mode
 from llmtest.cassettes._document import Document
 from llmtest.cassettes._interactions import Interaction, RecordedRequest, RecordedResponse
+from llmtest.cassettes._masks import masks_in
 from llmtest.cassettes._matching import MatchRule
 from llmtest.cassettes._redaction import Redactor
 from llmtest.cassettes._use import inserted, use_cassette
@@ -91,6 +92,7 @@ __all__ = [
     "in_days",
     "inserted",
     "inspect_cassette",
+    "masks_in",
     "scrub_cassette",
     "target_of",
     "use_cassette",

@@ -7,7 +7,7 @@ import json
 import os
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -50,6 +50,10 @@ class Cassette:
         rerun: The pytest node that would record the session again, for the texts of errors; without one they speak of
             `use_cassette`.
         borrowed: Further files that are played too; what is recorded goes to `path` alone.
+        repeat: `"last"` plays the last answer to a request again for every further one, as code that polls asks; by
+            default each answer is played once.
+        before_record: Called with each interaction that is about to be kept; returns it, or another one, or None to
+            leave it out. It is redacted afterwards.
         form: How the file is written, one of `FORMS`; None for the form that it has, `json` for a file of that name,
             and ours for a new one.
 
@@ -70,6 +74,8 @@ class Cassette:
         rerun: str = "",
         borrowed: Sequence[Path] = (),
         form: str | None = None,
+        repeat: Literal["last"] | None = None,
+        before_record: Callable[[Interaction], Interaction | None] | None = None,
     ) -> None:
         if mode not in MODES:
             near = difflib.get_close_matches(mode, MODES, 1)
@@ -82,6 +88,9 @@ class Cassette:
         self.live = 0
         self.requests: list[RecordedRequest] = []
         self._recorded: list[tuple[int, Interaction]] = []
+        if repeat not in {None, "last"}:
+            raise ConfigurationError(f'repeat: `{repeat}` is none. To fix: repeat="last", or leave it out.')
+        self._before_record = before_record
         self._rule = MatchRule.of(match_on)
         self._keep_failures = keep_failures
         self._redactor = redactor or Redactor(os.environ)
@@ -97,7 +106,9 @@ class Cassette:
         self._told: set[str] = set()
         self._tell_unknown_keys()
         played = documents[0] if len(documents) == 1 else Anthology(documents) if documents else None
-        self._tape = Tape(played, self._rule, lambda request: as_compared(request, self._redactor))
+        self._tape = Tape(
+            played, self._rule, lambda request: as_compared(request, self._redactor), repeats=repeat == "last"
+        )
 
     def __len__(self) -> int:
         """Return how many interactions there are, old and new."""
@@ -155,8 +166,11 @@ class Cassette:
         status = interaction.response.status
         if (status == 429 or status >= 500) and not self._keep_failures:
             return
+        kept = interaction if self._before_record is None else self._before_record(interaction)
+        if kept is None:
+            return
         with self._lock:
-            self._recorded.append((place, interaction))
+            self._recorded.append((place, kept))
 
     def save(self) -> bool:
         """Write the file if there is something new; returns whether it was written.
@@ -241,7 +255,9 @@ class Cassette:
     def _compared(self) -> str:
         ignored = ", ".join(f"`{path}`" for path in self._rule.ignore)
         parts = ", ".join(self._rule.parts)
-        return f"{parts} without {ignored}" if "body" in self._rule.parts and ignored else parts
+        hidden = ", ".join(f"`{pattern}` in `{path}`" for path, pattern in self._rule.mask)
+        text = f"{parts} without {ignored}" if "body" in self._rule.parts and ignored else parts
+        return f"{text}; masked: {hidden}" if hidden else text
 
 
 def _form_of(documents: Sequence[Document]) -> Form | None:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from llmtest.cassettes._masks import Mask, masked, masks_of, undated
 from llmtest.errors import ConfigurationError
 
 PARTS = ("method", "host", "path", "query", "body")
@@ -33,20 +34,28 @@ class MatchRule:
     Args:
         parts: Which of `method`, `host`, `path`, `query`, `body` are compared.
         ignore: Fields of a JSON body that are not: `temperature`, `messages[*].name`, `tools[0].function`.
+        mask: Texts in a body that are not, by path and pattern; see `masks_of`.
+        undated: Whether `gpt-4o` and `gpt-4o-2024-08-06` are one model.
     """
 
     parts: tuple[str, ...] = DEFAULT_PARTS
     ignore: tuple[str, ...] = VOLATILE_FIELDS
+    mask: tuple[Mask, ...] = ()
+    undated: bool = False
 
     @classmethod
-    def of(cls, match_on: Sequence[str] | dict[str, Any] | None) -> MatchRule:
+    def of(cls, match_on: MatchRule | Sequence[str] | dict[str, Any] | None) -> MatchRule:
         """Read `match_on` of a marker: a list of parts, or a mapping such as `{"body": {"ignore": ["seed"]}}`.
+
+        Of a body it takes `ignore` (fields), `mask` (`{"messages[*].content": "date"}`) and `undated` (true).
 
         Raises:
             ConfigurationError: A part that does not exist.
         """
         if match_on is None:
             return cls()
+        if isinstance(match_on, MatchRule):
+            return match_on
         if isinstance(match_on, str):
             match_on = [match_on]
         unknown = [part for part in match_on if part not in PARTS]
@@ -56,9 +65,23 @@ class MatchRule:
             return cls(tuple(match_on))
         parts = tuple(dict.fromkeys([*DEFAULT_PARTS, *match_on]))
         body = match_on.get("body") or {}
-        if not isinstance(body, dict) or set(body) - {"ignore"}:
-            raise ConfigurationError('match_on: `body` takes {"ignore": [fields]}')
-        return cls(parts, (*VOLATILE_FIELDS, *body.get("ignore", ())))
+        if not isinstance(body, dict) or set(body) - {"ignore", "mask", "undated"}:
+            raise ConfigurationError(
+                'match_on: `body` takes {"ignore": [fields]}, {"mask": {path: pattern}} and {"undated": True}'
+            )
+        ignored = (*VOLATILE_FIELDS, *body.get("ignore", ()))
+        return cls(parts, ignored, masks_of(body.get("mask") or {}), bool(body.get("undated")))
+
+    def hiding(self, masks: Sequence[Mask]) -> MatchRule:
+        """Return the rule with more masks."""
+        return replace(self, mask=(*self.mask, *masks)) if masks else self
+
+    def seen(self, body: Any) -> Any:
+        """Return what the rule looks at of a body."""
+        left = without(body, self.ignore)
+        if self.undated:
+            left = undated(left)
+        return masked(left, self.mask) if self.mask else left
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +103,7 @@ class RequestView:
         """Return the hash by which the request is found."""
         facts = [getattr(self, part) for part in PARTS if part in rule.parts and part != "body"]
         if "body" in rule.parts:
-            facts.append(without(self.body, rule.ignore))
+            facts.append(rule.seen(self.body))
         text = json.dumps(facts, sort_keys=True, separators=(",", ":"), default=str)
         return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
@@ -177,7 +200,7 @@ def differences(recorded: RequestView, sent: RequestView, rule: MatchRule) -> li
             continue
         before, after = getattr(recorded, part), getattr(sent, part)
         if part == "body":
-            found += list(_compared("body", without(before, rule.ignore), without(after, rule.ignore)))
+            found += list(_compared("body", rule.seen(before), rule.seen(after)))
         elif before != after:
             found.append(Difference(part, before, after))
     return found

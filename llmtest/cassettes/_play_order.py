@@ -41,9 +41,13 @@ class Tape:
         document: The file's interactions; None where there is no file.
         rule: What counts as the same request.
         redact: How requests were redacted before they were kept, so that a live one compares equal.
+        repeats: Whether the last answer to a request is played again for every further one.
     """
 
-    def __init__(self, document: Document | Anthology | None, rule: MatchRule, redact: Redact) -> None:
+    def __init__(
+        self, document: Document | Anthology | None, rule: MatchRule, redact: Redact, *, repeats: bool = False
+    ) -> None:
+        self._repeats = repeats
         self._document = document
         self._rule = rule
         self._redact = redact
@@ -65,6 +69,8 @@ class Tape:
     def play(self, request: RecordedRequest) -> Interaction | None:
         """Return the next interaction for a request, or None where every match is played or there is none."""
         shelf = self._shelf(request)
+        if self._repeats and shelf is not None and self._document is not None and shelf.played == len(shelf.positions):
+            return self._document[shelf.positions[-1]]
         if self._document is None or shelf is None or shelf.played == len(shelf.positions):
             return self._play_loose(request) if self._loose else None
         position = shelf.positions[shelf.played]

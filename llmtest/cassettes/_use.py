@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from llmtest.cassettes._cassette import Cassette, Mode
 from llmtest.cassettes._gate import Deck, OnError
+from llmtest.cassettes._interactions import Interaction
 from llmtest.cassettes._redaction import Redactor
 from llmtest.clock import replay_time
 from llmtest.errors import CassetteMismatchError, HarnessError
@@ -92,6 +93,8 @@ def use_cassette(
     redactor: Redactor | None = None,
     allowed_hosts: Iterable[str] = (),
     form: str | None = None,
+    repeat: Literal["last"] | None = None,
+    before_record: Callable[[Interaction], Interaction | None] | None = None,
 ) -> Iterator[Cassette]:
     """Play a recorded session, or record one, for the code inside the `with`; tasks it starts included.
 
@@ -104,10 +107,12 @@ def use_cassette(
         path: The file.
         mode: One of `none`, `once`, `new_episodes`, `all`, `rewrite`; by default nothing is ever recorded.
         match_on: What counts as the same request: a list of `method`, `host`, `path`, `query`, `body`, or a mapping
-            such as `{"body": {"ignore": ["seed"]}}`.
+            such as `{"body": {"ignore": ["seed"], "mask": {"messages[*].content": "date"}, "undated": True}}`.
         keep_failures: Whether answers with status 429 and 5xx are recorded too.
         redactor: What is kept off the disk; by default credentials by header, by shape and by environment.
         allowed_hosts: Hosts whose requests pass by, neither played nor recorded; `*` stands for any text.
+        repeat: `"last"` plays the last answer to a request again for every further one.
+        before_record: Called with each interaction that is about to be kept; returns it, another one, or None.
         form: How the file is written: `llmtest`, `vcrpy`, `parsed_body` (JSON bodies as YAML) or `json`; None for the
             form that it has, `json` for a file of that name, and `llmtest` for a new one.
 
@@ -125,7 +130,16 @@ def use_cassette(
         0
     """
     errors: list[HarnessError] = []
-    cassette = Cassette(Path(path), mode, match_on=match_on, keep_failures=keep_failures, redactor=redactor, form=form)
+    cassette = Cassette(
+        Path(path),
+        mode,
+        match_on=match_on,
+        keep_failures=keep_failures,
+        redactor=redactor,
+        form=form,
+        repeat=repeat,
+        before_record=before_record,
+    )
     time = nullcontext() if cassette.records else replay_time("`use_cassette`")
     with time, inserted(cassette, on_error=errors.append, allowed_hosts=allowed_hosts):
         yield cassette

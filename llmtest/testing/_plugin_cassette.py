@@ -26,7 +26,7 @@ OnError = Callable[[HarnessError], object]
 TOGETHER: dict[Mode, Mode] = {"once": "new_episodes", "rewrite": "all"}
 """How the second test of a run records into a file that the first has made: it loses nothing of it."""
 
-OPTIONS = ("mode", "match_on", "keep_failures", "allowed_hosts", "keep", "form", "scrub")
+OPTIONS = ("mode", "match_on", "keep_failures", "allowed_hosts", "keep", "form", "scrub", "repeat", "before_record")
 """What the marker `llm_cassette` takes besides the path."""
 
 FORBIDDEN = r"<>?%*:|\"'/"
@@ -49,7 +49,7 @@ class CassetteShelf:
             CassetteFileError: Its file cannot be read.
             ConfigurationError: Its marker, its mode, or what it matches on is wrong.
         """
-        from llmtest.cassettes import Cassette, Redactor
+        from llmtest.cassettes import Cassette, MatchRule, Redactor, masks_in
 
         marks = list(item.iter_markers("llm_cassette"))
         path, options = _marked_path(item, marks), _marked_options(marks)
@@ -61,6 +61,9 @@ class CassetteShelf:
         for found in self._config.hook.pytest_llmtest_scrub(config=self._config):
             scrub += found or ()
         redactor = Redactor(os.environ, keep=keep, patterns=scrub) if keep or scrub else None
+        lines = ini_of(self._config, "llmtest_cassette_mask")
+        if lines:
+            options["match_on"] = MatchRule.of(options.get("match_on")).hiding(masks_in(lines))
         return Cassette(path, mode, rerun=quote(item.nodeid), redactor=redactor, **options)
 
     def insert(self, cassette: Cassette, item: pytest.Item, report: OnError) -> None:

@@ -72,7 +72,9 @@ def test_a_body_rule_says_what_it_takes(body):
     """A misspelt word is no rule that ignores nothing."""
     with pytest.raises(ConfigurationError) as caught:
         MatchRule.of({"body": body})
-    assert str(caught.value) == 'match_on: `body` takes {"ignore": [fields]}'
+    assert str(caught.value) == (
+        'match_on: `body` takes {"ignore": [fields]}, {"mask": {path: pattern}} and {"undated": True}'
+    )
 
 
 def test_differences_are_named_by_path():

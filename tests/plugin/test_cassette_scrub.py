@@ -3,6 +3,7 @@
 import sys
 
 from tests.cassettes.live_provider import live_provider
+from tests.cli.cassette_samples import asked, ours
 
 APP = """
 import os
@@ -54,3 +55,20 @@ def test_a_pattern_that_is_none_fails_its_test(run_tests):
     result = run_tests(code)
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*`(` is no regular expression: missing ), unterminated subpattern at position 0."])
+
+
+def test_masks_of_the_ini_file_hold_for_every_cassette(run_tests, pytester):
+    """A prompt of today is answered as that of then was."""
+    (pytester.path / "a.yaml").write_text(ours(asked("It is 2026-01-01.")))
+    code = """
+        import httpx2
+        import pytest
+
+        @pytest.mark.llm_cassette("a.yaml")
+        def test_asks():
+            body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "It is 2026-11-30."}]}
+            assert httpx2.post("https://api.openai.com/v1/chat/completions", json=body).status_code == 200
+    """
+    ini = "llmtest_cassette_mask =\n    messages[*].content = date\n"
+    run_tests(code, ini=ini).assert_outcomes(passed=1)
+    run_tests(code).assert_outcomes(failed=1)
