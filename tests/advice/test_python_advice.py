@@ -33,6 +33,11 @@ async def story():
 run_virtual(story(), VirtualClock())
 """
 SETUP = "handle.echoes()\n"
+PROMPTED = (
+    "handle.replies('[1]', times=None)\n"
+    "layers = Pipeline(place_layers=(BREAKER, PromptRetry(json.loads), RETRY))\n"
+    "chain = FallbackChain([handle.as_provider('m')], pipeline=layers"
+)
 CASES = {
     # the cache
     "cache": Refused("FallbackChain([handle.as_provider('m')], cache=True)", argument),
@@ -291,6 +296,14 @@ CASES = {
         "provider = OpenAIProvider('sk-1')\nprovider.embed('hi')",
     ),
     "batch-of-nothing": Refused("provider = OpenAIProvider('sk-1')\nprovider.create_batch([])"),
+    # retries
+    "prompt-retry": Refused("PromptRetry('x')"),
+    "prompt-retry-of-pieces": Refused(
+        f"{PROMPTED})\nlist(chain.stream(CompletionRequest.ask('hi')))",
+        by_hand(f"{PROMPTED}, stream_commit='end')\nlist(chain.stream(CompletionRequest.ask('hi')))"),
+    ),
+    "retry-on-nothing": Refused("RetryConfig(retry_on=[])"),
+    "retry-on-hopeless": Refused("RetryConfig(retry_on=['auth_error'])"),
     "chain-of-none": Refused("FallbackChain([])", by_hand("FallbackChain([handle.as_provider('m')])")),
     "chain-of-twins": Refused(
         "one = handle.as_provider('m')\nFallbackChain([one, one])",
