@@ -7,20 +7,19 @@ records HTTP clients: `httpx`, `httpx2`, `aiohttp`, `urllib3` (`requests`), `htt
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from llmtest.cassettes._cassette import MODES, Cassette, Mode
-from llmtest.cassettes._document import Document
-from llmtest.cassettes._interactions import Interaction, RecordedRequest, RecordedResponse
-from llmtest.cassettes._masks import masks_in
-from llmtest.cassettes._matching import MatchRule
-from llmtest.cassettes._redaction import Redactor
-from llmtest.cassettes._use import inserted, use_cassette
-from llmtest.cassettes._writing import write_document
 from llmtest.errors import CassetteFileError
 
 if TYPE_CHECKING:
+    from llmtest.cassettes._cassette import MODES, Cassette, Mode
     from llmtest.cassettes._discovery import CassetteFile, Search
+    from llmtest.cassettes._document import Document
     from llmtest.cassettes._forms import FORMS, Form, form_for
     from llmtest.cassettes._inspection import CassetteFacts, InteractionFacts, StreamFacts, inspect_cassette
+    from llmtest.cassettes._interactions import Interaction, RecordedRequest, RecordedResponse
+    from llmtest.cassettes._masks import masks_in
+    from llmtest.cassettes._matching import MatchRule
+    from llmtest.cassettes._redaction import Redactor
+    from llmtest.cassettes._use import inserted, use_cassette
     from llmtest.cassettes._verification import (
         FINDING_KINDS,
         SEVERITIES,
@@ -30,35 +29,49 @@ if TYPE_CHECKING:
         in_days,
         verify_cassette,
     )
+    from llmtest.cassettes._writing import write_document
     from llmtest.cassettes.drift import Drift, SessionDrift, compare_sessions
     from llmtest.cassettes.review import Scrubbed, convert_cassette, scrub_cassette, target_of
 
-_INSPECTION = {
+_HOMES = {
+    "Cassette": "_cassette",
     "CassetteFacts": "_inspection",
     "CassetteFile": "_discovery",
-    "FINDING_KINDS": "_verification",
-    "InteractionFacts": "_inspection",
-    "Search": "_discovery",
-    "StreamFacts": "_inspection",
+    "Document": "_document",
     "Drift": "drift",
+    "FINDING_KINDS": "_verification",
     "FORMS": "_forms",
     "Form": "_forms",
+    "Interaction": "_interactions",
+    "InteractionFacts": "_inspection",
+    "MODES": "_cassette",
+    "MatchRule": "_matching",
+    "Mode": "_cassette",
+    "RecordedRequest": "_interactions",
+    "RecordedResponse": "_interactions",
+    "Redactor": "_redaction",
     "SEVERITIES": "_verification",
     "Scrubbed": "review",
+    "Search": "_discovery",
     "SessionDrift": "drift",
     "Severity": "_verification",
+    "StreamFacts": "_inspection",
+    "Verdict": "_verification",
+    "VerifyFinding": "_verification",
     "compare_sessions": "drift",
     "convert_cassette": "review",
     "form_for": "_forms",
+    "in_days": "_verification",
+    "inserted": "_use",
+    "inspect_cassette": "_inspection",
+    "masks_in": "_masks",
     "scrub_cassette": "review",
     "target_of": "review",
-    "Verdict": "_verification",
-    "VerifyFinding": "_verification",
-    "in_days": "_verification",
-    "inspect_cassette": "_inspection",
+    "use_cassette": "_use",
     "verify_cassette": "_verification",
+    "write_document": "_writing",
 }
-"""What the command line needs, and no test that plays a cassette."""
+"""Where each name is at home; what stands below the marker `vcr` needs none of them."""
 
 __all__ = [
     "FINDING_KINDS",
@@ -102,7 +115,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    if name not in _INSPECTION:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(f"{__name__}.{_INSPECTION[name]}"), name)
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     return value

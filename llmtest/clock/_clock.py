@@ -252,6 +252,12 @@ class VirtualClock:
         """Make wall time read `epoch` now, leaving elapsed time as it is."""
         self._epoch_ns = (epoch - UNIX_EPOCH) // timedelta(microseconds=1) * 1000 - self._ns
 
+    def stand_still(self) -> None:
+        """Move by waits alone until `go_on`, because somebody has frozen time; this clock never moves by itself."""
+
+    def go_on(self) -> None:
+        """Move as before the last `stand_still`."""
+
     @staticmethod
     def _refuse_backwards(seconds: float) -> None:
         if seconds < 0:

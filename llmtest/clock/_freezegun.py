@@ -118,6 +118,8 @@ class _Freezes:
                 also_by_name(fake, function)
         self._epoch_ns = party.clock._epoch_ns  # noqa: SLF001 - to the nanosecond, unlike a datetime
         self._outer = outer = api.freeze_factories[-1]
+        if not isinstance(outer, api.TickingDateTimeFactory):
+            party.clock.stand_still()
         party.clock.shift_epoch(outer().replace(tzinfo=UTC))
         party.local_offset = api.tz_offsets[-1]
         frozen = api.freeze_factories[-1] = self._clock_for_freezegun()
@@ -132,6 +134,8 @@ class _Freezes:
 
     def _restore_outer(self) -> None:
         outer, self._outer = self._outer, None
+        if not isinstance(outer, self._api.TickingDateTimeFactory):
+            self._party.clock.go_on()
         del outer.tick, outer.move_to
         if self._api.freeze_factories:
             self._api.freeze_factories[-1] = outer
@@ -140,10 +144,14 @@ class _Freezes:
         """Freeze inside a simulation: set wall time, and put it back when freezegun's object is stopped."""
         party, clock = self._party, self._party.clock
         epoch_ns, offset = clock._epoch_ns, party.local_offset  # noqa: SLF001 - see above
+        if not freezer.tick:
+            clock.stand_still()
         clock.shift_epoch(freezer.time_to_freeze.replace(tzinfo=UTC))
         party.local_offset = freezer.tz_offset
 
         def stop() -> None:
+            if not freezer.tick:
+                clock.go_on()
             clock._epoch_ns = epoch_ns  # noqa: SLF001 - see above
             party.local_offset = offset
             del freezer.stop, self._inside[freezer]

@@ -64,10 +64,12 @@ class _Journeys:
             traveller = journey.__dict__.pop("_llmtest_traveller", None)
             if traveller is not None:
                 traveller._stop()
+                self._go_on(journey)
                 self._clock._epoch_ns = self._inside.pop(traveller)
                 return
             real_stop(journey)
             if party_of_caller() is self._party and not self._stack:  # it began before the simulation
+                self._go_on(journey)
                 self._clock._epoch_ns = self._first_ns
 
         def shift(traveller: Any, delta: timedelta | float) -> None:
@@ -86,8 +88,18 @@ class _Journeys:
         patches.replace(self._travel, "stop", stop)
         patches.replace(self._kind, "shift", shift)
         patches.replace(self._kind, "move_to", move_to)
+        self._follow_outer()
+
+    def _follow_outer(self) -> None:
+        """Begin where a journey stands that is under way."""
         if self._stack:
+            if not self._stack[-1]._tick:
+                self._clock.stand_still()
             self._arrive(self._stack[-1].time_ns())
+
+    def _go_on(self, journey: Any) -> None:
+        if not journey.tick:
+            self._clock.go_on()
 
     def _has(self, traveller: Any) -> bool:
         return party_of_caller() is self._party and (traveller in self._inside or traveller in self._stack)
@@ -96,6 +108,8 @@ class _Journeys:
         traveller = self._kind(journey.destination_timestamp_ns, journey.destination_tzname, tick=False)
         traveller._start()
         self._inside[traveller] = self._clock._epoch_ns
+        if not journey.tick:
+            self._clock.stand_still()
         self._arrive(traveller.time_ns())
         journey._llmtest_traveller = traveller
         return traveller

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from tests.cassettes.live_provider import live_provider
-from tests.plugin.vcr_suites import CLIENTS, CONFIG, CONFTEST, MARKER, PERSISTER, URL, exchange, write
+from tests.plugin.vcr_suites import CLIENTS, CONFIG, CONFTEST, FROZEN, MARKER, PERSISTER, URL, exchange, write
 
 OURS = "llmtest_vcr_marker = true"
 WAYS = {
@@ -201,6 +201,11 @@ def test_waits_of_a_played_session_cost_nothing_and_nothing_takes_no_time(way, f
     began = time.monotonic()
     way(RETRIES).assert_outcomes(passed=1)
     assert time.monotonic() - began < 60
+
+
+def test_dates_that_a_suite_freezes_stand(way):
+    """Around a test, in a fixture and around a class: with freezegun the date is exactly what it says."""
+    way(FROZEN).assert_outcomes(passed=3)
 
 
 ANYIO = f"""

@@ -254,3 +254,30 @@ def test_client(ask, vcr):
     assert ask()["choices"][0]["message"]["content"] == "answer to Hi"
     assert len(vcr) == 1
 """
+
+FROZEN = """
+import datetime, freezegun, pytest, time
+
+NEW_YEAR = datetime.datetime(2024, 1, 1)
+
+@pytest.fixture
+def frozen():
+    with freezegun.freeze_time("2024-01-01"):
+        yield
+
+@pytest.mark.vcr
+@freezegun.freeze_time("2024-01-01")
+def test_decorated():
+    assert datetime.datetime.now() == NEW_YEAR
+
+@pytest.mark.vcr
+def test_fixture(frozen):
+    time.sleep(0.001)
+    assert datetime.datetime.now() == NEW_YEAR
+
+@freezegun.freeze_time("2024-01-01")
+class TestClass:
+    @pytest.mark.vcr
+    def test_class(self):
+        assert datetime.datetime.now() == NEW_YEAR
+"""
