@@ -381,12 +381,38 @@ class BudgetExceededError(RejectedError):
         self.resets_at = resets_at
         sign, word = ("$", "") if unit == "usd" else ("", f" {unit}")
         when = f"in this {scope}" if resets_at is None else f"until {resets_at:%Y-%m-%d %H:%M} UTC"
-        then = {"session": ", raise the limit, or begin a new session", "task": ", or raise the limit"}
+        then = {
+            "session": ", raise the limit, or begin a new session",
+            "task": ", or raise the limit",
+            "call": ", or raise the limit",
+        }
         super().__init__(
             f"budget exceeded: {scope} limit {sign}{limit:f}{word}, spent {sign}{spent:f}, "
             f"reserved {sign}{reserved:f}, this call may need {sign}{requested:f}; {sign}{left:f} left {when}.\n"
             f"To fix: let the call need less (a smaller `max_tokens`){then.get(scope, ', raise the limit, or wait')}."
         )
+
+    def in_words_of(self, system: str) -> str:
+        """Return the text that another system has for it, for those who look for it.
+
+        Args:
+            system: `mofa` (`Budget exceeded: SessionTokensExceeded { used: 50001, limit: 50000 }`) or `vapora`
+                (`Daily budget exceeded: 2400 + 200 > 2500`, in cents).
+
+        Raises:
+            ConfigurationError: It is neither.
+        """
+        words = {"session": "Session", "day": "Daily", "month": "Monthly", "task": "Task", "call": "Call"}
+        scope, held = words.get(self.scope, self.scope), self.spent + self.reserved
+        if system == "mofa":
+            what = "Cost" if self.unit == "usd" else "Tokens"
+            used = held + self.requested
+            return f"Budget exceeded: {scope}{what}Exceeded {{ used: {used:f}, limit: {self.limit:f} }}"
+        if system == "vapora":
+            cents = (each * 100 if self.unit == "usd" else each for each in (held, self.requested, self.limit))
+            spent, asked, limit = (f"{each.normalize() + 0:f}" for each in cents)
+            return f"{scope} budget exceeded: {spent} + {asked} > {limit}"
+        raise ConfigurationError(f'no words of `{system}` are known.\nTo fix: in_words_of("mofa")')
 
 
 class ThrottledError(RejectedError):

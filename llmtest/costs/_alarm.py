@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from llmtest.costs._limits import Limit, Scope
+from llmtest.costs._limits import Limit
 from llmtest.costs._money import EXACT, ZERO, plain
 from llmtest.costs._reservation import Charge
 from llmtest.costs._store import Check, Overrun, Spent
 from llmtest.errors import BudgetExceededError, UnknownPriceError
 from llmtest.events import BudgetRejected, BudgetWarned, BudgetWarning, publish
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 __all__ = ["Moment", "Warned", "refuse", "refuse_unpriced", "tell_passed", "tell_unpriced", "warn", "warnings_of"]
 
@@ -31,13 +33,13 @@ class Warned(NamedTuple):
     spent: Decimal
 
 
-def refuse(overrun: Overrun, moment: Moment, wall_ns: int) -> BudgetExceededError:
+def refuse(overrun: Overrun, moment: Moment, resets_at: datetime | None) -> BudgetExceededError:
     """Tell the trace that a call is refused, and return the error to raise.
 
     Args:
         overrun: The limit, and the numbers.
         moment: When.
-        wall_ns: The same as wall time, in nanoseconds since 1970.
+        resets_at: When the limit is whole again; None where that is no matter of time.
     """
     limit = overrun.limit
     publish(BudgetRejected(*moment, limit.scope, **_numbers(overrun)))
@@ -49,22 +51,8 @@ def refuse(overrun: Overrun, moment: Moment, wall_ns: int) -> BudgetExceededErro
         reserved=plain(overrun.reserved),
         requested=plain(overrun.requested),
         left=max(plain(EXACT.subtract(EXACT.subtract(limit.amount, overrun.spent), overrun.reserved)), ZERO),
-        resets_at=_end_of(limit.scope, wall_ns),
+        resets_at=resets_at,
     )
-
-
-def _end_of(scope: Scope, wall_ns: int) -> datetime | None:
-    """Return when a day or month of UTC ends; None for what has no end in time, or none in the calendar."""
-    if scope not in {"day", "month"}:
-        return None
-    now = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=wall_ns // 1000)
-    end = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    try:
-        if scope == "day":
-            return end + timedelta(days=1)
-        return end.replace(day=1, month=now.month % 12 + 1, year=now.year + now.month // 12)
-    except (OverflowError, ValueError):
-        return None
 
 
 def refuse_unpriced(error: UnknownPriceError, moment: Moment) -> UnknownPriceError:

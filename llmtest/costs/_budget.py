@@ -7,20 +7,21 @@ passes a limit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from llmtest.clock import active_clock
 from llmtest.costs._alarm import Moment, refuse, refuse_unpriced, tell_passed, tell_unpriced, warn, warnings_of
-from llmtest.costs._buckets import Buckets, current_task
+from llmtest.costs._buckets import Buckets, Subject, current_task, current_tenant
+from llmtest.costs._budget_scopes import BudgetScopes, current_most, most_of, require_limits, rules_of
+from llmtest.costs._calendar import Calendar
 from llmtest.costs._default_prices import default_prices
 from llmtest.costs._estimate import Estimate, estimate_of
 from llmtest.costs._ledger import NO_METADATA, CostLedger
-from llmtest.costs._limits import BudgetConfig, CostManagementPolicy, Limit
-from llmtest.costs._money import ZERO, is_summable, money
-from llmtest.costs._prices import DAY_NS, Prices
+from llmtest.costs._limits import BudgetConfig, CostManagementPolicy, Limit, Limits
+from llmtest.costs._money import ZERO, Amount, is_summable, money
+from llmtest.costs._prices import Prices
 from llmtest.costs._reservation import Charge, Reservation
 from llmtest.costs._store import Balance, BudgetStore, Check, Hold, MemoryBudgetStore, Spent
 from llmtest.costs._tiers import plain_tier
@@ -30,20 +31,25 @@ from llmtest.events import current_call
 from llmtest.types import UNKNOWN_USAGE, CompletionRequest, Usage
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from llmtest.clock import Clock
-    from llmtest.costs._limits import Scope
+    from llmtest.costs._limits import Kind, Scope
     from llmtest.costs._tokenizers import Tokenizer
 
 __all__ = ["Budget"]
 
+Facts = tuple[str | None, str | None, str | None, str | None]
+"""For the ledger: the model that was asked for, the label of the call, its task, its tenant."""
 
-class Budget:
+
+class Budget(BudgetScopes):
     """Limits that hold, also for concurrent calls.
 
     `reserve` refuses a call if what is spent, what other calls have reserved, and what this call may need at most
     pass a limit together; spending exactly the limit is allowed. `Reservation.settle` then charges what the call
-    really cost, and `Reservation.release` gives everything back. Days and months are those of UTC on the clock, and
-    a call is charged to the day in which it was reserved.
+    really cost, and `Reservation.release` gives everything back. Days and months are those of the clock, in UTC if
+    no `timezone` is given, and a call is charged to the day in which it was reserved.
 
     A call that was cut off (cancelled, timed out, a stream that broke or was left) is charged its prompt and what had
     come of the answer, estimated where the provider had not told its own count (`partial_usage`). A provider may bill
@@ -70,6 +76,11 @@ class Budget:
         ledger: Account in which each settled call is entered too.
         tokenizer: What counts prompts, as for `use_tokenizer`: exact counts reserve less than the bound that holds
             for every vocabulary, and hold for the models that have this one. Default: that bound, `most_tokens`.
+        per_provider: Limits of single providers, by name, beside those of everybody. In each of these mappings `*`
+            stands for any text, each name that fits has an account of its own, and the entry that says most holds.
+        per_model: Limits of single models, by `model` or `provider:model`: of the one that is asked.
+        per_tenant: Limits of tenants (`with budget.tenant("acme"):`), by name; limits alone are those of each tenant.
+        timezone: Whose days and months count, such as `Europe/Berlin`; default: UTC.
 
     Example:
         >>> budget = Budget(BudgetConfig(max_tokens_per_session=100))
@@ -79,7 +90,7 @@ class Budget:
         30
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument for each thing that may be set
         self,
         *limits: BudgetConfig | CostManagementPolicy,
         prices: Prices | None = None,
@@ -92,13 +103,17 @@ class Budget:
         cut_off: Literal["estimated", "reserved"] = "estimated",
         ledger: CostLedger | None = None,
         tokenizer: str | Tokenizer | None = None,
+        per_provider: Mapping[str, Limits] | None = None,
+        per_model: Mapping[str, Limits] | None = None,
+        per_tenant: Limits | Mapping[str, Limits] | None = None,
+        timezone: str | tzinfo | None = None,
     ) -> None:
         if type(default_max_tokens) is not int or default_max_tokens < 1:
             raise ConfigurationError(
                 f"`default_max_tokens` must be a whole number of 1 or more, got {default_max_tokens!r}"
             )
         for source in limits:
-            _require_limits(source)
+            require_limits(source)
         if on_unknown_price not in {"error", "warn"}:
             raise ConfigurationError(f'`on_unknown_price` must be "error" or "warn", got {on_unknown_price!r}')
         if cut_off not in {"estimated", "reserved"}:
@@ -113,28 +128,12 @@ class Budget:
         self._tokenizer = None if tokenizer is None else find_tokenizer(tokenizer)
         self._lenient = on_unknown_price == "warn"
         self._cautious = cut_off == "reserved"
-        self._limits_money = any(limit.unit == "usd" for limit in self.limits)
-        self._buckets = Buckets(self.limits, self.session, name)
-
-    @contextmanager
-    def task(self, name: str) -> Iterator[None]:
-        """Let every call inside the block belong to one task, whoever makes it: a chain, a client, this budget.
-
-        Args:
-            name: Name of the task.
-
-        Example:
-            >>> budget = Budget(CostManagementPolicy(per_task_limit_cents=50))
-            >>> with budget.task("weekly report"):
-            ...     reservation = budget.reserve(Estimate(tokens=80, usd=Decimal("0.01")))
-            >>> budget.balance("task", task="weekly report").reserved_usd
-            Decimal('0.01')
-        """
-        token = current_task.set(name)
-        try:
-            yield
-        finally:
-            current_task.reset(token)
+        self._calendar = Calendar(timezone)
+        rules = rules_of(per_provider, per_model, per_tenant)
+        inner = (limit for names in rules.values() for found in names.values() for limit in found)
+        self._limits_money = any(limit.unit == "usd" for limit in (*self.limits, *inner))
+        self._has_rules = bool(rules)
+        self._buckets = Buckets(self.limits, self.session, name, rules)
 
     def estimate(self, request: CompletionRequest, provider: str, model: str | None = None) -> Estimate:
         """Return the most that a request may need at a provider.
@@ -157,6 +156,8 @@ class Budget:
         model: str | None = None,
         task: str | None = None,
         purpose: str = "call",
+        tenant: str | None = None,
+        max_cost_cents: Amount | None = None,
     ) -> Reservation:
         """Set aside what a call may need at most, or refuse the call.
 
@@ -166,6 +167,8 @@ class Budget:
             model: The model; default: the request's.
             task: Task the call belongs to, for limits per task; default: the one of the enclosing `Budget.task`.
             purpose: `call`, or `summary`, `health`, `hedge`, `cascade`, for the ledger.
+            tenant: Whom it is made for; default: the one of the enclosing `Budget.tenant`.
+            max_cost_cents: Cents that this request may need at most; default: those of the enclosing `Budget.at_most`.
 
         Raises:
             BudgetExceededError: The call could pass a limit that halts. Nothing was reserved.
@@ -181,23 +184,31 @@ class Budget:
                 'To fix: budget.reserve(Estimate(tokens=500, usd=Decimal("0.01")))'
             )
         usd = estimate.usd
+        most = current_most.get() if max_cost_cents is None else most_of(max_cost_cents, None)
         if usd is None:
             usd = ZERO
-            if self._limits_money:
+            if self._limits_money or most is not None:
                 self._check_price(estimate)
-        clock = self._clock or active_clock()
-        now = clock.time_ns()
-        plan = self._buckets.plan(now // DAY_NS, task)
+        now = (self._clock or active_clock()).time_ns()
+        if self._has_rules:
+            subject = Subject(estimate.provider, estimate.model, tenant or current_tenant.get())
+            plan = self._buckets.plan(self._calendar.day(now), task, subject)
+        else:
+            plan = self._buckets.plan(self._calendar.day(now), task)
         hold = Hold(plan.buckets, plan.checks, estimate.tokens, usd, now)
         call = current_call.get()
         if plan.own_checks and call is not None:
             hold.checks, hold.own = plan.own_checks, self._buckets.own(call)
+        if most is not None:
+            hold.checks = (Check(Limit("call", "usd", most), None), *hold.checks)
         for overrun in self._store.hold(hold):
             if hold.is_open:
                 tell_passed(overrun, self._moment())
             elif overrun.limit.halt:
-                raise refuse(overrun, self._moment(), now)
-        return Reservation(self, hold, estimate, purpose, 0 if call is None else call.id)
+                raise refuse(overrun, self._moment(), self._calendar.end_of(overrun.limit.scope, now))
+        return Reservation(
+            self, hold, estimate, purpose, call, (task or current_task.get(), tenant or current_tenant.get())
+        )
 
     def charge(
         self,
@@ -210,6 +221,7 @@ class Budget:
         purpose: str = "call",
         service_tier: str | None = None,
         metadata: Mapping[str, str] = NO_METADATA,
+        tenant: str | None = None,
     ) -> Charge:
         """Charge what was spent without a reservation, such as an attempt that failed and was billed all the same.
 
@@ -224,6 +236,7 @@ class Budget:
             purpose: `call`, or `summary`, `health`, `hedge`, `cascade`.
             service_tier: The tier that served them; default: the standard one.
             metadata: The caller's own labels of the request, for the ledger.
+            tenant: Whom it was made for; default: the one of the enclosing `Budget.tenant`.
 
         Raises:
             ConfigurationError: A count is negative.
@@ -234,25 +247,43 @@ class Budget:
         if usd is None and self._limits_money:
             tell_unpriced(self._unpriced(provider, model, usage, tier=service_tier), self._moment())
         charge = Charge(usage.total_tokens, ZERO if usd is None else usd, "unknown" if usd is None else usage.source)
-        plan = self._buckets.plan((self._clock or active_clock()).time_ns() // DAY_NS, task)
+        day = self._calendar.day((self._clock or active_clock()).time_ns())
+        tenant = tenant or current_tenant.get()
+        plan = self._buckets.plan(day, task, Subject(provider, model, tenant))
         call = current_call.get()
         number = 0 if call is None else call.id
-        self._enter(provider, model, usage, usd, purpose, number, service_tier, metadata)
+        facts = (model, None if call is None else call.label, task or current_task.get(), tenant)
+        self._enter(provider, model, usage, usd, purpose, number, service_tier, metadata, facts)
         self._warn(plan.checks, self._store.charge(plan.buckets, charge.tokens, charge.usd), charge, number)
         return charge
 
-    def balance(self, scope: Scope = "session", *, task: str | None = None) -> Balance:
+    def balance(
+        self,
+        scope: Scope = "session",
+        *,
+        task: str | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        tenant: str | None = None,
+    ) -> Balance:
         """Return what was spent and is reserved in the current session, day or month, or in a task.
 
         Args:
             scope: `session`, `day`, `month` or `task`. Days, months and tasks are kept if a limit looks at them.
             task: Name of the task, with the scope `task`.
+            provider: Of this provider alone, where it has limits of its own.
+            model: Of this model alone, as `provider:model`.
+            tenant: Of this tenant alone.
 
         Raises:
             ConfigurationError: The scope is not kept, or the task is missing.
         """
-        day = (self._clock or active_clock()).time_ns() // DAY_NS
-        return self._store.balance(self._buckets.name(scope, day, task))
+        day = self._calendar.day((self._clock or active_clock()).time_ns())
+        named: dict[Kind, str | None] = {"provider": provider, "model": model, "tenant": tenant}
+        kind = next((each for each, name in named.items() if name is not None), None)
+        return self._store.balance(
+            self._buckets.name(scope, day, task, kind, "" if kind is None else named[kind] or "")
+        )
 
     def _check_price(self, estimate: Estimate) -> None:
         """Refuse a call without a price, or tell the trace that it passes uncounted."""
@@ -278,6 +309,7 @@ class Budget:
         call: int,
         service_tier: str | None,
         metadata: Mapping[str, str],
+        facts: Facts,
     ) -> Charge:
         """Charge a reservation; what is not known of its usage or price is charged as it was reserved."""
         usage = UNKNOWN_USAGE if usage is None or not usage.is_possible else usage
@@ -292,7 +324,7 @@ class Budget:
                 "unknown" if usd is None else source,
             )
         spent = self._store.settle(hold, charge.tokens, charge.usd)
-        self._enter(provider, model, usage, usd, purpose, call, service_tier, metadata)
+        self._enter(provider, model, usage, usd, purpose, call, service_tier, metadata, facts)
         self._warn(hold.checks, spent, charge, call)
         return charge
 
@@ -318,19 +350,26 @@ class Budget:
         call: int,
         tier: str | None,
         metadata: Mapping[str, str],
+        facts: Facts,
     ) -> None:
         if self.ledger is not None:
-            at_ns = (self._clock or active_clock()).now_ns()
+            clock = self._clock or active_clock()
+            requested, label, task, tenant = facts
             self.ledger.record(
                 provider or "?",
                 model,
                 usage,
                 usd,
                 purpose=purpose,
-                at_ns=at_ns,
+                at_ns=clock.now_ns(),
                 call=call,
                 service_tier=plain_tier(tier),
                 metadata=metadata,
+                requested_model=requested,
+                label=label,
+                task=task,
+                tenant=tenant,
+                time_ns=clock.time_ns(),
             )
 
     def _warn(self, checks: tuple[Check, ...], spent: tuple[Spent, ...], charge: Charge, call: int) -> None:
@@ -342,11 +381,3 @@ class Budget:
     def _moment(self) -> Moment:
         call = current_call.get()
         return Moment((self._clock or active_clock()).now_ns(), 0 if call is None else call.id)
-
-
-def _require_limits(source: object) -> None:
-    if isinstance(source, type) or not hasattr(source, "limits"):
-        raise ConfigurationError(
-            f"a budget is made of `BudgetConfig` and `CostManagementPolicy`, not {source!r}.\n"
-            'To fix: Budget(BudgetConfig(max_cost_per_day="25.00"))'
-        )

@@ -11,7 +11,7 @@ from typing import Any
 
 __all__ = ["from_above"]
 
-PLACES = {"load_prices": "llmtest.config:load_prices"}
+PLACES = {"load_prices": "llmtest.config:load_prices", "guarded_transport": "llmtest.resilience:guarded_transport"}
 
 
 def from_above(name: str) -> Any:

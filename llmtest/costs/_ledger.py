@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from llmtest.clock import Turn
+from llmtest.costs._groups import grouping, table
 from llmtest.costs._money import EXACT, ZERO
 from llmtest.costs._unknown import to_add
-from llmtest.errors import UnknownPriceError
+from llmtest.errors import ConfigurationError, UnknownPriceError
 from llmtest.types import Usage
 
 __all__ = ["CostEntry", "CostLedger", "Spend"]
@@ -32,6 +33,14 @@ class CostEntry:
         call: Number of the logical call it belongs to; 0 = none.
         service_tier: The tier that served it, where it is not the standard one (`flex`, `priority`, `batch`).
         metadata: The caller's own labels of the request, as it sent them.
+        requested_model: The model that was asked for, which may be another one than has served.
+        label: Name of its logical call, such as `llm_sim.call("label")` gives.
+        task: Task that it was made for (`Budget.task`).
+        tenant: Whom it was made for (`Budget.tenant`).
+        test: The test that made it.
+        time_ns: When it ended, in nanoseconds since 1970; 0 where nobody said.
+        billed: Whether the provider bills it; what it does not bill costs nothing.
+        attempt: Which entry of its logical call it is, from 1; 0 where it belongs to none.
     """
 
     provider: str
@@ -43,9 +52,20 @@ class CostEntry:
     call: int = 0
     service_tier: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    requested_model: str | None = None
+    label: str | None = None
+    task: str | None = None
+    tenant: str | None = None
+    test: str | None = None
+    time_ns: int = 0
+    billed: bool = True
+    attempt: int = field(default=0, compare=False)
 
 
-Row = tuple[str, str | None, Usage, Decimal | None, str, int, int, str | None, Mapping[str, str]]
+Name = str | None
+Row = tuple[
+    str, Name, Usage, Decimal | None, str, int, int, Name, Mapping[str, str], Name, Name, Name, Name, Name, int, bool
+]
 """The fields of a `CostEntry`; one is made of it when somebody looks."""
 
 
@@ -97,6 +117,16 @@ class Spend:
         self.estimated += other.estimated
 
 
+def _numbered(rows: Iterable[Row]) -> Iterator[CostEntry]:
+    """Return rows as entries, each with its number within its logical call."""
+    seen: dict[int, int] = {}
+    for row in rows:
+        call = row[6]
+        if call:
+            seen[call] = seen.get(call, 0) + 1
+        yield CostEntry(*row, attempt=seen.get(call, 0))
+
+
 class CostLedger:
     """The account of a run.
 
@@ -105,6 +135,7 @@ class CostLedger:
     Args:
         keep: Whether entries are stored. A run of a million calls sets this to False; the sums are the same, and the
             memory stays constant.
+        test: The test that everything is entered for, where an entry does not say.
 
     Example:
         >>> ledger = CostLedger()
@@ -113,8 +144,9 @@ class CostLedger:
         Decimal('0.0035')
     """
 
-    def __init__(self, *, keep: bool = True) -> None:
+    def __init__(self, *, keep: bool = True, test: str | None = None) -> None:
         self._keep = keep
+        self.test = test
         self._rows: list[Row] = []
         self._spend: dict[tuple[str, str | None, str], Spend] = {}
         self._turn = Turn()
@@ -123,7 +155,7 @@ class CostLedger:
         self._summed = 0
         """How many of the rows are in the sums: they are summed when somebody looks, or many wait that are not kept."""
 
-    def record(
+    def record(  # noqa: PLR0913 - one argument for each fact
         self,
         provider: str,
         model: str | None,
@@ -135,6 +167,13 @@ class CostLedger:
         call: int = 0,
         service_tier: str | None = None,
         metadata: Mapping[str, str] = NO_METADATA,
+        requested_model: str | None = None,
+        label: str | None = None,
+        task: str | None = None,
+        tenant: str | None = None,
+        test: str | None = None,
+        time_ns: int = 0,
+        billed: bool = True,
     ) -> None:
         """Enter one billed attempt.
 
@@ -148,8 +187,19 @@ class CostLedger:
             call: Number of its logical call; 0 = none.
             service_tier: The tier that served it.
             metadata: The caller's own labels of the request.
+            requested_model: The model that was asked for.
+            label: Name of its logical call.
+            task: Task that it was made for.
+            tenant: Whom it was made for.
+            test: The test that made it; default: the account's.
+            time_ns: When it ended, in nanoseconds since 1970.
+            billed: Whether the provider bills it; if not, it costs nothing, whatever is given.
         """
-        row = (provider, model, usage, cost_usd, purpose, at_ns, call, service_tier, metadata)
+        facts = (requested_model, label, task, tenant, test or self.test, time_ns, billed)
+        cost = cost_usd if billed else ZERO
+        self._put((provider, model, usage, cost, purpose, at_ns, call, service_tier, metadata, *facts))
+
+    def _put(self, row: Row) -> None:
         rows = self._rows
         rows.append(row)
         if not self._keep and len(rows) >= MOST_WAITING:
@@ -158,7 +208,7 @@ class CostLedger:
                     self._sum_up()
 
     def _enter(self, row: Row) -> None:
-        provider, model, usage, cost_usd, purpose, _, _, service_tier, _ = row
+        provider, model, usage, cost_usd, purpose, _, _, service_tier = row[:8]
         if cost_usd is None and self._first_unknown is None:
             self._first_unknown = (usage, service_tier)
         key = (provider, model, purpose)
@@ -179,7 +229,7 @@ class CostLedger:
     @property
     def entries(self) -> tuple[CostEntry, ...]:
         """Every entry, in order; empty where entries are not kept."""
-        return tuple(CostEntry(*row) for row in tuple(self._rows)) if self._keep else ()
+        return tuple(_numbered(tuple(self._rows))) if self._keep else ()
 
     @property
     def summary(self) -> Spend:
@@ -230,11 +280,44 @@ class CostLedger:
         Args:
             name: Name of the label, as requests carry it in their `metadata`; entries without it are under "".
         """
-        groups: dict[str, Spend] = {}
+        return {value: spend.usd for (value,), spend in self._grouped(f"tag:{name}").items()}
+
+    def by(self, *names: str) -> dict[tuple[str, ...], Spend]:
+        """Return what was spent by one thing or several, in the order of their first entries.
+
+        Args:
+            *names: `provider`, `model`, `requested_model`, `purpose`, `tier`, `test`, `label`, `task`, `tenant`,
+                `call`; `hour`, `day` or `month` in UTC; or `tag:team`, a label that requests carry in their `metadata`.
+                What an entry does not say is under "".
+
+        Raises:
+            ConfigurationError: There is no such thing, or it is asked of an account that keeps no entries.
+
+        Example:
+            >>> ledger = CostLedger(test="test_capital")
+            >>> ledger.record("openai", "gpt-4o", Usage(1000, 100), Decimal("0.0035"))
+            >>> ledger.by("test", "model")[("test_capital", "gpt-4o")].known_usd
+            Decimal('0.0035')
+        """
+        if not self._keep:
+            raise ConfigurationError(
+                "this account keeps no entries (`keep=False`), only sums by provider, model and purpose.\n"
+                "To fix: CostLedger(keep=True), or `by_provider`, `by_model`, `by_purpose`"
+            )
+        return self._grouped(*names)
+
+    def _grouped(self, *names: str) -> dict[tuple[str, ...], Spend]:
+        keys = [grouping(name) for name in names]
+        groups: dict[tuple[str, ...], Spend] = {}
         for entry in self.entries:
-            group = groups.setdefault(entry.metadata.get(name, ""), Spend())
+            group = groups.setdefault(tuple(key(entry) for key in keys), Spend())
             group._add(entry.usage, entry.cost_usd)  # noqa: SLF001 - one file, one account
-        return {value: spend.usd for value, spend in groups.items()}
+        return groups
+
+    def __repr__(self) -> str:
+        """Return the sums by provider, model and purpose, as a table."""
+        rows = [((provider, model or "?", why), spend) for (provider, model, why), spend in self.spends().items()]
+        return table(rows, self.summary)
 
     def _by(self, column: int) -> dict[str, Decimal | None]:
         groups: dict[str, Spend] = {}

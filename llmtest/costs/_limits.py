@@ -7,14 +7,16 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
-from llmtest.costs._money import EXACT, Amount, money, optional_money
-from llmtest.errors import ConfigurationError
+from llmtest.costs._money import EXACT, ZERO, Amount, money, optional_money
+from llmtest.errors import BudgetExceededError, ConfigurationError
 
-__all__ = ["BudgetConfig", "CostManagementPolicy", "Limit", "Scope"]
+__all__ = ["BudgetConfig", "CostManagementPolicy", "Kind", "Limit", "Limits", "Scope"]
 
-Scope = Literal["session", "task", "day", "month"]
+Scope = Literal["session", "task", "day", "month", "call"]
+Kind = Literal["provider", "model", "tenant"]
 Unit = Literal["usd", "tokens"]
 CENT = Decimal("0.01")
+SCOPES: tuple[Scope, ...] = ("call", "task", "session", "day", "month")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,14 @@ class BudgetConfig:
         max_cost_per_session: USD in the life of one `Budget`; 0 or more, `"0.05"` or a Decimal; None = no limit.
         max_tokens_per_day: Tokens in a UTC day of the clock.
         max_cost_per_day: USD in a UTC day of the clock.
+        max_tokens_per_month: Tokens in a UTC month of the clock.
+        max_cost_per_month: USD in a UTC month of the clock.
+        max_tokens_per_task: Tokens in one task; a call without a task is a task of its own, with all its attempts.
+        max_cost_per_task: USD in one task.
+        max_tokens_per_call: Tokens that one request may need at most, its answer included.
+        max_cost_per_call: USD that one request may need at most.
+        warn_threshold_percent: Share of every limit, in percent, from which on the trace is told, once; above 0, at
+            most 100; None = never.
         halt_on_budget_exceeded: True refuses the call with `BudgetExceededError`; False lets it pass, and tells the
             trace.
 
@@ -60,6 +70,13 @@ class BudgetConfig:
     max_tokens_per_day: int | None
     max_cost_per_day: Decimal | None
     halt_on_budget_exceeded: bool
+    max_tokens_per_month: int | None
+    max_cost_per_month: Decimal | None
+    max_tokens_per_task: int | None
+    max_cost_per_task: Decimal | None
+    max_tokens_per_call: int | None
+    max_cost_per_call: Decimal | None
+    warn_threshold_percent: Decimal | None
 
     def __init__(
         self,
@@ -69,8 +86,22 @@ class BudgetConfig:
         max_tokens_per_day: int | None = None,
         max_cost_per_day: Amount | None = None,
         halt_on_budget_exceeded: bool = True,
+        max_tokens_per_month: int | None = None,
+        max_cost_per_month: Amount | None = None,
+        max_tokens_per_task: int | None = None,
+        max_cost_per_task: Amount | None = None,
+        max_tokens_per_call: int | None = None,
+        max_cost_per_call: Amount | None = None,
+        warn_threshold_percent: Amount | None = None,
     ) -> None:
         write = object.__setattr__
+        write(self, "max_tokens_per_month", _tokens(max_tokens_per_month, "max_tokens_per_month"))
+        write(self, "max_cost_per_month", optional_money(max_cost_per_month, "max_cost_per_month"))
+        write(self, "max_tokens_per_task", _tokens(max_tokens_per_task, "max_tokens_per_task"))
+        write(self, "max_cost_per_task", optional_money(max_cost_per_task, "max_cost_per_task"))
+        write(self, "max_tokens_per_call", _tokens(max_tokens_per_call, "max_tokens_per_call"))
+        write(self, "max_cost_per_call", optional_money(max_cost_per_call, "max_cost_per_call"))
+        write(self, "warn_threshold_percent", _percent(warn_threshold_percent))
         write(self, "max_tokens_per_session", _tokens(max_tokens_per_session, "max_tokens_per_session"))
         write(self, "max_cost_per_session", optional_money(max_cost_per_session, "max_cost_per_session"))
         write(self, "max_tokens_per_day", _tokens(max_tokens_per_day, "max_tokens_per_day"))
@@ -93,21 +124,43 @@ class BudgetConfig:
         """Return the same limits with another amount of USD per UTC day."""
         return replace(self, max_cost_per_day=money(usd, "max_cost_per_day"))
 
+    def with_max_tokens_per_month(self, tokens: int) -> BudgetConfig:
+        """Return the same limits with another number of tokens per UTC month."""
+        return replace(self, max_tokens_per_month=tokens)
+
+    def with_max_cost_per_month(self, usd: Amount) -> BudgetConfig:
+        """Return the same limits with another amount of USD per UTC month."""
+        return replace(self, max_cost_per_month=money(usd, "max_cost_per_month"))
+
+    def with_max_tokens_per_task(self, tokens: int) -> BudgetConfig:
+        """Return the same limits with another number of tokens per task."""
+        return replace(self, max_tokens_per_task=tokens)
+
+    def with_max_cost_per_task(self, usd: Amount) -> BudgetConfig:
+        """Return the same limits with another amount of USD per task."""
+        return replace(self, max_cost_per_task=money(usd, "max_cost_per_task"))
+
+    def with_max_tokens_per_call(self, tokens: int) -> BudgetConfig:
+        """Return the same limits with another number of tokens per request."""
+        return replace(self, max_tokens_per_call=tokens)
+
+    def with_max_cost_per_call(self, usd: Amount) -> BudgetConfig:
+        """Return the same limits with another amount of USD per request."""
+        return replace(self, max_cost_per_call=money(usd, "max_cost_per_call"))
+
     def with_halt_on_budget_exceeded(self, halt: bool) -> BudgetConfig:
         """Return the same limits that refuse calls (True) or only tell the trace (False)."""
         return replace(self, halt_on_budget_exceeded=halt)
 
     def limits(self) -> Iterator[Limit]:
         """Return the limits that are set."""
-        halt = self.halt_on_budget_exceeded
-        if self.max_tokens_per_session is not None:
-            yield Limit("session", "tokens", Decimal(self.max_tokens_per_session), halt)
-        if self.max_cost_per_session is not None:
-            yield Limit("session", "usd", self.max_cost_per_session, halt)
-        if self.max_tokens_per_day is not None:
-            yield Limit("day", "tokens", Decimal(self.max_tokens_per_day), halt)
-        if self.max_cost_per_day is not None:
-            yield Limit("day", "usd", self.max_cost_per_day, halt)
+        halt, percent = self.halt_on_budget_exceeded, self.warn_threshold_percent
+        for scope in SCOPES:
+            tokens, usd = getattr(self, f"max_tokens_per_{scope}"), getattr(self, f"max_cost_per_{scope}")
+            if tokens is not None:
+                yield Limit(scope, "tokens", Decimal(tokens), halt, percent)
+            if usd is not None:
+                yield Limit(scope, "usd", usd, halt, percent)
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -160,10 +213,25 @@ class CostManagementPolicy:
         write(self, "monthly_limit_usd", _either(monthly_limit_cents, monthly_limit_usd, "monthly_limit"))
         write(self, "per_task_limit_usd", _either(per_task_limit_cents, per_task_limit_usd, "per_task_limit"))
         write(self, "halt_on_budget_exceeded", _flag(halt_on_budget_exceeded, "halt_on_budget_exceeded"))
-        percent = optional_money(warn_threshold_percent, "warn_threshold_percent")
-        if percent is not None and not 0 < percent <= 100:
-            raise ConfigurationError(f"`warn_threshold_percent` must be above 0 and at most 100, got {percent}")
-        write(self, "warn_threshold_percent", percent)
+        write(self, "warn_threshold_percent", _percent(warn_threshold_percent))
+
+    def check_budget(self, current: Amount, new: Amount) -> None:
+        """Raise where a new cost would pass the daily limit; of a policy alone, without an account.
+
+        This is VAPORA's check. It sees what it is told and nothing that happens at the same time, which a `Budget`
+        does.
+
+        Args:
+            current: Cents that were spent today.
+            new: Cents that the next call may cost.
+
+        Raises:
+            BudgetExceededError: It would; `in_words_of("vapora")` is VAPORA's text.
+        """
+        limit = self.daily_limit_usd
+        spent, asked = (EXACT.multiply(money(each, name), CENT) for each, name in ((current, "current"), (new, "new")))
+        if limit is not None and EXACT.add(spent, asked) > limit:
+            raise BudgetExceededError(scope="day", unit="usd", limit=limit, spent=spent, reserved=ZERO, requested=asked)
 
     def limits(self) -> Iterator[Limit]:
         """Return the limits that are set."""
@@ -176,6 +244,10 @@ class CostManagementPolicy:
             yield Limit("month", "usd", self.monthly_limit_usd, halt, percent)
 
 
+Limits = BudgetConfig | CostManagementPolicy
+"""Limits of which a budget is made."""
+
+
 def _tokens(value: object, name: str) -> int | None:
     if value is None:
         return None
@@ -185,6 +257,13 @@ def _tokens(value: object, name: str) -> int | None:
         )
     money(value, name)  # Its size.
     return value
+
+
+def _percent(value: Amount | None) -> Decimal | None:
+    percent = optional_money(value, "warn_threshold_percent")
+    if percent is not None and not 0 < percent <= 100:
+        raise ConfigurationError(f"`warn_threshold_percent` must be above 0 and at most 100, got {percent}")
+    return percent
 
 
 def _flag(value: object, name: str) -> bool:

@@ -14,6 +14,7 @@ from llmtest.types._quick_init import quick_init
 if TYPE_CHECKING:
     from llmtest.costs._budget import Budget
     from llmtest.costs._estimate import Estimate
+    from llmtest.events import LogicalCall
 
 __all__ = ["Charge", "Reservation"]
 
@@ -39,9 +40,17 @@ class Reservation:
     leaves anything reserved. Releasing twice, or after settling, does nothing; settling twice is an error.
     """
 
-    __slots__ = ("_budget", "_call", "_hold", "metadata", "model", "provider", "purpose", "service_tier")
+    __slots__ = ("_budget", "_call", "_facts", "_hold", "metadata", "model", "provider", "purpose", "service_tier")
 
-    def __init__(self, budget: Budget, hold: Hold, estimate: Estimate, purpose: str, call: int) -> None:
+    def __init__(
+        self,
+        budget: Budget,
+        hold: Hold,
+        estimate: Estimate,
+        purpose: str,
+        call: LogicalCall | None,
+        whose: tuple[str | None, str | None],
+    ) -> None:
         self._budget = budget
         self._hold = hold
         self.provider = estimate.provider
@@ -49,7 +58,8 @@ class Reservation:
         self.service_tier = estimate.service_tier
         self.metadata = estimate.metadata
         self.purpose = purpose
-        self._call = call
+        self._call = 0 if call is None else call.id
+        self._facts = (estimate.model, None if call is None else call.label, *whose)
 
     @property
     def tokens(self) -> int:
@@ -101,6 +111,7 @@ class Reservation:
             self._call,
             service_tier or self.service_tier,
             self.metadata,
+            self._facts,
         )
 
     def release(self) -> bool:

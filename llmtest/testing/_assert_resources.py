@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
-from math import isfinite
 
 from llmtest.errors import ConfigurationError
 from llmtest.events import Event, Trace, describe
@@ -60,12 +59,11 @@ def usd(amount: str | Decimal | float | None, name: str) -> Decimal | None:
     """Return an amount as Decimal.
 
     Raises:
-        ConfigurationError: It is a float, which cannot hold cents exactly, no number, negative or not finite.
+        ConfigurationError: It is no number, negative or not finite. A float is read as the digits it prints, as by
+            every other limit on money.
     """
     if amount is None:
         return None
-    if isinstance(amount, float) and isfinite(amount):
-        raise ConfigurationError(f'{name}={amount!r}: money is exact here.\nTo fix: {name}="{_exactly(amount)}"')
     try:
         found = Decimal("NaN" if isinstance(amount, bool) else str(amount))
     except InvalidOperation:
@@ -73,8 +71,3 @@ def usd(amount: str | Decimal | float | None, name: str) -> Decimal | None:
     if not found.is_finite() or found < 0:
         raise ConfigurationError(f'{name}={amount!r} is no amount of USD.\nTo fix: {name}="0.05"')
     return found
-
-
-def _exactly(amount: float) -> str:
-    """Return a number as people write it: its shortest digits, without an exponent, never below zero."""
-    return f"{abs(Decimal(repr(amount))):f}"

@@ -138,6 +138,7 @@ class PluginSession:
         """Tell a world what it has to know of the test that lives in it."""
         world = item.stash[WORLD]
         world.spend_limit = marked_limit(item)
+        world.costs.test = item.nodeid
         if self.prices.current is not None:
             world.world.prices = self.prices.current  # A world that tests share has the first one's.
         world.world.origins.begin_test(getattr(item, "obj", None))

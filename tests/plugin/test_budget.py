@@ -35,7 +35,6 @@ def test_a_limit_of_zero_denies_whatever_costs(run_tests):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        ("usd=0.05", "E *ConfigurationError: usd=0.05: money is exact here."),
         ("usd=-1", "E *ConfigurationError: usd=-1 is no amount of USD."),
         ('usd="nan"', "E *ConfigurationError: usd='nan' is no amount of USD."),
         ('usd=float("inf")', "E *ConfigurationError: usd=inf is no amount of USD."),

@@ -49,7 +49,7 @@ def test_spend_takes_text_or_decimal():
             'assert_spend was given no number, so it would accept anything.\nTo fix: assert_spend(at_most="0.05")',
             id="none",
         ),
-        pytest.param({"at_most": 0.1}, 'at_most=0.1: money is exact here.\nTo fix: at_most="0.1"', id="float"),
+        pytest.param({"at_most": -0.1}, 'at_most=-0.1 is no amount of USD.\nTo fix: at_most="0.05"', id="float"),
         pytest.param(
             {"at_least": "five"},
             "at_least='five' is no amount of USD.\nTo fix: at_least=\"0.05\"",

@@ -1,11 +1,12 @@
 """Arguments of assertions that can never hold, or never fail, are mistakes of the test and told as such."""
 
 import math
+from decimal import Decimal
 
 import openai
 import pytest
 
-from llmtest import Simulation, unordered
+from llmtest import BudgetConfig, Simulation, unordered
 from llmtest.errors import ConfigurationError, UnusedStepsError
 
 
@@ -187,14 +188,14 @@ def test_t19_a_step_that_is_none_has_the_step_that_was_meant(sim, step, meant):
         sim.assert_sequence(meant)
 
 
-@pytest.mark.parametrize(
-    ("amount", "meant"), [(0.000001, "0.000001"), (0.05, "0.05"), (12.5, "12.5"), (1e16, "10000000000000000")]
-)
-def test_t19_money_is_written_without_an_exponent(sim, amount, meant):
-    """`"1e-06"` is nothing that anybody writes."""
-    with pytest.raises(ConfigurationError) as caught:
-        sim.assert_spend(at_most=amount)
-    assert str(caught.value) == f'at_most={amount!r}: money is exact here.\nTo fix: at_most="{meant}"'
+@pytest.mark.parametrize("amount", [0.1, "0.1", Decimal("0.1")])
+def test_m06_a_float_is_read_as_the_digits_it_prints_wherever_money_is_limited(sim, amount):
+    """`0.1` is a tenth for an assertion as for a budget, however it is written."""
+    sim.assert_spend(at_most=amount)
+    sim.assert_resilient(budget=amount)
+    assert BudgetConfig(max_cost_per_day=amount).max_cost_per_day == Decimal("0.1")
+    with pytest.raises(AssertionError, match=r"\$0\.1"):
+        sim.assert_spend(at_least=amount)
 
 
 CONDITIONS = {
