@@ -412,7 +412,7 @@ class BudgetExceededError(RejectedError):
             cents = (each * 100 if self.unit == "usd" else each for each in (held, self.requested, self.limit))
             spent, asked, limit = (f"{each.normalize() + 0:f}" for each in cents)
             return f"{scope} budget exceeded: {spent} + {asked} > {limit}"
-        raise ConfigurationError(f'no words of `{system}` are known.\nTo fix: in_words_of("mofa")')
+        raise ConfigurationError(f'no words of `{system}` are known.\nTo fix: error.in_words_of("mofa")')
 
 
 class ThrottledError(RejectedError):

@@ -78,6 +78,7 @@ INNER: dict[str, list[set[str]]] = {
         {"cache._keepable", "cache._response_cache"},
         {
             "_classification",
+            "_http_guard",
             "_own_provider",
             "_stream_start",
             "_timeout",

@@ -11,6 +11,7 @@
 | `_stream_start` | a streamed call in chained words |
 | `_timeout` | limits of an attempt, deadline of a call |
 | `_budget_guard` | the budget of a chain |
+| `_http_guard` | the budget of code that talks HTTP itself |
 | `pipeline/` | one call under way, the seams where strategies are put in, streams |
 | `fallback/`, `breaker/`, `retry/`, `cache/`, `hedging/`, `limiting/`, `routing/` | one strategy each |
 """
@@ -20,6 +21,7 @@ from llmtest.resilience._builder import FallbackChainBuilder
 from llmtest.resilience._chain import FallbackChain
 from llmtest.resilience._classification import Conduct, conduct_of
 from llmtest.resilience._client import AsyncLLMClient, LLMClient
+from llmtest.resilience._http_guard import guarded_transport
 from llmtest.resilience._metrics import ChainMetrics, ProviderMetrics
 from llmtest.resilience._stream_start import StreamStart
 from llmtest.resilience._timeout import TimeoutConfig
@@ -207,4 +209,5 @@ __all__ = [
     "as_embedder",
     "conduct_of",
     "explain",
+    "guarded_transport",
 ]

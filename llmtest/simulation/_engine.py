@@ -372,19 +372,7 @@ class Engine:
         now = world.clock.now_ns()
         if usage is not None:
             cost = world.prices.cost(name, model, usage, tier=tier)
-            caller = events.current_call.get()
-            world.costs.record(
-                name,
-                model,
-                usage,
-                cost,
-                at_ns=now,
-                call=call,
-                service_tier=tier,
-                metadata=metadata,
-                label=caller.label if caller is not None and caller.id == call else None,
-                time_ns=world.clock.time_ns(),
-            )
+            world.enter(name, model, usage, cost, now, call, tier, metadata)
         record = answer.record
         if record is not None:
             record.outcome = outcome

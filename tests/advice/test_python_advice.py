@@ -244,7 +244,7 @@ CASES = {
     "unknown-provider": Refused("assert_attempts('opneai', 0)", written),
     "provider-of-no-text": Refused("assert_attempts(7, 0)", written),
     "spend": Refused("assert_spend()"),
-    "spend-float": Refused("assert_spend(at_most=0.000001)", argument),
+    "spend-float": Refused("assert_spend(at_most=-0.000001)", argument),
     "spend-word": Refused("assert_spend(at_most='five')", argument),
     "no-step": Refused("assert_sequence(exact=False)"),
     "step-without-outcome": Refused(f"{SETUP}ask()\nassert_sequence('openai-200')", written),
@@ -321,6 +321,16 @@ CASES = {
         "build_chain('chain.yaml')", by_hand("build_chain({'providers': [{'provider': handle.as_provider('m')}]})")
     ),
     "budget": Refused("Budget('25.00')"),
+    "guard": Refused("Budget().guard(3)", by_hand("Budget().guard()")),
+    "limits-of-models": Refused("Budget(per_model=5)"),
+    "limit-of-a-request": Refused("budget = Budget()\nbudget.at_most().__enter__()"),
+    "timezone": Refused("Budget(timezone='Mars')", argument),
+    "words-of-a-system": Refused(
+        "error = BudgetExceededError(scope='day', unit='usd', limit=Decimal(1), spent=Decimal(1), "
+        "reserved=Decimal(0), requested=Decimal(1))\nerror.in_words_of('mofo')",
+    ),
+    "sums-by": Refused("ledger = CostLedger()\nledger.by('modle')"),
+    "sums-of-nothing": Refused("CostLedger(keep=False).by('model')", by_hand("CostLedger(keep=True).by('model')")),
     "negative-usage": Refused("Reply('a', usage=Usage(-1, 2))", by_hand("Reply('a', usage=Usage(12, 1))")),
     "tokenizer": Refused("Budget(tokenizer=3)", by_hand("Budget(tokenizer='o200k_base')")),
     "tokenizer-name": Refused("Budget(tokenizer='o200')", argument),
