@@ -80,7 +80,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     group.addoption(
         "--llmtest-record",
         metavar="MODE",
-        help="cassettes: `none` (default) plays; `once`, `new_episodes`, `all`, `rewrite` record what they call",
+        help="cassettes: `none` (default) plays; `once`, `new_episodes`, `all`, `rewrite` record; `verify` compares",
     )
     group.addoption(
         "--llmtest-fragmentation",

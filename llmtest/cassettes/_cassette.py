@@ -19,15 +19,17 @@ from llmtest.cassettes._interactions import Interaction, RecordedRequest
 from llmtest.cassettes._matching import MatchRule, RequestView
 from llmtest.cassettes._play_order import Tape
 from llmtest.cassettes._redaction import Redactor
-from llmtest.cassettes._saving import alone_with, as_compared, save_cassette
+from llmtest.cassettes._saving import alone_with, as_compared, redact_interaction, save_cassette
+from llmtest.cassettes.drift import Drift, as_shown, compare_answers, failure_of, notice_of
 from llmtest.errors import CassetteFileError, CassetteMismatchError, CassetteWarning, ConfigurationError
 
-Mode = Literal["none", "once", "new_episodes", "all", "rewrite"]
+Mode = Literal["none", "once", "new_episodes", "all", "rewrite", "verify"]
 """vcrpy's words.
 
 `none` plays and never records; `once` records where there is no file, and plays where there is one; `new_episodes`
 plays what matches and records the rest; `all` records everything and replaces what it matches; `rewrite` records
-everything and replaces the whole file.
+everything and replaces the whole file; `verify` asks the network and writes nothing: each live answer is compared with
+the recorded one.
 """
 
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -38,7 +40,8 @@ class Cassette:
     """A recorded session: `played` counts answers from the file, `live` requests to the network.
 
     `requests` holds every request as it was really sent, whoever answered it; assert on these, because an assertion on
-    the recorded ones can never fail.
+    the recorded ones can never fail. `drift` holds what differed from the recording, in mode `verify` and with
+    `match="warn"`.
 
     Args:
         path: The file.
@@ -50,6 +53,8 @@ class Cassette:
         rerun: The pytest node that would record the session again, for the texts of errors; without one they speak of
             `use_cassette`.
         borrowed: Further files that are played too; what is recorded goes to `path` alone.
+        match: `"warn"` plays, where no request is equal, the answer of the closest unplayed one at the same address,
+            and tells by a `CassetteWarning` what differs; by default that is an error.
         repeat: `"last"` plays the last answer to a request again for every further one, as code that polls asks; by
             default each answer is played once.
         before_record: Called with each interaction that is about to be kept; returns it, or another one, or None to
@@ -74,6 +79,7 @@ class Cassette:
         rerun: str = "",
         borrowed: Sequence[Path] = (),
         form: str | None = None,
+        match: Literal["warn"] | None = None,
         repeat: Literal["last"] | None = None,
         before_record: Callable[[Interaction], Interaction | None] | None = None,
     ) -> None:
@@ -90,6 +96,10 @@ class Cassette:
         self._recorded: list[tuple[int, Interaction]] = []
         if repeat not in {None, "last"}:
             raise ConfigurationError(f'repeat: `{repeat}` is none. To fix: repeat="last", or leave it out.')
+        if match not in {None, "warn"}:
+            raise ConfigurationError(f'match: `{match}` is none. To fix: match="warn", or leave it out.')
+        self.drift: list[Drift] = []
+        self._warns = match == "warn"
         self._before_record = before_record
         self._rule = MatchRule.of(match_on)
         self._keep_failures = keep_failures
@@ -128,7 +138,7 @@ class Cassette:
     @property
     def records(self) -> bool:
         """Whether a request without a recorded answer is made live and recorded."""
-        return self.mode in {"new_episodes", "all", "rewrite"} or (self.mode == "once" and not self._exists)
+        return self.mode in {"new_episodes", "all", "rewrite", "verify"} or (self.mode == "once" and not self._exists)
 
     def answer(self, request: RecordedRequest) -> Interaction | None:
         """Return the recorded answer to a request; None means: make it live, and `record` it.
@@ -138,7 +148,7 @@ class Cassette:
         """
         with self._lock:
             self.requests.append(request)
-            if self.mode not in {"all", "rewrite"}:
+            if self.mode not in {"all", "rewrite", "verify"}:
                 found = self._tape.play(request)
                 if found is not None:
                     self.played += 1
@@ -147,7 +157,28 @@ class Cassette:
                     return found
             if self.records:
                 return None
-            raise self._mismatch(request)
+            near = self._play_near(request) if self._warns else None
+            if near is None:
+                raise self._mismatch(request)
+            return near
+
+    def _play_near(self, request: RecordedRequest) -> Interaction | None:
+        """Play the closest recording that differs in what is asked and not in where, and tell what differs."""
+        closest = self._tape.closest(request)
+        if closest is None or any(each.path in {"method", "host", "path"} for each in closest.differences):
+            return None
+        found = self._tape.take(closest.number)
+        if found is None:
+            return None
+        self.played += 1
+        self.drift += [
+            Drift("value changed", f"request.{each.path}", as_shown(each.recorded), as_shown(each.sent))
+            for each in closest.differences
+        ]
+        lines = "\n".join(f"  {difference}" for difference in closest.differences[:SHOWN_DIFFERENCES])
+        text = f"{self.name}: interaction {closest.number} is played for a request that differs from its own.\n{lines}"
+        warnings.warn(text, CassetteWarning, stacklevel=2)
+        return found
 
     def begin(self) -> int:
         """Note that a request goes to the network now; returns its place in the order of recording."""
@@ -163,6 +194,9 @@ class Cassette:
             place: What `begin` returned for it, because answers may come in any order; None for the next one.
         """
         place = self.begin() if place is None else place
+        if self.mode == "verify":
+            self._compare(interaction)
+            return
         status = interaction.response.status
         if (status == 429 or status >= 500) and not self._keep_failures:
             return
@@ -172,14 +206,28 @@ class Cassette:
         with self._lock:
             self._recorded.append((place, kept))
 
+    def _compare(self, live: Interaction) -> None:
+        """Compare a live answer with the recorded one to the same request."""
+        live = redact_interaction(live, self._redactor)
+        with self._lock:
+            recorded = self._tape.play(live.request)
+            if recorded is None:
+                asked = f"{live.request.method} {live.request.uri.partition('?')[0]}"
+                self.drift.append(Drift("field added", f"request {asked}, of which there is no recording"))
+            else:
+                self.drift += compare_answers(redact_interaction(recorded, self._redactor), live)
+
     def save(self) -> bool:
         """Write the file if there is something new; returns whether it was written.
 
-        What is recorded joins what the file holds now, which may be more than it held when this cassette read it.
+        What is recorded joins what the file holds now, which may be more than it held when this cassette read it. In
+        mode `verify` nothing is written, and the drift is judged.
 
         Raises:
             CassetteFileError: See `save_cassette`; the old file is untouched.
         """
+        if self.mode == "verify":
+            self._judge()
         recorded = self.recorded
         if not recorded:
             return False
@@ -201,6 +249,19 @@ class Cassette:
                     others = f" and {len(numbers) - 1:,} more" if len(numbers) > 1 else ""
                     text = f"interaction {numbers[0]}{others} of {document.path} has a key that nobody knows, `{key}`"
                     warnings.warn(f"{text}; it is passed over.{nearest_key(key)}", CassetteWarning, stacklevel=2)
+
+    def _judge(self) -> None:
+        """Tell of the drift: what is new by a warning, what breaks by an error.
+
+        Raises:
+            CassetteFileError: A live answer has another status or type, or lacks a field.
+        """
+        notice = notice_of(self.name, self.drift)
+        if notice:
+            warnings.warn(notice, CassetteWarning, stacklevel=3)
+        failure = failure_of(self.name, self.drift, self.rerecord)
+        if failure:
+            raise CassetteFileError(failure)
 
     @property
     def rerecord(self) -> str:

@@ -95,6 +95,19 @@ class Tape:
         self._played.add(found)
         return answer_in_kind(self._document[found], asked)
 
+    def take(self, number: int) -> Interaction | None:
+        """Play an interaction whatever its request; None where it has been played."""
+        position = number - 1
+        if self._document is None or position in self._played:
+            return None
+        self._played.add(position)
+        for shelf in (self._shelves or {}).values():
+            if position in shelf.positions[shelf.played :]:
+                shelf.positions.remove(position)
+                shelf.positions.insert(shelf.played, position)
+                shelf.played += 1
+        return self._document[position]
+
     def count(self, request: RecordedRequest) -> int:
         """Return how many interactions match a request, played or not."""
         shelf = self._shelf(request)

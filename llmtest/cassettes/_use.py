@@ -93,6 +93,7 @@ def use_cassette(
     redactor: Redactor | None = None,
     allowed_hosts: Iterable[str] = (),
     form: str | None = None,
+    match: Literal["warn"] | None = None,
     repeat: Literal["last"] | None = None,
     before_record: Callable[[Interaction], Interaction | None] | None = None,
 ) -> Iterator[Cassette]:
@@ -105,12 +106,14 @@ def use_cassette(
 
     Args:
         path: The file.
-        mode: One of `none`, `once`, `new_episodes`, `all`, `rewrite`; by default nothing is ever recorded.
+        mode: One of `none`, `once`, `new_episodes`, `all`, `rewrite`; by default nothing is ever recorded. `verify`
+            asks the network, writes nothing, and fails where a live answer breaks with the recorded one.
         match_on: What counts as the same request: a list of `method`, `host`, `path`, `query`, `body`, or a mapping
             such as `{"body": {"ignore": ["seed"], "mask": {"messages[*].content": "date"}, "undated": True}}`.
         keep_failures: Whether answers with status 429 and 5xx are recorded too.
         redactor: What is kept off the disk; by default credentials by header, by shape and by environment.
         allowed_hosts: Hosts whose requests pass by, neither played nor recorded; `*` stands for any text.
+        match: `"warn"` plays the closest recording where none is equal, and tells what differs.
         repeat: `"last"` plays the last answer to a request again for every further one.
         before_record: Called with each interaction that is about to be kept; returns it, another one, or None.
         form: How the file is written: `llmtest`, `vcrpy`, `parsed_body` (JSON bodies as YAML) or `json`; None for the
@@ -137,6 +140,7 @@ def use_cassette(
         keep_failures=keep_failures,
         redactor=redactor,
         form=form,
+        match=match,
         repeat=repeat,
         before_record=before_record,
     )

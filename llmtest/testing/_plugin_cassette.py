@@ -26,7 +26,18 @@ OnError = Callable[[HarnessError], object]
 TOGETHER: dict[Mode, Mode] = {"once": "new_episodes", "rewrite": "all"}
 """How the second test of a run records into a file that the first has made: it loses nothing of it."""
 
-OPTIONS = ("mode", "match_on", "keep_failures", "allowed_hosts", "keep", "form", "scrub", "repeat", "before_record")
+OPTIONS = (
+    "mode",
+    "match_on",
+    "keep_failures",
+    "allowed_hosts",
+    "keep",
+    "form",
+    "scrub",
+    "match",
+    "repeat",
+    "before_record",
+)
 """What the marker `llm_cassette` takes besides the path."""
 
 FORBIDDEN = r"<>?%*:|\"'/"

@@ -209,7 +209,10 @@ def test_an_unknown_mode_is_named(tmp_path):
     """A misspelt mode lists the known ones."""
     with pytest.raises(ConfigurationError) as caught:
         cassette(tmp_path / "a.yaml", "always")
-    assert str(caught.value) == "unknown cassette mode `always`. Known modes: none, once, new_episodes, all, rewrite."
+    assert (
+        str(caught.value)
+        == "unknown cassette mode `always`. Known modes: none, once, new_episodes, all, rewrite, verify."
+    )
 
 
 def test_a_compressed_request_is_kept_and_matched_by_what_it_says(tmp_path):

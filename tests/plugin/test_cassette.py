@@ -232,7 +232,10 @@ def test_the_marker_sets_mode_path_and_what_is_compared(run, live, pytester):
         ('(matchon=["path"])', "`llm_cassette` has no option `matchon`. Did you mean `match_on`?"),
         (
             '(mode="onec")',
-            "unknown cassette mode `onec`. Did you mean `once`? Known modes: none, once, new_episodes, all, rewrite.",
+            (
+                "unknown cassette mode `onec`. Did you mean `once`? Known modes: none, once, new_episodes, all, "
+                "rewrite, verify."
+            ),
         ),
         ('(match_on=["bodies"])', "match_on: unknown part `bodies`. Known parts: method, host, path, query, body."),
     ],

@@ -102,10 +102,11 @@ def _paired_among(
 
 def _of_request(before: RequestView, after: RequestView) -> Iterator[Drift]:
     for each in differences(before, after, MatchRule()):
-        yield Drift("value changed", f"request.{each.path}", _shown(each.recorded), _shown(each.sent))
+        yield Drift("value changed", f"request.{each.path}", as_shown(each.recorded), as_shown(each.sent))
 
 
-def _shown(value: Any) -> Any:
+def as_shown(value: Any) -> Any:
+    """Return a side of a difference, or None where it has nothing there."""
     return value if isinstance(value, str | int | float | bool | dict | list) else None
 
 
