@@ -1,6 +1,6 @@
 """The circuit against a reference model that keeps every call and works everything out anew."""
 
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -91,14 +91,20 @@ class Reference:
             return [call for call in self.calls if call[0] // part > now // part - 10]
         return self.calls[-config.window_calls :]
 
+    def failures(self, now):
+        """Return how many failures count."""
+        if self.config.failure_threshold is None:
+            return sum(failed for _, failed, _ in self.window(now))
+        row = 0
+        for _, failed, _ in self.calls:
+            row = row + 1 if failed else 0
+        return row
+
     def is_to_open(self, now, bad, slow):
         """Return whether this call was one too many."""
         config = self.config
         if config.failure_threshold is not None:
-            row = 0
-            for _, failed, _ in self.calls:
-                row = row + 1 if failed else 0
-            return bad and row >= config.failure_threshold
+            return bad and self.failures(now) >= config.failure_threshold
         calls = self.window(now)
         if len(calls) < config.minimum_calls or not (bad or slow):
             return False
@@ -162,6 +168,8 @@ class CircuitAndReference(RuleBasedStateMachine):
         else:
             self.breaker.release(admission)
         self.reference.ended(epoch, number, is_probe, self.now, verdict, slow)
+        if verdict != "nothing" and epoch == self.reference.epoch and not is_probe:
+            assert self.breaker.failures == self.reference.failures(self.now)
 
     @rule(command=st.sampled_from(["isolate", "release", "reset"]))
     def command(self, command):
@@ -179,10 +187,33 @@ class CircuitAndReference(RuleBasedStateMachine):
 
     @invariant()
     def agree(self):
-        """Both are in the same state, with the same number of failures."""
+        """Both are in the same state."""
         if hasattr(self, "breaker"):
             assert self.breaker.state == self.reference.state
 
 
 CircuitAndReference.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
 TestCircuitAgainstAReference = CircuitAndReference.TestCase
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seconds=st.sampled_from([5, 20]),
+    calls=st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=2, max_size=30),
+)
+def test_a_window_of_seconds_agrees_with_a_list_of_calls(seconds, calls):
+    """Calls that end over time: the same failures count, and the same call opens the circuit."""
+    config = CircuitBreakerConfig(failure_rate=0.75, window_seconds=seconds, minimum_calls=3)
+    breaker, reference, now = CircuitBreaker("a", config), Reference(config), 0
+    for wait, fails in calls:
+        now += wait
+        admission = breaker.admit(now * SECOND)
+        if fails:
+            breaker.failure(admission, now * SECOND, down())
+        else:
+            breaker.success(admission, now * SECOND)
+        reference.ended(reference.epoch, 0, False, now, "failure" if fails else "success", False)
+        assert breaker.state == reference.state
+        if reference.state == "open":
+            return
+        assert breaker.failures == reference.failures(now)
