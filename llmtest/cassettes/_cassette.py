@@ -95,9 +95,9 @@ class Cassette:
         self.requests: list[RecordedRequest] = []
         self._recorded: list[tuple[int, Interaction]] = []
         if repeat not in {None, "last"}:
-            raise ConfigurationError(f'repeat: `{repeat}` is none. To fix: repeat="last", or leave it out.')
+            raise ConfigurationError(f'repeat: `{repeat}` is none; the only one is "last".')
         if match not in {None, "warn"}:
-            raise ConfigurationError(f'match: `{match}` is none. To fix: match="warn", or leave it out.')
+            raise ConfigurationError(f'match: `{match}` is none; the only one is "warn".')
         self.drift: list[Drift] = []
         self._warns = match == "warn"
         self._before_record = before_record

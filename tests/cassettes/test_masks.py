@@ -117,7 +117,7 @@ def test_code_that_polls_gets_the_last_answer_again(tmp_path):
     with httpx2.Client() as http, use_cassette(path, repeat="last") as cassette:
         said = [http.post(CHAT, content=chat("Done?")).json()["choices"][0]["message"]["content"] for _ in range(4)]
     assert (said, cassette.played, cassette.unplayed) == (["no", "yes", "yes", "yes"], 4, [])
-    told = r'repeat: `first` is none\. To fix: repeat="last"'
+    told = r'repeat: `first` is none; the only one is "last"'
     with pytest.raises(ConfigurationError, match=told), use_cassette(path, repeat="first"):
         pass
 
