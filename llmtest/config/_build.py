@@ -374,6 +374,10 @@ def _budget(section: BudgetSection, prices: Prices | None, ledger: CostLedger | 
         max_tokens_per_session=section.max_tokens_per_session,
         max_cost_per_session=section.max_cost_per_session,
         max_tokens_per_day=section.max_tokens_per_day,
+        max_tokens_per_month=section.max_tokens_per_month,
+        max_tokens_per_task=section.max_tokens_per_task,
+        max_tokens_per_call=section.max_tokens_per_call,
+        max_cost_per_call=section.max_cost_per_call,
         halt_on_budget_exceeded=section.halt_on_budget_exceeded,
     )
     policy = CostManagementPolicy(

@@ -90,6 +90,14 @@ class BudgetSection(Section):
     """USD in a UTC month."""
     max_cost_per_task: Money | None = None
     """USD in one task; a call without a task is a task of its own."""
+    max_tokens_per_month: Count | None = None
+    """Tokens in a UTC month."""
+    max_tokens_per_task: Count | None = None
+    """Tokens in one task."""
+    max_tokens_per_call: Count | None = None
+    """Tokens that one request may need at most, its answer included."""
+    max_cost_per_call: Money | None = None
+    """USD that one request may need at most."""
     warn_threshold_percent: Percent | None = None
     """Share of a limit in USD per day, month or task from which on the trace is told, in percent."""
     halt_on_budget_exceeded: Flag = True

@@ -35,6 +35,7 @@ def sim():
     [
         ({"max_tokens_per_session": 73}, "session", "tokens"),
         ({"max_tokens_per_day": 73}, "day", "tokens"),
+        ({"max_tokens_per_month": 73}, "month", "tokens"),
         ({"max_cost_per_session": 0.00014}, "session", "usd"),
         ({"max_cost_per_day": "0.00014"}, "day", "usd"),
         ({"max_cost_per_month": "$0.00014"}, "month", "usd"),
@@ -56,6 +57,23 @@ def test_a_limit_per_task_of_a_file_holds_for_each_call(sim):
     chain = chain_of(sim, {"max_cost_per_task": 0.00008}, prices=sim.world.prices)
     with pytest.raises(BudgetExceededError, match="task limit"):
         chain.complete(REQUEST)
+
+
+@pytest.mark.parametrize(
+    ("budget", "scope"),
+    [
+        ({"max_tokens_per_call": 71}, "call"),
+        ({"max_cost_per_call": "0.00013"}, "call"),
+        ({"max_tokens_per_task": 71}, "task"),
+    ],
+)
+def test_f130_a_limit_of_a_file_holds_for_a_single_call(sim, budget, scope):
+    """A request that may need more by itself is refused, and nobody is asked."""
+    chain = chain_of(sim, budget, prices=sim.world.prices)
+    with pytest.raises(BudgetExceededError) as caught:
+        chain.complete(REQUEST)
+    assert caught.value.scope == scope
+    sim.assert_attempts("openai", 0)
 
 
 def test_a_file_can_warn_of_a_daily_limit_and_let_calls_pass(sim):
