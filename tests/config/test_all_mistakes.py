@@ -241,12 +241,12 @@ def test_t21_lines_that_cannot_be_read_come_in_one_pass(tmp_path, monkeypatch):
 
 def test_t21_options_of_a_cassette_come_in_one_pass():
     """Every option that the marker does not have."""
-    marks = [pytest.mark.llm_cassette("a.yaml", mod="none", match="body").mark]
+    marks = [pytest.mark.llm_cassette("a.yaml", mod="none", matchon="body").mark]
     with pytest.raises(ConfigurationError) as caught:
         _marked_options(marks)
     assert str(caught.value).startswith(
         "`llm_cassette` has no option `mod`. Did you mean `mode`?\n"
-        "`llm_cassette` has no option `match`. Did you mean `match_on`?\nIt takes: path, mode, "
+        "`llm_cassette` has no option `matchon`. Did you mean `match_on`?\nIt takes: path, mode, "
     )
 
 
