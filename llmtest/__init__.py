@@ -73,8 +73,10 @@ if TYPE_CHECKING:
     from llmtest.providers import SessionToken as SessionToken
     from llmtest.providers import VLLMProvider as VLLMProvider
     from llmtest.resilience import AdaptiveRoutingConfig as AdaptiveRoutingConfig
+    from llmtest.resilience import AsyncChatSession as AsyncChatSession
     from llmtest.resilience import AsyncLLMClient as AsyncLLMClient
     from llmtest.resilience import CachedProvider as CachedProvider
+    from llmtest.resilience import ChatSession as ChatSession
     from llmtest.resilience import CircuitBreaker as CircuitBreaker
     from llmtest.resilience import CircuitBreakerConfig as CircuitBreakerConfig
     from llmtest.resilience import Complexity as Complexity
@@ -110,6 +112,7 @@ if TYPE_CHECKING:
     from llmtest.resilience import TaskResponse as TaskResponse
     from llmtest.resilience import TaskType as TaskType
     from llmtest.resilience import TimeoutConfig as TimeoutConfig
+    from llmtest.resilience import TokenBudgetConfig as TokenBudgetConfig
     from llmtest.resilience import WordEmbedder as WordEmbedder
     from llmtest.scenarios import Scenario as Scenario
     from llmtest.scenarios import load_scenario as load_scenario
@@ -243,7 +246,10 @@ _HOMES: dict[str, str] = {
             "FallbackSlot",
             "FallbackTrigger",
             "HedgedProvider",
+            "AsyncChatSession",
+            "ChatSession",
             "HedgingConfig",
+            "TokenBudgetConfig",
             "LLMClient",
             "LLMRouter",
             "LLMRouterOrchestrator",

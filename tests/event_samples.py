@@ -17,6 +17,7 @@ from llmtest.events import (
     CallStarted,
     CascadeTaken,
     CircuitSkipped,
+    ContextCompressed,
     Event,
     FallbackTaken,
     FaultFired,
@@ -35,6 +36,7 @@ from llmtest.events import (
     RetryScheduled,
     Returned,
     RouteTaken,
+    SummaryFailed,
     TelemetryKept,
 )
 from llmtest.types import Attempt, Usage
@@ -97,6 +99,10 @@ HISTORY = (
     RouteTaken(9, 1, "smart", "openai", None, "tools"),
     CascadeTaken(9, 1, "smart", "openai", "mini", "anthropic", None, "uncertain", "empty"),
     CascadeTaken(9, 1, "smart", "openai", None, "anthropic", "claude", "error", "503"),
+    ContextCompressed(9, 1, "summary", 40, 6, 7000, 900),
+    ContextCompressed(9, 1, "recovery", 40, 3, 7000, 3900),
+    SummaryFailed(9, 1, "too_long"),
+    SummaryFailed(9, 1, "error", REFUSED),
     CacheHit(9, 1, "openai", "gpt-4o", 59.5),
     CacheHit(9, 1, "openai", "gpt-4o", 59.5, 0.9731),
     CacheFailed(9, 1, "put", OSError("disk full")),
@@ -186,6 +192,10 @@ TABLE = """\
 0.000     1  route            openai             tools
 0.000     1  cascade          openai/mini        to anthropic because uncertain: empty
 0.000     1  cascade          openai             to anthropic/claude because error: 503
+0.000     1  compressed       summary            40 -> 6 messages, about 7000 -> 900 tokens
+0.000     1  compressed       recovery           40 -> 3 messages, about 7000 -> 3900 tokens
+0.000     1  summary_failed   summary            too long
+0.000     1  summary_failed   summary            no
 0.000     1  cache_hit        openai/gpt-4o      kept 59.5 s ago
 0.000     1  cache_hit        openai/gpt-4o      alike by 0.973, kept 59.5 s ago
 0.000     1  cache_failed     cache              put: disk full

@@ -178,12 +178,9 @@ class _Builder:
             if key in section.model_fields_set:
                 value = getattr(section, key)
                 settings[key] = None if value is None else convert(value)
-        if section.hedging is not None:
-            settings["hedging"] = section.hedging.config()
-        if section.rate_limit is not None:
-            settings["rate_limit"] = section.rate_limit.config()
-        if section.routing is not None:
-            settings["routing"] = section.routing.config()
+        for key in ("context", "hedging", "rate_limit", "routing"):
+            if getattr(section, key) is not None:
+                settings[key] = getattr(section, key).config()
         if section.cache is not None:
             settings["cache"] = self._cache(section.cache, (*at, "cache"))
         if section.flat_retry is not None:

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, ConfigDict, WithJsonSchema, model_validato
 
 from llmtest.config._breaker_section import Breaker
 from llmtest.config._cache_section import CacheSection
+from llmtest.config._context_section import ContextSection
 from llmtest.config._fallback_fields import Commit, StrategyName, Unmapped
 from llmtest.config._fields import Count, Flag, Milliseconds, Money, Positive, Real, Seconds, Temperature, Text
 from llmtest.config._hedging_section import HedgingSection
@@ -261,6 +262,8 @@ class ChainSection(Section):
     """Which failures send the call to the next slot, where a slot does not say."""
     cache: CacheSection | None = None
     """Which answers are kept, so that an equal request need not be asked again; none by default."""
+    context: ContextSection | None = None
+    """How prompts are made shorter that take too much of the window; they are sent as they are by default."""
     hedging: HedgingSection | None = None
     """When a call that is not answered is sent once more; never by default."""
     streaming: StreamingSection | None = None

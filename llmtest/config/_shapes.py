@@ -83,6 +83,7 @@ CHAIN_WORDS = {
     "trigger",
     "prompt_retry",
     "hedging",
+    "context",
     "strategy",
     "fallback_strategy",
     "streaming",

@@ -27,6 +27,7 @@ Events are cheap, because an hour of traffic makes a hundred thousand of them: s
 
 from llmtest.events._attempts import AttemptEnded, RetryScheduled
 from llmtest.events._calls import CallEnded, CallStarted, LogicalCall, Returned, current_call
+from llmtest.events._context import CompressionWay, ContextCompressed, SummaryCause, SummaryFailed
 from llmtest.events._event import Event
 from llmtest.events._facts import COUNTS, EVENTS, LABELS, Fact, FactsError, event_of, facts_in, facts_of
 from llmtest.events._policies import (
@@ -91,6 +92,8 @@ __all__ = [
     "CallStarted",
     "CascadeTaken",
     "CircuitSkipped",
+    "CompressionWay",
+    "ContextCompressed",
     "ErrorFacts",
     "Event",
     "Fact",
@@ -117,6 +120,8 @@ __all__ = [
     "RetryScheduled",
     "Returned",
     "RouteTaken",
+    "SummaryCause",
+    "SummaryFailed",
     "TelemetryKept",
     "Trace",
     "begin_call",

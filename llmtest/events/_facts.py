@@ -23,6 +23,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from llmtest.events._attempts import AttemptEnded, RetryScheduled
 from llmtest.events._calls import CallEnded, CallStarted
+from llmtest.events._context import ContextCompressed, SummaryFailed
 from llmtest.events._event import Event
 from llmtest.events._policies import (
     BreakerChanged,
@@ -79,6 +80,8 @@ EVENTS: tuple[type[Event], ...] = (
     LimitLearned,
     RouteTaken,
     CascadeTaken,
+    ContextCompressed,
+    SummaryFailed,
     CacheFailed,
     BudgetRejected,
     BudgetWarned,

@@ -14,6 +14,7 @@ from functools import singledispatch
 
 from llmtest.events._attempts import AttemptEnded, RetryScheduled
 from llmtest.events._calls import CallEnded, CallStarted
+from llmtest.events._context import ContextCompressed, SummaryFailed
 from llmtest.events._event import Event, plain
 from llmtest.events._policies import (
     BreakerChanged,
@@ -207,6 +208,17 @@ def _(event: CacheHit) -> Words:
 @describe.register
 def _(event: CacheFailed) -> Words:
     return "cache", f"{event.operation}: {_headline(event.error)}"
+
+
+@describe.register
+def _(event: ContextCompressed) -> Words:
+    messages = f"{event.messages_before} -> {event.messages_after} messages"
+    return event.way.replace("_", " "), f"{messages}, about {event.tokens_before} -> {event.tokens_after} tokens"
+
+
+@describe.register
+def _(event: SummaryFailed) -> Words:
+    return "summary", event.cause.replace("_", " ") if event.error is None else _headline(event.error)
 
 
 @describe.register

@@ -3,7 +3,7 @@
 | file | what it is |
 |---|---|
 | `_chain`, `_builder` | several providers that answer as one, and a chain built step by step |
-| `_client` | what an application holds |
+| `_client`, `_chat_session` | what an application holds: one object to ask, or a conversation |
 | `_metrics` | counts of a chain |
 | `_own_prices` | prices that providers were given |
 | `_own_provider` | what makes a whole provider of a class that has `name` and `complete` alone |
@@ -13,12 +13,13 @@
 | `_budget_guard` | the budget of a chain |
 | `_http_guard` | the budget of code that talks HTTP itself |
 | `pipeline/` | one call under way, the seams where strategies are put in, streams |
-| `fallback/`, `breaker/`, `retry/`, `cache/`, `hedging/`, `limiting/`, `routing/` | one strategy each |
+| `fallback/`, `breaker/`, `retry/`, `cache/`, `hedging/`, `limiting/`, `routing/`, `context/` | one strategy each |
 """
 
 from llmtest.resilience._budget_guard import BudgetGuard, SpendGuard
 from llmtest.resilience._builder import FallbackChainBuilder
 from llmtest.resilience._chain import FallbackChain
+from llmtest.resilience._chat_session import AsyncChatSession, ChatSession
 from llmtest.resilience._classification import Conduct, conduct_of
 from llmtest.resilience._client import AsyncLLMClient, LLMClient
 from llmtest.resilience._http_guard import guarded_transport
@@ -48,6 +49,8 @@ from llmtest.resilience.cache._embedder import Embedder, WordEmbedder, as_embedd
 from llmtest.resilience.cache._memory_store import MemoryCacheStore
 from llmtest.resilience.cache._response_cache import ResponseCache
 from llmtest.resilience.cache._sqlite_store import SqliteCacheStore
+from llmtest.resilience.context._context_layer import ContextLayer
+from llmtest.resilience.context._token_budget_config import TokenBudgetConfig
 from llmtest.resilience.fallback._failover import (
     CooldownConfig,
     FailoverConfig,
@@ -113,6 +116,7 @@ __all__ = [
     "AskCall",
     "AskPlace",
     "Asking",
+    "AsyncChatSession",
     "AsyncCompletionStream",
     "AsyncLLMClient",
     "AttemptGuard",
@@ -125,6 +129,7 @@ __all__ = [
     "CachedProvider",
     "CallLayer",
     "ChainMetrics",
+    "ChatSession",
     "CircuitAdmission",
     "CircuitBreaker",
     "CircuitBreakerConfig",
@@ -135,6 +140,7 @@ __all__ = [
     "Complexity",
     "Conduct",
     "ContextCaps",
+    "ContextLayer",
     "CooldownConfig",
     "Embedder",
     "Ended",
@@ -201,6 +207,7 @@ __all__ = [
     "TaskType",
     "Tier",
     "TimeoutConfig",
+    "TokenBudgetConfig",
     "UnmappedModels",
     "Visit",
     "WaitingCacheStore",

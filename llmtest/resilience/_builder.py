@@ -12,6 +12,7 @@ from llmtest.resilience._timeout import TimeoutConfig
 from llmtest.resilience.breaker._breaker_config import CircuitBreakerConfig
 from llmtest.resilience.cache._cache_config import ResponseCacheConfig
 from llmtest.resilience.cache._response_cache import ResponseCache
+from llmtest.resilience.context._token_budget_config import TokenBudgetConfig
 from llmtest.resilience.fallback._slot import FallbackSlot
 from llmtest.resilience.fallback._strategies import Strategy
 from llmtest.resilience.fallback._trigger import FallbackTrigger
@@ -73,6 +74,10 @@ class FallbackChainBuilder:
     def with_budget(self, budget: SpendGuard | Limits) -> Self:
         """Let a budget refuse attempts: one that is given, or one made of limits."""
         return self._set("budget", budget)
+
+    def with_context(self, config: TokenBudgetConfig | None) -> Self:
+        """Say how prompts are made shorter that take too much of the window; None sends them as they are."""
+        return self._set("context", config)
 
     def with_hedging(self, config: HedgingConfig | None) -> Self:
         """Say when a call that is not answered is sent once more; None never does."""

@@ -21,6 +21,8 @@ from llmtest.resilience.breaker._breaker_store import BreakerStore
 from llmtest.resilience.cache._cache_config import ResponseCacheConfig
 from llmtest.resilience.cache._cache_layer import with_cache
 from llmtest.resilience.cache._response_cache import ResponseCache, cache_of
+from llmtest.resilience.context._context_layer import with_context
+from llmtest.resilience.context._token_budget_config import TokenBudgetConfig
 from llmtest.resilience.fallback._measured_order import with_strategy
 from llmtest.resilience.fallback._refused_keys import DEFAULT_INTERVAL, RefusedKeys
 from llmtest.resilience.fallback._slot import FallbackSlot
@@ -99,6 +101,7 @@ class FallbackChain:
             `ResponseCache`, which several chains may share (`.cache`). It is outermost: a hit costs nothing.
         pipeline: Strategies of your own, and the order of all of them; None has those of the other arguments alone.
         hedging: When a call that is not answered is sent once more; None never.
+        context: How prompts are made shorter that take too much of the window; None sends them as they are.
         rate_limit: How much is sent a minute and at a time, with each key; None: any number. A `RateLimiter` is shared
             by all that have it.
         breaker_store: What keeps the circuits, for all chains that are given the same one; None: each slot its own.
@@ -140,15 +143,13 @@ class FallbackChain:
         cache: ResponseCacheConfig | ResponseCache | None = None,
         pipeline: Pipeline | None = None,
         hedging: HedgingConfig | None = None,
+        context: TokenBudgetConfig | None = None,
         rate_limit: RateLimitConfig | RateLimiter | None = None,
         breaker_store: BreakerStore | None = None,
         routing: AdaptiveRoutingConfig | None = None,
         prompt_retry: PromptRetry | None = None,
     ) -> None:
-        if on_all_open not in {"fail", "try_oldest"}:
-            raise ConfigurationError(f"on_all_open is `fail` or `try_oldest`, got `{on_all_open}`")
-        if max_attempts is not None and max_attempts < 1:
-            raise ConfigurationError(f"max_attempts must be 1 or more, got {max_attempts}")
+        _check(on_all_open, max_attempts)
         check_commit(name, stream_commit)
         self.name = name
         self.strategy = strategy
@@ -176,6 +177,7 @@ class FallbackChain:
         pipeline = with_routing(pipeline or Pipeline(), routing, name, strategy)
         pipeline = with_hedging(pipeline, hedging, name, self.places)
         pipeline = with_limits(pipeline, rate_limit, name, self.places)
+        pipeline = with_context(pipeline, context, name, self.places)
         guards = pipeline.guards if budget is None else (*pipeline.guards, BudgetGuard(budget))
         self._has_own_list = prices is not None or budget_prices is not None
         self._sender = Sender(guards)
@@ -330,3 +332,11 @@ class FallbackChain:
         except BaseException as error:
             self._give_up(call, error)
             raise
+
+
+def _check(on_all_open: str, max_attempts: int | None) -> None:
+    """Refuse words that mean nothing, and a call that may ask nobody."""
+    if on_all_open not in {"fail", "try_oldest"}:
+        raise ConfigurationError(f"on_all_open is `fail` or `try_oldest`, got `{on_all_open}`")
+    if max_attempts is not None and max_attempts < 1:
+        raise ConfigurationError(f"max_attempts must be 1 or more, got {max_attempts}")

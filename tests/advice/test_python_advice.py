@@ -55,6 +55,22 @@ CASES = {
         by_hand("ResponseCacheConfig(exclude_fields=['seed'])"),
     ),
     "cache-invalidate": Refused("cache = ResponseCache()\ncache.invalidate()"),
+    # conversations and windows
+    "context": Refused("FallbackChain([handle.as_provider('m')], context=True)", argument),
+    "context-limits": Refused(
+        "FallbackChain([handle.as_provider('m')], "
+        "context=TokenBudgetConfig(budget=BudgetConfig(max_tokens_per_session=5)))",
+        by_hand(
+            "FallbackChain([handle.as_provider('m')], budget=BudgetConfig(max_tokens_per_session=5), "
+            "context=TokenBudgetConfig())"
+        ),
+    ),
+    "context-window": Refused("TokenBudgetConfig(context_window_tokens=0)"),
+    "context-threshold": Refused("TokenBudgetConfig(auto_summarize_threshold=2)"),
+    "context-on-failure": Refused("TokenBudgetConfig(on_failure='panic')"),
+    "context-budget": Refused("TokenBudgetConfig(budget=5)"),
+    "session-nothing": Refused("handle.echoes()\nsession = ChatSession(handle.as_provider('m'))\nsession.send([])"),
+    "session-option": Refused("provider = handle.as_provider('m')\nChatSession(provider, temprature=1)"),
     # hedging and limits
     "hedging": Refused("FallbackChain([handle.as_provider('m')], hedging=True)", argument),
     "hedging-nothing": Refused("HedgingConfig()"),

@@ -164,6 +164,10 @@ class RunningCall:
             self._name = self.request.idempotency_key or unique_key()
         return f"{self._name}-{place.index}" if place.index else self._name
 
+    def forget_name(self) -> None:
+        """Let the request have another name from now on, because it is not the same one any more."""
+        self._name = None
+
     def limits(self, place: RunningSlot, now_ns: int, last_error: BaseException | None) -> Timeouts:
         """Return the limits of the next attempt, cut to what the deadline leaves.
 

@@ -1,0 +1,51 @@
+"""How conversations are made to fit into a window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from llmtest.events._event import Event
+
+__all__ = ["CompressionWay", "ContextCompressed", "SummaryCause", "SummaryFailed"]
+
+CompressionWay = Literal["summary", "sliding_window", "recovery"]
+SummaryCause = Literal["error", "empty", "too_long", "no_room"]
+
+
+@dataclass(slots=True)
+class ContextCompressed(Event):
+    """A prompt was made shorter, so that it fits into the window.
+
+    Args:
+        way: `summary`: older messages were summed up; `sliding_window`: they were left out; `recovery`: they were left
+            out after a provider had refused the prompt as too long.
+        messages_before: Messages that there were.
+        messages_after: Messages that are sent.
+        tokens_before: Estimated tokens of the prompt.
+        tokens_after: Estimated tokens of what is sent.
+    """
+
+    kind: ClassVar[str] = "compressed"
+
+    way: CompressionWay
+    messages_before: int
+    messages_after: int
+    tokens_before: int
+    tokens_after: int
+
+
+@dataclass(slots=True)
+class SummaryFailed(Event):
+    """A conversation could not be summed up; the call goes on without a summary.
+
+    Args:
+        cause: `error`: who was asked for it failed, or a policy refused; `empty`: there was nothing in it; `too_long`:
+            it was as long as what it sums up; `no_room`: what would be summed up does not fit into the window itself.
+        error: The error, where it was one.
+    """
+
+    kind: ClassVar[str] = "summary_failed"
+
+    cause: SummaryCause
+    error: Exception | None = None
