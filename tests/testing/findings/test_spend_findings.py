@@ -110,7 +110,7 @@ def test_what_an_app_says_rightly_of_its_calls(dear):
     dear.assert_reported(cost=dear.costs.total_usd, model=other.model, tokens=4000)
 
 
-@pytest.mark.parametrize("told", [{}, {"tokens": "many"}, {"cost": 0.1}, {"cost": "much"}], ids=str)
+@pytest.mark.parametrize("told", [{}, {"tokens": "many"}, {"cost": -0.1}, {"cost": "much"}], ids=str)
 def test_what_says_nothing_is_refused(dear, told):
     """An assertion that could not fail, or that means nothing, is an error with the way to write it."""
     with pytest.raises(ConfigurationError, match="To fix: "):
