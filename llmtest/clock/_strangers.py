@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from llmtest.clock._clock import NS_PER_SECOND
-from llmtest.clock._frames import current_frames
+from llmtest.clock._frames import stack_of
 from llmtest.clock._names import also_by_name, party_of_caller
 from llmtest.clock._real import REAL
 from llmtest.clock._thread_state import Doing, ThreadProbe
@@ -54,12 +54,8 @@ class _Stranger:
 
     def place(self) -> Place:
         """Return where it is: the lines it stands on, and whether it waits there without a limit."""
-        frame = current_frames().get(self.probe.ident)
-        stack = []
-        while frame is not None:
-            stack.append((id(frame.f_code), frame.f_lasti))
-            frame = frame.f_back
-        return tuple(stack), self.probe.is_endless
+        stack = tuple((id(frame.f_code), frame.f_lasti) for frame in stack_of(self.probe.ident))
+        return stack, self.probe.is_endless
 
     def settle(self) -> None:
         """Note where it is before the simulation, unless it is on its way."""

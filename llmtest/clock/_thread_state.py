@@ -15,9 +15,8 @@ import threading
 import time
 from contextlib import suppress
 from enum import Enum
-from types import FrameType
 
-from llmtest.clock._frames import current_frames
+from llmtest.clock._frames import current_frames, stack_of
 from llmtest.clock._real import REAL
 
 _MACHINE = os.uname().machine if hasattr(os, "uname") else ""
@@ -207,12 +206,8 @@ class ThreadProbe:
         return self._is_inside(_SUBPROCESS)
 
     def _is_inside(self, modules: frozenset[str]) -> bool:
-        frame: FrameType | None = current_frames().get(self.ident)
-        while frame is not None:
-            if str(frame.f_globals.get("__name__", "")).partition(".")[0] in modules:
-                return True
-            frame = frame.f_back
-        return False
+        names = (str(frame.f_globals.get("__name__", "")) for frame in stack_of(self.ident))
+        return any(name.partition(".")[0] in modules for name in names)
 
 
 def is_unbounded_or_timed(call: bytes) -> bool:

@@ -21,7 +21,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from llmtest.clock._frames import current_frames
+from llmtest.clock._frames import callers, current_frames, stack_of
 from llmtest.clock._loop import VirtualTimeLoop
 from llmtest.clock._names import REAL_CALLERS
 from llmtest.clock._real import REAL
@@ -114,23 +114,12 @@ class Watch:
 
 def _is_ours(member: Participant) -> bool:
     """Tell whether a thread is in the selector of a virtual loop, which waits for what is outside on purpose."""
-    frame = current_frames().get(member.ident)
-    for _ in range(4):
-        if frame is None:
-            return False
-        if frame.f_code is VirtualTimeLoop.take_events.__code__:
-            return True
-        frame = frame.f_back
-    return False
+    return any(frame.f_code is VirtualTimeLoop.take_events.__code__ for frame in stack_of(member.ident)[:4])
 
 
 def _is_real_caller(frame: FrameType | None) -> bool:
     """Tell whether a thread waits for a child process, or for a person."""
-    while frame is not None:
-        if str(frame.f_globals.get("__name__")).partition(".")[0] in REAL_CALLERS:
-            return True
-        frame = frame.f_back
-    return False
+    return any(str(each.f_globals.get("__name__")).partition(".")[0] in REAL_CALLERS for each in callers(frame))
 
 
 def _place(frame: FrameType | None) -> str | None:
