@@ -1,0 +1,1 @@
+"""The rows of `tests/test_features.py`, by what they are about."""
