@@ -1,5 +1,8 @@
 """Fixtures shared by the suite."""
 
+import shutil
+import socket
+import subprocess
 from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import version
@@ -79,3 +82,25 @@ def run_tests(pytester, preloaded):
         return runner(*LEFT_OUT, *arguments)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def redis_url():
+    """Start a real Redis on a free loopback port, for the session; each test clears what it finds there."""
+    binary = shutil.which("redis-server")
+    if binary is None:
+        pytest.skip("needs the binary `redis-server`, which is not installed")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    server = subprocess.Popen(
+        [binary, "--port", str(port), "--save", "", "--bind", "127.0.0.1"], stdout=subprocess.DEVNULL
+    )
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            break
+        except OSError:
+            assert server.poll() is None, "redis-server ended before it listened"
+    yield f"redis://127.0.0.1:{port}/0"
+    server.terminate()
+    server.wait()

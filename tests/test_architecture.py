@@ -28,6 +28,7 @@ LEVELS = {
     "cassettes": 2,
     "conduct": 3,
     "config": 3,
+    "stores": 3,
     "scenarios": 4,
     "reporting": 5,
     "serving": 5,
@@ -60,6 +61,7 @@ THIRD_PARTY_LIMIT = {
     "typer": 13,
     "rich": 6,
     "quicktok": 1,
+    "redis": 1,
     "starlette": 2,
     "uvicorn": 2,
 }

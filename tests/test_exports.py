@@ -53,6 +53,7 @@ ROOMS = [
     "scenarios",
     "serving",
     "simulation",
+    "stores",
     "testing",
     "wire",
 ]

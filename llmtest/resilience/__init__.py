@@ -39,10 +39,12 @@ from llmtest.resilience.breaker._breaker_store import (
     StoredCircuit,
 )
 from llmtest.resilience.breaker._memory_circuit import MemoryBreakerStore, MemoryCircuit
+from llmtest.resilience.cache._answer_codec import decode_answer, encode_answer
 from llmtest.resilience.cache._cache_config import ResponseCacheConfig
 from llmtest.resilience.cache._cache_layer import CacheLayer
 from llmtest.resilience.cache._cache_stats import CacheStats
-from llmtest.resilience.cache._cache_store import CacheStore, Room, Similar, WaitingCacheStore, Which
+from llmtest.resilience.cache._cache_store import Absence, CacheStore, Room, Similar, WaitingCacheStore, Which
+from llmtest.resilience.cache._cache_store import matches as answer_matches
 from llmtest.resilience.cache._cached_answer import CachedAnswer
 from llmtest.resilience.cache._cached_provider import CachedProvider
 from llmtest.resilience.cache._embedder import Embedder, WordEmbedder, as_embedder
@@ -111,6 +113,7 @@ __all__ = [
     "BREAKER",
     "RETRY",
     "STRATEGIES",
+    "Absence",
     "AdaptiveRoutingConfig",
     "Admission",
     "AskCall",
@@ -213,8 +216,11 @@ __all__ = [
     "WaitingCacheStore",
     "Which",
     "WordEmbedder",
+    "answer_matches",
     "as_embedder",
     "conduct_of",
+    "decode_answer",
+    "encode_answer",
     "explain",
     "guarded_transport",
 ]

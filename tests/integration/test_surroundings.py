@@ -1,10 +1,8 @@
 """The places an application calls a model from: web frameworks, thread pools, import time, beside real services."""
 
 import asyncio
-import shutil
 import socket
 import socketserver
-import subprocess
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -255,28 +253,6 @@ async def ask_async():
     client = openai.AsyncOpenAI()
     answer = await client.chat.completions.create(model=OPENAI_MODEL, messages=MESSAGES)
     return answer.choices[0].message.content
-
-
-@pytest.fixture
-def redis_url():
-    """Start a real Redis on a free loopback port."""
-    binary = shutil.which("redis-server")
-    if binary is None:
-        pytest.skip("needs the binary `redis-server`, which is not installed")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    server = subprocess.Popen(
-        [binary, "--port", str(port), "--save", "", "--bind", "127.0.0.1"], stdout=subprocess.DEVNULL
-    )
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            break
-        except OSError:
-            assert server.poll() is None, "redis-server ended before it listened"
-    yield f"redis://127.0.0.1:{port}/0"
-    server.terminate()
-    server.wait()
 
 
 def test_a_real_redis_beside_the_simulation(redis_url, llm_sim):

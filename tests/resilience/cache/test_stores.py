@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from llmtest import CompletionResponse, FinishReason, ResponseCache, TextPart, ToolCall, Usage
+from llmtest import CompletionResponse, FinishReason, RedisCacheStore, ResponseCache, TextPart, ToolCall, Usage
 from llmtest.errors import ConfigurationError
 from llmtest.events import CacheFailed
 from llmtest.resilience import CachedAnswer, MemoryCacheStore, Room, SqliteCacheStore, Which
@@ -173,13 +173,16 @@ class StoreMachine(RuleBasedStateMachine):
         assert self.store.size() == len(self.model) <= self.room.most
 
 
-@pytest.mark.parametrize("kind", ["memory", "sqlite"])
-def test_k10_a_store_agrees_with_a_small_model(kind, tmp_path):
+@pytest.mark.parametrize("kind", ["memory", "sqlite", "redis"])
+def test_k10_a_store_agrees_with_a_small_model(kind, tmp_path, request):
     """Whatever is done in whatever order: what is found, what goes when there is no room, what has expired."""
     numbers = iter(range(10**6))
     machine = type("Machine", (StoreMachine,), {})
     if kind == "sqlite":
         machine.make_store = staticmethod(lambda: SqliteCacheStore(tmp_path / f"{next(numbers)}.db"))
+    if kind == "redis":
+        url = request.getfixturevalue("redis_url")
+        machine.make_store = staticmethod(lambda: RedisCacheStore(url, namespace=f"model-{next(numbers)}"))
     rounds = settings(
         max_examples=30 if kind == "memory" else 8,
         stateful_step_count=30,
