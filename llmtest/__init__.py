@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from llmtest.resilience import ChatSession as ChatSession
     from llmtest.resilience import CircuitBreaker as CircuitBreaker
     from llmtest.resilience import CircuitBreakerConfig as CircuitBreakerConfig
+    from llmtest.resilience import CircuitBreakerProvider as CircuitBreakerProvider
     from llmtest.resilience import Complexity as Complexity
     from llmtest.resilience import CooldownConfig as CooldownConfig
     from llmtest.resilience import FailoverConfig as FailoverConfig
@@ -103,6 +104,7 @@ if TYPE_CHECKING:
     from llmtest.resilience import ResponseCacheConfig as ResponseCacheConfig
     from llmtest.resilience import RetryBudget as RetryBudget
     from llmtest.resilience import RetryConfig as RetryConfig
+    from llmtest.resilience import RetryProvider as RetryProvider
     from llmtest.resilience import SmartRoutingConfig as SmartRoutingConfig
     from llmtest.resilience import SmartRoutingProvider as SmartRoutingProvider
     from llmtest.resilience import SqliteCacheStore as SqliteCacheStore
@@ -236,6 +238,7 @@ _HOMES: dict[str, str] = {
             "CachedProvider",
             "CircuitBreaker",
             "CircuitBreakerConfig",
+            "CircuitBreakerProvider",
             "Complexity",
             "CooldownConfig",
             "FailoverConfig",
@@ -263,6 +266,7 @@ _HOMES: dict[str, str] = {
             "ResponseCacheConfig",
             "RetryBudget",
             "RetryConfig",
+            "RetryProvider",
             "SmartRoutingConfig",
             "SmartRoutingProvider",
             "SqliteCacheStore",

@@ -131,7 +131,7 @@ INNER: dict[str, list[set[str]]] = {
             "routing._context_caps",
         },
         {"pipeline._pipeline", "fallback._walk", "fallback._strategies"},
-        {"fallback._measured_order"},
+        {"fallback._measured_order", "_description"},
         {
             "context._context_layer",
             "hedging._hedge_layer",
@@ -147,6 +147,8 @@ INNER: dict[str, list[set[str]]] = {
             "_client",
             "fallback._failover",
             "hedging._hedged_provider",
+            "breaker._breaker_provider",
+            "retry._retry_provider",
             "limiting._limited_provider",
             "routing._smart_provider",
             "routing._task_router",

@@ -5,6 +5,7 @@
 | `_chain`, `_builder` | several providers that answer as one, and a chain built step by step |
 | `_client`, `_chat_session` | what an application holds: one object to ask, or a conversation |
 | `_metrics` | counts of a chain |
+| `_description` | a chain in words and as data |
 | `_own_prices` | prices that providers were given |
 | `_own_provider` | what makes a whole provider of a class that has `name` and `complete` alone |
 | `_classification` | what an error means for the policies: one table |
@@ -22,6 +23,7 @@ from llmtest.resilience._chain import FallbackChain
 from llmtest.resilience._chat_session import AsyncChatSession, ChatSession
 from llmtest.resilience._classification import Conduct, conduct_of
 from llmtest.resilience._client import AsyncLLMClient, LLMClient
+from llmtest.resilience._description import ChainDescription, SlotDescription
 from llmtest.resilience._http_guard import guarded_transport
 from llmtest.resilience._metrics import ChainMetrics, ProviderMetrics
 from llmtest.resilience._stream_start import StreamStart
@@ -29,6 +31,7 @@ from llmtest.resilience._timeout import TimeoutConfig
 from llmtest.resilience.breaker._breaker import CircuitBreaker
 from llmtest.resilience.breaker._breaker_config import CircuitBreakerConfig
 from llmtest.resilience.breaker._breaker_layer import BREAKER
+from llmtest.resilience.breaker._breaker_provider import CircuitBreakerProvider
 from llmtest.resilience.breaker._breaker_store import (
     BreakerStore,
     CircuitAdmission,
@@ -91,6 +94,7 @@ from llmtest.resilience.retry._retry import RetryConfig
 from llmtest.resilience.retry._retry_budget import RetryBudget
 from llmtest.resilience.retry._retry_condition import RetryCondition
 from llmtest.resilience.retry._retry_layer import RETRY
+from llmtest.resilience.retry._retry_provider import RetryProvider
 from llmtest.resilience.routing._adaptive import AdaptiveRoutingConfig
 from llmtest.resilience.routing._context_caps import ContextCaps
 from llmtest.resilience.routing._score import Explanation, Part, Tier, explain
@@ -131,11 +135,13 @@ __all__ = [
     "CachedAnswer",
     "CachedProvider",
     "CallLayer",
+    "ChainDescription",
     "ChainMetrics",
     "ChatSession",
     "CircuitAdmission",
     "CircuitBreaker",
     "CircuitBreakerConfig",
+    "CircuitBreakerProvider",
     "CircuitChange",
     "CircuitReading",
     "CircuitRefusal",
@@ -187,12 +193,14 @@ __all__ = [
     "RetryBudget",
     "RetryCondition",
     "RetryConfig",
+    "RetryProvider",
     "Room",
     "RunningAttempt",
     "RunningCall",
     "RunningSlot",
     "Selection",
     "Similar",
+    "SlotDescription",
     "SmartRoutingConfig",
     "SmartRoutingProvider",
     "SmartRoutingStats",

@@ -12,6 +12,7 @@ from llmtest.costs import Prices, default_prices
 from llmtest.errors import ConfigurationError, LLMTestError
 from llmtest.events import current_call
 from llmtest.resilience._budget_guard import BudgetGuard, Limits, SpendGuard, budget_of
+from llmtest.resilience._description import ChainDescription, describe_chain, given_arguments
 from llmtest.resilience._metrics import ChainMetrics
 from llmtest.resilience._own_prices import with_own_prices
 from llmtest.resilience._timeout import TimeoutConfig
@@ -149,6 +150,7 @@ class FallbackChain:
         routing: AdaptiveRoutingConfig | None = None,
         prompt_retry: PromptRetry | None = None,
     ) -> None:
+        self._given = given_arguments(locals())
         _check(on_all_open, max_attempts)
         check_commit(name, stream_commit)
         self.name = name
@@ -179,6 +181,7 @@ class FallbackChain:
         pipeline = with_limits(pipeline, rate_limit, name, self.places)
         pipeline = with_context(pipeline, context, name, self.places)
         guards = pipeline.guards if budget is None else (*pipeline.guards, BudgetGuard(budget))
+        self._pipeline = pipeline
         self._has_own_list = prices is not None or budget_prices is not None
         self._sender = Sender(guards)
         send = self._sender.send if prompt_retry is None else prompt_retry.around(None, self._sender.send)
@@ -188,8 +191,7 @@ class FallbackChain:
         self._walk = Walk(name, self.places, asks, selection, keys=keys, tries_oldest=on_all_open == "try_oldest")
         self.cache = cache_of(cache)
         self._ask = with_cache(self.cache, self.places, selection, pipeline.around_calls(self._walk.answer))
-        self._requests = 0
-        self._failures = 0
+        self._requests = self._failures = 0
 
     @staticmethod
     def builder() -> FallbackChainBuilder:
@@ -248,6 +250,16 @@ class FallbackChain:
             tuple(place.metrics() for place in self.places),
             None if self.cache is None else self.cache.stats(),
         )
+
+    def describe(self) -> ChainDescription:
+        """Return which policies it has, in which order and with which options; no key is part of it.
+
+        Example:
+            >>> from llmtest import FallbackChain, OpenAIProvider
+            >>> FallbackChain([OpenAIProvider("sk-...")]).describe().order
+            ('fallback', 'circuit_breaker', 'retry', 'timeouts')
+        """
+        return describe_chain(self.name, self._given, self._pipeline, self._sender.guards, self.places)
 
     def complete(self, request: CompletionRequest, timeouts: Timeouts = NO_TIMEOUTS) -> CompletionResponse:
         """Answer a request, blocking.

@@ -314,6 +314,8 @@ CASES = {
     "batch-of-nothing": Refused("provider = OpenAIProvider('sk-1')\nprovider.create_batch([])"),
     # retries
     "prompt-retry": Refused("PromptRetry('x')"),
+    "retries-of-another": Refused("provider = handle.as_provider('m')\nRetryProvider(provider, 3)"),
+    "circuit-of-another": Refused("provider = handle.as_provider('m')\nCircuitBreakerProvider(provider, 3)"),
     "prompt-retry-of-pieces": Refused(
         f"{PROMPTED})\nlist(chain.stream(CompletionRequest.ask('hi')))",
         by_hand(f"{PROMPTED}, stream_commit='end')\nlist(chain.stream(CompletionRequest.ask('hi')))"),

@@ -21,6 +21,8 @@ __all__ = ["BREAKER", "BreakerLayer"]
 class BreakerLayer:
     """Asks a place only as far as its circuit allows, and tells the circuit what came of it."""
 
+    kind = "circuit_breaker"
+
     def around(self, place: RunningSlot, further: AskPlace) -> AskPlace:
         """Put the circuit of a place around what asks it; a place without one is left as it is."""
         return further if place.breaker is None else _Guarded(place.breaker, further).ask

@@ -84,5 +84,7 @@ class Pipeline:
 
 def _around(place: RunningSlot, ask: AskPlace, layers: Sequence[PlaceLayer]) -> AskPlace:
     for layer in reversed(layers):
-        ask = layer.around(place, ask)
+        further, ask = ask, layer.around(place, ask)
+        if ask is not further:
+            place.layers = (layer, *place.layers)
     return ask

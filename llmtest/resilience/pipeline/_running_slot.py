@@ -48,6 +48,7 @@ class RunningSlot:
         "is_chain",
         "is_named",
         "key_skips",
+        "layers",
         "malformed",
         "name",
         "owed",
@@ -96,6 +97,8 @@ class RunningSlot:
         """Places that are asked with the same key, itself among them: when it has no credit, they have none."""
         self.successes = self.calls_failed = self.handed_on = self.skips = self.retries = 0
         self.auth_failures = self.malformed = self.key_skips = 0
+        self.layers: tuple[object, ...] = ()
+        """What stands around it, from the outside to the inside; a layer that has nothing to do here is none."""
         self.refused_keys: RefusedKeys | None = None
         """What the chain remembers of keys; None in a place that is not part of one yet."""
 

@@ -47,6 +47,11 @@ class Sender:
                 return prices
         return default
 
+    @property
+    def guards(self) -> Guards:
+        """The chain's own guards, in order."""
+        return self._guards
+
     def _with(self, outer: Guards) -> Guards:
         """Return the chain's own guards, and those around it of which it has no kind."""
         return (*(guard for guard in outer if guard.kind not in self._kinds), *self._guards)

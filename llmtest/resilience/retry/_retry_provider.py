@@ -1,0 +1,48 @@
+"""Retries alone, around one provider."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from llmtest.errors import ConfigurationError
+from llmtest.resilience._chain import FallbackChain
+from llmtest.resilience.fallback._slot import FallbackSlot
+from llmtest.resilience.retry._retry import RetryConfig
+from llmtest.types import Provider
+
+__all__ = ["RetryProvider"]
+
+
+class RetryProvider(FallbackChain):
+    """A provider that is asked again after a failure that may pass; it has no other policy.
+
+    Args:
+        provider: Who answers; a chain keeps its own policies, and is asked again as a whole.
+        config: When it is asked again, and after how long; by default `RetryConfig()`.
+
+    Raises:
+        ConfigurationError: It is no provider, the settings are no `RetryConfig`, or its slot has retries already.
+
+    Example:
+        >>> from llmtest import OpenAIProvider, RetryConfig, RetryProvider
+        >>> RetryProvider(OpenAIProvider("sk-..."), RetryConfig(max_attempts=5)).name
+        'openai'
+    """
+
+    def __init__(self, provider: Provider | FallbackSlot, config: RetryConfig | None = None) -> None:
+        retry = RetryConfig() if config is None else config
+        if not isinstance(retry, RetryConfig):
+            raise ConfigurationError(
+                f"a `RetryProvider` takes a `RetryConfig`, not {config!r}.\n"
+                "To fix: RetryProvider(provider, RetryConfig(max_attempts=5))"
+            )
+        slot = provider if isinstance(provider, FallbackSlot) else FallbackSlot(provider=provider)
+        if slot.retry is not None:
+            raise ConfigurationError(
+                f"slot `{slot.provider.name}` has a `retry`, and its `RetryProvider` too, of which only one would "
+                "hold.\nTo fix: leave one of the two out"
+            )
+        super().__init__(
+            [replace(slot, retry=retry)], name=slot.provider.name, retry=None, circuit_breaker=None, timeouts=None
+        )
+        self.model = slot.provider.model
