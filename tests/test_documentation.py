@@ -216,7 +216,19 @@ def test_settings_are_valid(pytester, preloaded, block):
     assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED, result.stdout.str() + result.stderr.str()
 
 
-INNER_COMMANDS = {"simulate", "serve", "init", "cassette", "inspect", "verify", "scrub", "convert", "diff", "prune"}
+INNER_COMMANDS = {
+    "simulate",
+    "serve",
+    "init",
+    "costs",
+    "cassette",
+    "inspect",
+    "verify",
+    "scrub",
+    "convert",
+    "diff",
+    "prune",
+}
 
 
 def test_every_option_shown_exists(pytester, monkeypatch):
@@ -242,7 +254,7 @@ def test_every_option_shown_exists(pytester, monkeypatch):
     assert ("llmtest", "simulate") in helps
 
 
-@pytest.mark.parametrize("command", ["simulate", "serve", "init", "cassette inspect", "cassette verify"])
+@pytest.mark.parametrize("command", ["simulate", "serve", "init", "costs", "cassette inspect", "cassette verify"])
 def test_the_reference_has_every_option(pytester, monkeypatch, command):
     """Every option of a command stands in the reference."""
     monkeypatch.setenv("COLUMNS", "200")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from llmtest.errors import CassetteFileError
 
 if TYPE_CHECKING:
+    from llmtest.cassettes._bills import Bill, bills_in
     from llmtest.cassettes._cassette import MODES, Cassette, Mode
     from llmtest.cassettes._discovery import CassetteFile, Search
     from llmtest.cassettes._document import Document
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from llmtest.cassettes.review import Scrubbed, convert_cassette, scrub_cassette, target_of
 
 _HOMES = {
+    "Bill": "_bills",
     "Cassette": "_cassette",
     "CassetteFacts": "_inspection",
     "CassetteFile": "_discovery",
@@ -58,6 +60,7 @@ _HOMES = {
     "StreamFacts": "_inspection",
     "Verdict": "_verification",
     "VerifyFinding": "_verification",
+    "bills_in": "_bills",
     "compare_sessions": "drift",
     "convert_cassette": "review",
     "form_for": "_forms",
@@ -78,6 +81,7 @@ __all__ = [
     "FORMS",
     "MODES",
     "SEVERITIES",
+    "Bill",
     "Cassette",
     "CassetteFacts",
     "CassetteFile",
@@ -99,6 +103,7 @@ __all__ = [
     "StreamFacts",
     "Verdict",
     "VerifyFinding",
+    "bills_in",
     "compare_sessions",
     "convert_cassette",
     "form_for",

@@ -110,39 +110,39 @@ def read(interaction: Interaction) -> Reading:
     """
     request, response = interaction.request, interaction.response
     match = spoken_to(request)
-    sent = _json(request.body)
+    sent = json_of(request.body)
     if match is None or match.endpoint is None:
         return _read_other(request, response, sent)
     endpoint = match.endpoint
     dialect, operation = endpoint.dialect.name, endpoint.operation
     call = called(match, request)
-    model = call.model if call is not None else match.parameters.get("model") or _model(sent)
+    model = call.model if call is not None else match.parameters.get("model") or model_in(sent)
     prompt = _prompt(call.request) if call is not None else text_of(request.body)
     if response.status >= 400:
         failure = endpoint.decode_error(response.status, flat(response.headers), response.body, now=ANY_TIME)
         return Reading(dialect, operation, model, prompt, failure.message)
     if endpoint.gives == "completion" and endpoint.has("stream_decoder" if is_stream(response) else "decode_answer"):
-        answer, problem = _answer(_reader_of(endpoint, request), response)
+        answer, problem = answered(reader_of(endpoint, request), response)
         if answer is None:
-            return Reading(dialect, operation, model, prompt, tokens=_tokens(_json(response.body)), problem=problem)
+            return Reading(dialect, operation, model, prompt, tokens=tokens_in(json_of(response.body)), problem=problem)
         usage = answer.usage
         tokens = None if usage.source == "unknown" else (usage.input_tokens, usage.output_tokens)
         return Reading(dialect, operation, model or answer.model, prompt, _said(answer), tokens, problem)
-    came = _json(response.body)
+    came = json_of(response.body)
     problem = "" if isinstance(came, dict) else "the answer is no JSON object"
     answer_text = _vectors(came) if endpoint.gives == "embeddings" else text_of(response.body)
-    return Reading(dialect, operation, model, prompt, answer_text, _tokens(came), problem)
+    return Reading(dialect, operation, model, prompt, answer_text, tokens_in(came), problem)
 
 
 def _read_other(request: RecordedRequest, response: RecordedResponse, sent: Any) -> Reading:
-    came = _json(response.body)
+    came = json_of(response.body)
     kind = response.header("content-type") or ""
     wrong = response.body.strip() and came is None and kind.partition(";")[0].strip().endswith("/json")
     return Reading(
-        model=_model(sent),
+        model=model_in(sent),
         prompt=text_of(request.body) or None,
         answer=text_of(response.body) or None,
-        tokens=_tokens(came),
+        tokens=tokens_in(came),
         problem="the answer says that it is JSON and is not" if wrong and response.status < 400 else "",
     )
 
@@ -160,7 +160,7 @@ def called(match: Match, request: RecordedRequest) -> WireCall | None:
         return None  # somebody recorded how a provider refuses it
 
 
-def _reader_of(endpoint: Endpoint, request: RecordedRequest) -> Endpoint:
+def reader_of(endpoint: Endpoint, request: RecordedRequest) -> Endpoint:
     """Return the endpoint that reads an answer: the common one where somebody else than its dialect's owner gave it."""
     own = any(urlsplit(host).hostname == urlsplit(request.uri).hostname for host in endpoint.dialect.hosts)
     if own or not endpoint.dialect.is_default:
@@ -168,7 +168,7 @@ def _reader_of(endpoint: Endpoint, request: RecordedRequest) -> Endpoint:
     return next((each for each in common_dialect().endpoints if each.operation == endpoint.operation), endpoint)
 
 
-def _answer(endpoint: Endpoint, response: RecordedResponse) -> tuple[CompletionResponse | None, str]:
+def answered(endpoint: Endpoint, response: RecordedResponse) -> tuple[CompletionResponse | None, str]:
     """Return the answer of a chat, and what is wrong with it; an answer that broke off is what had come of it."""
     headers = flat(response.headers)
     try:
@@ -222,7 +222,8 @@ def _vectors(came: Any) -> str | None:
     return f"{len(rows)} vector{'s' if len(rows) > 1 else ''} of {size} numbers"
 
 
-def _tokens(came: Any) -> tuple[int, int] | None:
+def tokens_in(came: Any) -> tuple[int, int] | None:
+    """Return the tokens in and out that a JSON answer of any API says; None where it does not."""
     usage = came.get("usage") if isinstance(came, dict) else None
     if not isinstance(usage, dict):
         return None
@@ -233,12 +234,14 @@ def _tokens(came: Any) -> tuple[int, int] | None:
     return None if counted[0] is None else (counted[0], counted[1] or 0)
 
 
-def _model(sent: Any) -> str | None:
+def model_in(sent: Any) -> str | None:
+    """Return the model that the JSON of a request or an answer names."""
     model = sent.get("model") if isinstance(sent, dict) else None
     return model if isinstance(model, str) else None
 
 
-def _json(body: bytes) -> Any:
+def json_of(body: bytes) -> Any:
+    """Return what a body says in JSON; None where it is none."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):

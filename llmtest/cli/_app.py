@@ -13,6 +13,7 @@ from llmtest.cli._cassette_diff import diff
 from llmtest.cli._cassette_inspect import inspect
 from llmtest.cli._cassette_scrub import scrub
 from llmtest.cli._cassette_verify import verify
+from llmtest.cli._costs import costs
 from llmtest.cli._init import init
 from llmtest.cli._serve import serve
 from llmtest.cli._simulate import simulate
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.command()(simulate)
 app.command()(serve)
 app.command()(init)
+app.command()(costs)
 cassette_app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Look into recorded sessions, and tend them."
 )

@@ -4,34 +4,51 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from llmtest.reporting._billed_calls import BilledCall, billed_calls
     from llmtest.reporting._cassettes import print_cassette
     from llmtest.reporting._event_file import EVENT_SCHEMA, EventFile, RunHeader
     from llmtest.reporting._event_reading import RecordedRun, read_events
     from llmtest.reporting._event_schema import event_reference, event_schema
+    from llmtest.reporting._repricing import Pricing, SpendReport, price_calls
+    from llmtest.reporting._spend_tables import print_spending, spending_csv
     from llmtest.reporting._terminal import print_results
 
 _HOMES = {
+    "BilledCall": "llmtest.reporting._billed_calls",
     "EVENT_SCHEMA": "llmtest.reporting._event_file",
     "EventFile": "llmtest.reporting._event_file",
+    "Pricing": "llmtest.reporting._repricing",
     "RecordedRun": "llmtest.reporting._event_reading",
     "RunHeader": "llmtest.reporting._event_file",
+    "SpendReport": "llmtest.reporting._repricing",
+    "billed_calls": "llmtest.reporting._billed_calls",
     "event_reference": "llmtest.reporting._event_schema",
     "event_schema": "llmtest.reporting._event_schema",
+    "price_calls": "llmtest.reporting._repricing",
     "print_cassette": "llmtest.reporting._cassettes",
     "print_results": "llmtest.reporting._terminal",
+    "print_spending": "llmtest.reporting._spend_tables",
     "read_events": "llmtest.reporting._event_reading",
+    "spending_csv": "llmtest.reporting._spend_tables",
 }
 
 __all__ = [
     "EVENT_SCHEMA",
+    "BilledCall",
     "EventFile",
+    "Pricing",
     "RecordedRun",
     "RunHeader",
+    "SpendReport",
+    "billed_calls",
     "event_reference",
     "event_schema",
+    "price_calls",
     "print_cassette",
     "print_results",
+    "print_spending",
     "read_events",
+    "spending_csv",
 ]
 
 

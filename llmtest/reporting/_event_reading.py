@@ -14,7 +14,7 @@ from llmtest.events import Event, FactsError, Trace, event_of
 from llmtest.reporting._event_file import EVENT_SCHEMA, RunHeader
 from llmtest.scenarios import RunResult, retold
 
-__all__ = ["RecordedRun", "read_events"]
+__all__ = ["RecordedRun", "check_header", "read_events"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,19 @@ def read_events(path: str | Path) -> RecordedRun:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}.") from None
 
 
+def check_header(path: str, line: bytes) -> RunHeader:
+    """Return what the first line of an event file says ran.
+
+    Args:
+        path: The file, as errors name it.
+        line: Its first line.
+
+    Raises:
+        ConfigurationError: It is no header, or of another schema.
+    """
+    return _Reading(path).header(line)
+
+
 class _Reading:
     """One file that is read: what it says goes with what an error has to say."""
 
@@ -80,7 +93,7 @@ class _Reading:
 
     def run(self, lines: Iterator[tuple[int, bytes]]) -> RecordedRun:
         _, first = next(lines, (1, b""))
-        header = self._read_header(first)
+        header = self.header(first)
         trace = Trace()
         elapsed_ns: int | None = None
         for number, line in lines:
@@ -96,7 +109,7 @@ class _Reading:
                 raise self._broken(number, str(error)) from None
         return RecordedRun(header, trace, elapsed_ns)
 
-    def _read_header(self, line: bytes) -> RunHeader:
+    def header(self, line: bytes) -> RunHeader:
         try:
             record = _parsed(line)
         except ValueError:
