@@ -401,9 +401,11 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "http._blocked_text",
             "plan._fragmentation",
             "plan._performance",
+            "plan._recorded_pace",
             "plan._request_log",
             "plan._wire_edit",
             "script._generated_patterns",
+            "script._recording",
             "script._schema_merge",
         },
         {
@@ -424,6 +426,9 @@ AT_IMPORT: dict[str, list[set[str]]] = {
         {
             "_service_steps",
             "_unserved_text",
+        },
+        {
+            "_recorded_answer",
         },
         {
             "_engine",

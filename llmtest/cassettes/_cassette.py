@@ -59,6 +59,7 @@ class Cassette:
             default each answer is played once.
         before_record: Called with each interaction that is about to be kept; returns it, or another one, or None to
             leave it out. It is redacted afterwards.
+        option_of: What an option is given to, for the texts of errors, up to the option.
         form: How the file is written, one of `FORMS`; None for the form that it has, `json` for a file of that name,
             and ours for a new one.
 
@@ -82,6 +83,7 @@ class Cassette:
         match: Literal["warn"] | None = None,
         repeat: Literal["last"] | None = None,
         before_record: Callable[[Interaction], Interaction | None] | None = None,
+        option_of: str = "@pytest.mark.llm_cassette(",
     ) -> None:
         if mode not in MODES:
             near = difflib.get_close_matches(mode, MODES, 1)
@@ -105,6 +107,7 @@ class Cassette:
         self._keep_failures = keep_failures
         self._redactor = redactor or Redactor(os.environ)
         self._rerun = rerun
+        self._option_of = option_of
         self._lock = threading.Lock()
         self._exists = path.exists()
         documents = [_read(path)] if self._exists and mode != "rewrite" else []
@@ -134,6 +137,14 @@ class Cassette:
     def unplayed(self) -> list[int]:
         """Numbers, from 1, of the interactions of the file that have not been played."""
         return self._tape.unplayed
+
+    def interaction(self, number: int) -> Interaction:
+        """Return an interaction of the file by its number, from 1.
+
+        Raises:
+            IndexError: It has none of that number.
+        """
+        return self._documents[0][number - 1]
 
     @property
     def records(self) -> bool:
@@ -303,10 +314,10 @@ class Cassette:
         fix = f"To fix, one of:\n  1. record it again: {self.rerecord}"
         if [difference.path for difference in closest.differences] == ["host"]:
             others = json.dumps([part for part in self._rule.parts if part != "host"])
-            fix += f"\n  2. compare without the host: @pytest.mark.llm_cassette(match_on={others})"
+            fix += f"\n  2. compare without the host: {self._option_of}match_on={others})"
         if ignorable:
             ignore = '{"body": {"ignore": ["' + ignorable[0] + '"]}}'
-            fix += f"\n  2. ignore the field: @pytest.mark.llm_cassette(match_on={ignore})"
+            fix += f"\n  2. ignore the field: {self._option_of}match_on={ignore})"
         facts = "\n".join(lines)
         return CassetteMismatchError(
             f"no interaction in {self.name} matches this request; the closest, number {closest.number}, differs in "

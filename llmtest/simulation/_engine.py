@@ -19,7 +19,8 @@ from llmtest.simulation._latency import LatencyModel
 from llmtest.simulation._origin import current_actor, is_cancelled
 from llmtest.simulation._prompt_cache import PromptCache
 from llmtest.simulation._quota import Quota, Refusal
-from llmtest.simulation._script_texts import broken_callable, no_value, unscripted, wrong_result
+from llmtest.simulation._recorded_answer import no_step, plays
+from llmtest.simulation._script_texts import broken_callable, no_value, wrong_result
 from llmtest.simulation._service_steps import send_raw, serve_step
 from llmtest.simulation._spoken_answer import say
 from llmtest.simulation.plan._answer import Answer, RequestRecord
@@ -189,16 +190,16 @@ class Engine:
             # What only warms a cache is told nothing of the script, but for what is meant for it.
             warms = answer.max_tokens == 0 and rule is script.base and _only_warms(call)
             step = None if rule is None or warms else rule.take(gives, answer.number, answer.start_ns)
-        if warms:
-            say(self, NOTHING, call, answer, key, is_direct=exchange is None)
-            return answer
-        if step is not None and step.content.__class__ is Prepared:
+        said: Any = NOTHING if warms else None if step is None else step.content
+        if said.__class__ is Prepared:
             # What most steps are, and only a conversation is given.
-            say(self, step.content, call, answer, key, is_direct=exchange is None)
+            say(self, said, call, answer, key, is_direct=exchange is None)
+            return answer
+        if script.recordings and plays(self, rule, step, call, exchange, answer, key):
             return answer
         has_default = rule is not None and rule.default is not None and gives == "completion"
         if step is None and not has_default and call.endpoint.needs_script:
-            raise self._unscripted(call, exchange, answer)
+            raise no_step(self, call, exchange, answer)
         if gives != "completion":
             serve_step(self, None if step is None else step.content, call, answer, key)
             return answer
@@ -336,21 +337,6 @@ class Engine:
             return ()
         return tuple(prepare(rule.default.choice(request, number)) for number in range(1, choices))
 
-    def _unscripted(self, call: WireCall, exchange: Exchange | None, answer: Answer) -> errors.HarnessError:
-        self.note(answer, "unscripted")
-        error = unscripted(
-            self.script,
-            provider=self.name,
-            method="direct" if exchange is None else exchange.method,
-            path="call" if exchange is None else exchange.path,
-            model=call.model,
-            stream=call.stream,
-            request_number=answer.number,
-            fixture=self.world.fixture,
-            operation=None if answer.is_conversation else call.operation,
-        )
-        return self.world.record_harness_error(error)
-
     def note(self, answer: Answer, outcome: str) -> None:
         """Note what came of a request that was never answered."""
         answer.leave()
@@ -382,7 +368,8 @@ class Engine:
             if outcome != "200":
                 if not call:
                     world.origins.note_failure(answer.exchange)
-                record.error = answer.error if outcome != "error" else answer.told_error
+                refused = answer.error or answer.recorded_error
+                record.error = refused if outcome != "error" else answer.told_error
         event = events.RequestAnswered(
             now, call, answer.exchange, name, model, outcome, answer.start_ns, usage, usage is not None, cost
         )
@@ -392,7 +379,8 @@ class Engine:
             event.service_tier = tier
             event.metadata = tuple(metadata.items())
         if outcome != "200":
-            event.retry_after = None if answer.error is None else answer.error.retry_after
+            stated = answer.error or answer.recorded_error
+            event.retry_after = None if stated is None else stated.retry_after
             event.partial_text = None if answer.told is None else said_in(answer.told)
         with world.lock:
             world.trace.append(event)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from llmtest.errors import ConfigurationError
+from llmtest.errors import ConfigurationError, SimulationStateError
+from llmtest.simulation._call_site import declaration_site
 from llmtest.simulation._latency import LatencyModel, Seconds, as_latency
 from llmtest.simulation._quota import Quota
 from llmtest.simulation._rule_handle import RuleHandle
+from llmtest.simulation._script_texts import handle_text
 from llmtest.simulation.direct._provider import DirectProvider
 from llmtest.simulation.plan._fragmentation import Fragmentation, as_fragmentation
+from llmtest.simulation.script._recording import Played
 from llmtest.simulation.script._windows import Window, duration_ns
 from llmtest.types._spelling import words_tell_near_arguments
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from os import PathLike
+
+    from llmtest.faults import Fault
     from llmtest.simulation._provider import SimulatedProvider
     from llmtest.simulation.plan._answer import RequestRecord
     from llmtest.simulation.script._script import Rule
@@ -142,6 +149,54 @@ class ProviderHandle(RuleHandle):
             >>> sim.openai.batches(takes="45m")  # doctest: +SKIP
         """
         self._engine.store.batch_seconds = duration_ns("batches", "takes", takes) / 1e9
+        return self
+
+    def plays(
+        self,
+        path: str | PathLike[str],
+        *,
+        match_on: Any = None,
+        speed: float | None = 1.0,
+        faults: Mapping[int, Fault] | None = None,
+        optional: bool = False,
+    ) -> Self:
+        """Answer from a recorded session, where no step is left: its bytes, its pieces, its pauses.
+
+        What is answered is in the trace and in the account like every answer. Steps go first (a fault among them that
+        breaks an answer breaks the recorded one), then what `when` says by default, then the recording, then `echoes`
+        and `generates`. A request that the recording does not have is an error of the test. Of a session with several
+        providers each plays its own part. An answer that was not heard to its end breaks there.
+
+        Args:
+            path: The cassette, ours or one that `use_cassette` can play.
+            match_on: What counts as the same request, as for `use_cassette`.
+            speed: How much faster than recorded, above 0; None: without the recorded pauses, and `latency` counts.
+            faults: What strikes, by the number of the request among those that come to the recording, from 1. One that
+                comes instead of an answer leaves the answer to the next request.
+            optional: Whether the test may end without all of its answers.
+
+        Raises:
+            CassetteFileError: There is no such file, or it cannot be read.
+            ConfigurationError: An argument is out of its range.
+            SimulationStateError: The provider is not one of a `Simulation`.
+
+        Example:
+            >>> sim.openai.plays("cassettes/x.yaml", faults={3: faults.RateLimited()})  # doctest: +SKIP
+        """
+        world = self._world
+        if world.open_recording is None:
+            raise SimulationStateError(
+                "plays() needs a simulation, and this world is none.\n\n"
+                f'To fix: with Simulation() as llm_sim: {handle_text(self.name)}.plays("{path}")'
+            )
+        handle = handle_text(self.name, world.fixture)
+        recording = world.open_recording(world, self.name, handle, path, match_on, speed)
+        with world.lock:
+            script = self._engine.script
+            script.recordings.append(
+                Played(recording, script.total + 1, optional, declaration_site(), {} if faults is None else faults)
+            )
+            script.total += len(recording)
         return self
 
     def at(self, base_url: str) -> Self:

@@ -14,6 +14,7 @@ from llmtest.simulation._endpoints import serve
 from llmtest.simulation._engine import Engine
 from llmtest.simulation._fault_effects import note_edits
 from llmtest.simulation._gateway import ask_others, state_cost
+from llmtest.simulation._own_endpoint import own_endpoint
 from llmtest.simulation._script_texts import broken_dialect, unapplied_edit
 from llmtest.simulation._unserved_text import unserved
 from llmtest.simulation.plan._answer import Answer
@@ -46,7 +47,10 @@ def receive(provider: SimulatedProvider, exchange: Exchange) -> Plan:
         if reporter is not None:
             provider.world.note_telemetry(reporter, exchange.host, exchange.method, exchange.path)
             return Plan((Head(200, HEAD), Chunk(ANSWER)), "200", lambda _: None)
-        raise note_unserved(provider, match, exchange)
+        if not engine.script.recordings:
+            raise note_unserved(provider, match, exchange)
+        # What a recording has, it answers, whether anybody here knows the endpoint or not.
+        endpoint = own_endpoint(engine.spoken, exchange.method, exchange.path)
     parameters = match.parameters if not endpoint.reads_query else endpoint.with_query(match.parameters, exchange.query)
     try:
         call = endpoint.read(exchange.headers, exchange.body, parameters)
@@ -87,7 +91,9 @@ def respond(engine: Engine, exchange: Exchange, call: WireCall) -> Plan:
         try:
             call = call.endpoint.recall(call, engine.store)
         except WireFormatError as refused:
-            return refuse(engine, call.endpoint, exchange, refused.error)
+            # What a recording refers to was kept by the provider that was recorded.
+            if not engine.script.recordings:
+                return refuse(engine, call.endpoint, exchange, refused.error)
     answer = engine.decide(call, exchange)
     if answer.error is not None and "models" in call.shaping:
         call, answer = ask_others(engine, call, exchange, answer)
@@ -127,10 +133,10 @@ def plan_of(engine: Engine, answer: Answer, call: WireCall) -> Plan:
             serve(engine, answer, call, meta)
         except WireFormatError as refused:
             answer.error = refused.error
-    elif endpoint.keep is not None and answer.response is not None and answer.error is None and answer.failure is None:
+    elif endpoint.keep is not None and answer.response is not None and answer.is_spoken:
         endpoint.keep(answer.response, call, meta, engine.store)
     try:
-        if answer.is_plain and (not answer.stream or answer.raw is not None):
+        if answer.is_plain and (not answer.stream or (answer.raw is not None and answer.pieces is None)):
             steps: Iterable[Step] = plain(answer, call, endpoint, meta)
             outcome = "200" if answer.raw is None else str(answer.raw.status)
             return Plan(steps, outcome, partial(engine.finish, answer))

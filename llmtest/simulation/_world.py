@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from fnmatch import fnmatchcase
 from typing import TypeVar
@@ -21,6 +21,7 @@ from llmtest.simulation._provider import SimulatedProvider
 from llmtest.simulation._script_texts import unused_steps
 from llmtest.simulation._unmet_conditions import unmet_conditions, unmet_defaults
 from llmtest.simulation.plan._fragmentation import Fragmentation, as_fragmentation
+from llmtest.simulation.script._recording import Recording
 from llmtest.types import Usage
 from llmtest.wire import Dialect, Match, common_dialect, dialects
 from llmtest.wire import dialect as named
@@ -73,6 +74,8 @@ class World:
         self.strict = strict
         self.fixture = "llm_sim"
         """How a test writes this world, for texts that show code."""
+        self.open_recording: Callable[..., Recording] | None = None
+        """Opens a recorded session for a provider; whoever knows of files sets it."""
         self.keep_requests = keep_requests
         self.most_requests = most_requests
         self.fragmentation = as_fragmentation(fragmentation)

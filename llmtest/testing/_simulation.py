@@ -41,6 +41,7 @@ from llmtest.wire import dialects
 __all__ = ["Simulation", "running_simulation"]
 
 if TYPE_CHECKING:
+    from llmtest.simulation.script._recording import Recording
     from llmtest.testing.breakers import WatchedBreakers
 
 T = TypeVar("T")
@@ -105,6 +106,7 @@ class Simulation(Handles, Assertions):
         self._counted = False
         self.trace = events.Trace()
         self._world = World(world_clock, self.trace, seed, prices, strict, fragmentation=fragmentation)
+        self._world.open_recording = _open_recording
         self._fragmentation = self._world.fragmentation
         self._prices = self._world.prices
         self._started_ns = self._clock.now_ns()
@@ -347,6 +349,13 @@ class Simulation(Handles, Assertions):
             note_section(self, problem, unused=not found)
             if problem is not error:
                 raise problem from error if found and not isinstance(error, HarnessError) else None
+
+
+def _open_recording(*facts: Any) -> Recording:
+    """Open a recorded session; only who plays one needs the room of cassettes."""
+    from llmtest.testing._played_recording import CassetteRecording
+
+    return CassetteRecording(*facts)
 
 
 def _claim(simulation: Simulation) -> None:

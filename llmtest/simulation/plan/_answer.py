@@ -153,13 +153,15 @@ class Answer:
         stream: Whether the answer is a stream.
         record: Where the outcome is noted for the user, if it is.
         error: What is answered instead.
+        recorded_error: What a recorded answer refuses with, in its own bytes.
         failure: How the connection fails before any answer.
         response: What is answered; of what is no conversation only what it bills.
         content: What an endpoint that is no conversation answers, as its type has it.
         raw: What goes out as it is, whatever was asked.
         scripted: The vectors that a script gives.
         chunks: Pieces of the text, where the script says them.
-        pieces: The events of a stream that is no conversation.
+        pieces: The events of a stream that is no conversation, or the pieces of a recorded one.
+        due_ns: When each piece of a recorded stream is due, in nanoseconds since its head.
         head_ns: Wait before the answer begins.
         slow_ns: Silence between the opening of a stream and its first piece.
         body_ns: From the first token to the last.
@@ -189,6 +191,7 @@ class Answer:
 
     record: RequestRecord | None = None
     error: ProviderError | None = None
+    recorded_error: ProviderError | None = None
     failure: FailureKind | None = None
     response: CompletionResponse | None = None
     content: Any = None
@@ -196,6 +199,7 @@ class Answer:
     scripted: Embedding | None = None
     chunks: tuple[str, ...] | None = None
     pieces: tuple[bytes, ...] | None = None
+    due_ns: tuple[int, ...] = ()
     head_ns: int = 0
     slow_ns: int = 0
     body_ns: int = 0
@@ -242,6 +246,11 @@ class Answer:
         """Answer with an error instead."""
         self.error = error
         self.is_flawed = True
+
+    @property
+    def is_spoken(self) -> bool:
+        """Whether what is answered is what was decided, and neither a failure nor bytes as they are."""
+        return self.error is None and self.failure is None and self.raw is None
 
     @property
     def is_plain(self) -> bool:

@@ -33,9 +33,10 @@ def bill_of(answer: Answer, outcome: str) -> Usage | None:
         outcome: What came of it.
     """
     response = answer.response
-    failed = answer.error is not None or answer.failure is not None
-    if answer.raw is not None or not answer.is_conversation:
-        free = answer.raw is not None or response is None or failed or answer.body_fault is not None
+    failed = answer.error is not None or answer.failure is not None or answer.recorded_error is not None
+    is_unread = answer.raw is not None and not answer.raw.is_billed
+    if is_unread or not answer.is_conversation:
+        free = is_unread or response is None or failed or answer.body_fault is not None
         return None if free or response is None else response.usage
     if outcome in GIVEN_UP:
         if answer.failure == "connect_timeout":

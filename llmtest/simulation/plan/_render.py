@@ -21,7 +21,9 @@ from llmtest.simulation.plan._answer import Answer
 from llmtest.simulation.plan._billing import events_in
 from llmtest.simulation.plan._events import event_of
 from llmtest.simulation.plan._plan import Chunk, CountedSteps, Failure, Head, ReadySteps, Step, Wait
+from llmtest.simulation.plan._recorded_pace import as_recorded
 from llmtest.simulation.plan._wire_edit import UnappliedEditError, edited_body, edited_events, kept_alive
+from llmtest.simulation.script._recording import Recorded
 from llmtest.simulation.script._reply import pieces_of
 from llmtest.types import TextPart
 from llmtest.wire import Endpoint, Headers, ResponseMeta, WireCall
@@ -62,7 +64,8 @@ def outcome_of(answer: Answer, status: int) -> str:
         return "malformed" if answer.body_fault.name == "malformed_body" else sent
     cut = answer.stream_fault
     if cut is None or (isinstance(cut, StreamStalled) and cut.seconds is not None) or (answer.stream and _goes_on(cut)):
-        return sent
+        is_cut_off = cut is None and isinstance(answer.raw, Recorded) and not answer.raw.is_complete
+        return "dropped" if is_cut_off else sent
     return STREAM_OUTCOMES[cut.name]
 
 
@@ -79,7 +82,7 @@ def render(answer: Answer, call: WireCall, endpoint: Endpoint, meta: ResponseMet
         return (Wait(answer.head_ns), *steps) if answer.head_ns else steps, str(status)
     outcome = outcome_of(answer, 200)
     if not answer.stream or answer.raw is not None:
-        return _alive(answer, _whole(answer, call, endpoint, meta), endpoint), outcome
+        return _as_it_is(answer, call, endpoint, meta), outcome
     answer.taken = []
     if answer.cutter is not None:
         whole = _alive(answer, _streamed(answer, call, endpoint, meta), endpoint)
@@ -88,6 +91,20 @@ def render(answer: Answer, call: WireCall, endpoint: Endpoint, meta: ResponseMet
         head = Head(200, _headers(answer, endpoint, meta, stream=True))
         return ReadySteps(head, _pieces(answer, call, endpoint, meta), answer.taken), outcome
     return CountedSteps(_alive(answer, _streamed(answer, call, endpoint, meta), endpoint), answer.taken), outcome
+
+
+def _as_it_is(answer: Answer, call: WireCall, endpoint: Endpoint, meta: ResponseMeta) -> Iterable[Step]:
+    """Return the steps of an answer that is whole or recorded, and breaks or streams."""
+    raw = answer.raw
+    if not isinstance(raw, Recorded):
+        return _alive(answer, _whole(answer, call, endpoint, meta), endpoint)
+    write = _streamed if answer.stream else _whole
+    steps = as_recorded(write(answer, call, endpoint, meta), answer.due_ns, is_complete=raw.is_complete)
+    alive = _alive(answer, steps, endpoint)
+    if not answer.stream:
+        return alive
+    answer.taken = []
+    return CountedSteps(alive, answer.taken)
 
 
 def _struck(answer: Answer) -> list[FaultRule]:
@@ -121,6 +138,8 @@ def _alive(answer: Answer, steps: Sequence[Step], endpoint: Endpoint) -> Iterabl
 
 
 def _headers(answer: Answer, endpoint: Endpoint, meta: ResponseMeta, *, stream: bool) -> Headers:
+    if isinstance(answer.raw, Recorded):
+        return _changed(answer.raw.lines, answer.fault_headers)
     headers = endpoint.response_headers(meta, stream=stream)
     if not (answer.headers or answer.fault_headers):
         return headers
@@ -199,6 +218,8 @@ def _whole(answer: Answer, call: WireCall, endpoint: Endpoint, meta: ResponseMet
 
 def _pieces(answer: Answer, call: WireCall, endpoint: Endpoint, meta: ResponseMeta) -> list[bytes]:
     """Return the events of a stream in which nothing is wrong but what edits make of it."""
+    if answer.pieces is not None and answer.raw is not None and answer.edits:
+        return edited_events(list(answer.pieces), answer.edits, endpoint, _struck(answer))
     if answer.pieces is not None:
         return list(answer.pieces)
     assert answer.response is not None
@@ -257,7 +278,8 @@ def _visibility(pieces: Sequence[bytes], endpoint: Endpoint) -> list[bool]:
 
 def _timed(answer: Answer, pieces: Sequence[bytes], endpoint: Endpoint, meta: ResponseMeta) -> list[Step]:
     """Put waits between the events, and break the stream where a fault says so."""
-    shown = [True] * len(pieces) if answer.pieces is not None else _visibility(pieces, endpoint)
+    is_served = answer.pieces is not None and answer.raw is None
+    shown = [True] * len(pieces) if is_served else _visibility(pieces, endpoint)
     total = sum(shown)
     cut = answer.stream_fault
     after = 0 if answer.body_fault is not None else total if cut is None else getattr(cut, "after_chunks", total)

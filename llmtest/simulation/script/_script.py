@@ -10,6 +10,7 @@ from typing import Any
 from llmtest.errors import ConfigurationError
 from llmtest.faults import Fault
 from llmtest.simulation.script._criteria import ANY, Criteria
+from llmtest.simulation.script._recording import Played
 from llmtest.simulation.script._reply import Prepared
 from llmtest.simulation.script._service_answers import Embedding, Json, Raw
 from llmtest.types import CompletionRequest, is_whole
@@ -160,7 +161,7 @@ class Rule:
 class Script:
     """The rules of one provider; the first is for every request."""
 
-    __slots__ = ("_ordered", "base", "has_windows", "rules", "total")
+    __slots__ = ("_ordered", "base", "has_windows", "recordings", "rules", "total")
 
     def __init__(self) -> None:
         self.clear()
@@ -171,6 +172,8 @@ class Script:
         self.rules: list[Rule] = [self.base]
         self._ordered: list[Rule] = [self.base]
         self.total = 0
+        self.recordings: list[Played] = []
+        """Sessions that answer where no step is left."""
         self.has_windows = False
         """Whether any step is played for a time instead of a number of times."""
 
@@ -255,11 +258,14 @@ class Script:
 
     def unused(self, provider: str) -> list[UnusedStep]:
         """Return the steps that had to be played and were not."""
-        return [
+        unused = [
             UnusedStep(provider, step.number, step.label, step.left or 1, step.site, step.lasts_for_ever)
             for step in self.steps
             if not step.optional and step.has_to_be_played
         ]
+        for played in self.recordings:
+            unused += (UnusedStep(provider, number, label, 1, played.site) for number, label in played.left())
+        return unused
 
 
 def _gives(content: Content, rule: Rule) -> str | None:

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from llmtest.errors import ConfigurationError
 from llmtest.faults._headers import check_header
@@ -110,6 +110,9 @@ class Raw:
     status: int = 200
     headers: Mapping[str, str] | None = None
     body: bytes | str = b""
+
+    is_billed: ClassVar[bool] = False
+    """Whether what it says is read and billed."""
 
     def __post_init__(self) -> None:
         _check(self, self.status, self.headers)

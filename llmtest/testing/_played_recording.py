@@ -1,0 +1,118 @@
+"""A cassette that a simulated provider plays: its file, its matching, and which of its answers are the provider's."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from llmtest.cassettes import Cassette, RecordedRequest
+from llmtest.cassettes._compression import decompressed
+from llmtest.errors import CassetteFileError, CassetteMismatchError, ConfigurationError
+from llmtest.simulation import Exchange
+from llmtest.simulation.script._recording import Recorded
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from llmtest.cassettes import Interaction
+    from llmtest.simulation import World
+
+__all__ = ["CassetteRecording"]
+
+ON_THE_WAY = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
+"""Headers about how a body travelled, which is not how it travels now."""
+DEFAULT_PORTS = {"https": 443, "http": 80}
+
+
+class CassetteRecording:
+    """A recorded session, for one provider.
+
+    Args:
+        world: The world, which knows whose address is whose.
+        provider: Name of the provider.
+        handle: How a test writes its handle, for texts.
+        path: The cassette.
+        match_on: What counts as the same request, as for `use_cassette`.
+        speed: How much faster than recorded; above 0, None: without the recorded pauses.
+
+    Raises:
+        CassetteFileError: There is no such file, or it cannot be read.
+        ConfigurationError: `speed` is not above 0, or `match_on` names an unknown part.
+    """
+
+    def __init__(
+        self, world: World, provider: str, handle: str, path: str | PathLike[str], match_on: Any, speed: float | None
+    ) -> None:
+        is_number = isinstance(speed, int | float) and not isinstance(speed, bool)
+        if speed is not None and not (is_number and math.isfinite(speed) and speed > 0):
+            raise ConfigurationError(
+                f"plays: speed must be above 0, or None for no pauses, got {speed!r}.\n\nTo fix: plays(path, speed=10)"
+            )
+        file = Path(path)
+        if not file.is_file():
+            raise CassetteFileError(
+                f"{path}: there is no such cassette.\n\n"
+                f'To fix: record it, which calls the provider and may cost money: use_cassette("{path}", "once")'
+            )
+        self._cassette = Cassette(file, "none", match_on=match_on, option_of=f'{handle}.plays("{path}", ')
+        self._speed = speed
+        self._name = self._cassette.name
+        self._own = [number for number in range(1, len(self._cassette) + 1) if self._is_of(world, provider, number)]
+        self.missed = ""
+
+    def _is_of(self, world: World, provider: str, number: int) -> bool:
+        """Tell whether an answer is this provider's: a session may have several, and each plays its own."""
+        host = urlsplit(self._cassette.interaction(number).request.uri).hostname
+        return world.provider_at(host or "") in {provider, None}
+
+    def __len__(self) -> int:
+        """Return how many answers are the provider's."""
+        return len(self._own)
+
+    def unplayed(self) -> list[tuple[int, str]]:
+        """Return place, among its own, and label of the answers that have not been played."""
+        left = set(self._cassette.unplayed)
+        found = []
+        for place, number in enumerate(self._own, 1):
+            if number in left:
+                request = self._cassette.interaction(number).request
+                asked = f"{request.method} {urlsplit(request.uri).path}"
+                found.append((place, f'plays("{self._name}"), interaction {number}: {asked}'))
+        return found
+
+    def play(self, exchange: Exchange) -> Recorded | None:
+        """Return the recorded answer to a request; None where there is none left, and `missed` says why."""
+        port = "" if exchange.port == DEFAULT_PORTS.get(exchange.scheme) else f":{exchange.port}"
+        query = f"?{exchange.query}" if exchange.query else ""
+        uri = f"{exchange.scheme}://{exchange.host}{port}{exchange.path}{query}"
+        headers = {name: [value] for name, value in exchange.headers.items()}
+        try:
+            found = self._cassette.answer(RecordedRequest(exchange.method, uri, headers, exchange.body))
+        except CassetteMismatchError as error:
+            self.missed = str(error)
+            return None
+        return None if found is None else self._recorded(found)
+
+    def _recorded(self, interaction: Interaction) -> Recorded:
+        answer = decompressed(interaction.response)
+        lines = tuple(
+            (name.lower(), value)
+            for name, values in answer.headers.items()
+            for value in values
+            if name.lower() not in ON_THE_WAY
+        )
+        return Recorded(
+            answer.status,
+            None,
+            answer.body,
+            lines=lines,
+            pieces=tuple((self._ns(at_ms), piece) for at_ms, piece in answer.pieces()),
+            head_ns=self._ns(answer.head_ms),
+            is_complete=answer.complete and not answer.error,
+            has_pace=self._speed is not None,
+        )
+
+    def _ns(self, milliseconds: int) -> int:
+        return 0 if self._speed is None else round(max(milliseconds, 0) * 1_000_000 / self._speed)
