@@ -190,7 +190,7 @@ def test_a_strike_is_an_event():
             {"where": {"modle": "x"}},
             (
                 "fault rule `r`: unknown key `modle` in `where`, did you mean `model`?\n\n"
-                "To fix: known keys: provider, model, operation, stream, prompt_contains, api_key"
+                "To fix: known keys: provider, model, operation, stream, prompt_contains, last_role, api_key"
             ),
         ),
         (
