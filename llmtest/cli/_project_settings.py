@@ -25,9 +25,16 @@ def listed_setting(name: str, folder: Path | None = None) -> list[str]:
             found = _in_ini(place / file, section, name) if found is None else found
         if found is not None:
             return found
-        if (place / ".git").exists():
+        if _is_a_checkout(place):
             break
     return []
+
+
+def _is_a_checkout(folder: Path) -> bool:
+    try:
+        return (folder / ".git").exists()
+    except OSError:  # a folder that may not be looked into: whoever is to read it says so
+        return False
 
 
 def _in_toml(path: Path, name: str) -> list[str] | None:
