@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from llmtest.cassettes import use_cassette as use_cassette
     from llmtest.clock import SystemClock as SystemClock
     from llmtest.clock import VirtualClock as VirtualClock
+    from llmtest.config import LLMAgentBuilder as LLMAgentBuilder
     from llmtest.config import build_chain as build_chain
     from llmtest.config import build_provider_chain as build_provider_chain
     from llmtest.config import load_config as load_config
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from llmtest.providers import VLLMProvider as VLLMProvider
     from llmtest.resilience import AdaptiveRoutingConfig as AdaptiveRoutingConfig
     from llmtest.resilience import AsyncChatSession as AsyncChatSession
+    from llmtest.resilience import AsyncLLMAgent as AsyncLLMAgent
     from llmtest.resilience import AsyncLLMClient as AsyncLLMClient
     from llmtest.resilience import CachedProvider as CachedProvider
     from llmtest.resilience import ChatSession as ChatSession
@@ -92,6 +94,7 @@ if TYPE_CHECKING:
     from llmtest.resilience import FallbackTrigger as FallbackTrigger
     from llmtest.resilience import HedgedProvider as HedgedProvider
     from llmtest.resilience import HedgingConfig as HedgingConfig
+    from llmtest.resilience import LLMAgent as LLMAgent
     from llmtest.resilience import LLMClient as LLMClient
     from llmtest.resilience import LLMRouter as LLMRouter
     from llmtest.resilience import LLMRouterOrchestrator as LLMRouterOrchestrator
@@ -167,7 +170,7 @@ _HOMES: dict[str, str] = {
     for home, names in {
         "llmtest.cassettes": ("Cassette", "use_cassette"),
         "llmtest.clock": ("SystemClock", "VirtualClock"),
-        "llmtest.config": ("build_chain", "build_provider_chain", "load_config", "load_prices"),
+        "llmtest.config": ("LLMAgentBuilder", "build_chain", "build_provider_chain", "load_config", "load_prices"),
         "llmtest.costs": (
             "Budget",
             "BudgetConfig",
@@ -251,9 +254,11 @@ _HOMES: dict[str, str] = {
             "FallbackTrigger",
             "HedgedProvider",
             "AsyncChatSession",
+            "AsyncLLMAgent",
             "ChatSession",
             "HedgingConfig",
             "TokenBudgetConfig",
+            "LLMAgent",
             "LLMClient",
             "LLMRouter",
             "LLMRouterOrchestrator",

@@ -154,6 +154,7 @@ INNER: dict[str, list[set[str]]] = {
             "routing._task_router",
         },
         {"_chat_session", "routing._task_flow"},
+        {"_agent"},
     ],
 }
 """The floors of a room, the ground first: a file imports from lower floors of its room only, in hints too."""

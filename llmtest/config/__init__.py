@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from llmtest.config._agent_builder import LLMAgentBuilder
     from llmtest.config._breaker_section import CircuitBreakerSection
     from llmtest.config._build import build_chain, build_provider_chain
     from llmtest.config._chain_section import ChainSection, SlotSection
@@ -38,6 +39,7 @@ __all__ = [
     "Document",
     "Duration",
     "Flag",
+    "LLMAgentBuilder",
     "LiteralKeyWarning",
     "Location",
     "Mistakes",
@@ -79,6 +81,7 @@ __all__ = [
 _HOMES = {
     name: home
     for home, names in {
+        "_agent_builder": ("LLMAgentBuilder",),
         "_build": ("build_chain", "build_provider_chain"),
         "_chain_section": ("ChainSection", "SlotSection"),
         "_load": ("ChainConfig", "UnreadSettingWarning", "load_config"),

@@ -42,6 +42,8 @@ class ContextSection(Section):
     """Which model sums up; the one that is asked by default."""
     on_failure: OnFailure | None = None
     """What becomes of a conversation that could not be summed up: `original` by default, or `sliding_window`."""
+    max_messages: Positive | None = None
+    """Most messages that are sent, system prompts aside; by default any number."""
 
     @model_validator(mode="after")
     def _is_possible(self) -> ContextSection:

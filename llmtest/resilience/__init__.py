@@ -3,7 +3,7 @@
 | file | what it is |
 |---|---|
 | `_chain`, `_builder` | several providers that answer as one, and a chain built step by step |
-| `_client`, `_chat_session` | what an application holds: one object to ask, or a conversation |
+| `_client`, `_chat_session`, `_agent` | what an application holds: one object to ask, a conversation, several of them |
 | `_metrics` | counts of a chain |
 | `_description` | a chain in words and as data |
 | `_own_prices` | prices that providers were given |
@@ -17,6 +17,7 @@
 | `fallback/`, `breaker/`, `retry/`, `cache/`, `hedging/`, `limiting/`, `routing/`, `context/` | one strategy each |
 """
 
+from llmtest.resilience._agent import AsyncLLMAgent, LLMAgent
 from llmtest.resilience._budget_guard import BudgetGuard, SpendGuard
 from llmtest.resilience._builder import FallbackChainBuilder
 from llmtest.resilience._chain import FallbackChain
@@ -125,6 +126,7 @@ __all__ = [
     "Asking",
     "AsyncChatSession",
     "AsyncCompletionStream",
+    "AsyncLLMAgent",
     "AsyncLLMClient",
     "AttemptGuard",
     "BreakerStore",
@@ -165,6 +167,7 @@ __all__ = [
     "FallbackTrigger",
     "HedgedProvider",
     "HedgingConfig",
+    "LLMAgent",
     "LLMClient",
     "LLMRouter",
     "LLMRouterOrchestrator",

@@ -18,7 +18,7 @@ from llmtest.resilience.pipeline._running_call import enclosing_purpose
 from llmtest.resilience.pipeline._sync_async import ASYNC, BLOCKING, Parts
 from llmtest.types import NO_TIMEOUTS, ChatMessage, CompletionRequest, CompletionResponse, Provider, StreamEvent
 
-__all__ = ["AsyncChatSession", "ChatSession"]
+__all__ = ["AsyncChatSession", "ChatSession", "limited_chain"]
 
 Said = str | ChatMessage | Sequence[ChatMessage]
 AfterAnswer = Callable[[CompletionResponse], None]
@@ -49,7 +49,7 @@ class _Session:
     ) -> None:
         inner: Provider = provider.provider if isinstance(provider, LLMClient | AsyncLLMClient) else provider
         self._config = config
-        self._chain = _chain_of(inner, config)
+        self._chain = limited_chain(inner, config)
         self._system = () if system is None else (ChatMessage.system(system),)
         self._history: tuple[ChatMessage, ...] = ()
         self._on_answer = on_answer
@@ -158,7 +158,8 @@ class _Session:
             self._on_answer(response)
 
 
-def _chain_of(provider: Provider, config: TokenBudgetConfig | None) -> FallbackChain:
+def limited_chain(provider: Provider, config: TokenBudgetConfig | None) -> FallbackChain:
+    """Return a provider as a chain that holds the limits of a configuration; a chain without such limits is itself."""
     budget = None if config is None or config.budget is None else config.budget
     if isinstance(provider, FallbackChain) and budget is None:
         return provider

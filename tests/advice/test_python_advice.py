@@ -71,6 +71,16 @@ CASES = {
     "context-budget": Refused("TokenBudgetConfig(budget=5)"),
     "session-nothing": Refused("handle.echoes()\nsession = ChatSession(handle.as_provider('m'))\nsession.send([])"),
     "session-option": Refused("provider = handle.as_provider('m')\nChatSession(provider, temprature=1)"),
+    "agent-id": Refused("builder = LLMAgentBuilder()\nbuilder.with_id('')"),
+    "agent-window": Refused("builder = LLMAgentBuilder()\nbuilder.with_sliding_window(0)"),
+    "agent-budget": Refused("builder = LLMAgentBuilder()\nbuilder.with_token_budget_config(8192)"),
+    "agent-nobody": Refused(
+        "provider = handle.as_provider('m')\nbuilder = LLMAgentBuilder()\nbuilder.build()",
+        by_hand(
+            "provider = handle.as_provider('m')\nbuilder = LLMAgentBuilder()\n"
+            "builder.with_provider(provider)\nbuilder.build()"
+        ),
+    ),
     # hedging and limits
     "hedging": Refused("FallbackChain([handle.as_provider('m')], hedging=True)", argument),
     "hedging-nothing": Refused("HedgingConfig()"),

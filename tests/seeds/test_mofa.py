@@ -1,4 +1,6 @@
-"""MoFA, `llm-providers`: every configuration and piece of code of the document that is not about agents."""
+"""MoFA, `llm-providers`: every configuration and piece of code of the document."""
+
+import asyncio
 
 import pytest
 
@@ -12,9 +14,11 @@ from llmtest import (
     FallbackChain,
     FallbackCondition,
     FallbackTrigger,
+    LLMAgentBuilder,
     LLMClient,
     OpenAIProvider,
     Simulation,
+    TokenBudgetConfig,
     faults,
     load_config,
 )
@@ -273,3 +277,95 @@ def test_halt_on_budget_exceeded_false():
         client = LLMClient(FallbackChain([sim.openai.as_provider("gpt-4o")], budget=limits))
         answer = client.complete(CompletionRequest.ask("hi"))
     assert isinstance(answer, CompletionResponse)
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """Give `from_env` a key, and the address of OpenAI."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1234567")
+    monkeypatch.setenv("OPENAI_MODEL", "gpt-4o")
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
+
+
+def quick_start():
+    """The document's configuration."""
+    return TokenBudgetConfig(
+        context_window_tokens=8192,
+        auto_summarize_threshold=0.8,
+        keep_recent_on_summarize=4,
+        use_llm_summarize=True,
+        halt_on_budget_exceeded=True,
+        budget=BudgetConfig().with_max_tokens_per_session(50_000),
+    )
+
+
+@pytest.mark.usefixtures("environment")
+def test_f157_sliding_window():
+    """`with_sliding_window(10)`: the latest ten messages are sent."""
+    with Simulation() as sim:
+        sim.openai.replies(*map(str, range(8)))
+        agent = asyncio.run(LLMAgentBuilder.from_env().with_sliding_window(10).build_async())
+        for number in range(8):
+            assert asyncio.run(agent.chat("Next?")) == str(number)
+        assert len(sim.openai.requests[-1].request.messages) == 9
+
+
+@pytest.mark.usefixtures("environment")
+def test_f150_token_budget_quick_start():
+    """The agent of the document answers as any other."""
+    with Simulation() as sim:
+        sim.openai.replies("Hello!")
+        agent = LLMAgentBuilder.from_env().with_id("my-agent").with_token_budget_config(quick_start()).build()
+        assert (agent.id, agent.chat("Hello!")) == ("my-agent", "Hello!")
+
+
+def test_f150_token_budget_fields_and_constructors():
+    """The defaults of the document's table; its window holds where nothing is known of the model."""
+    config = TokenBudgetConfig.default()
+    assert config == TokenBudgetConfig()
+    assert config.window(None) == 8192
+    assert (config.auto_summarize_threshold, config.keep_recent_on_summarize) == (0.8, 4)
+    assert (config.use_llm_summarize, config.halt_on_budget_exceeded, config.budget) == (True, True, None)
+    only = TokenBudgetConfig.sliding_window_only(8192)
+    assert (only.context_window_tokens, only.use_llm_summarize, only.budget) == (8192, False, None)
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("halts", [True, False])
+def test_f156_budget_of_an_agent(halts):
+    """A call after the limit is an error, or goes on."""
+    config = TokenBudgetConfig(budget=BudgetConfig(max_tokens_per_session=70), halt_on_budget_exceeded=halts)
+    with Simulation() as sim:
+        sim.openai.replies(*(["One."] if halts else ["One.", "Two."]))
+        agent = LLMAgentBuilder.from_env().with_max_tokens(20).with_token_budget_config(config).build()
+        agent.chat("1?")
+        if halts:
+            with pytest.raises(BudgetExceededError):
+                agent.chat("word " * 30)
+        else:
+            assert agent.chat("word " * 30) == "Two."
+
+
+@pytest.mark.usefixtures("environment")
+def test_f155_sync_and_async_construction():
+    """Both behave the same."""
+    with Simulation() as sim:
+        sim.openai.replies("One.", "One.")
+        builder = LLMAgentBuilder.from_env().with_token_budget_config(quick_start())
+        blocking, on_a_loop = builder.build(), asyncio.run(builder.build_async())
+        assert blocking.chat("1?") == asyncio.run(on_a_loop.chat("1?"))
+        assert blocking.budget.balance() == on_a_loop.budget.balance()
+
+
+@pytest.mark.usefixtures("environment")
+def test_f153_auto_recovery_of_an_agent():
+    """The provider refuses the prompt, half of the window is sent once, and a second refusal is the caller's."""
+    with Simulation() as sim:
+        sim.openai.replies("one " * 200, "two " * 200).fails(faults.ContextLengthExceeded()).replies("Fine.")
+        sim.openai.fails(faults.ContextLengthExceeded(), times=2)
+        agent = LLMAgentBuilder.from_env().with_token_budget_config(TokenBudgetConfig()).build()
+        agent.chat("word " * 200)
+        agent.chat("word " * 200)
+        assert agent.chat("And now?") == "Fine."
+        with pytest.raises(ContextLengthExceededError):
+            agent.chat("word " * 200)

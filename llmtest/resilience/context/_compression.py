@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from llmtest.costs import estimate_request_tokens
 from llmtest.types import ChatMessage, CompletionRequest, ToolCall
 
-__all__ = ["Cut", "block_sizes", "cut_before_recent", "tokens_of", "within"]
+__all__ = ["Cut", "block_sizes", "cut_before_recent", "latest", "tokens_of", "within"]
 
 Messages = Sequence[ChatMessage]
 
@@ -112,6 +112,29 @@ def within(request: CompletionRequest, limit: int, keep: int = 0) -> CompletionR
         if tokens_of(request, shortest) <= limit:
             break
     return request if shortest == tuple(request.messages) else replace(request, messages=shortest)
+
+
+def latest(request: CompletionRequest, most: int) -> CompletionRequest:
+    """Return a request with its latest messages alone, by their number; the same one where it has no more.
+
+    System prompts are not counted and stay, so does the current turn, and no block is parted: what goes besides is what
+    came before a message of the user.
+
+    Args:
+        request: The request.
+        most: How many messages stay at most.
+    """
+    body = [message for message in request.messages if message.role != "system"]
+    if len(body) <= most:
+        return request
+    turn = _last_turn(body)
+    place = 0
+    for size in block_sizes(body):
+        if place >= turn or (len(body) - place <= most and body[place].role == "user"):
+            break
+        place += size
+    system = (message for message in request.messages if message.role == "system")
+    return replace(request, messages=(*system, *body[min(place, turn) :])) if place else request
 
 
 def _from_a_user(kept: tuple[ChatMessage, ...]) -> tuple[ChatMessage, ...]:

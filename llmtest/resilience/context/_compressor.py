@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from llmtest.events import ContextCompressed, SummaryFailed, publish
-from llmtest.resilience.context._compression import cut_before_recent, tokens_of, within
+from llmtest.resilience.context._compression import cut_before_recent, latest, tokens_of, within
 from llmtest.resilience.context._summary import as_message, request_for
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ class Compressor:
         """
         config = self._config
         room = config.room(self._window, request.max_tokens)
+        if config.max_messages is not None:
+            request = self._told(request, latest(request, config.max_messages), "sliding_window")
         before = tokens_of(request, request.messages)
         if before <= room:
             return request
@@ -104,9 +106,14 @@ class Compressor:
         return self._told(request, shorter, "recovery", before)
 
     def _told(
-        self, request: CompletionRequest, shorter: CompletionRequest, way: CompressionWay, before: int
+        self,
+        request: CompletionRequest,
+        shorter: CompletionRequest,
+        way: CompressionWay,
+        before: int | None = None,
     ) -> CompletionRequest:
         if shorter is not request:
+            before = tokens_of(request, request.messages) if before is None else before
             after = tokens_of(shorter, shorter.messages)
             counts = len(request.messages), len(shorter.messages)
             publish(ContextCompressed(self._clock.now_ns(), self._call_id, way, *counts, before, after))

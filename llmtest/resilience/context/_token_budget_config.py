@@ -36,6 +36,8 @@ class TokenBudgetConfig:
         summary_model: Which model sums up; None: the one that is asked.
         on_failure: What becomes of a conversation that could not be summed up: `original` sends it as it is,
             `sliding_window` leaves the oldest out.
+        max_messages: Most messages that are sent, system prompts aside; 1 or more, the oldest are left out. The current
+            turn is sent whole. None: any number.
 
     Raises:
         ConfigurationError: A value is out of its range.
@@ -54,11 +56,13 @@ class TokenBudgetConfig:
     summary_max_tokens: int = 512
     summary_model: str | None = None
     on_failure: Literal["original", "sliding_window"] = "original"
+    max_messages: int | None = None
 
     def __post_init__(self) -> None:
         _whole("context_window_tokens", self.context_window_tokens, 1, optional=True)
         _whole("keep_recent_on_summarize", self.keep_recent_on_summarize, 0)
         _whole("summary_max_tokens", self.summary_max_tokens, 1)
+        _whole("max_messages", self.max_messages, 1, optional=True)
         share = self.auto_summarize_threshold
         if share is True or not isinstance(share, int | float) or not 0 < share <= 1:  # type: ignore[redundant-expr]  # whatever was given
             raise ConfigurationError(
