@@ -22,6 +22,7 @@ from llmtest.errors import (
 )
 from llmtest.events import CircuitSkipped, FallbackTaken, KeyRefused, publish
 from llmtest.resilience._classification import Elsewhere, conduct_of, outcome_of
+from llmtest.resilience.fallback._log_records import log_failure, log_rescue
 from llmtest.resilience.fallback._refused_keys import RefusedKeys
 from llmtest.resilience.pipeline._layers import AskPlace, Result, Selection
 from llmtest.resilience.pipeline._open_stream import OpenStream
@@ -141,13 +142,8 @@ class Walk:
                 result = await self._asks[place.index](visit)
             except Exception as error:
                 failures = failures or _Failures(places)
-                following = self._following(visit, error, failures)
-                if forced:
-                    # It alone was asked against its circuit; the others' stand.
-                    following = None
-                elif following is None and self._tries_oldest:
-                    following = _oldest(failures)
-                    forced = following is not None
+                log_failure(self._name, place, call, len(failures.errors) + 1, error)
+                following, forced = self._next(visit, error, failures, forced=forced)
                 if following is None:
                     final = failures.final(self._name)
                     if final is error:
@@ -158,6 +154,8 @@ class Walk:
             else:
                 if not isinstance(result, OpenStream):
                     place.successes += 1
+                if failures is not None:
+                    log_rescue(self._name, place, call, places[0], len(failures.errors))
                 if self._refused:
                     self._keys.forget(place.key)
                 return result
@@ -195,6 +193,19 @@ class Walk:
                     self._keys.interval,
                 )
             )
+
+    def _next(
+        self, visit: Visit, error: Exception, failures: _Failures, *, forced: bool
+    ) -> tuple[RunningSlot | None, bool]:
+        """Return the next place that may help, if any, and whether it is asked against its circuit."""
+        following = self._following(visit, error, failures)
+        if forced:
+            # It alone was asked against its circuit; the others' stand.
+            return None, True
+        if following is None and self._tries_oldest:
+            following = _oldest(failures)
+            return following, following is not None
+        return following, False
 
     def _following(self, visit: Visit, error: Exception, failures: _Failures) -> RunningSlot | None:
         """Count a failure that ended a place's turn; return the next place that may help, if any."""
