@@ -227,7 +227,6 @@ INNER_COMMANDS = {
     "scrub",
     "convert",
     "diff",
-    "prune",
 }
 
 
