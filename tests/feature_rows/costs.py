@@ -6,6 +6,7 @@ __all__ = ["COSTS"]
 
 BUDGET, SUBJECTS, PRICES = "costs/test_budget.py", "costs/test_budget_subjects.py", "costs/test_price_files.py"
 CONTEXT, SESSION = "resilience/context/test_context.py", "resilience/context/test_chat_session.py"
+AGENT = "resilience/context/test_agent.py"
 MOFA, CAXTON, VAPORA = "seeds/test_mofa.py", "seeds/test_caxton.py", "seeds/test_vapora.py"
 IRONCLAW = "seeds/test_ironclaw.py"
 
@@ -77,7 +78,14 @@ COSTS = {
             f"{SESSION}::test_f154_a_stream_is_recorded_when_it_has_ended",
         ),
     ),
-    155: Feature("MoFA's agents, built step by step", (), "the builder; a `ChatSession` has the same conversation"),
+    155: Feature(
+        "MoFA's agents, built step by step",
+        (
+            f"{AGENT}::test_f155_both_ways_of_building_hold_the_same_limits",
+            f"{MOFA}::test_f155_sync_and_async_construction",
+            f"{AGENT}::test_f155b_a_wrong_budget_is_refused_at_once",
+        ),
+    ),
     156: Feature(
         "Limits, sending, recording, hook, in this order",
         (
@@ -85,7 +93,10 @@ COSTS = {
             f"{SESSION}::test_f156_a_hook_is_called_after_each_answer",
         ),
     ),
-    157: Feature("A window of so many messages", (), "`with_sliding_window(10)`; a window is counted in tokens"),
+    157: Feature(
+        "A window of so many messages",
+        (f"{AGENT}::test_f157_a_sliding_window_keeps_the_latest_messages", f"{MOFA}::test_f157_sliding_window"),
+    ),
     158: Feature("Caxton's assembly of a context", (), "sources, relevance, selection, redundancy"),
     159: Feature("Its YAML of what a tool needs", (), "`context_requirements`"),
 }

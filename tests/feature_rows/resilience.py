@@ -127,7 +127,13 @@ RESILIENCE = {
         ),
     ),
     85: Feature("Load balancing", (f"{STRATEGIES}::test_f085_load_balance_spreads_calls_that_come_at_once",)),
-    86: Feature("Log records of fallbacks", (), "records through `logging`; the trace has the events"),
+    86: Feature(
+        "Log records of fallbacks",
+        (
+            "resilience/test_log_records.py::test_f086_a_failed_primary_is_a_warning_and_the_fallback_that_answers_an_info",
+            "resilience/test_log_records.py::test_f086_a_fallback_that_fails_is_a_warning_too",
+        ),
+    ),
     87: Feature("Names of the primary and the fallbacks", (f"{FAILOVER}::test_f087_names_of_a_plain_list",)),
     90: Feature("MoFA's breaker", (f"{RULES}::test_f090_mofa_opens_after_three_failures_for_thirty_seconds",)),
     91: Feature("Its states", (f"{RULES}::test_f091_the_state_machine_goes_every_way",)),
@@ -320,7 +326,10 @@ RESILIENCE = {
     ),
     172: Feature(
         "IronClaw's decorators, one around the other",
-        (f"{IRONCLAW}::test_retry_provider", f"{IRONCLAW}::test_failover_provider_with_cooldown"),
+        (
+            "resilience/test_composition.py::test_f172_the_order_of_ironclaw_is_written_by_its_decorators",
+            f"{IRONCLAW}::test_failover_provider_with_cooldown",
+        ),
         "an order of policies by the name of a system",
     ),
     173: Feature("IronClaw's stub and fault injector", ("simulation/test_rules.py", "simulation/test_script.py")),
