@@ -187,7 +187,7 @@ class ProviderHandle(RuleHandle):
         if world.open_recording is None:
             raise SimulationStateError(
                 "plays() needs a simulation, and this world is none.\n\n"
-                f'To fix: with Simulation() as llm_sim: {handle_text(self.name)}.plays("{path}")'
+                "To fix: play it at a provider of the fixture llm_sim, or of a Simulation"
             )
         handle = handle_text(self.name, world.fixture)
         recording = world.open_recording(world, self.name, handle, path, match_on, speed)

@@ -48,13 +48,14 @@ class CassetteRecording:
         is_number = isinstance(speed, int | float) and not isinstance(speed, bool)
         if speed is not None and not (is_number and math.isfinite(speed) and speed > 0):
             raise ConfigurationError(
-                f"plays: speed must be above 0, or None for no pauses, got {speed!r}.\n\nTo fix: plays(path, speed=10)"
+                f"plays: speed must be above 0, or None for no pauses, got {speed!r}.\n\n"
+                "To fix: a speed of 10 for a tenth of the pauses"
             )
         file = Path(path)
         if not file.is_file():
             raise CassetteFileError(
                 f"{path}: there is no such cassette.\n\n"
-                f'To fix: record it, which calls the provider and may cost money: use_cassette("{path}", "once")'
+                "To fix: record it by use_cassette in mode `once`, which calls the provider and may cost money"
             )
         self._cassette = Cassette(file, "none", match_on=match_on, option_of=f'{handle}.plays("{path}", ')
         self._speed = speed

@@ -84,7 +84,7 @@ class Played:
     asked: int = 0
 
     def __post_init__(self) -> None:
-        fix = "To fix: plays(path, faults={3: faults.RateLimited()})"
+        fix = "To fix: give a mapping such as 3 to faults.RateLimited, each fault made, numbered from 1"
         if not isinstance(self.faults, Mapping):
             raise ConfigurationError(f"plays: faults are given by number, got {self.faults!r}.\n\n{fix}")
         for number, fault in self.faults.items():
