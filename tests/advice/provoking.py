@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import openai
+import yaml  # noqa: F401 - a run of pytest inside the process takes what it imports away again, and yaml's C half with it
 
 import llmtest
 from llmtest import Simulation, clock, config, costs, errors, events, faults, resilience, simulation, types
