@@ -1,5 +1,6 @@
 """Fixtures shared by the suite."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -25,6 +26,28 @@ LEFT_OUT = [
 ]
 """Plugins the small runs do without: Hypothesis takes seconds to load, looptime brings loops of its own, and
 pytest-recording plays what some of them want to be played by us."""
+
+
+FOREIGN_STACKS = [
+    "integration/test_broken_answers.py",
+    "integration/test_broken_streams.py",
+    "integration/test_instructor.py",
+    "integration/test_official_sdks.py",
+    "integration/test_ollama_client.py",
+    "integration/test_openrouter.py",
+    "integration/test_options_of_sdks.py",
+    "integration/test_surroundings.py",
+    "integration/test_swallowed.py",
+    "integration/test_vllm.py",
+    "interception/test_litellm.py",
+    "node",
+    "plugin/test_vcr_marker.py",
+    "stores",
+]
+"""What drives other people's clients and servers, and takes long for it."""
+
+if os.environ.get("LLMTEST_FOREIGN_STACKS") == "no":  # one Python runs them: what they are about does not depend on it
+    collect_ignore = FOREIGN_STACKS
 
 
 UNGUARDED = ("interception", "plugin")
