@@ -16,7 +16,15 @@ from llmtest.resilience.context._context_layer import PURPOSE, too_long
 from llmtest.resilience.context._token_budget_config import TokenBudgetConfig
 from llmtest.resilience.pipeline._running_call import enclosing_purpose
 from llmtest.resilience.pipeline._sync_async import ASYNC, BLOCKING, Parts
-from llmtest.types import NO_TIMEOUTS, ChatMessage, CompletionRequest, CompletionResponse, Provider, StreamEvent
+from llmtest.types import (
+    NO_TIMEOUTS,
+    ChatMessage,
+    CompletionRequest,
+    CompletionResponse,
+    Provider,
+    StreamEvent,
+    TextPart,
+)
 
 __all__ = ["AsyncChatSession", "ChatSession", "limited_chain"]
 
@@ -191,7 +199,7 @@ def _shorter(compressor: Compressor | None, request: CompletionRequest, error: E
 def _as_message(response: CompletionResponse) -> ChatMessage:
     """Return an answer as the conversation goes on from it."""
     parts = response.parts
-    if all(part.__class__.__name__ == "TextPart" for part in parts):
+    if all(isinstance(part, TextPart) for part in parts):
         return ChatMessage.assistant(response.content or "")
     beside = tuple(part for part in parts if part not in response.tool_calls)
     return ChatMessage("assistant", beside or None, tool_calls=response.tool_calls)
