@@ -113,7 +113,7 @@ INNER: dict[str, list[set[str]]] = {
             "routing._tasks",
         },
         {"context._summary", "_metrics", "_own_prices", "fallback._slot", "limiting._store", "routing._smart_config"},
-        {"pipeline._running_slot"},
+        {"pipeline._running_slot", "fallback._one_policy"},
         {"pipeline._running_call", "fallback._start_slots"},
         {"cache._chain_identity", "fallback._log_records"},
         {"pipeline._visit", "hedging._branch", "context._compressor"},

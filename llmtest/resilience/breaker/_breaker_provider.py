@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from llmtest.errors import ConfigurationError
 from llmtest.resilience._chain import FallbackChain
 from llmtest.resilience.breaker._breaker_config import CircuitBreakerConfig
 from llmtest.resilience.breaker._breaker_store import BreakerStore
+from llmtest.resilience.fallback._one_policy import slot_with
 from llmtest.resilience.fallback._slot import FallbackSlot
 from llmtest.types import Provider
 
@@ -43,20 +41,16 @@ class CircuitBreakerProvider(FallbackChain):
         *,
         store: BreakerStore | None = None,
     ) -> None:
-        breaker = CircuitBreakerConfig() if config is None else config
-        if not isinstance(breaker, CircuitBreakerConfig):
-            raise ConfigurationError(
-                f"a `CircuitBreakerProvider` takes a `CircuitBreakerConfig`, not {config!r}.\n"
-                "To fix: CircuitBreakerProvider(provider, CircuitBreakerConfig(failure_threshold=5))"
-            )
-        slot = provider if isinstance(provider, FallbackSlot) else FallbackSlot(provider=provider)
-        if slot.circuit_breaker is not None:
-            raise ConfigurationError(
-                f"slot `{slot.provider.name}` has a `circuit_breaker`, and its `CircuitBreakerProvider` too, of which "
-                "only one would hold.\nTo fix: leave one of the two out"
-            )
+        slot = slot_with(
+            provider,
+            "circuit_breaker",
+            config,
+            kind=CircuitBreakerConfig,
+            user="CircuitBreakerProvider",
+            fix="failure_threshold=5",
+        )
         super().__init__(
-            [replace(slot, circuit_breaker=breaker)],
+            [slot],
             name=slot.provider.name,
             retry=None,
             circuit_breaker=None,

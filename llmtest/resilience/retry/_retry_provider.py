@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from llmtest.errors import ConfigurationError
 from llmtest.resilience._chain import FallbackChain
+from llmtest.resilience.fallback._one_policy import slot_with
 from llmtest.resilience.fallback._slot import FallbackSlot
 from llmtest.resilience.retry._retry import RetryConfig
 from llmtest.types import Provider
@@ -30,19 +28,6 @@ class RetryProvider(FallbackChain):
     """
 
     def __init__(self, provider: Provider | FallbackSlot, config: RetryConfig | None = None) -> None:
-        retry = RetryConfig() if config is None else config
-        if not isinstance(retry, RetryConfig):
-            raise ConfigurationError(
-                f"a `RetryProvider` takes a `RetryConfig`, not {config!r}.\n"
-                "To fix: RetryProvider(provider, RetryConfig(max_attempts=5))"
-            )
-        slot = provider if isinstance(provider, FallbackSlot) else FallbackSlot(provider=provider)
-        if slot.retry is not None:
-            raise ConfigurationError(
-                f"slot `{slot.provider.name}` has a `retry`, and its `RetryProvider` too, of which only one would "
-                "hold.\nTo fix: leave one of the two out"
-            )
-        super().__init__(
-            [replace(slot, retry=retry)], name=slot.provider.name, retry=None, circuit_breaker=None, timeouts=None
-        )
+        slot = slot_with(provider, "retry", config, kind=RetryConfig, user="RetryProvider", fix="max_attempts=5")
+        super().__init__([slot], name=slot.provider.name, retry=None, circuit_breaker=None, timeouts=None)
         self.model = slot.provider.model
