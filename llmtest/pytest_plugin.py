@@ -38,6 +38,7 @@ SETTINGS = (
     "llmtest_cassette_keep",
     "llmtest_cassette_scrub",
     "llmtest_cassette_mask",
+    "llmtest_cassette_usage",
     "llmtest_block_network",
     "llmtest_allowed_hosts",
     "llmtest_dummy_keys",
@@ -87,6 +88,9 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
         metavar="MODE",
         help="how streams are cut into network pieces: `events` (default), `whole`, `random`, or a number of bytes",
     )
+    group.addoption(
+        "--llmtest-cassette-usage", metavar="FILE", help="write what was played of each cassette, for `cassette prune`"
+    )
     group.addoption("--llmtest-costs", type=int, metavar="N", help="list the N dearest tests at the end")
     parser.addini("llmtest_seed", "seed of every simulated world", default=None)
     parser.addini("llmtest_fragmentation", "`events`, `whole`, `random`, or a number of bytes", default=None)
@@ -96,6 +100,7 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     parser.addini("llmtest_cassette_keep", "what no cassette replaces as a credential", type="linelist", default=[])
     parser.addini("llmtest_cassette_mask", "what requests are compared without", type="linelist", default=[])
     parser.addini("llmtest_cassette_scrub", "patterns of what cassettes replace", type="linelist", default=[])
+    parser.addini("llmtest_cassette_usage", "file for what was played of each cassette", default=None)
     parser.addini("llmtest_block_network", "refuse live requests in every test", type="bool", default=False)
     parser.addini("llmtest_allowed_hosts", "hosts that requests may reach", type="linelist", default=[])
     parser.addini("llmtest_dummy_keys", "set dummy API keys before collection", type="bool", default=False)
@@ -132,6 +137,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from llmtest.testing._plugin_vcr_tests import VcrTests
 
         config.pluginmanager.register(VcrTests(config), "llmtest-vcr-tests")
+    if config.getoption("llmtest_cassette_usage") or _ini(config, "llmtest_cassette_usage"):
+        from llmtest.testing._plugin_usage import UsageOfCassettes
+
+        config.pluginmanager.register(UsageOfCassettes(config), "llmtest-cassette-usage")
 
 
 def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser, args: list[str]) -> None:

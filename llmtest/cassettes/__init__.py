@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from llmtest.cassettes._masks import masks_in
     from llmtest.cassettes._matching import MatchRule
     from llmtest.cassettes._redaction import Redactor
-    from llmtest.cassettes._use import inserted, use_cassette
+    from llmtest.cassettes._usage import Usage
+    from llmtest.cassettes._use import inserted, noting_uses, use_cassette
     from llmtest.cassettes._verification import (
         FINDING_KINDS,
         SEVERITIES,
@@ -32,7 +33,14 @@ if TYPE_CHECKING:
     )
     from llmtest.cassettes._writing import write_document
     from llmtest.cassettes.drift import Drift, SessionDrift, compare_sessions
-    from llmtest.cassettes.review import Scrubbed, convert_cassette, scrub_cassette, target_of
+    from llmtest.cassettes.review import (
+        Pruned,
+        Scrubbed,
+        convert_cassette,
+        prune_cassette,
+        scrub_cassette,
+        target_of,
+    )
 
 _HOMES = {
     "Bill": "_bills",
@@ -51,6 +59,7 @@ _HOMES = {
     "Mode": "_cassette",
     "RecordedRequest": "_interactions",
     "RecordedResponse": "_interactions",
+    "Pruned": "review",
     "Redactor": "_redaction",
     "SEVERITIES": "_verification",
     "Scrubbed": "review",
@@ -58,6 +67,7 @@ _HOMES = {
     "SessionDrift": "drift",
     "Severity": "_verification",
     "StreamFacts": "_inspection",
+    "Usage": "_usage",
     "Verdict": "_verification",
     "VerifyFinding": "_verification",
     "bills_in": "_bills",
@@ -68,6 +78,8 @@ _HOMES = {
     "inserted": "_use",
     "inspect_cassette": "_inspection",
     "masks_in": "_masks",
+    "noting_uses": "_use",
+    "prune_cassette": "review",
     "scrub_cassette": "review",
     "target_of": "review",
     "use_cassette": "_use",
@@ -93,6 +105,7 @@ __all__ = [
     "InteractionFacts",
     "MatchRule",
     "Mode",
+    "Pruned",
     "RecordedRequest",
     "RecordedResponse",
     "Redactor",
@@ -101,6 +114,7 @@ __all__ = [
     "SessionDrift",
     "Severity",
     "StreamFacts",
+    "Usage",
     "Verdict",
     "VerifyFinding",
     "bills_in",
@@ -111,6 +125,8 @@ __all__ = [
     "inserted",
     "inspect_cassette",
     "masks_in",
+    "noting_uses",
+    "prune_cassette",
     "scrub_cassette",
     "target_of",
     "use_cassette",

@@ -24,6 +24,23 @@ _parents: dict[Deck, Deck | None] = {}
 """Every deck in use, with the one it was put into use inside of."""
 _changing = threading.Lock()
 
+_noters: list[Callable[[Cassette], object]] = []
+"""Who wants to know of each use of a cassette that has ended."""
+
+
+@contextmanager
+def noting_uses(note: Callable[[Cassette], object]) -> Iterator[None]:
+    """Tell of every use of a cassette that ends while the context is open, in whichever thread.
+
+    Args:
+        note: Called with the cassette, which says what was played of it.
+    """
+    _noters.append(note)
+    try:
+        yield
+    finally:
+        _noters.remove(note)
+
 
 def _candidates() -> list[Deck]:
     """Return the decks that the calling context may mean, in the order in which they were put into use.
@@ -81,6 +98,8 @@ def inserted(cassette: Cassette, *, on_error: OnError, allowed_hosts: Iterable[s
         with _changing:
             del _parents[deck]
         deck.finish()
+        for note in tuple(_noters):
+            note(cassette)
 
 
 @contextmanager

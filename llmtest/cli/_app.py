@@ -11,6 +11,7 @@ import typer
 from llmtest.cli._cassette_convert import convert
 from llmtest.cli._cassette_diff import diff
 from llmtest.cli._cassette_inspect import inspect
+from llmtest.cli._cassette_prune import prune
 from llmtest.cli._cassette_scrub import scrub
 from llmtest.cli._cassette_verify import verify
 from llmtest.cli._costs import costs
@@ -41,6 +42,7 @@ cassette_app.command()(verify)
 cassette_app.command()(scrub)
 cassette_app.command()(convert)
 cassette_app.command()(diff)
+cassette_app.command()(prune)
 app.add_typer(cassette_app, name="cassette")
 
 

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from llmtest.cassettes._compression import decompressed, plain_request
 from llmtest.cassettes._credentials import exposures
 from llmtest.cassettes._document import Document
-from llmtest.cassettes._forms import Form, form_for
 from llmtest.cassettes._interactions import Interaction
 from llmtest.cassettes._redaction import Redactor
-from llmtest.cassettes._saving import redact_interaction, replace_file, save_cassette
-from llmtest.cassettes._yaml import dump_as_vcrpy, load_yaml
-from llmtest.errors import CassetteFileError
+from llmtest.cassettes._saving import redact_interaction
+from llmtest.cassettes.review._rewriting import rewrite
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,33 +60,14 @@ def scrub_cassette(document: Document, text: str, redactor: Redactor, *, write: 
         places += [(number, place, kind) for place, kind in found]
         scrubbed.append(redact_interaction(interaction, redactor) if found else interaction)
     if places and write:
-        _write(document, text, scrubbed, {number for number, _, _ in places}, redactor)
+        changed = {number for number, _, _ in places}
+
+        def put(entries: list[Any]) -> None:
+            for number in changed:
+                _put(entries[number - 1], scrubbed[number - 1])
+
+        rewrite(document, text, scrubbed, put, redactor, done="scrubbed", advice="scrub what it writes")
     return Scrubbed(document.path, len(document), tuple(places))
-
-
-def _write(document: Document, text: str, scrubbed: list[Interaction], changed: set[int], redactor: Redactor) -> None:
-    path = Path(document.path)
-    if document.tool:
-        raise CassetteFileError(
-            f"{path}: {document.tool} has recorded this file, whose form is not written here.\n"
-            f"To fix: llmtest cassette convert {path}, and scrub what it writes."
-        )
-    form: Form | None = "parsed_body" if document.has_parsed_bodies else None
-    if document.is_ours or form is not None:
-        save_cassette(path, scrubbed, redactor, form)
-        return
-    in_json = form_for(path, None) == "json"
-    loaded = json.loads(text.removeprefix("\ufeff")) if in_json else load_yaml(text, document.path)
-    for number in changed:
-        _put(loaded["interactions"][number - 1], scrubbed[number - 1])
-    write: Callable[[Any], str] = (lambda value: json.dumps(value, indent=4)) if in_json else dump_as_vcrpy
-    try:
-        replace_file(path, write(loaded))
-    except (TypeError, ValueError) as error:  # a value that JSON or YAML cannot have: a tag for which nothing is run
-        raise CassetteFileError(
-            f"{path}: not scrubbed: it holds something that cannot be written again ({error}).\n"
-            f"To fix: llmtest cassette convert {path}, and scrub what it writes."
-        ) from error
 
 
 def _put(entry: Any, scrubbed: Interaction) -> None:
