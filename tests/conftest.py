@@ -77,7 +77,7 @@ PRELOADED = (
     "httpcore2",
     "openai",
     "uvloop",
-    "llmtest.cassettes",
+    "llmtest.cassettes._use",
     "llmtest.clock",
     "llmtest.serving._connection",
     "llmtest.serving._control",

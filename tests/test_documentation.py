@@ -227,6 +227,7 @@ INNER_COMMANDS = {
     "scrub",
     "convert",
     "diff",
+    "prune",
 }
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from llmtest.cassettes._matching import MatchRule
     from llmtest.cassettes._redaction import Redactor
     from llmtest.cassettes._usage import Usage
-    from llmtest.cassettes._use import inserted, noting_uses, use_cassette
+    from llmtest.cassettes._use import inserted, note_use, noting_uses, use_cassette
     from llmtest.cassettes._verification import (
         FINDING_KINDS,
         SEVERITIES,
@@ -78,6 +78,7 @@ _HOMES = {
     "inserted": "_use",
     "inspect_cassette": "_inspection",
     "masks_in": "_masks",
+    "note_use": "_use",
     "noting_uses": "_use",
     "prune_cassette": "review",
     "scrub_cassette": "review",
@@ -125,6 +126,7 @@ __all__ = [
     "inserted",
     "inspect_cassette",
     "masks_in",
+    "note_use",
     "noting_uses",
     "prune_cassette",
     "scrub_cassette",

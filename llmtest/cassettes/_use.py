@@ -25,21 +25,28 @@ _parents: dict[Deck, Deck | None] = {}
 _changing = threading.Lock()
 
 _noters: list[Callable[[Cassette], object]] = []
-"""Who wants to know of each use of a cassette that has ended."""
+"""Who wants to know what is played of cassettes."""
 
 
 @contextmanager
 def noting_uses(note: Callable[[Cassette], object]) -> Iterator[None]:
-    """Tell of every use of a cassette that ends while the context is open, in whichever thread.
+    """Tell of every use of a cassette while the context is open, in whichever thread.
 
     Args:
-        note: Called with the cassette, which says what was played of it.
+        note: Called with the cassette, which says what was played of it: where its use ends, and of one that a
+            simulated provider plays with each answer.
     """
     _noters.append(note)
     try:
         yield
     finally:
         _noters.remove(note)
+
+
+def note_use(cassette: Cassette) -> None:
+    """Tell those who want to know what has been played of a cassette, as often as it likes."""
+    for note in tuple(_noters):
+        note(cassette)
 
 
 def _candidates() -> list[Deck]:
@@ -98,8 +105,7 @@ def inserted(cassette: Cassette, *, on_error: OnError, allowed_hosts: Iterable[s
         with _changing:
             del _parents[deck]
         deck.finish()
-        for note in tuple(_noters):
-            note(cassette)
+        note_use(cassette)
 
 
 @contextmanager

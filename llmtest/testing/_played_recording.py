@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from llmtest.cassettes import Cassette, RecordedRequest
+from llmtest.cassettes import Cassette, RecordedRequest, note_use
 from llmtest.cassettes._compression import decompressed
 from llmtest.errors import CassetteFileError, CassetteMismatchError, ConfigurationError
 from llmtest.simulation import Exchange
@@ -94,6 +94,7 @@ class CassetteRecording:
         except CassetteMismatchError as error:
             self.missed = str(error)
             return None
+        note_use(self._cassette)
         return None if found is None else self._recorded(found)
 
     def _recorded(self, interaction: Interaction) -> Recorded:

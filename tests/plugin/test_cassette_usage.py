@@ -124,7 +124,7 @@ def test_orphans_are_deleted_when_asked_and_told_as_json(run_tests, project, pru
 
 def test_workers_of_xdist_are_summed_up(run_tests, project, prune):
     """Two workers play one cassette, and what both played stays."""
-    outcome = run_tests(TESTS, "-p", "xdist", "-n2", "--llmtest-cassette-usage=usage.json", subprocess=True)
+    outcome = run_tests(TESTS, "-p", "xdist", "-n2", "--llmtest-cassette-usage=usage.json")
     outcome.assert_outcomes(passed=3)
     usage = json.loads((project.parent / "usage.json").read_text())
     assert (usage["whole"], usage["left_out"]) == (True, {})
@@ -132,6 +132,34 @@ def test_workers_of_xdist_are_summed_up(run_tests, project, prune):
         "cassettes/a.yaml": [1, 3],
         "cassettes/b.yaml": [1],
     }
+
+
+def test_what_simulated_providers_play_is_counted(run_tests, project, prune):
+    """By `plays`, in the process and on a port; of a file that is only opened nothing is played."""
+    code = (
+        ASKING
+        + """
+def test_in_process(llm_sim):
+    llm_sim.openai.plays("cassettes/a.yaml", optional=True)
+    assert ask("Two?") == 200
+
+def test_on_a_port(llm_server):
+    llm_server.openai.plays("cassettes/old.yaml", optional=True, match_on=["path", "body"])
+    body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Older?"}]}
+    assert httpx.post(f"{llm_server.base_url}/v1/chat/completions", json=body).status_code == 200
+
+def test_asks_nothing(llm_sim):
+    llm_sim.openai.plays("cassettes/b.yaml", optional=True)
+"""
+    )
+    run_tests(code, "--llmtest-cassette-usage=usage.json").assert_outcomes(passed=3)
+    code, lines, error = prune("cassettes", "--check", "--json")
+    assert error == ""
+    assert code == 1
+    found = {told["path"]: told for told in map(json.loads, lines)}
+    unused = {path: [each["interaction"] for each in told["unused"]] for path, told in found.items()}
+    assert unused == {"cassettes/a.yaml": [1, 3], "cassettes/b.yaml": [], "cassettes/old.yaml": [1]}
+    assert [path for path, told in found.items() if told["orphan"]] == ["cassettes/b.yaml"]
 
 
 MORE = {
