@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
 
 from llmtest.scenarios import RunResult
 
-__all__ = ["availability", "breakers", "clock_time", "faults", "latency", "served", "speed", "spend"]
+__all__ = [
+    "availability",
+    "breakers",
+    "clock_time",
+    "faults",
+    "latency",
+    "served",
+    "speed",
+    "spend",
+    "spend_by_hour",
+    "spend_by_model",
+]
 
 MOST_TRANSITIONS = 12
+MOST_HOURS = 24
+"""Hours of a run that are told one by one."""
 
 
 def clock_time(seconds: float) -> str:
@@ -76,10 +90,26 @@ def _short(seconds: float) -> str:
 
 def spend(result: RunResult) -> str:
     """Return what was spent, by provider."""
-    parts = ", ".join(
-        f"{name} {'unknown' if usd is None else f'${usd:,.4f}'}" for name, usd in result.cost_by_provider.items()
-    )
+    parts = _amounts(result.cost_by_provider.items())
     if result.cost_usd is None:
         return f"unknown (${result.known_cost_usd:,.4f} known)   {parts}"
     total = f"${result.cost_usd:,.4f}"
     return f"{total}   {parts}" if len(result.cost_by_provider) > 1 else total
+
+
+def spend_by_model(result: RunResult) -> str:
+    """Return what was spent by model, where that tells more than the providers do."""
+    return _amounts(result.cost_by_model.items()) if len(result.cost_by_model) > len(result.cost_by_provider) else ""
+
+
+def spend_by_hour(result: RunResult) -> str:
+    """Return what was spent in each hour of the run, where it had several."""
+    hours = [(f"+{hour}h", usd) for hour, usd in result.cost_by_hour.items()]
+    if len(hours) < 2:
+        return ""
+    hidden = len(hours) - MOST_HOURS
+    return _amounts(hours[:MOST_HOURS]) + (f", and {hidden} hours more" if hidden > 0 else "")
+
+
+def _amounts(spent: Iterable[tuple[str, Decimal | None]]) -> str:
+    return ", ".join(f"{name} {'unknown' if usd is None else f'${usd:,.4f}'}" for name, usd in spent)

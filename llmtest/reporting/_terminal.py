@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from llmtest.reporting._prose import availability, breakers, faults, latency, served, speed, spend
+from llmtest.reporting._prose import availability, breakers, faults, latency, served, speed, spend, spend_by_hour, spend_by_model
 from llmtest.scenarios import RunResult
 
 __all__ = ["print_results"]
@@ -54,6 +54,8 @@ def _run(result: RunResult) -> RenderableType:
         ("faults", faults(result)),
         *latency(result),
         ("spend", spend(result)),
+        ("by model", spend_by_model(result)),
+        ("by hour", spend_by_hour(result)),
         ("digest", result.digest),
     ]
     for label, text in rows:

@@ -59,6 +59,8 @@ class RunResult:
         cost_usd: What the calls cost; None where a price is unknown.
         known_cost_usd: The part of it whose prices are known.
         cost_by_provider: The same by provider.
+        cost_by_model: The same by `provider:model`, in the order of their first calls.
+        cost_by_hour: The same by the hour of the run's clock in which calls were charged; hours without are left out.
         virtual_seconds: How long the run took on its own clock.
         wall_seconds: How long it really took.
         faults_fired: How often each fault rule struck.
@@ -94,6 +96,8 @@ class RunResult:
     findings: dict[str, str] = field(default_factory=dict)
     expectations: list[Check] = field(default_factory=list)
     notes: tuple[str, ...] = ()
+    cost_by_model: dict[str, Decimal | None] = field(default_factory=dict)
+    cost_by_hour: dict[int, Decimal | None] = field(default_factory=dict)
 
     @property
     def availability(self) -> float:
@@ -122,7 +126,10 @@ class RunResult:
             "breaker": self.breaker,
             "latency_s": self.latency,
             "ttft_s": self.ttft,
-            "cost_usd": "unknown" if self.cost_usd is None else f"{self.cost_usd:f}",
+            "cost_usd": _usd(self.cost_usd),
+            "cost_by_provider": {name: _usd(cost) for name, cost in self.cost_by_provider.items()},
+            "cost_by_model": {name: _usd(cost) for name, cost in self.cost_by_model.items()},
+            "cost_by_hour": {f"+{hour}h": _usd(cost) for hour, cost in self.cost_by_hour.items()},
             "virtual_seconds": round(self.virtual_seconds, 9),
             "wall_seconds": round(self.wall_seconds, 3),
             "faults_fired": self.faults_fired,
@@ -132,3 +139,7 @@ class RunResult:
             ],
             **({"notes": list(self.notes)} if self.notes else {}),
         }
+
+
+def _usd(cost: Decimal | None) -> str:
+    return "unknown" if cost is None else f"{cost:f}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection
 from datetime import timedelta
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact
 from typing import Any
 
 from llmtest import events
@@ -16,11 +16,19 @@ from llmtest.events import DIGEST_BATCH
 from llmtest.scenarios._measures import Sample
 from llmtest.scenarios._observations import Observations
 
-__all__ = ["RunTrace", "Tally"]
+__all__ = ["RunTrace", "Tally", "total"]
 
 ZERO = Decimal(0)
+HOUR_NS = 3_600_000_000_000
+EXACT = Context(prec=500, traps=[Inexact])
+"""Context of sums of money, which no precision of the application rounds."""
 NOBODY: dict[str, int] = {}
 """Who was asked by a call that sent no request."""
+
+
+def total(spent: Decimal | None, cost: Decimal | None) -> Decimal | None:
+    """Return the exact sum of two amounts; None where either is unknown."""
+    return None if spent is None or cost is None else EXACT.add(spent, cost)
 
 
 class Tally:
@@ -53,6 +61,8 @@ class Tally:
         self.breaker: dict[str, list[str]] = {}
         self.transitions: list[tuple[int, str, str]] = []
         self.spend_by_day: dict[int, Decimal] = {}
+        self.spend_by_hour: dict[int, Decimal | None] = {}
+        """What was charged in each hour of the run; None where the price of any part is unknown."""
         self.latency = Sample()
         self.ttft = Sample()
         self.judge = judge
@@ -105,6 +115,9 @@ class Tally:
         if event.cost_usd is not None:
             day = event.start_ns // 86_400_000_000_000  # A budget charges the day in which it reserved.
             self.spend_by_day[day] = self.spend_by_day.get(day, ZERO) + event.cost_usd
+        if event.billed:
+            hour = event.at_ns // HOUR_NS
+            self.spend_by_hour[hour] = total(self.spend_by_hour.get(hour, ZERO), event.cost_usd)
         self.judge.answered(event)
         if self._inferred:
             self._note_outcome(event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from decimal import Decimal
 
 from llmtest.costs import CostLedger
 from llmtest.events import Event
@@ -10,7 +11,7 @@ from llmtest.scenarios._chain_calls import has_breakers
 from llmtest.scenarios._judging import judge
 from llmtest.scenarios._result import RunResult, Transition
 from llmtest.scenarios._spec import Scenario
-from llmtest.scenarios._tally import Tally
+from llmtest.scenarios._tally import Tally, total
 from llmtest.simulation import World
 
 __all__ = ["counted", "sum_up"]
@@ -110,8 +111,19 @@ def counted(
         cost_usd=total.usd,
         known_cost_usd=total.known_usd,
         cost_by_provider=costs.by_provider(),
+        cost_by_model=_by_model(costs),
+        cost_by_hour=dict(tally.spend_by_hour),
         virtual_seconds=virtual_seconds,
         wall_seconds=wall_seconds,
         faults_fired=faults_fired,
         errors=dict(sorted(tally.errors.items())),
     )
+
+
+def _by_model(costs: CostLedger) -> dict[str, Decimal | None]:
+    """Return what was spent by provider and model; None where the price of any part is unknown."""
+    spent: dict[str, Decimal | None] = {}
+    for (provider, model, _), spend in costs.spends().items():
+        name = f"{provider}:{model or '?'}"
+        spent[name] = total(spent[name], spend.usd) if name in spent else spend.usd
+    return spent

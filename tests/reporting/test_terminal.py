@@ -177,6 +177,17 @@ def test_spend(changes, text):
     assert fact("spend", finished_run(**changes)) == text
 
 
+def test_m07_spend_by_model_and_hour():
+    """Models are told where they tell more than providers, hours where there are several, the first 24 one by one."""
+    models = {"openai:gpt-4o": Decimal(2), "openai:gpt-5": None, "anthropic:claude-opus-5": Decimal("0.00012")}
+    dear = finished_run(cost_by_model=models, cost_by_hour={0: Decimal(1), 3: None})
+    assert fact("by model", dear) == "openai:gpt-4o $2.0000, openai:gpt-5 unknown, anthropic:claude-opus-5 $0.0001"
+    assert fact("by hour", dear) == "+0h $1.0000, +3h unknown"
+    long = printed(finished_run(cost_by_hour=dict.fromkeys(range(26), Decimal(1))), width=600)
+    assert "+23h $1.0000, and 2 hours more\n" in long
+    assert "by model" not in long
+
+
 def test_a_run_no_faster_than_real_time_does_not_boast():
     """The factor is left out below twice real time."""
     slow = finished_run(virtual_seconds=59.0, wall_seconds=31.0)
