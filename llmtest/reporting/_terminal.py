@@ -10,7 +10,17 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from llmtest.reporting._prose import availability, breakers, faults, latency, served, speed, spend, spend_by_hour, spend_by_model
+from llmtest.reporting._prose import (
+    availability,
+    breakers,
+    faults,
+    latency,
+    served,
+    speed,
+    spend,
+    spend_by_hour,
+    spend_by_model,
+)
 from llmtest.scenarios import RunResult
 
 __all__ = ["print_results"]
