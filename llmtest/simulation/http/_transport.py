@@ -6,7 +6,7 @@ exceptions follow from the class): a client cannot tell a simulated failure from
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache, lru_cache
@@ -25,7 +25,7 @@ from llmtest.wire import Headers
 __all__ = ["carrier_class"]
 
 NO_TIME = timedelta()
-MOST_TEXTS = 1024
+MOST_LINES = 1024
 MOST_HEADS = 64
 EXTENSIONS = {"http_version": b"HTTP/1.1"}
 
@@ -43,30 +43,24 @@ FAULTS: dict[str, tuple[str, str]] = {
 """Failure of a connection: the exception of the client's library, and its text."""
 
 
-class _Texts(dict[bytes, str]):
-    """Texts of headers, decoded once and kept once: a client sends the same few with every request."""
+class _Lines(dict[tuple[bytes, bytes], tuple[str, str]]):
+    """Headers of requests, decoded once and kept once: a client sends the same few with every request."""
 
-    def __init__(self, decode: Callable[[bytes], str]) -> None:
-        super().__init__()
-        self._decode = decode
-
-    def __missing__(self, raw: bytes) -> str:
-        text = self._decode(raw)
-        if len(self) < MOST_TEXTS:
-            self[raw] = text
-        return text
+    def __missing__(self, raw: tuple[bytes, bytes]) -> tuple[str, str]:
+        name, value = raw
+        line = name.decode("ascii").lower(), value.decode("latin-1")
+        if len(self) < MOST_LINES:
+            self[raw] = line
+        return line
 
 
-_names = _Texts(lambda raw: raw.decode("ascii").lower())
-
-
-def _headers_of(raw: Sequence[tuple[bytes, bytes]], values: _Texts) -> dict[str, str]:
-    headers = {_names[name]: values[value] for name, value in raw}
+def _headers_of(raw: Sequence[tuple[bytes, bytes]], lines: _Lines) -> dict[str, str]:
+    headers = dict(map(lines.__getitem__, raw))
     if len(headers) < len(raw):
         headers.clear()
-        for raw_name, value in raw:
-            name = _names[raw_name]
-            headers[name] = f"{headers[name]}, {values[value]}" if name in headers else values[value]
+        for each in raw:
+            name, value = lines[each]
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
 
 
@@ -134,7 +128,7 @@ class _Carrier:
         self._provider = provider
         self._clock = world.clock
         self._scheme, self._host, self._port = scheme, host, port
-        self._values = _Texts(lambda raw: raw.decode("latin-1"))
+        self._lines = _Lines()
         self._heads: dict[Headers, _Common] = {}
 
     def handle_request(self, request: Any) -> Any:
@@ -188,7 +182,7 @@ class _Carrier:
             self._port,
             url.path,
             url.query.decode("ascii"),
-            _headers_of(request.headers.raw, self._values),
+            _headers_of(request.headers.raw, self._lines),
             body,
             _timeouts_of(limits.get("connect"), limits.get("read")),
         )
