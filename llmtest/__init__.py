@@ -129,6 +129,7 @@ if TYPE_CHECKING:
     from llmtest.simulation import Raw as Raw
     from llmtest.simulation import Reply as Reply
     from llmtest.simulation import Uniform as Uniform
+    from llmtest.stores import RedisBreakerStore as RedisBreakerStore
     from llmtest.stores import RedisCacheStore as RedisCacheStore
     from llmtest.testing import AsyncSimulationTestCase as AsyncSimulationTestCase
     from llmtest.testing import Simulation as Simulation
@@ -285,7 +286,7 @@ _HOMES: dict[str, str] = {
         ),
         "llmtest.scenarios": ("Scenario", "load_scenario", "run_scenario"),
         "llmtest.simulation": ("Embedding", "Gamma", "Json", "Lognormal", "Raw", "Reply", "Uniform"),
-        "llmtest.stores": ("RedisCacheStore",),
+        "llmtest.stores": ("RedisBreakerStore", "RedisCacheStore"),
         "llmtest.testing": ("AsyncSimulationTestCase", "Simulation", "SimulationTestCase", "unordered"),
         "llmtest.types": (
             "Attempt",

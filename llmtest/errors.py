@@ -318,7 +318,8 @@ class CircuitOpenError(RejectedError):
         retry_after: Seconds until the circuit lets a call through; None where somebody isolated it by hand.
         last_error: The failure that opened it.
         cause: What kept the call back: the circuit is `open`, it is `cooling` down after a rate limit, its probes are
-            under way (`probing`), it is `isolated`, or it lets only a share of calls through (`restoring`).
+            under way (`probing`), it is `isolated`, or it lets only a share of calls through (`restoring`); or what
+            keeps its state cannot be asked, and was told to refuse then (`unknown`).
     """
 
     def __init__(
@@ -327,7 +328,7 @@ class CircuitOpenError(RejectedError):
         *,
         retry_after: float | None,
         last_error: BaseException | None = None,
-        cause: Literal["open", "cooling", "probing", "isolated", "restoring"] = "open",
+        cause: Literal["open", "cooling", "probing", "isolated", "restoring", "unknown"] = "open",
     ) -> None:
         self.provider = provider
         self.retry_after = retry_after
@@ -340,6 +341,12 @@ class CircuitOpenError(RejectedError):
             return
         if cause == "restoring":
             super().__init__(f"the circuit `{provider}` is being restored; this call was not of the share let through")
+            return
+        if cause == "unknown":
+            super().__init__(
+                f"the state of circuit `{provider}` cannot be asked for, and its store refuses calls meanwhile.\n"
+                "To fix: make its server reachable, or have the store let calls pass while it is not"
+            )
             return
         why = f" Last failure: {type(last_error).__name__}: {last_error}" if last_error is not None else ""
         super().__init__(f"the circuit `{provider}` is open; it lets a probe through in {retry_after:.1f} s.{why}")
@@ -422,7 +429,8 @@ class ThrottledError(RejectedError):
         provider: Whom it would have gone to.
         limit: Which limit: `rpm`, `tpm`, `concurrency`, `queue`, or a provider's own `retry_after`.
         cause: Why it does not wait: the `deadline` of the call or the `queue_timeout` would pass, the queue is full
-            (`queue_full`), or it is larger than a whole minute's tokens (`too_large`).
+            (`queue_full`), it is larger than a whole minute's tokens (`too_large`), or what keeps the limits cannot be
+            asked, and was told to refuse then (`store_down`).
         retry_after: Seconds until it could go; None where that is not known, or never.
     """
 
@@ -431,6 +439,13 @@ class ThrottledError(RejectedError):
         self.limit = limit
         self.cause = cause
         self.retry_after = retry_after
+        if cause == "store_down":
+            super().__init__(
+                f"a request to `{provider}` was held back: its limits cannot be asked for, and their store refuses "
+                "requests meanwhile.\nTo fix: make its server reachable, or have the store let requests pass while it "
+                "is not"
+            )
+            return
         when = "" if retry_after is None else f"; it could go in {retry_after:.1f} s"
         why, fix = {
             "deadline": ("which is after the call's deadline", "a longer `deadline`"),

@@ -36,6 +36,7 @@ from llmtest.events import (
     RetryScheduled,
     Returned,
     RouteTaken,
+    StoreFailed,
     SummaryFailed,
     TelemetryKept,
 )
@@ -106,6 +107,8 @@ HISTORY = (
     CacheHit(9, 1, "openai", "gpt-4o", 59.5),
     CacheHit(9, 1, "openai", "gpt-4o", 59.5, 0.9731),
     CacheFailed(9, 1, "put", OSError("disk full")),
+    StoreFailed(9, 1, "breaker", "admit", True, OSError("nobody listens")),
+    StoreFailed(9, 0, "limiter", "release", False, OSError("timed out")),
     BudgetRejected(9, 1, "day", *LIMIT, Decimal("0.10"), Decimal("0.3")),
     BudgetRejected(9, 1, "session", "tokens", Decimal(50), Decimal(40), Decimal(0), Decimal(11)),
     BudgetRejected(9, 1, "price", error=UNPRICED),
@@ -199,6 +202,8 @@ TABLE = """\
 0.000     1  cache_hit        openai/gpt-4o      kept 59.5 s ago
 0.000     1  cache_hit        openai/gpt-4o      alike by 0.973, kept 59.5 s ago
 0.000     1  cache_failed     cache              put: disk full
+0.000     1  store_failed     breaker            admit refused: nobody listens
+0.000     -  store_failed     limiter            release went on without it: timed out
 0.000     1  budget_rejected  day                spent 1.2 + reserved 0.1 + requested 0.3 > limit $1.5
 0.000     1  budget_rejected  session            spent 40 + reserved 0 + requested 11 > limit 50 tokens
 0.000     1  budget_rejected  price              no price for `a:b`.

@@ -44,6 +44,8 @@ from llmtest.events._policies import (
     CircuitSkipped,
     FallbackTaken,
     KeyRefused,
+    StoreFailed,
+    StoreKind,
 )
 from llmtest.events._publishing import begin_call, publish, subscribed
 from llmtest.events._recorded_error import ErrorFacts, RecordedError, error_facts
@@ -120,6 +122,8 @@ __all__ = [
     "RetryScheduled",
     "Returned",
     "RouteTaken",
+    "StoreFailed",
+    "StoreKind",
     "SummaryCause",
     "SummaryFailed",
     "TelemetryKept",

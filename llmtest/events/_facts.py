@@ -35,6 +35,7 @@ from llmtest.events._policies import (
     CircuitSkipped,
     FallbackTaken,
     KeyRefused,
+    StoreFailed,
 )
 from llmtest.events._recorded_error import RecordedError, error_facts
 from llmtest.events._requests import (
@@ -83,6 +84,7 @@ EVENTS: tuple[type[Event], ...] = (
     ContextCompressed,
     SummaryFailed,
     CacheFailed,
+    StoreFailed,
     BudgetRejected,
     BudgetWarned,
     LiveRequestPassed,

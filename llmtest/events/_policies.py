@@ -22,6 +22,8 @@ __all__ = [
     "CircuitSkipped",
     "FallbackTaken",
     "KeyRefused",
+    "StoreFailed",
+    "StoreKind",
 ]
 
 BreakerState = Literal["closed", "open", "half_open", "isolated"]
@@ -38,6 +40,7 @@ BreakerCause = Literal[
     "released",
     "reset",
 ]
+StoreKind = Literal["breaker", "limiter", "keys"]
 BudgetUnit = Literal["usd", "tokens"]
 BudgetWarning = Literal["threshold", "let_pass", "passed", "underestimated", "unpriced", "unsettled"]
 
@@ -186,6 +189,25 @@ class CacheFailed(Event):
     kind: ClassVar[str] = "cache_failed"
 
     operation: str
+    error: Exception
+
+
+@dataclass(slots=True)
+class StoreFailed(Event):
+    """What processes share could not be asked for or told; the call went on without it, or was refused.
+
+    Args:
+        store: What is kept there: circuits (`breaker`), limits (`limiter`), or refused `keys`.
+        operation: What it was asked for: `admit`, `record`, `acquire`, `release`, `look` and the like.
+        refuses: Whether the call is refused for it, as the store was told.
+        error: What went wrong.
+    """
+
+    kind: ClassVar[str] = "store_failed"
+
+    store: StoreKind
+    operation: str
+    refuses: bool
     error: Exception
 
 

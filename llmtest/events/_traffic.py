@@ -21,7 +21,7 @@ __all__ = [
 ]
 
 LimitKind = Literal["rpm", "tpm", "concurrency", "queue", "retry_after"]
-LimitRefusal = Literal["deadline", "queue_timeout", "queue_full", "too_large"]
+LimitRefusal = Literal["deadline", "queue_timeout", "queue_full", "too_large", "store_down"]
 
 
 @dataclass(slots=True)
@@ -90,7 +90,8 @@ class LimitRefused(Event):
         model: Its model.
         limit: The limit that stands in the way.
         cause: Why it did not wait: it could not go before the call's `deadline` or within the `queue_timeout`, the
-            queue was full (`queue_full`), or it is larger than a whole minute's tokens (`too_large`).
+            queue was full (`queue_full`), it is larger than a whole minute's tokens (`too_large`), or what keeps the
+            limits cannot be asked, and was told to refuse then (`store_down`).
         retry_after: Seconds until it could go; None where that is not known, or never.
     """
 

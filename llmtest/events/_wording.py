@@ -27,6 +27,7 @@ from llmtest.events._policies import (
     CircuitSkipped,
     FallbackTaken,
     KeyRefused,
+    StoreFailed,
 )
 from llmtest.events._recorded_error import error_facts
 from llmtest.events._requests import (
@@ -208,6 +209,12 @@ def _(event: CacheHit) -> Words:
 @describe.register
 def _(event: CacheFailed) -> Words:
     return "cache", f"{event.operation}: {_headline(event.error)}"
+
+
+@describe.register
+def _(event: StoreFailed) -> Words:
+    what = "refused" if event.refuses else "went on without it"
+    return event.store, f"{event.operation} {what}: {_headline(event.error)}"
 
 
 @describe.register

@@ -3,9 +3,12 @@
 | file | what it is |
 |---|---|
 | `_redis_server` | a server: connections of threads and of event loops, and scripts that run there |
+| `_outages` | what happens while the server cannot be asked |
 | `_redis_cache` | answers that are kept |
+| `_breaker_scripts`, `_redis_breaker` | circuits |
 """
 
+from llmtest.stores._redis_breaker import RedisBreakerStore
 from llmtest.stores._redis_cache import RedisCacheStore
 
-__all__ = ["RedisCacheStore"]
+__all__ = ["RedisBreakerStore", "RedisCacheStore"]

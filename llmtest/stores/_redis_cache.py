@@ -8,9 +8,8 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from llmtest.errors import ConfigurationError
 from llmtest.resilience import Absence, CachedAnswer, Room, Similar, Which, answer_matches, decode_answer, encode_answer
-from llmtest.stores._redis_server import RedisServer, Script
+from llmtest.stores._redis_server import RedisServer, Script, server_of
 
 __all__ = ["RedisCacheStore"]
 
@@ -177,11 +176,9 @@ class RedisCacheStore:
 
     is_shared = True
 
-    def __init__(self, url: str, *, namespace: str = "llmtest", timeout: float = 1.0) -> None:
-        if not namespace or set(namespace) & set("{}"):
-            raise ConfigurationError(f"namespace must be a name without braces, got {namespace!r}")
+    def __init__(self, url: str | RedisServer, *, namespace: str = "llmtest", timeout: float = 1.0) -> None:
         self.namespace = namespace
-        self._server = RedisServer(url, timeout)
+        self._server = server_of(url, namespace, timeout)
         self._keys = [f"{{{namespace}:cache}}:{name}" for name in ("answers", "marks", "used", "ends", "vectors")]
 
     def find(self, key: str, now_ns: int, needs_events: bool) -> CachedAnswer | Absence:

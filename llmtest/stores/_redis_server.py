@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import redis
     import redis.asyncio
 
-__all__ = ["RedisServer", "Script"]
+__all__ = ["RedisServer", "Script", "server_of"]
 
 
 class Script:
@@ -54,6 +54,8 @@ class RedisServer:
                 "To fix: pip install -e '.[redis]', in a checkout of llmtest"
             ) from error
         self._library = redis
+        self.failures: tuple[type[Exception], ...] = (redis.exceptions.RedisError, OSError)
+        """What is raised where the server cannot be asked, or cannot do what it is asked."""
         self._url = url
         self._timeout = timeout
         self._loops: dict[asyncio.AbstractEventLoop, AsyncGenerator[redis.asyncio.Redis, None]] = {}
@@ -141,3 +143,19 @@ class RedisServer:
         life = self._loops.get(asyncio.get_running_loop())
         if life is not None:
             await life.aclose()
+
+
+def server_of(given: str | RedisServer, namespace: str, timeout: float) -> RedisServer:
+    """Return the server that a store was given, by its URL or as it is.
+
+    Args:
+        given: The URL, or a server that several stores share.
+        namespace: What the names of its keys will begin with.
+        timeout: Seconds to wait for a connection and for an answer, above 0.
+
+    Raises:
+        ConfigurationError: The URL is none of Redis, a value is out of range, or `redis` is not installed.
+    """
+    if not namespace or set(namespace) & set("{}"):
+        raise ConfigurationError(f"namespace must be a name without braces, got {namespace!r}")
+    return given if isinstance(given, RedisServer) else RedisServer(given, timeout)

@@ -17,13 +17,13 @@ from llmtest.errors import (
 )
 from llmtest.events import BreakerChanged, describe, subscribed
 from llmtest.resilience import (
-    CircuitBreaker,
     CircuitBreakerConfig,
     FallbackChain,
     FallbackSlot,
     RetryConfig,
     TimeoutConfig,
 )
+from tests.resilience.kept_elsewhere import breaker_of, circuit_store
 from tests.resilience.scripted_provider import REQUEST, Cut, ScriptedProvider, Slow, ask, down, limited, outcomes
 
 SECOND = 1_000_000_000
@@ -32,7 +32,7 @@ SECOND = 1_000_000_000
 def chain_of(*providers, threshold=3, retry=None, **settings):
     """Return a chain without retries whose circuits open after `threshold` failures, for 30 s."""
     breaker = settings.pop("circuit_breaker", None) or CircuitBreakerConfig(failure_threshold=threshold)
-    return FallbackChain(providers, retry=retry, circuit_breaker=breaker, **settings)
+    return FallbackChain(providers, retry=retry, circuit_breaker=breaker, breaker_store=circuit_store(), **settings)
 
 
 def states(world):
@@ -95,7 +95,7 @@ def test_b01_half_open_limits_are_two_numbers(world):
 
 def test_b01_each_success_of_several_gives_its_permit_back():
     """Where two probes must succeed one after the other, one success is not enough, and blocks nobody."""
-    breaker = CircuitBreaker("a", CircuitBreakerConfig(failure_threshold=1, half_open_successes=2))
+    breaker = breaker_of("a", CircuitBreakerConfig(failure_threshold=1, half_open_successes=2))
     breaker.failure(breaker.admit(0), 0, down())
     breaker.success(breaker.admit(30 * SECOND), 31 * SECOND)
     assert breaker.state == "half_open"
@@ -174,7 +174,7 @@ def test_b02_a_harness_error_gives_the_permit_back(world):
 def test_b02_a_failing_subscriber_leaks_no_permit():
     """Whoever listens to the trace and fails takes no probe's permit with him."""
     clock = VirtualClock()
-    breaker = CircuitBreaker("a", CircuitBreakerConfig(failure_threshold=1))
+    breaker = breaker_of("a", CircuitBreakerConfig(failure_threshold=1))
     breaker.failure(breaker.admit(0), 0, down())
 
     def fail(event):
@@ -188,7 +188,7 @@ def test_b02_a_failing_subscriber_leaks_no_permit():
 
 def test_b02_a_lost_probe_heals_itself():
     """A probe whose end nobody reported stops blocking others after `probe_timeout`."""
-    breaker = CircuitBreaker("a", CircuitBreakerConfig(failure_threshold=1, probe_timeout=10))
+    breaker = breaker_of("a", CircuitBreakerConfig(failure_threshold=1, probe_timeout=10))
     breaker.failure(breaker.admit(0), 0, down())
     lost = breaker.admit(30 * SECOND)
     with pytest.raises(CircuitOpenError) as refused:
@@ -220,7 +220,7 @@ class Meddlesome(int):
 def test_b02_a_probe_that_ends_in_the_middle_of_an_admission_gives_its_permit_back(ending, state):
     """Whatever is being counted is counted to its end; then the permit is back, and the circuit knows."""
     limit = Meddlesome(1)
-    breaker = CircuitBreaker("a", CircuitBreakerConfig(failure_threshold=1, half_open_max_calls=limit))
+    breaker = breaker_of("a", CircuitBreakerConfig(failure_threshold=1, half_open_max_calls=limit))
     breaker.failure(breaker.admit(0), 0, down())
     probe = breaker.admit(30 * SECOND)
     how = {"release": lambda: breaker.release(probe), "success": lambda: breaker.success(probe, 31 * SECOND)}
@@ -249,7 +249,7 @@ def test_b03_a_late_success_of_an_old_epoch_changes_nothing(world):
 
 def test_b03_late_successes_belong_to_their_own_epoch():
     """A call, or a probe, from before the circuit changed neither resets its count nor closes it again."""
-    breaker = CircuitBreaker("a", CircuitBreakerConfig(failure_threshold=2, half_open_max_calls=2))
+    breaker = breaker_of("a", CircuitBreakerConfig(failure_threshold=2, half_open_max_calls=2))
     late = breaker.admit(0)
     for _ in range(2):
         breaker.failure(breaker.admit(0), 0, down())
@@ -281,7 +281,7 @@ def test_b04_a_late_failure_does_not_prolong_the_open_period(world):
 
 def test_b04_late_failures_belong_to_their_own_epoch():
     """Calls from before the circuit opened neither prolong it, however many, nor count once it has closed again."""
-    breaker = CircuitBreaker("a", CircuitBreakerConfig(failure_threshold=2))
+    breaker = breaker_of("a", CircuitBreakerConfig(failure_threshold=2))
     late = [breaker.admit(0) for _ in range(6)]
     for _ in range(2):
         breaker.failure(breaker.admit(0), 0, down())
@@ -625,7 +625,7 @@ def test_b19_flapping_is_bounded(world):
 def test_b19_the_open_period_grows_up_to_its_cap(recovery, periods):
     """Failed probes double the period up to `max_recovery_timeout`, which shortens no longer one."""
     config = CircuitBreakerConfig(failure_threshold=1, recovery_timeout=recovery, recovery_multiplier=2.0)
-    breaker = CircuitBreaker("a", config)
+    breaker = breaker_of("a", config)
     now = 0
     for period in periods:
         breaker.failure(breaker.admit(now), now, down())
@@ -666,7 +666,7 @@ def test_a_rate_limit_counts_where_the_circuit_is_told_so(world, mode):
 
 def test_a_shorter_cooldown_does_not_cut_a_longer_one():
     """Of two cooldowns the later end counts."""
-    breaker = CircuitBreaker("a")
+    breaker = breaker_of("a")
     breaker.cool_down(60, 0, limited())
     breaker.cool_down(5, 0, limited())
     assert breaker.available_at_ns == 60_000_000_000
@@ -726,7 +726,7 @@ def test_reset_closes_the_circuit(world):
 def test_reset_forgets_everything():
     """Failures, the cooldown and the escalation are gone, and the trace is told of the change and of no other."""
     config = CircuitBreakerConfig(failure_threshold=2, recovery_multiplier=2.0)
-    breaker = CircuitBreaker("a", config)
+    breaker = breaker_of("a", config)
     changes = []
     with subscribed(changes.append):
         breaker.failure(breaker.admit(0), 0, down())
@@ -771,7 +771,7 @@ def test_the_least_settings_are_allowed():
         quota_cooldown=0,
         max_recovery_timeout=0,
     )
-    breaker = CircuitBreaker("a", config)
+    breaker = breaker_of("a", config)
     breaker.failure(breaker.admit(0), 0, down())
     breaker.cool_down(60, 0, limited())
     assert breaker.admit(0).is_probe

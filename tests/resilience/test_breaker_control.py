@@ -9,12 +9,12 @@ from llmtest.clock import VirtualClock
 from llmtest.errors import AllProvidersFailedError, CircuitOpenError, HarnessError
 from llmtest.events import BreakerChanged, CircuitSkipped, describe
 from llmtest.resilience import (
-    CircuitBreaker,
     CircuitBreakerConfig,
     FallbackChain,
     MemoryBreakerStore,
     MemoryCircuit,
 )
+from tests.resilience.kept_elsewhere import breaker_of, circuit_store
 from tests.resilience.scripted_provider import REQUEST, ScriptedProvider, Slow, ask, down, outcomes
 
 SECOND = 1_000_000_000
@@ -22,7 +22,7 @@ SECOND = 1_000_000_000
 
 def chain_of(*providers, **settings):
     """Return a chain without retries."""
-    return FallbackChain(providers, retry=None, **settings)
+    return FallbackChain(providers, retry=None, **{"breaker_store": circuit_store(), **settings})
 
 
 def test_an_isolated_circuit_lets_nothing_through(world, mode):
@@ -117,7 +117,7 @@ def test_f096_a_share_is_the_same_in_every_run_and_begins_with_the_first_call():
     config = CircuitBreakerConfig(failure_threshold=1, restoration=60, restoration_share=0.25)
 
     def admitted():
-        breaker = CircuitBreaker("a", config)
+        breaker = breaker_of("a", config)
         breaker.failure(breaker.admit(0), 0, down())
         breaker.success(breaker.admit(30 * SECOND), 30 * SECOND)
         found = []
@@ -152,7 +152,7 @@ def test_f096_the_only_provider_sheds_load_too(world, mode):
 def test_f096_release_restores_gradually_and_reset_at_once():
     """Who isolates a provider lets it back in gently, or says `reset`."""
     config = CircuitBreakerConfig.caxton()
-    breaker = CircuitBreaker("a", config)
+    breaker = breaker_of("a", config)
     for command, refusals in ((breaker.release, 9), (breaker.reset, 0)):
         breaker.isolate()
         command()
@@ -175,7 +175,7 @@ def world_now():
 
 def test_f096_a_failure_while_it_is_restored_opens_it_again():
     """The rules hold while traffic rises, and the share begins anew after the next closing."""
-    breaker = CircuitBreaker("a", CircuitBreakerConfig(failure_threshold=1, restoration=60))
+    breaker = breaker_of("a", CircuitBreakerConfig(failure_threshold=1, restoration=60))
     breaker.failure(breaker.admit(0), 0, down())
     breaker.success(breaker.admit(30 * SECOND), 30 * SECOND)
     breaker.failure(breaker.admit(31 * SECOND), 31 * SECOND, down())
@@ -237,7 +237,7 @@ def test_b02_a_listener_that_breaks_the_harness_gives_the_permit_back():
             broken.clear()
             raise HarnessError("stop")
 
-    breaker = CircuitBreaker("a", CircuitBreakerConfig(failure_threshold=1, on_change=fail))
+    breaker = breaker_of("a", CircuitBreakerConfig(failure_threshold=1, on_change=fail))
     breaker.failure(breaker.admit(0), 0, down())
     with pytest.raises(HarnessError):
         breaker.admit(30 * SECOND)
@@ -352,7 +352,7 @@ def test_a_cancelled_call_gives_its_permit_back_to_a_remote_circuit(world):
 def test_a_command_is_told_at_the_time_of_its_simulation():
     """Isolation inside a simulation carries virtual time, and a release begins its rise there."""
     clock, seen = VirtualClock(), []
-    breaker = CircuitBreaker("a", CircuitBreakerConfig(restoration=10, on_change=lambda c: seen.append(c.at)))
+    breaker = breaker_of("a", CircuitBreakerConfig(restoration=10, on_change=lambda c: seen.append(c.at)))
 
     async def story():
         await asyncio.sleep(7)

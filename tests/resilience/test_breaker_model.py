@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from llmtest.errors import CircuitOpenError
-from llmtest.resilience import CircuitAdmission, CircuitBreaker, CircuitBreakerConfig
+from llmtest.resilience import CircuitAdmission, CircuitBreakerConfig
+from tests.resilience.kept_elsewhere import breaker_of
 from tests.resilience.scripted_provider import down
 
 SECOND = 1_000_000_000
@@ -122,7 +123,7 @@ class CircuitAndReference(RuleBasedStateMachine):
         config = CircuitBreakerConfig(
             **rules, recovery_timeout=10, half_open_max_calls=probes, half_open_successes=successes
         )
-        self.breaker, self.reference = CircuitBreaker("a", config), Reference(config)
+        self.breaker, self.reference = breaker_of("a", config), Reference(config)
         self.is_timed = config.slow_call_duration is not None
         self.now = 0
         self.under_way = []
@@ -204,7 +205,7 @@ TestCircuitAgainstAReference = CircuitAndReference.TestCase
 def test_a_window_of_seconds_agrees_with_a_list_of_calls(seconds, calls):
     """Calls that end over time: the same failures count, and the same call opens the circuit."""
     config = CircuitBreakerConfig(failure_rate=0.75, window_seconds=seconds, minimum_calls=3)
-    breaker, reference, now = CircuitBreaker("a", config), Reference(config), 0
+    breaker, reference, now = breaker_of("a", config), Reference(config), 0
     for wait, fails in calls:
         now += wait
         admission = breaker.admit(now * SECOND)

@@ -7,7 +7,8 @@ import pytest
 
 from llmtest.errors import ConfigurationError, InvalidRequestError, ServerError
 from llmtest.events import BreakerChanged, describe
-from llmtest.resilience import CircuitBreaker, CircuitBreakerConfig, FallbackChain, RetryConfig, TimeoutConfig
+from llmtest.resilience import CircuitBreakerConfig, FallbackChain, RetryConfig, TimeoutConfig
+from tests.resilience.kept_elsewhere import breaker_of, circuit_store
 from tests.resilience.scripted_provider import REQUEST, Cut, ScriptedProvider, Slow, ask, down
 
 SECOND = 1_000_000_000
@@ -15,7 +16,8 @@ SECOND = 1_000_000_000
 
 def chain_of(*providers, **rules):
     """Return a chain without retries whose circuits have these rules."""
-    return FallbackChain(providers, retry=None, circuit_breaker=CircuitBreakerConfig(**rules))
+    config = CircuitBreakerConfig(**rules)
+    return FallbackChain(providers, retry=None, circuit_breaker=config, breaker_store=circuit_store())
 
 
 def play(breaker, calls, at_s=0.0, every_s=0.0, took_s=0.0):
@@ -45,7 +47,7 @@ def test_f090_mofa_opens_after_three_failures_for_thirty_seconds(world, mode):
 
 def test_f091_the_state_machine_goes_every_way():
     """Closed, open, half open and back, by each of its edges."""
-    breaker = CircuitBreaker("a", CircuitBreakerConfig.mofa())
+    breaker = breaker_of("a", CircuitBreakerConfig.mofa())
     assert play(breaker, "xxo") == "closed"
     assert breaker.failures == 0
     assert play(breaker, "xxx") == "open"
@@ -59,7 +61,7 @@ def test_f092_f093_ironclaw_has_two_half_open_numbers_and_tokens():
     """Five failures, three probes at a time, two successes; what was admitted before a change counts no more."""
     config = CircuitBreakerConfig.ironclaw()
     assert (config.failure_threshold, config.half_open_max_calls, config.half_open_successes) == (5, 3, 2)
-    breaker = CircuitBreaker("a", config)
+    breaker = breaker_of("a", config)
     early = breaker.admit(0)
     assert play(breaker, "xxxxx") == "open"
     breaker.success(early, 1)
@@ -111,7 +113,7 @@ def test_a_failure_rate_opens_it(world, mode):
 def test_a_window_of_calls_holds_the_last_ones(calls, state):
     """The last ten calls count, once there are five of them."""
     config = CircuitBreakerConfig(failure_rate=0.5, window_calls=10, minimum_calls=5)
-    assert play(CircuitBreaker("a", config), calls) == state
+    assert play(breaker_of("a", config), calls) == state
 
 
 @pytest.mark.parametrize(
@@ -120,8 +122,8 @@ def test_a_window_of_calls_holds_the_last_ones(calls, state):
 def test_a_window_of_seconds_forgets_by_time(every_s, state):
     """Ten failures within ten seconds open it; the same failures over forty do not."""
     config = CircuitBreakerConfig(failure_rate=0.5, window_seconds=10, minimum_calls=5)
-    assert play(CircuitBreaker("a", config), "x" * 4 + "xxxxxx" * (every_s > 1), every_s=every_s) == "closed"
-    breaker = CircuitBreaker("a", config)
+    assert play(breaker_of("a", config), "x" * 4 + "xxxxxx" * (every_s > 1), every_s=every_s) == "closed"
+    breaker = breaker_of("a", config)
     if state == "open":
         assert play(breaker, "xxxxx", every_s=every_s) == state
     else:
@@ -197,7 +199,7 @@ def test_what_proves_nothing_is_not_in_the_window(world, mode):
 )
 def test_f095_a_z_score_opens_at_what_is_unusual(calls, state):
     """With llmkit's 2.5 standard deviations, what is unusual depends on what was usual."""
-    breaker = CircuitBreaker("a", CircuitBreakerConfig.llmkit())
+    breaker = breaker_of("a", CircuitBreakerConfig.llmkit())
     assert play(breaker, calls) == state
 
 
@@ -205,7 +207,7 @@ def test_f095_ten_probes_are_tried_and_eight_must_succeed():
     """Two failed probes are allowed, the third opens it again; the eighth success closes it."""
     config = CircuitBreakerConfig.llmkit()
     assert (config.failure_z_score, config.window_calls, config.half_open_max_calls) == (2.5, 1000, 10)
-    breaker = CircuitBreaker("a", config)
+    breaker = breaker_of("a", config)
     assert play(breaker, "x" * 10) == "open"
     assert play(breaker, "xooooxoo", at_s=60) == "half_open"
     assert play(breaker, "oo", at_s=60) == "closed"

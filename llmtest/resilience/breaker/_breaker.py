@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from llmtest.clock import active_clock
 from llmtest.errors import CircuitOpenError
@@ -16,6 +16,7 @@ from llmtest.events import BreakerChanged, BreakerState, current_call, publish
 from llmtest.resilience._classification import outcome_of
 from llmtest.resilience.breaker._breaker_config import CircuitBreakerConfig
 from llmtest.resilience.breaker._breaker_store import (
+    NEVER,
     BreakerStore,
     CircuitAdmission,
     CircuitChange,
@@ -26,6 +27,9 @@ from llmtest.resilience.breaker._breaker_store import (
     Verdict,
 )
 from llmtest.resilience.breaker._memory_circuit import MemoryCircuit
+
+if TYPE_CHECKING:
+    from llmtest.clock import Clock
 
 __all__ = ["CircuitBreaker", "CircuitState"]
 
@@ -38,7 +42,8 @@ logger = logging.getLogger("llmtest.resilience")
 class CircuitBreaker:
     """The circuit of one provider; safe to share between threads and tasks.
 
-    No lock is held while a call is under way.
+    No lock is held while a call is under way. Where other processes share its state, its methods are to be told wall
+    time (`time_ns`).
 
     Args:
         name: Whose circuit it is.
@@ -50,11 +55,13 @@ class CircuitBreaker:
         "_admit",
         "_circuit",
         "_last_error",
+        "_last_known",
         "_listeners",
         "_record",
         "_remote",
         "config",
         "is_remote",
+        "is_shared",
         "is_timed",
         "name",
     )
@@ -70,6 +77,9 @@ class CircuitBreaker:
         self._remote = cast("RemoteCircuit", self._circuit) if hasattr(self._circuit, "admit_async") else None
         self.is_remote = self._remote is not None
         """Whether its state is on a server, which code on an event loop must not wait for blocking."""
+        self.is_shared: bool = getattr(self._circuit, "is_shared", False)
+        """Whether other processes use it too, so that its times are those of the wall."""
+        self._last_known = getattr(self._circuit, "last_known", self._circuit.read)
         self.is_timed = config.slow_call_duration is not None
         """Whether it matters how long a call takes."""
         self._listeners: list[Listener] = [] if config.on_change is None else [config.on_change]
@@ -87,8 +97,19 @@ class CircuitBreaker:
 
     @property
     def available_at_ns(self) -> int:
-        """When the next call may be admitted, in nanoseconds of the clock; in the past where it may be now."""
-        return self._circuit.read().available_at_ns
+        """When the next call may be admitted, in nanoseconds of the clock; in the past where it may be now.
+
+        Of a circuit on a server it is what was last heard of it: nobody asks there only to choose.
+        """
+        at_ns: int = self._last_known().available_at_ns
+        if self.is_shared and at_ns != NEVER:
+            clock = active_clock()
+            at_ns += clock.now_ns() - clock.time_ns()
+        return at_ns
+
+    def time_ns(self, clock: Clock) -> int:
+        """Return the time that its methods are to be told."""
+        return clock.time_ns() if self.is_shared else clock.now_ns()
 
     def admit(self, now_ns: int, *, forced: bool = False) -> CircuitAdmission:
         """Let a call through.
@@ -171,7 +192,7 @@ class CircuitBreaker:
         elif admission.is_probe:
             changes = self._record(admission, admission.at_ns, "nothing", None)
             if changes:
-                self._tell(changes, active_clock().now_ns())
+                self._tell(changes, self.time_ns(active_clock()))
 
     def isolate(self) -> None:
         """Let nothing through, probes included, until `release` or `reset`; calls under way change nothing."""
@@ -209,11 +230,13 @@ class CircuitBreaker:
         return end
 
     def _command(self, command: Command) -> None:
-        now_ns = active_clock().now_ns()
+        now_ns = self.time_ns(active_clock())
         self._tell(self._circuit.command(command, now_ns), now_ns)
 
     def _tell(self, changes: tuple[CircuitChange, ...], now_ns: int) -> None:
         """Publish what has changed, and call every listener."""
+        if changes and self.is_shared:
+            now_ns = active_clock().now_ns()
         for change in changes:
             event = self._event(change, now_ns)
             if change.to_state == "closed":

@@ -50,23 +50,23 @@ class _Guarded:
         breaker, clock = self._breaker, visit.call.clock
         awaits = breaker.is_remote and visit.call.parts is ASYNC
         if awaits:
-            admission = await breaker.admit_async(clock.now_ns(), forced=visit.forced)
+            admission = await breaker.admit_async(breaker.time_ns(clock), forced=visit.forced)
         else:
-            admission = breaker.admit(clock.now_ns(), forced=visit.forced)
+            admission = breaker.admit(breaker.time_ns(clock), forced=visit.forced)
         try:
             result = await self._further(visit)
         except BaseException as error:
-            now_ns = clock.now_ns()
+            now_ns = breaker.time_ns(clock)
             if awaits and isinstance(error, Exception) and self._counts(visit, error):
                 await breaker.record_async(admission, now_ns, "failure", now_ns - admission.at_ns, error)
             else:
                 self._report(visit, admission, error, now_ns - admission.at_ns)
             raise
         if isinstance(result, OpenStream):
-            took_ns = clock.now_ns() - admission.at_ns if breaker.is_timed else None
+            took_ns = breaker.time_ns(clock) - admission.at_ns if breaker.is_timed else None
             result.at_end(partial(self._stream_ended, visit, admission, took_ns))
             return result
-        now_ns = clock.now_ns()
+        now_ns = breaker.time_ns(clock)
         if awaits:
             await breaker.record_async(admission, now_ns, "success", now_ns - admission.at_ns)
         else:
@@ -84,7 +84,7 @@ class _Guarded:
         if isinstance(end, BaseException) and not stream.is_finished:
             self._report(visit, admission, end, took_ns)
         else:
-            self._breaker.success(admission, visit.call.clock.now_ns(), took_ns)
+            self._breaker.success(admission, self._breaker.time_ns(visit.call.clock), took_ns)
 
     @staticmethod
     def _counts(visit: Visit, error: BaseException) -> bool:
@@ -93,7 +93,7 @@ class _Guarded:
     def _report(self, visit: Visit, admission: CircuitAdmission, error: BaseException, took_ns: int | None) -> None:
         """Tell the circuit how an admitted call failed, and give its permit back."""
         breaker, call, place = self._breaker, visit.call, visit.place
-        now_ns = call.clock.now_ns()
+        now_ns = breaker.time_ns(call.clock)
         if self._counts(visit, error):
             breaker.failure(admission, now_ns, error, took_ns)
             return
@@ -108,4 +108,4 @@ class _Guarded:
                 others = place.account if isinstance(error, QuotaExceededError) else ()
                 for peer in dict.fromkeys((*place.peers, *others)):
                     if peer.breaker is not None:
-                        peer.breaker.cool_down(seconds, now_ns, error)
+                        peer.breaker.cool_down(seconds, peer.breaker.time_ns(call.clock), error)

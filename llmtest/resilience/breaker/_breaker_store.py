@@ -34,7 +34,7 @@ Verdict = Literal["success", "failure", "nothing"]
 """How an admitted call ended: well, in a way that counts against the provider, or telling nothing of it."""
 Command = Literal["isolate", "release", "reset"]
 """What an operator tells a circuit: let nothing through, let calls through again, forget every failure."""
-RefusalCause = Literal["open", "cooling", "probing", "isolated", "restoring"]
+RefusalCause = Literal["open", "cooling", "probing", "isolated", "restoring", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,8 @@ class CircuitRefusal(NamedTuple):
     """A call that is not let through.
 
     `cause`: the circuit is open, cools down, has its probes under way, was isolated by hand, or is being restored, and
-    the call was not of the share. `wait_ns`: until another call may be; None where no time is known. `changes`: what
-    had happened meanwhile.
+    the call was not of the share; or its state is `unknown`, and its store refuses then. `wait_ns`: until another call
+    may be; None where no time is known. `changes`: what had happened meanwhile.
     """
 
     cause: RefusalCause
@@ -111,8 +111,9 @@ class CircuitReading(NamedTuple):
 class StoredCircuit(Protocol):
     """The state of one circuit; each method is one atomic operation, whoever else uses the same circuit.
 
-    Times are those of the caller's clock, in nanoseconds. A store that several machines share has to use a clock of its
-    own instead.
+    Times come in as arguments, in nanoseconds: of the caller's monotonic clock, or of its wall time where the circuit
+    has an attribute `is_shared` that is true, because other processes use it too. Whoever shares a circuit is to keep
+    its wall time in step; that it goes back a little must do no harm.
     """
 
     def admit(self, now_ns: int, forced: bool) -> CircuitAdmission | CircuitRefusal:
@@ -164,6 +165,10 @@ class RemoteCircuit(StoredCircuit, Protocol):
         self, admission: CircuitAdmission, now_ns: int, verdict: Verdict, took_ns: int | None = None
     ) -> tuple[CircuitChange, ...]:
         """Do as `record`, on the event loop; what ends outside of it, as a stream does, is recorded by `record`."""
+        ...
+
+    def last_known(self) -> CircuitReading:
+        """Return how it looked when it was asked last, without asking; strategies go by this."""
         ...
 
 

@@ -1,0 +1,33 @@
+"""Where the suites of policies keep their state: in memory, or where the suites of stores say, which run them again."""
+
+from contextlib import contextmanager
+
+from llmtest.resilience import CircuitBreaker, MemoryLimiterStore
+
+MAKERS = {"circuits": lambda: None, "limits": MemoryLimiterStore}
+
+
+@contextmanager
+def kept_in(**makers):
+    """Have state kept elsewhere: each chain of a suite gets a new store of what is made here."""
+    before = dict(MAKERS)
+    MAKERS.update(makers)
+    try:
+        yield
+    finally:
+        MAKERS.update(before)
+
+
+def circuit_store():
+    """Return a new store of circuits; None: each chain keeps its own in memory."""
+    return MAKERS["circuits"]()
+
+
+def limiter_store():
+    """Return a new store of limits."""
+    return MAKERS["limits"]()
+
+
+def breaker_of(name, config=None):
+    """Return a circuit of a new store."""
+    return CircuitBreaker(name, config, circuit_store())
