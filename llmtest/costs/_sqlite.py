@@ -17,13 +17,31 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from llmtest.costs._budget_file import BudgetFile
 from llmtest.costs._money import EXACT, ZERO
+from llmtest.costs._sqlite_file import FileKind, SqliteFile
 from llmtest.costs._store import Balance, Hold, Overrun, Spent, closed, give_back, overruns, spend
 from llmtest.errors import ConfigurationError
 
 __all__ = ["SqliteBudgetStore"]
 
+KIND = FileKind(
+    noun="budget ledger",
+    store="SqliteBudgetStore",
+    example="budget.db",
+    application_id=0x6C6C6D74,  # `llmt`
+    format=1,
+    schema="""
+CREATE TABLE balances (
+    bucket TEXT PRIMARY KEY, spent_tokens INTEGER NOT NULL, spent_usd TEXT NOT NULL,
+    reserved_tokens INTEGER NOT NULL, reserved_usd TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE holds (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, buckets TEXT NOT NULL, tokens INTEGER NOT NULL, usd TEXT NOT NULL,
+    at_ns INTEGER NOT NULL
+);
+CREATE TABLE sessions (id INTEGER PRIMARY KEY AUTOINCREMENT);
+""",
+)
 LATEST_NS = 2**63 - 1
 """The last moment that SQLite can hold, in the year 2262."""
 
@@ -47,7 +65,7 @@ class SqliteBudgetStore:
     """
 
     def __init__(self, path: str | Path, *, timeout: float = 5.0) -> None:
-        self._file = BudgetFile(path, timeout)
+        self._file = SqliteFile(path, timeout, KIND)
 
     @property
     def path(self) -> Path:

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from llmtest.clock import Turn
+from llmtest.costs._own_connection import OwnConnection
 from llmtest.errors import ConfigurationError
 from llmtest.resilience.cache._answer_codec import decode_answer, encode_answer
 from llmtest.resilience.cache._cache_store import Absence, Room, Similar, Which, matches
@@ -43,9 +44,6 @@ NEXT = "(SELECT COALESCE(MAX(used), 0) + 1 FROM answers)"
 COLUMNS = "key, used, stored_ns, ends_ns, has_events, space, vector, answer"
 LIVE = "stored_ns <= :now AND ends_ns > :now"
 
-_inherited: list[sqlite3.Connection] = []
-"""Connections of a parent process. SQLite forbids to use or close them in a child, so they are kept untouched."""
-
 
 class SqliteCacheStore:
     """Answers in a file that several processes may use at the same time, and that is still there tomorrow.
@@ -71,8 +69,7 @@ class SqliteCacheStore:
         self.timeout = timeout
         self._real = Path(os.path.realpath(self.path))
         self._turn = Turn()
-        self._connection: sqlite3.Connection | None = None
-        self._owner = 0
+        self._held = OwnConnection()
         try:
             with self._turn:
                 self._open()
@@ -84,16 +81,17 @@ class SqliteCacheStore:
 
     def _open(self) -> sqlite3.Connection:
         """Return this process's connection: one that was made before a fork belongs to the parent."""
-        if self._connection is not None and self._owner == os.getpid() and self._real.exists():
-            return self._connection
-        self._let_go()
+        current = self._held.current
+        if current is not None and self._real.exists():
+            return current
+        self._held.let_go()
         connection = sqlite3.connect(self._real, timeout=self.timeout, isolation_level=None, check_same_thread=False)
         try:
             self._prepare(connection)
         except BaseException:
             connection.close()
             raise
-        self._connection, self._owner = connection, os.getpid()
+        self._held.take(connection)
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
@@ -107,14 +105,6 @@ class SqliteCacheStore:
             raise sqlite3.DatabaseError("it is an SQLite file of something else, or of another version of llmtest")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
-
-    def _let_go(self) -> None:
-        if self._connection is not None:
-            if self._owner == os.getpid():
-                self._connection.close()
-            else:
-                _inherited.append(self._connection)
-        self._connection = None
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -222,12 +212,7 @@ class SqliteCacheStore:
     def close(self) -> None:
         """Close the file; the next call opens it again."""
         with self._turn:
-            self._let_go()
-
-    def __del__(self) -> None:
-        """Close the file without the warning that Python 3.13 has for connections nobody closed."""
-        if getattr(self, "_connection", None) is not None:
-            self._let_go()
+            self._held.let_go()
 
     def __enter__(self) -> Self:
         """Return itself."""

@@ -1,4 +1,4 @@
-"""The file behind a budget: made in one step, checked when it is opened, and every trouble with it told as one error.
+"""The file behind an account: made in one step, checked when it is opened, and every trouble with it told as one error.
 
 SQLite would create a missing file, take a foreign one for its own, and go on writing to one that was moved away. Here
 each of these is an error, because a ledger that begins anew knows of no spending.
@@ -11,60 +11,65 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import mkstemp
 
 from llmtest.clock import Turn
+from llmtest.costs._own_connection import OwnConnection
 from llmtest.errors import ConfigurationError
 
-__all__ = ["BudgetFile"]
+__all__ = ["FileKind", "SqliteFile"]
 
-APPLICATION_ID = 0x6C6C6D74
-"""Marks the file as one of ours: the letters `llmt`."""
-FORMAT = 1
-SCHEMA = f"""
-CREATE TABLE balances (
-    bucket TEXT PRIMARY KEY, spent_tokens INTEGER NOT NULL, spent_usd TEXT NOT NULL,
-    reserved_tokens INTEGER NOT NULL, reserved_usd TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE holds (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, buckets TEXT NOT NULL, tokens INTEGER NOT NULL, usd TEXT NOT NULL,
-    at_ns INTEGER NOT NULL
-);
-CREATE TABLE sessions (id INTEGER PRIMARY KEY AUTOINCREMENT);
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {FORMAT};
-"""
 LONGEST_WAIT = 1_000_000.0
 """Seconds that SQLite can be told to wait; about eleven days."""
 
 RESTORE = "restore the file from a copy, or move it away to start a new ledger, which knows of no spending"
 ALLOW = "let this user read and write the file and its folder, where SQLite keeps a journal beside it"
-PUT_BACK = "put it back, or make a new SqliteBudgetStore, which goes by what is there now"
-
-_inherited: list[sqlite3.Connection] = []
-"""Connections of a parent process. SQLite forbids to use or close them in a child, so they are kept untouched."""
+ROOM = "make room on its disk; whatever was entered before is still there"
 
 
-class BudgetFile:
+@dataclass(frozen=True, slots=True)
+class FileKind:
+    """What a file of ours is for.
+
+    Args:
+        noun: What errors call it.
+        store: The class that opens it.
+        example: A name for one.
+        application_id: Marks the file as one of this kind: four letters.
+        format: The version that is written, and read.
+        schema: Statements that make it.
+    """
+
+    noun: str
+    store: str
+    example: str
+    application_id: int
+    format: int
+    schema: str
+
+
+class SqliteFile:
     """An SQLite file of ours; `transaction` is the only way into it.
 
     Args:
         path: The file; made where it is missing. Its folder must exist.
         timeout: Seconds to wait for another process's transaction.
+        kind: What it is for.
 
     Raises:
         ConfigurationError: The file cannot be opened, is no ledger, is damaged, or stays locked. Nothing was changed.
     """
 
-    def __init__(self, path: str | Path, timeout: float) -> None:
-        self._connection: sqlite3.Connection | None = None
+    def __init__(self, path: str | Path, timeout: float, kind: FileKind) -> None:
+        self._held = OwnConnection()
+        self._kind = kind
         self.timeout = _seconds(timeout)
-        self.path = _path(path)
+        self.path = _path(path, kind.noun)
         self.turn = Turn()
         # Neither a later change of folder nor a name that SQLite takes for something else (`:memory:`) leads astray.
         self._real = Path(os.path.realpath(self.path))
-        self._owner = 0
         self._identity = (0, 0)
         with self.turn, self._explained():
             self._create()
@@ -73,12 +78,7 @@ class BudgetFile:
     def close(self) -> None:
         """Close the file; the next transaction opens it again."""
         with self.turn:
-            self._disconnect()
-
-    def __del__(self) -> None:
-        """Close the file without the warning that Python 3.13 has for connections nobody closed."""
-        if self._connection is not None:
-            self._disconnect()
+            self._held.let_go()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
@@ -90,7 +90,7 @@ class BudgetFile:
         with self.turn, self._explained():
             connection = self._open()
             if self._find() != self._identity:
-                raise self._broken("it was moved, replaced or deleted while it was open", PUT_BACK)
+                raise self._broken("it was moved, replaced or deleted while it was open", self._put_back)
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
@@ -110,7 +110,8 @@ class BudgetFile:
 
     def _open(self) -> sqlite3.Connection:
         """Return this process's connection: one that was made before a fork belongs to the parent."""
-        if self._connection is None or self._owner != os.getpid():
+        connection = self._held.current
+        if connection is None:
             self._check()
             connection = sqlite3.connect(
                 self._real, timeout=min(self.timeout, LONGEST_WAIT), isolation_level=None, check_same_thread=False
@@ -120,10 +121,9 @@ class BudgetFile:
             except BaseException:
                 connection.close()
                 raise
-            if self._connection is not None:
-                _inherited.append(self._connection)
-            self._connection, self._owner, self._identity = connection, os.getpid(), self._find()
-        return self._connection
+            self._held.take(connection)
+            self._identity = self._find()
+        return connection
 
     def _create(self) -> None:
         """Make the file where it is missing, in one step, so that nobody ever sees half a ledger."""
@@ -139,7 +139,9 @@ class BudgetFile:
         os.close(handle)
         try:
             with closing(sqlite3.connect(name)) as connection:
-                connection.executescript(SCHEMA)
+                connection.executescript(self._kind.schema)
+                connection.execute(f"PRAGMA application_id = {self._kind.application_id}")
+                connection.execute(f"PRAGMA user_version = {self._kind.format}")
             with suppress(FileExistsError):  # Another process was faster.
                 os.link(name, self._real)
         finally:
@@ -148,9 +150,9 @@ class BudgetFile:
     def _check(self) -> None:
         """Refuse what SQLite would mend by making a new file."""
         if self._real.is_dir():
-            raise self._broken("it is a folder", "name a file in it, such as `budget.db`")
+            raise self._broken("it is a folder", f"name a file in it, such as `{self._kind.example}`")
         if not self._real.exists():
-            raise self._broken("it was moved or deleted after it was opened", PUT_BACK)
+            raise self._broken("it was moved or deleted after it was opened", self._put_back)
         if not os.access(self._real, os.R_OK | os.W_OK) or not os.access(self._real.parent, os.W_OK):
             raise self._broken("this user may not write it", ALLOW)
         if self._real.stat().st_size == 0:
@@ -159,23 +161,20 @@ class BudgetFile:
     def _verify(self, connection: sqlite3.Connection) -> None:
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if application != APPLICATION_ID:
-            raise self._broken("it is an SQLite file, but no budget ledger")
-        if version != FORMAT:
-            raise self._broken(f"it has format {version}, and this version of llmtest reads format {FORMAT}")
+        kind = self._kind
+        if application != kind.application_id:
+            raise self._broken(f"it is an SQLite file, but no {kind.noun}")
+        if version != kind.format:
+            raise self._broken(f"it has format {version}, and this version of llmtest reads format {kind.format}")
         damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if damage != "ok":
             raise self._broken(f"it is damaged: {str(damage).splitlines()[-1]}")
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
 
-    def _disconnect(self) -> None:
-        if self._connection is not None:
-            if self._owner == os.getpid():
-                self._connection.close()
-            else:
-                _inherited.append(self._connection)
-        self._connection = None
+    @property
+    def _put_back(self) -> str:
+        return f"put it back, or make a new {self._kind.store}, which goes by what is there now"
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -185,13 +184,13 @@ class BudgetFile:
         except sqlite3.DatabaseError as error:
             if "locked" in str(error):
                 raise ConfigurationError(
-                    f"the budget ledger `{self.path}` is locked by another process for more than {self.timeout:g} s; "
+                    f"the {self._kind.noun} `{self.path}` is locked by another process for more than {self.timeout:g} s; "
                     "nothing was changed.\n"
                     "To fix: end the process that holds the lock, or wait longer: "
-                    "SqliteBudgetStore(path, timeout=30)."
+                    f"{self._kind.store}(path, timeout=30)."
                 ) from error
-            self._disconnect()
-            raise self._broken(str(error)) from error
+            self._held.let_go()
+            raise self._broken(str(error), ROOM if "is full" in str(error) else RESTORE) from error
         except OverflowError as error:
             fix = "charge fewer tokens; there is no call of this size"
             raise self._broken("more tokens than it can hold would be added up", fix) from error
@@ -206,7 +205,7 @@ class BudgetFile:
 
     def _broken(self, why: str, fix: str = RESTORE) -> ConfigurationError:
         return ConfigurationError(
-            f"the budget ledger `{self.path}` cannot be used: {why}; nothing was changed.\nTo fix: {fix}."
+            f"the {self._kind.noun} `{self.path}` cannot be used: {why}; nothing was changed.\nTo fix: {fix}."
         )
 
 
@@ -216,7 +215,7 @@ def _seconds(value: object) -> float:
     return value
 
 
-def _path(value: object) -> Path:
+def _path(value: object, noun: str) -> Path:
     if not isinstance(value, str | os.PathLike) or "\0" in str(value):
-        raise ConfigurationError(f"a budget ledger is named by a path, not {value!r}")
+        raise ConfigurationError(f"a {noun} is named by a path, not {value!r}")
     return Path(value)
