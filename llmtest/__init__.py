@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from llmtest.costs import CostManagementPolicy as CostManagementPolicy
     from llmtest.costs import Prices as Prices
     from llmtest.costs import SqliteBudgetStore as SqliteBudgetStore
+    from llmtest.costs import SqliteLedgerStore as SqliteLedgerStore
     from llmtest.errors import AllProvidersFailedError as AllProvidersFailedError
     from llmtest.errors import AmbiguousCallError as AmbiguousCallError
     from llmtest.errors import AuthenticationError as AuthenticationError
@@ -179,6 +180,7 @@ _HOMES: dict[str, str] = {
             "CostManagementPolicy",
             "Prices",
             "SqliteBudgetStore",
+            "SqliteLedgerStore",
         ),
         "llmtest.errors": (
             "AllProvidersFailedError",

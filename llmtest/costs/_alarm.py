@@ -9,13 +9,23 @@ from llmtest.costs._limits import Limit
 from llmtest.costs._money import EXACT, ZERO, plain
 from llmtest.costs._reservation import Charge
 from llmtest.costs._store import Check, Overrun, Spent
-from llmtest.errors import BudgetExceededError, UnknownPriceError
+from llmtest.errors import BudgetExceededError, ConfigurationError, UnknownPriceError
 from llmtest.events import BudgetRejected, BudgetWarned, BudgetWarning, publish
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["Moment", "Warned", "refuse", "refuse_unpriced", "tell_passed", "tell_unpriced", "warn", "warnings_of"]
+__all__ = [
+    "Moment",
+    "Warned",
+    "refuse",
+    "refuse_unpriced",
+    "tell_passed",
+    "tell_unpriced",
+    "tell_waiting",
+    "warn",
+    "warnings_of",
+]
 
 
 class Moment(NamedTuple):
@@ -64,6 +74,11 @@ def refuse_unpriced(error: UnknownPriceError, moment: Moment) -> UnknownPriceErr
 def tell_unpriced(error: UnknownPriceError, moment: Moment) -> None:
     """Tell the trace that a call without a price was let pass."""
     publish(BudgetWarned(*moment, "price", "unpriced", error=error))
+
+
+def tell_waiting(trouble: ConfigurationError, moment: Moment) -> None:
+    """Tell the trace that an entry waits, because the ledger cannot take it now."""
+    publish(BudgetWarned(*moment, "ledger", "unsettled", error=trouble))
 
 
 def tell_passed(overrun: Overrun, moment: Moment) -> None:

@@ -12,13 +12,23 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from llmtest.clock import active_clock
-from llmtest.costs._alarm import Moment, refuse, refuse_unpriced, tell_passed, tell_unpriced, warn, warnings_of
+from llmtest.costs._alarm import (
+    Moment,
+    refuse,
+    refuse_unpriced,
+    tell_passed,
+    tell_unpriced,
+    tell_waiting,
+    warn,
+    warnings_of,
+)
 from llmtest.costs._buckets import Buckets, Subject, current_task, current_tenant
 from llmtest.costs._budget_scopes import BudgetScopes, current_most, most_of, require_limits, rules_of
 from llmtest.costs._calendar import Calendar
 from llmtest.costs._default_prices import default_prices
 from llmtest.costs._estimate import Estimate, estimate_of
-from llmtest.costs._ledger import NO_METADATA, CostLedger
+from llmtest.costs._ledger import CostLedger
+from llmtest.costs._ledger_entry import NO_METADATA
 from llmtest.costs._limits import BudgetConfig, CostManagementPolicy, Limit, Limits
 from llmtest.costs._money import ZERO, Amount, is_summable, money
 from llmtest.costs._prices import Prices
@@ -355,22 +365,26 @@ class Budget(BudgetScopes):
         if self.ledger is not None:
             clock = self._clock or active_clock()
             requested, label, task, tenant = facts
-            self.ledger.record(
-                provider or "?",
-                model,
-                usage,
-                usd,
-                purpose=purpose,
-                at_ns=clock.now_ns(),
-                call=call,
-                service_tier=plain_tier(tier),
-                metadata=metadata,
-                requested_model=requested,
-                label=label,
-                task=task,
-                tenant=tenant,
-                time_ns=clock.time_ns(),
-            )
+            try:
+                self.ledger.record(
+                    provider or "?",
+                    model,
+                    usage,
+                    usd,
+                    purpose=purpose,
+                    at_ns=clock.now_ns(),
+                    call=call,
+                    service_tier=plain_tier(tier),
+                    metadata=metadata,
+                    requested_model=requested,
+                    label=label,
+                    task=task,
+                    tenant=tenant,
+                    time_ns=clock.time_ns(),
+                    may_wait=True,
+                )
+            except ConfigurationError as trouble:  # The call is charged all the same, and what it used is not lost.
+                tell_waiting(trouble, Moment(clock.now_ns(), call))
 
     def _warn(self, checks: tuple[Check, ...], spent: tuple[Spent, ...], charge: Charge, call: int) -> None:
         # Where the store will do it later, it does not know yet what its buckets will have spent.

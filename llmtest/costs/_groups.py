@@ -12,7 +12,7 @@ from llmtest.errors import ConfigurationError
 from llmtest.types._spelling import did_you_mean
 
 if TYPE_CHECKING:
-    from llmtest.costs._ledger import CostEntry, Spend
+    from llmtest.costs._ledger_entry import CostEntry, Spend
 
 __all__ = ["grouping", "table"]
 
@@ -25,6 +25,12 @@ def _moment(entry: CostEntry) -> str:
     return f"{EPOCH + timedelta(microseconds=entry.time_ns // 1000):%Y-%m-%dT%H:%M}" if entry.time_ns else ""
 
 
+def _call(entry: CostEntry) -> str:
+    """Return the number of an entry's call, which is one of its process where several share an account."""
+    number = str(entry.call) if entry.call else ""
+    return f"{entry.run}/{number}" if number and entry.run else number
+
+
 KEYS: Mapping[str, Callable[[CostEntry], str]] = {
     "provider": lambda entry: entry.provider,
     "model": lambda entry: entry.model or "",
@@ -35,7 +41,7 @@ KEYS: Mapping[str, Callable[[CostEntry], str]] = {
     "label": lambda entry: entry.label or "",
     "task": lambda entry: entry.task or "",
     "tenant": lambda entry: entry.tenant or "",
-    "call": lambda entry: str(entry.call) if entry.call else "",
+    "call": _call,
     "hour": lambda entry: _moment(entry)[:13],
     "day": lambda entry: _moment(entry)[:10],
     "month": lambda entry: _moment(entry)[:7],

@@ -2,129 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from decimal import Decimal
 
 from llmtest.clock import Turn
 from llmtest.costs._groups import grouping, table
-from llmtest.costs._money import EXACT, ZERO
+from llmtest.costs._ledger_entry import NO_METADATA, CostEntry, Row, Spend, entries_of
+from llmtest.costs._ledger_store import START, LedgerStore, MemoryLedgerStore
+from llmtest.costs._money import ZERO
 from llmtest.costs._unknown import to_add
 from llmtest.errors import ConfigurationError, UnknownPriceError
 from llmtest.types import Usage
 
-__all__ = ["CostEntry", "CostLedger", "Spend"]
+__all__ = ["CostLedger"]
 
 MOST_WAITING = 256
 """Entries that wait to be summed where they are not kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class CostEntry:
-    """One billed attempt.
-
-    Args:
-        provider: Who billed it.
-        model: The model that served it.
-        usage: Tokens, with how well they are known in `usage.source`.
-        cost_usd: Its price; None where it is unknown, which is not zero.
-        purpose: `call`, or `summary`, `health`, `hedge`, `cascade`.
-        at_ns: When it ended, in nanoseconds of the clock.
-        call: Number of the logical call it belongs to; 0 = none.
-        service_tier: The tier that served it, where it is not the standard one (`flex`, `priority`, `batch`).
-        metadata: The caller's own labels of the request, as it sent them.
-        requested_model: The model that was asked for, which may be another one than has served.
-        label: Name of its logical call, such as `llm_sim.call("label")` gives.
-        task: Task that it was made for (`Budget.task`).
-        tenant: Whom it was made for (`Budget.tenant`).
-        test: The test that made it.
-        time_ns: When it ended, in nanoseconds since 1970; 0 where nobody said.
-        billed: Whether the provider bills it; what it does not bill costs nothing.
-        attempt: Which entry of its logical call it is, from 1; 0 where it belongs to none.
-    """
-
-    provider: str
-    model: str | None
-    usage: Usage
-    cost_usd: Decimal | None
-    purpose: str = "call"
-    at_ns: int = 0
-    call: int = 0
-    service_tier: str | None = None
-    metadata: Mapping[str, str] = field(default_factory=dict)
-    requested_model: str | None = None
-    label: str | None = None
-    task: str | None = None
-    tenant: str | None = None
-    test: str | None = None
-    time_ns: int = 0
-    billed: bool = True
-    attempt: int = field(default=0, compare=False)
-
-
-Name = str | None
-Row = tuple[
-    str, Name, Usage, Decimal | None, str, int, int, Name, Mapping[str, str], Name, Name, Name, Name, Name, int, bool
-]
-"""The fields of a `CostEntry`; one is made of it when somebody looks."""
-
-
-NO_METADATA: Mapping[str, str] = {}
-
-
-@dataclass(slots=True)
-class Spend:
-    """A sum of entries.
-
-    `known_usd` sums the entries whose price is known; `unknown` counts the others, `estimated` those whose tokens
-    are an estimate.
-    """
-
-    calls: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    known_usd: Decimal = ZERO
-    unknown: int = 0
-    estimated: int = 0
-
-    @property
-    def total_tokens(self) -> int:
-        """Input and output together."""
-        return self.input_tokens + self.output_tokens
-
-    @property
-    def usd(self) -> Decimal | None:
-        """The sum; None where any part of it is unknown."""
-        return None if self.unknown else self.known_usd
-
-    def _add(self, usage: Usage, cost: Decimal | None) -> None:
-        self.calls += 1
-        self.input_tokens += usage.input_tokens
-        self.output_tokens += usage.output_tokens
-        if cost is None:
-            self.unknown += 1
-        else:
-            self.known_usd = EXACT.add(self.known_usd, cost)
-        if usage.source == "estimated":
-            self.estimated += 1
-
-    def _merge(self, other: Spend) -> None:
-        self.calls += other.calls
-        self.input_tokens += other.input_tokens
-        self.output_tokens += other.output_tokens
-        self.known_usd = EXACT.add(self.known_usd, other.known_usd)
-        self.unknown += other.unknown
-        self.estimated += other.estimated
-
-
-def _numbered(rows: Iterable[Row]) -> Iterator[CostEntry]:
-    """Return rows as entries, each with its number within its logical call."""
-    seen: dict[int, int] = {}
-    for row in rows:
-        call = row[6]
-        if call:
-            seen[call] = seen.get(call, 0) + 1
-        yield CostEntry(*row, attempt=seen.get(call, 0))
+AT_ONCE = 10_000
+"""Entries that are read from a store at a time."""
 
 
 class CostLedger:
@@ -136,6 +34,11 @@ class CostLedger:
         keep: Whether entries are stored. A run of a million calls sets this to False; the sums are the same, and the
             memory stays constant.
         test: The test that everything is entered for, where an entry does not say.
+        store: Where entries are kept, such as a `SqliteLedgerStore`; default: in memory. Accounts that share a store
+            are one account.
+
+    Raises:
+        ConfigurationError: A store is given, and entries are not to be kept.
 
     Example:
         >>> ledger = CostLedger()
@@ -144,16 +47,25 @@ class CostLedger:
         Decimal('0.0035')
     """
 
-    def __init__(self, *, keep: bool = True, test: str | None = None) -> None:
+    def __init__(self, *, keep: bool = True, test: str | None = None, store: LedgerStore | None = None) -> None:
+        if store is not None and not keep:
+            raise ConfigurationError(
+                "an account with a `store` keeps its entries there, and `keep=False` keeps none.\n"
+                "To fix: CostLedger(store=store), or CostLedger(keep=False)"
+            )
         self._keep = keep
         self.test = test
-        self._rows: list[Row] = []
+        self._store: LedgerStore = MemoryLedgerStore() if store is None else store
+        self._rows = self._store.rows if isinstance(self._store, MemoryLedgerStore) else None
+        """The entries themselves, where they are in memory: they are added without a detour."""
+        self._owed: list[tuple[int, Row]] = []
+        """Entries that the store could not take yet, each with the process that has to enter it."""
         self._spend: dict[tuple[str, str | None, str], Spend] = {}
         self._turn = Turn()
         self._first_unknown: tuple[Usage, str | None] | None = None
         """Tokens and tier of the first entry without a price, which say what has to be added."""
-        self._summed = 0
-        """How many of the rows are in the sums: they are summed when somebody looks, or many wait that are not kept."""
+        self._summed = START
+        """How far entries are in the sums: they are summed when somebody looks, or many wait that are not kept."""
 
     def record(  # noqa: PLR0913 - one argument for each fact
         self,
@@ -174,6 +86,7 @@ class CostLedger:
         test: str | None = None,
         time_ns: int = 0,
         billed: bool = True,
+        may_wait: bool = False,
     ) -> None:
         """Enter one billed attempt.
 
@@ -194,18 +107,49 @@ class CostLedger:
             test: The test that made it; default: the account's.
             time_ns: When it ended, in nanoseconds since 1970.
             billed: Whether the provider bills it; if not, it costs nothing, whatever is given.
-        """
-        facts = (requested_model, label, task, tenant, test or self.test, time_ns, billed)
-        cost = cost_usd if billed else ZERO
-        self._put((provider, model, usage, cost, purpose, at_ns, call, service_tier, metadata, *facts))
+            may_wait: Whether an entry that the store cannot take now waits here, and goes there before the next one.
 
-    def _put(self, row: Row) -> None:
+        Raises:
+            ConfigurationError: The store cannot take it: it was not entered, unless it may wait.
+        """
+        facts = (requested_model, label, task, tenant, test or self.test, time_ns, billed, 0)
+        cost = cost_usd if billed else ZERO
+        row: Row = (provider, model, usage, cost, purpose, at_ns, call, service_tier, metadata, *facts)
         rows = self._rows
+        if rows is None:
+            self._deliver(row, may_wait)
+            return
         rows.append(row)
         if not self._keep and len(rows) >= MOST_WAITING:
             with self._turn as is_free:
                 if is_free:
                     self._sum_up()
+
+    def _deliver(self, row: Row, may_wait: bool) -> None:
+        """Give an entry to the store, after those that wait."""
+        with self._turn as is_free:
+            owed = (os.getpid(), row)
+            self._owed.append(owed)
+            if not is_free:
+                self._turn.later(self._try_to_pay)
+                return
+            try:
+                self._pay()
+            except ConfigurationError:
+                if not may_wait:
+                    self._owed.remove(owed)
+                raise
+
+    def _pay(self) -> None:
+        owed = tuple(self._owed)
+        if owed:
+            here = os.getpid()
+            self._store.append([row for owner, row in owed if owner == here])
+            del self._owed[: len(owed)]
+
+    def _try_to_pay(self) -> None:
+        with suppress(ConfigurationError):
+            self._pay()
 
     def _enter(self, row: Row) -> None:
         provider, model, usage, cost_usd, purpose, _, _, service_tier = row[:8]
@@ -218,18 +162,40 @@ class CostLedger:
         spend._add(usage, cost_usd)  # noqa: SLF001 - one file, one account
 
     def _sum_up(self) -> None:
-        rows = self._rows
-        while self._summed < len(rows):
-            self._enter(rows[self._summed])
-            self._summed += 1
-        if not self._keep:
-            del rows[: self._summed]
-            self._summed = 0
+        self._pay()
+        while True:
+            rows, mark = self._store.read(self._summed, AT_ONCE)
+            if mark.life != self._summed.life:
+                self._forget_sums()
+            for row in rows:
+                self._enter(row)
+            self._summed = mark
+            if not rows:
+                break
+        if not self._keep and self._rows is not None:
+            del self._rows[: mark.place]
+            self._summed = START
+
+    def _forget_sums(self) -> None:
+        self._spend.clear()
+        self._first_unknown = None
+
+    def _all(self) -> Iterator[Row]:
+        """Return every entry that is kept, a part of them at a time."""
+        with self._turn:
+            self._pay()
+        life, mark = None, START
+        while True:
+            rows, mark = self._store.read(mark, AT_ONCE)
+            life = mark.life if life is None else life
+            if not rows or mark.life != life:
+                return
+            yield from rows
 
     @property
     def entries(self) -> tuple[CostEntry, ...]:
         """Every entry, in order; empty where entries are not kept."""
-        return tuple(_numbered(tuple(self._rows))) if self._keep else ()
+        return tuple(self)
 
     @property
     def summary(self) -> Spend:
@@ -309,7 +275,7 @@ class CostLedger:
     def _grouped(self, *names: str) -> dict[tuple[str, ...], Spend]:
         keys = [grouping(name) for name in names]
         groups: dict[tuple[str, ...], Spend] = {}
-        for entry in self.entries:
+        for entry in self:
             group = groups.setdefault(tuple(key(entry) for key in keys), Spend())
             group._add(entry.usage, entry.cost_usd)  # noqa: SLF001 - one file, one account
         return groups
@@ -331,15 +297,19 @@ class CostLedger:
 
     def __iter__(self) -> Iterator[CostEntry]:
         """Iterate over the entries that are kept."""
-        return iter(self.entries)
+        return entries_of(self._all()) if self._keep else iter(())
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything, for everybody who shares the store.
+
+        Raises:
+            ConfigurationError: The store cannot be written, and nothing is forgotten.
+        """
         with self._turn:
-            self._rows.clear()
-            self._spend.clear()
-            self._first_unknown = None
-            self._summed = 0
+            self._store.clear()
+            self._owed.clear()
+            self._forget_sums()
+            self._summed = START
 
     def _unknown_price(self, total: Spend) -> UnknownPriceError:
         unknown = [(provider, model, spend) for (provider, model, _), spend in self.spends().items() if spend.unknown]

@@ -81,8 +81,11 @@ class SqliteFile:
             self._held.let_go()
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self, *, writes: bool = True) -> Iterator[sqlite3.Connection]:
         """Take the write lock; keep what is done inside as a whole, or not at all.
+
+        Args:
+            writes: Whether anything is written; whoever only reads sees one moment of the file, and waits for nobody.
 
         Raises:
             ConfigurationError: The file is locked, damaged, or no longer where it was. Nothing was changed.
@@ -91,7 +94,7 @@ class SqliteFile:
             connection = self._open()
             if self._find() != self._identity:
                 raise self._broken("it was moved, replaced or deleted while it was open", self._put_back)
-            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
             try:
                 yield connection
                 connection.execute("COMMIT")
@@ -184,8 +187,8 @@ class SqliteFile:
         except sqlite3.DatabaseError as error:
             if "locked" in str(error):
                 raise ConfigurationError(
-                    f"the {self._kind.noun} `{self.path}` is locked by another process for more than {self.timeout:g} s; "
-                    "nothing was changed.\n"
+                    f"the {self._kind.noun} `{self.path}` is locked by another process for more than "
+                    f"{self.timeout:g} s; nothing was changed.\n"
                     "To fix: end the process that holds the lock, or wait longer: "
                     f"{self._kind.store}(path, timeout=30)."
                 ) from error

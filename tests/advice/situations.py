@@ -101,6 +101,14 @@ finally:
     other.close()
     if store is not None:
         store.close()"""
+LOCKED_ACCOUNT = (
+    LEDGER.replace("SqliteBudgetStore", "SqliteLedgerStore")
+    .replace("budget.db", "costs.db")
+    .replace(
+        'Budget(BudgetConfig(max_cost_per_day=1), store=store).reserve(Estimate(tokens=1, usd=Decimal("0.01")))',
+        'CostLedger(store=store).record("openai", "gpt-4o", Usage(1, 1), Decimal(1))',
+    )
+)
 CHARGED = 'provider="openai", model="gpt-4o"'
 RESERVED = """
 budget = Budget(BudgetConfig(max_cost_per_day=1))
@@ -193,6 +201,15 @@ SITUATIONS = {
             LEDGER.replace("# here", "other.execute('ROLLBACK')"),
             LEDGER.replace("# here", "threading.Timer(0.05, other.execute, ['ROLLBACK']).start()").replace(
                 "SqliteBudgetStore(path, timeout=0)", "SqliteBudgetStore(path, timeout=30)"
+            ),
+        ),
+    ),
+    "locked-account": Refused(
+        LOCKED_ACCOUNT,
+        by_hand(
+            LOCKED_ACCOUNT.replace("# here", "other.execute('ROLLBACK')"),
+            LOCKED_ACCOUNT.replace("# here", "threading.Timer(0.05, other.execute, ['ROLLBACK']).start()").replace(
+                "timeout=0)", "timeout=30)"
             ),
         ),
     ),

@@ -359,6 +359,10 @@ CASES = {
     ),
     "sums-by": Refused("ledger = CostLedger()\nledger.by('modle')"),
     "sums-of-nothing": Refused("CostLedger(keep=False).by('model')", by_hand("CostLedger(keep=True).by('model')")),
+    "kept-nowhere": Refused(
+        "store = MemoryLedgerStore()\nCostLedger(keep=False, store=store)",
+        by_hand("store = MemoryLedgerStore()\nCostLedger(store=store)", "CostLedger(keep=False)"),
+    ),
     "negative-usage": Refused("Reply('a', usage=Usage(-1, 2))", by_hand("Reply('a', usage=Usage(12, 1))")),
     "tokenizer": Refused("Budget(tokenizer=3)", by_hand("Budget(tokenizer='o200k_base')")),
     "tokenizer-name": Refused("Budget(tokenizer='o200')", argument),
