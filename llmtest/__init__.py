@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from llmtest.config import build_chain as build_chain
     from llmtest.config import build_provider_chain as build_provider_chain
     from llmtest.config import load_config as load_config
+    from llmtest.config import load_context_requirements as load_context_requirements
     from llmtest.config import load_prices as load_prices
     from llmtest.costs import Budget as Budget
     from llmtest.costs import BudgetConfig as BudgetConfig
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from llmtest.providers import SessionToken as SessionToken
     from llmtest.providers import VLLMProvider as VLLMProvider
     from llmtest.resilience import AdaptiveRoutingConfig as AdaptiveRoutingConfig
+    from llmtest.resilience import AssembledProvider as AssembledProvider
     from llmtest.resilience import AsyncChatSession as AsyncChatSession
     from llmtest.resilience import AsyncLLMAgent as AsyncLLMAgent
     from llmtest.resilience import AsyncLLMClient as AsyncLLMClient
@@ -84,6 +86,10 @@ if TYPE_CHECKING:
     from llmtest.resilience import CircuitBreakerConfig as CircuitBreakerConfig
     from llmtest.resilience import CircuitBreakerProvider as CircuitBreakerProvider
     from llmtest.resilience import Complexity as Complexity
+    from llmtest.resilience import ContextAssembler as ContextAssembler
+    from llmtest.resilience import ContextItem as ContextItem
+    from llmtest.resilience import ContextRequirements as ContextRequirements
+    from llmtest.resilience import ContextSource as ContextSource
     from llmtest.resilience import CooldownConfig as CooldownConfig
     from llmtest.resilience import FailoverConfig as FailoverConfig
     from llmtest.resilience import FailoverProvider as FailoverProvider
@@ -172,7 +178,14 @@ _HOMES: dict[str, str] = {
     for home, names in {
         "llmtest.cassettes": ("Cassette", "use_cassette"),
         "llmtest.clock": ("SystemClock", "VirtualClock"),
-        "llmtest.config": ("LLMAgentBuilder", "build_chain", "build_provider_chain", "load_config", "load_prices"),
+        "llmtest.config": (
+            "LLMAgentBuilder",
+            "build_chain",
+            "build_provider_chain",
+            "load_config",
+            "load_context_requirements",
+            "load_prices",
+        ),
         "llmtest.costs": (
             "Budget",
             "BudgetConfig",
@@ -240,6 +253,11 @@ _HOMES: dict[str, str] = {
         ),
         "llmtest.resilience": (
             "AdaptiveRoutingConfig",
+            "AssembledProvider",
+            "ContextAssembler",
+            "ContextItem",
+            "ContextRequirements",
+            "ContextSource",
             "AsyncLLMClient",
             "CachedProvider",
             "CircuitBreaker",

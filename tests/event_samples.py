@@ -17,7 +17,9 @@ from llmtest.events import (
     CallStarted,
     CascadeTaken,
     CircuitSkipped,
+    ContextAssembled,
     ContextCompressed,
+    ContextSourceFailed,
     Event,
     FallbackTaken,
     FaultFired,
@@ -104,6 +106,9 @@ HISTORY = (
     ContextCompressed(9, 1, "recovery", 40, 3, 7000, 3900),
     SummaryFailed(9, 1, "too_long"),
     SummaryFailed(9, 1, "error", REFUSED),
+    ContextAssembled(9, 1, "openai", 2847, 6000, (("memory", 2),), (("no_room", 3),), 4),
+    ContextAssembled(9, 0, None, 12, 8192),
+    ContextSourceFailed(9, 1, "memory", REFUSED),
     CacheHit(9, 1, "openai", "gpt-4o", 59.5),
     CacheHit(9, 1, "openai", "gpt-4o", 59.5, 0.9731),
     CacheFailed(9, 1, "put", OSError("disk full")),
@@ -199,6 +204,9 @@ TABLE = """\
 0.000     1  compressed       recovery           40 -> 3 messages, about 7000 -> 3900 tokens
 0.000     1  summary_failed   summary            too long
 0.000     1  summary_failed   summary            no
+0.000     1  assembled        openai             2 of memory, about 2847 of 6000 tokens; left out: 3 no room, 4 turns
+0.000     -  assembled                           nothing, about 12 of 8192 tokens
+0.000     1  source_failed    memory             no
 0.000     1  cache_hit        openai/gpt-4o      kept 59.5 s ago
 0.000     1  cache_hit        openai/gpt-4o      alike by 0.973, kept 59.5 s ago
 0.000     1  cache_failed     cache              put: disk full

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from llmtest.config._breaker_section import CircuitBreakerSection
     from llmtest.config._build import build_chain, build_provider_chain
     from llmtest.config._chain_section import ChainSection, SlotSection
+    from llmtest.config._context_requirements import load_context_requirements
     from llmtest.config._document import Document, Location, read_document
     from llmtest.config._fields import Count, Duration, Flag, Money, Positive, Rate, Real, Seconds, Share, Text
     from llmtest.config._load import ChainConfig, UnreadSettingWarning, load_config
@@ -63,6 +64,7 @@ __all__ = [
     "format_duration",
     "known",
     "load_config",
+    "load_context_requirements",
     "load_prices",
     "nearest",
     "one_of",
@@ -85,6 +87,7 @@ _HOMES = {
         "_build": ("build_chain", "build_provider_chain"),
         "_chain_section": ("ChainSection", "SlotSection"),
         "_load": ("ChainConfig", "UnreadSettingWarning", "load_config"),
+        "_context_requirements": ("load_context_requirements",),
         "_price_file": ("load_prices",),
         "_price_sections": ("PriceFileSection", "ModelPriceSection"),
         "_breaker_section": ("CircuitBreakerSection",),

@@ -27,7 +27,14 @@ Events are cheap, because an hour of traffic makes a hundred thousand of them: s
 
 from llmtest.events._attempts import AttemptEnded, RetryScheduled
 from llmtest.events._calls import CallEnded, CallStarted, LogicalCall, Returned, current_call
-from llmtest.events._context import CompressionWay, ContextCompressed, SummaryCause, SummaryFailed
+from llmtest.events._context import (
+    CompressionWay,
+    ContextAssembled,
+    ContextCompressed,
+    ContextSourceFailed,
+    SummaryCause,
+    SummaryFailed,
+)
 from llmtest.events._event import Event
 from llmtest.events._facts import COUNTS, EVENTS, LABELS, Fact, FactsError, event_of, facts_in, facts_of
 from llmtest.events._policies import (
@@ -95,7 +102,9 @@ __all__ = [
     "CascadeTaken",
     "CircuitSkipped",
     "CompressionWay",
+    "ContextAssembled",
     "ContextCompressed",
+    "ContextSourceFailed",
     "ErrorFacts",
     "Event",
     "Fact",

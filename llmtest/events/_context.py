@@ -7,7 +7,14 @@ from typing import ClassVar, Literal
 
 from llmtest.events._event import Event
 
-__all__ = ["CompressionWay", "ContextCompressed", "SummaryCause", "SummaryFailed"]
+__all__ = [
+    "CompressionWay",
+    "ContextAssembled",
+    "ContextCompressed",
+    "ContextSourceFailed",
+    "SummaryCause",
+    "SummaryFailed",
+]
 
 CompressionWay = Literal["summary", "sliding_window", "recovery"]
 SummaryCause = Literal["error", "empty", "too_long", "no_room"]
@@ -49,3 +56,41 @@ class SummaryFailed(Event):
 
     cause: SummaryCause
     error: Exception | None = None
+
+
+@dataclass(slots=True)
+class ContextAssembled(Event):
+    """Context was put into a request.
+
+    Args:
+        provider: Who will be asked; None where it is not known.
+        tokens: Estimated tokens of the prompt.
+        max_tokens: Most tokens that it may have.
+        kept: How many items of each source go along.
+        left: How many do not, by cause: `irrelevant`, `surplus`, `alike`, `no_room`.
+        turns_left: Earlier turns of the conversation that do not go along.
+    """
+
+    kind: ClassVar[str] = "assembled"
+
+    provider: str | None
+    tokens: int
+    max_tokens: int
+    kept: tuple[tuple[str, int], ...] = ()
+    left: tuple[tuple[str, int], ...] = ()
+    turns_left: int = 0
+
+
+@dataclass(slots=True)
+class ContextSourceFailed(Event):
+    """A source of context has failed; the request goes without it.
+
+    Args:
+        source: Its name; `embedder` for what makes vectors.
+        error: How it failed.
+    """
+
+    kind: ClassVar[str] = "source_failed"
+
+    source: str
+    error: Exception

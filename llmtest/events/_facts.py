@@ -23,7 +23,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from llmtest.events._attempts import AttemptEnded, RetryScheduled
 from llmtest.events._calls import CallEnded, CallStarted
-from llmtest.events._context import ContextCompressed, SummaryFailed
+from llmtest.events._context import ContextAssembled, ContextCompressed, ContextSourceFailed, SummaryFailed
 from llmtest.events._event import Event
 from llmtest.events._policies import (
     BreakerChanged,
@@ -83,6 +83,8 @@ EVENTS: tuple[type[Event], ...] = (
     CascadeTaken,
     ContextCompressed,
     SummaryFailed,
+    ContextAssembled,
+    ContextSourceFailed,
     CacheFailed,
     StoreFailed,
     BudgetRejected,

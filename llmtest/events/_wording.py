@@ -14,7 +14,7 @@ from functools import singledispatch
 
 from llmtest.events._attempts import AttemptEnded, RetryScheduled
 from llmtest.events._calls import CallEnded, CallStarted
-from llmtest.events._context import ContextCompressed, SummaryFailed
+from llmtest.events._context import ContextAssembled, ContextCompressed, ContextSourceFailed, SummaryFailed
 from llmtest.events._event import Event, plain
 from llmtest.events._policies import (
     BreakerChanged,
@@ -226,6 +226,21 @@ def _(event: ContextCompressed) -> Words:
 @describe.register
 def _(event: SummaryFailed) -> Words:
     return "summary", event.cause.replace("_", " ") if event.error is None else _headline(event.error)
+
+
+@describe.register
+def _(event: ContextAssembled) -> Words:
+    kept = ", ".join(f"{count} of {source}" for source, count in event.kept) or "nothing"
+    left = [f"{count} {cause.replace('_', ' ')}" for cause, count in event.left]
+    if event.turns_left:
+        left.append(f"{event.turns_left} turns")
+    out = f"; left out: {', '.join(left)}" if left else ""
+    return event.provider or "", f"{kept}, about {event.tokens} of {event.max_tokens} tokens{out}"
+
+
+@describe.register
+def _(event: ContextSourceFailed) -> Words:
+    return event.source, _headline(event.error)
 
 
 @describe.register

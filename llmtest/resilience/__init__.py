@@ -15,6 +15,7 @@
 | `_http_guard` | the budget of code that talks HTTP itself |
 | `pipeline/` | one call under way, the seams where strategies are put in, streams |
 | `fallback/`, `breaker/`, `retry/`, `cache/`, `hedging/`, `limiting/`, `routing/`, `context/` | one strategy each |
+| `assembly/` | what goes into a prompt besides the question |
 """
 
 from llmtest.resilience._agent import AsyncLLMAgent, LLMAgent
@@ -29,6 +30,12 @@ from llmtest.resilience._http_guard import guarded_transport
 from llmtest.resilience._metrics import ChainMetrics, ProviderMetrics
 from llmtest.resilience._stream_start import StreamStart
 from llmtest.resilience._timeout import TimeoutConfig
+from llmtest.resilience.assembly._assembled import AssembledContext, ContextMetadata, LeftOut
+from llmtest.resilience.assembly._assembled_provider import AssembledProvider
+from llmtest.resilience.assembly._assembler import ContextAssembler
+from llmtest.resilience.assembly._relevance import likeness, relevance
+from llmtest.resilience.assembly._requirements import ContextFormat, ContextRequirements, MemorySearch
+from llmtest.resilience.assembly._source import ContextItem, ContextNeed, ContextSource
 from llmtest.resilience.breaker._breaker import CircuitBreaker
 from llmtest.resilience.breaker._breaker_config import CircuitBreakerConfig
 from llmtest.resilience.breaker._breaker_layer import BREAKER
@@ -124,6 +131,8 @@ __all__ = [
     "AskCall",
     "AskPlace",
     "Asking",
+    "AssembledContext",
+    "AssembledProvider",
     "AsyncChatSession",
     "AsyncCompletionStream",
     "AsyncLLMAgent",
@@ -150,8 +159,15 @@ __all__ = [
     "CompletionStream",
     "Complexity",
     "Conduct",
+    "ContextAssembler",
     "ContextCaps",
+    "ContextFormat",
+    "ContextItem",
     "ContextLayer",
+    "ContextMetadata",
+    "ContextNeed",
+    "ContextRequirements",
+    "ContextSource",
     "CooldownConfig",
     "Embedder",
     "Ended",
@@ -171,12 +187,14 @@ __all__ = [
     "LLMClient",
     "LLMRouter",
     "LLMRouterOrchestrator",
+    "LeftOut",
     "LimiterStore",
     "ListedOrder",
     "MemoryBreakerStore",
     "MemoryCacheStore",
     "MemoryCircuit",
     "MemoryLimiterStore",
+    "MemorySearch",
     "MockLLMClient",
     "OpenStream",
     "Part",
@@ -234,4 +252,6 @@ __all__ = [
     "encode_answer",
     "explain",
     "guarded_transport",
+    "likeness",
+    "relevance",
 ]

@@ -32,6 +32,12 @@ async def story():
     {ask}
 run_virtual(story(), VirtualClock())
 """
+ASYNCHRONOUS_SOURCE = """
+async def look_up(need):
+    return ["found"]
+request = CompletionRequest.ask("Hi")
+assembler = ContextAssembler(sources=[ContextSource("wiki", look_up)])
+"""
 SETUP = "handle.echoes()\n"
 PROMPTED = (
     "handle.replies('[1]', times=None)\n"
@@ -79,6 +85,35 @@ CASES = {
         by_hand(
             "provider = handle.as_provider('m')\nbuilder = LLMAgentBuilder()\n"
             "builder.with_provider(provider)\nbuilder.build()"
+        ),
+    ),
+    # contexts
+    "assembly-budget": Refused("ContextAssembler(max_context_tokens=0)"),
+    "assembly-threshold": Refused("ContextAssembler(redundancy_threshold=2)"),
+    "assembly-failure": Refused("ContextAssembler(on_source_failure='panic')"),
+    "assembly-requirements": Refused("ContextAssembler({'conversation_depth': 3})"),
+    "assembly-sources": Refused("ContextAssembler(sources=['notes'])"),
+    "assembly-provider": Refused("provider = handle.as_provider('m')\nAssembledProvider(provider, 3)"),
+    "assembly-item": Refused("ContextItem(text='')"),
+    "assembly-relevance": Refused("ContextItem(text='Users prefer charts', relevance=2)"),
+    "assembly-depth": Refused("ContextRequirements(conversation_depth=-1)"),
+    "assembly-results": Refused("MemorySearch(max_results=0)"),
+    "assembly-format": Refused("ContextFormat(layout='table')"),
+    "assembly-variable": Refused(
+        "request = CompletionRequest.ask('Hi')\n"
+        "needs = ContextRequirements(memory_search=MemorySearch(query_template='like {{team}}'))\n"
+        "assembler = ContextAssembler(needs)\nassembler.assemble(request)"
+    ),
+    "assembly-answer": Refused(
+        "request = CompletionRequest.ask('Hi')\n"
+        "ContextAssembler(sources=[ContextSource('wiki', lambda need: 3)]).assemble(request)",
+        inside,
+    ),
+    "assembly-world": Refused(
+        ASYNCHRONOUS_SOURCE + "assembler.assemble(request)",
+        by_hand(
+            ASYNCHRONOUS_SOURCE + "async def story():\n    await assembler.assemble_async(request)\n"
+            "llm_sim.stop()\nrun_virtual(story(), VirtualClock())"
         ),
     ),
     # hedging and limits

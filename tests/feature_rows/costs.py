@@ -9,9 +9,17 @@ CONTEXT, SESSION = "resilience/context/test_context.py", "resilience/context/tes
 AGENT = "resilience/context/test_agent.py"
 MOFA, CAXTON, VAPORA = "seeds/test_mofa.py", "seeds/test_caxton.py", "seeds/test_vapora.py"
 IRONCLAW = "seeds/test_ironclaw.py"
+ASSEMBLY = "resilience/assembly/test_assembler.py"
+CAXTON_CONTEXT = "seeds/test_caxton_context.py"
 
 COSTS = {
-    127: Feature("Caps of context for each tool", (f"{CAXTON}::test_f127_context_caps_of_a_tool",)),
+    127: Feature(
+        "Caps of context for each tool",
+        (
+            f"{CAXTON}::test_f127_context_caps_of_a_tool",
+            f"{ASSEMBLY}::test_f127_a_chain_s_next_provider_gets_what_fits_there",
+        ),
+    ),
     130: Feature(
         "MoFA's budget",
         (
@@ -97,6 +105,22 @@ COSTS = {
         "A window of so many messages",
         (f"{AGENT}::test_f157_a_sliding_window_keeps_the_latest_messages", f"{MOFA}::test_f157_sliding_window"),
     ),
-    158: Feature("Caxton's assembly of a context", (), "sources, relevance, selection, redundancy"),
-    159: Feature("Its YAML of what a tool needs", (), "`context_requirements`"),
+    158: Feature(
+        "Caxton's assembly of a context",
+        (
+            f"{ASSEMBLY}::test_f158_the_most_relevant_memories_go_along_and_no_duplicate",
+            f"{ASSEMBLY}::test_f158_levels_under_a_budget",
+            f"{ASSEMBLY}::test_f158_each_provider_gets_it_in_its_form",
+            "resilience/assembly/test_assembly_properties.py::test_f158_never_over_the_budget_and_counted_as_it_is_sent",
+            f"{CAXTON_CONTEXT}::test_f158_f159_the_files_drive_the_pipeline",
+        ),
+    ),
+    159: Feature(
+        "Its YAML of what a tool needs",
+        (
+            f"{CAXTON_CONTEXT}::test_f159_data_analysis_tool_context_specification",
+            f"{CAXTON_CONTEXT}::test_f158_f159_the_files_drive_the_pipeline",
+            f"{CAXTON_CONTEXT}::test_f159_request_context_requirements",
+        ),
+    ),
 }
