@@ -463,6 +463,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "_world",
         },
         {
+            "http._replayed",
             "http._transport",
         },
         {

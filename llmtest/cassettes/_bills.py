@@ -16,7 +16,7 @@ from llmtest.errors import CassetteFileError
 from llmtest.types import UNKNOWN_USAGE, CompletionRequest, Usage
 from llmtest.wire import Endpoint, Match, owner_of
 
-__all__ = ["Bill", "bills_in"]
+__all__ = ["Bill", "bills_in", "owner_in"]
 
 CHARGED = frozenset({"completion", "embeddings"})
 """What endpoints give that providers charge for, whether or not the answer counts tokens."""
@@ -80,7 +80,7 @@ def _bill(interaction: Interaction) -> Bill | None:
     asked = call.model if call is not None else match.parameters.get("model") or model_in(json_of(request.body))
     sent = call.request if call is not None else None
     labels = sent.metadata if isinstance(sent, CompletionRequest) else {}
-    provider = _provider(match, request.uri)
+    provider = owner_in(match, request.uri)
     if endpoint.gives == "completion" and _reads(endpoint, interaction):
         answer, _ = answered(reader_of(endpoint, request), response)
         if answer is not None:
@@ -99,7 +99,7 @@ def _reads(endpoint: Endpoint, interaction: Interaction) -> bool:
     return endpoint.has("stream_decoder" if is_stream(interaction.response) else "decode_answer")
 
 
-def _provider(match: Match, uri: str) -> str:
+def owner_in(match: Match, uri: str) -> str:
     """Return who is at an address: its dialect's provider, unless others speak that dialect at hosts of their own."""
     owner, host = owner_of(uri), urlsplit(uri).hostname
     if owner is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from llmtest.cassettes._interactions import Interaction, RecordedRequest
 from llmtest.cassettes._recording import Listening, Recording, headers_of
+from llmtest.cassettes._replayed import Heard
 from llmtest.clock import VirtualClock, active_clock
 from llmtest.interception import SIMULATED, Onward
 
@@ -24,8 +25,9 @@ class _Playing:
     Pieces come at their recorded times where time is virtual, which costs nothing; where it is real they come at once.
     """
 
-    def __init__(self, deck: Deck, interaction: Interaction, library: Any, request: Any) -> None:
+    def __init__(self, deck: Deck, interaction: Interaction, library: Any, request: Any, heard: Heard) -> None:
         self._deck = deck
+        self._heard = heard
         self._interaction = interaction
         self._response = interaction.response
         self._library = library
@@ -42,6 +44,7 @@ class _Playing:
         for wait_ns, piece in self._waits():
             if wait_ns:
                 active_clock().sleep_ns(wait_ns)
+            self._heard.heard(piece)
             yield piece
         self._end()
 
@@ -49,6 +52,7 @@ class _Playing:
         for wait_ns, piece in self._waits():
             if wait_ns:
                 await active_clock().sleep_async_ns(wait_ns)
+            self._heard.heard(piece)
             yield piece
         self._end()
 
@@ -59,19 +63,27 @@ class _Playing:
             CassetteMismatchError: The client listens for longer than it did when the answer was recorded.
         """
         if self._response.error:
+            self._heard.end(self._response.error)
             kind, _, text = self._response.error.partition(": ")
             broken = getattr(self._library, kind, None)
             if not (isinstance(broken, type) and issubclass(broken, self._library.TransportError)):
                 broken, text = self._library.RemoteProtocolError, text or INCOMPLETE
             raise broken(text, request=self._request)
         if not self._response.complete:
+            self._heard.end("incomplete")
             raise self._deck.cut_short(self._interaction)
+        self._heard.end()
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Let go of the answer."""
+        self._heard.leave()
 
     async def aclose(self) -> None:
-        """Nothing is held."""
+        """Let go of the answer."""
+        self._heard.leave()
+
+    def __del__(self) -> None:
+        self._heard.leave()
 
 
 class _CassetteTransport:
@@ -89,9 +101,11 @@ class _CassetteTransport:
         sent = _request_of(request, request.read())
         found = self._deck.answer(sent)
         if found is not None:
+            heard = Heard(sent, found.response)
             if wait_ns := _virtual_ns(found.response.head_ms):
-                active_clock().sleep_ns(wait_ns)
-            return self._played(found, request)
+                with heard.waiting():
+                    active_clock().sleep_ns(wait_ns)
+            return self._played(found, request, heard)
         with self._deck.live(sent) as (sent_ns, done):
             response = self._onward.handle_request(request)
         return self._listened(response, Recording(sent, sent_ns, response, done))
@@ -100,14 +114,16 @@ class _CassetteTransport:
         sent = _request_of(request, await request.aread())
         found = self._deck.answer(sent)
         if found is not None:
+            heard = Heard(sent, found.response)
             if wait_ns := _virtual_ns(found.response.head_ms):
-                await active_clock().sleep_async_ns(wait_ns)
-            return self._played(found, request)
+                with heard.waiting():
+                    await active_clock().sleep_async_ns(wait_ns)
+            return self._played(found, request, heard)
         with self._deck.live(sent) as (sent_ns, done):
             response = await self._onward.handle_async_request(request)
         return self._listened(response, Recording(sent, sent_ns, response, done))
 
-    def _played(self, interaction: Interaction, request: Any) -> Any:
+    def _played(self, interaction: Interaction, request: Any, heard: Heard) -> Any:
         recorded = interaction.response
         extensions: dict[str, Any] = {"http_version": b"HTTP/1.1"}
         if recorded.reason:
@@ -115,7 +131,7 @@ class _CassetteTransport:
         return self.library.Response(
             recorded.status,
             headers=[(name.encode(), value.encode()) for name, values in recorded.headers.items() for value in values],
-            stream=self.playing_class(self._deck, interaction, self.library, request),
+            stream=self.playing_class(self._deck, interaction, self.library, request, heard),
             extensions=extensions,
         )
 

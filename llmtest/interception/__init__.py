@@ -5,13 +5,14 @@ Whoever wants to answer or refuse requests opens a `Gate`: simulated providers, 
 `_gates` who decides, `_decision` what becomes of one request, `_opening` and `_replacements` patching and its end,
 `_clients` httpx and httpx2, `_byte_libraries` those that read bytes:
 `_http_client`, `_urllib3` (both over a `_memory_socket`), `_aiohttp` (over an `_aiohttp_transport`), `_http_bytes` what
-they write and read, `_as_httpx2` what gates see of it; `_sockets` and `_proxies` everything else, `_telemetry` reports
-of libraries about themselves.
+they write and read, `_as_httpx2` what gates see of it; `_replays` who is told of recorded answers; `_sockets` and
+`_proxies` everything else, `_telemetry` reports of libraries about themselves.
 """
 
 from llmtest.interception._clients import SIMULATED, Library, libraries
 from llmtest.interception._gates import ANSWERED_LIBRARIES, Gate, Onward, current_gate, is_loopback, is_pattern
 from llmtest.interception._opening import opened
+from llmtest.interception._replays import Replay, ReplayWitness, replay_witness, witnessed_by
 from llmtest.interception._telemetry import telemetry_at, telemetry_transport
 
 __all__ = [
@@ -20,11 +21,15 @@ __all__ = [
     "Gate",
     "Library",
     "Onward",
+    "Replay",
+    "ReplayWitness",
     "current_gate",
     "is_loopback",
     "is_pattern",
     "libraries",
     "opened",
+    "replay_witness",
     "telemetry_at",
     "telemetry_transport",
+    "witnessed_by",
 ]

@@ -40,7 +40,7 @@ from llmtest.wire import Dialect, Endpoint, Store, WireCall
 if TYPE_CHECKING:
     from llmtest.simulation._world import World
 
-__all__ = ["Engine"]
+__all__ = ["Engine", "size_of"]
 
 MOST_CALLS_REMEMBERED = 8192
 """Logical calls whose attempts are counted at one time; the older half is forgotten, for they are over."""
@@ -52,7 +52,7 @@ READY = (Fault, Json, Raw)
 """What a step may be beside a prepared answer and a function."""
 
 
-def _size(call: WireCall, answer: Answer) -> None:
+def size_of(call: WireCall, answer: Answer) -> None:
     """Note the size of a request."""
     unread = call.unread
     if unread is not None:
@@ -177,7 +177,7 @@ class Engine:
         key: tuple[object, ...] = ()
         rules, script = self.rules, self.script
         with self.world.lock:
-            _size(call, answer)
+            size_of(call, answer)
             if rules or self.latency is not None:
                 key = self._draw_key(answer)
             is_limited = rules or self.quota is not None or self.window is not None

@@ -9,6 +9,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from llmtest.costs import partial_usage
 from llmtest.errors import HarnessError, ProviderError, UnscriptedRequestError
 from llmtest.faults import Fault
 from llmtest.simulation._fault_effects import lay_on
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from llmtest.simulation.script._script import Rule, Step
     from llmtest.wire import Endpoint, WireCall
 
-__all__ = ["no_step", "plays"]
+__all__ = ["no_step", "plays", "read_recorded"]
 
 EVENT_ENDS = {"sse": re.compile(rb"(?<=\n\n)|(?<=\r\n\r\n)"), "ndjson": re.compile(rb"(?<=\n)")}
 """Where one event ends and the next begins, by framing; elsewhere a piece is what came in one."""
@@ -80,10 +81,7 @@ def _send(engine: Engine, recorded: Recorded, call: WireCall, answer: Answer, ke
     answer.is_flawed = answer.is_flawed or not recorded.is_complete
     is_stream, endpoint = answer.stream and recorded.status < 400, call.endpoint
     answer.stream = is_stream
-    try:
-        _read(engine, recorded, endpoint, answer)
-    except (ProviderError, WireFormatError):
-        answer.response = None  # what cannot be read is sent as it was, and nobody knows what it bills
+    read_recorded(engine, recorded, endpoint, answer)
     pieces = recorded.pieces
     if not is_stream:
         answer.head_ns += pieces[-1][0] if pieces else 0
@@ -94,8 +92,15 @@ def _send(engine: Engine, recorded: Recorded, call: WireCall, answer: Answer, ke
     answer.due_ns = tuple(at_ns for at_ns, _ in pieces)
 
 
+def read_recorded(engine: Engine, recorded: Recorded, endpoint: Endpoint, answer: Answer) -> None:
+    """Note what a recorded answer says and bills; what cannot be read says nothing, and nobody knows what it bills."""
+    try:
+        _read(engine, recorded, endpoint, answer)
+    except (ProviderError, WireFormatError):
+        answer.response = None
+
+
 def _read(engine: Engine, recorded: Recorded, endpoint: Endpoint, answer: Answer) -> None:
-    """Note what a recorded answer says and bills."""
     headers, body = dict(recorded.lines), recorded.data
     response: Any = None
     if recorded.status >= 400:
@@ -103,8 +108,13 @@ def _read(engine: Engine, recorded: Recorded, endpoint: Endpoint, answer: Answer
         answer.recorded_error = endpoint.decode_error(recorded.status, headers, body, now=now)
     elif answer.stream and endpoint.has("stream_decoder"):
         decoder = endpoint.stream_decoder(headers)
-        decoder.feed(body)
-        response = next((event.response for event in decoder.close() if event.response is not None), None)
+        told = [*decoder.feed(body), *decoder.close()]
+        response = next((event.response for event in told if event.response is not None), None)
+        if isinstance(response, CompletionResponse) and response.usage.source == "unknown":
+            # Few clients ask a stream for its usage; it was billed all the same, as one is that breaks.
+            said = [event for event in told if event.response is None]
+            usage = partial_usage(answer.prompt_tokens, said, most=answer.max_tokens)
+            response = replace(response, usage=usage)
     elif not answer.stream and endpoint.has("decode_answer"):
         response = endpoint.decode_answer(body, headers)
     if isinstance(response, CompletionResponse):

@@ -76,6 +76,8 @@ class World:
         """How a test writes this world, for texts that show code."""
         self.open_recording: Callable[..., Recording] | None = None
         """Opens a recorded session for a provider; whoever knows of files sets it."""
+        self.counts_replays = True
+        """Whether what cassettes play beside this world is in its trace and its account."""
         self.keep_requests = keep_requests
         self.most_requests = most_requests
         self.fragmentation = as_fragmentation(fragmentation)

@@ -175,6 +175,8 @@ class PluginSession:
         simulation = make_world(fixture, seed_of(self._config, seed), time, fragmentation_of(self._config), start)
         for host in ini_of(self._config, "llmtest_allowed_hosts"):
             simulation.allow(host)
+        # Who asks for a cassette alone asks nothing about attempts and costs.
+        simulation.world.counts_replays = fixture != "llm_cassette"
         simulation.start()
         if node is not None:
             node.stash[WORLD] = simulation
@@ -194,6 +196,7 @@ class PluginSession:
                 f"`{request.fixturename}` cannot start inside `{world.name}`: a test lives in one simulated world.\n"
                 "To fix: use one of the two."
             )
+        world.world.counts_replays = True
         return world
 
     def call(self, item: pytest.Item) -> Generator[None, Any, Any]:

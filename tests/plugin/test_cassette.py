@@ -7,6 +7,7 @@ import pytest
 from vcr.serializers import yamlserializer
 
 from tests.cassettes.live_provider import chat, live_provider
+from tests.simulation.recorded_sessions import asked, interaction, whole, write_session
 
 APP = """
 import os
@@ -277,6 +278,39 @@ def test_a_recorded_rate_limit_is_waited_out_in_virtual_time(run, live):
     file = Path("cassettes/test_it/test_asks.yaml")
     file.write_text(file.read_text().replace("'0.01'", "'20'"))
     run(code, "-k", "waits").assert_outcomes(passed=1, deselected=1)
+
+
+def test_k14_replays_of_the_fixture_count_in_the_simulation_and_in_the_budget(run, pytester):
+    """`llm_cassette` beside `llm_sim`: attempts, spend, the budget of the test, and the line at the end."""
+    write_session(
+        pytester.path / "session.yaml", *(interaction(asked(each), whole(f"answer to {each}")) for each in "ab")
+    )
+    code = """
+        import openai
+        import pytest
+
+        def ask(question):
+            messages = [{"role": "user", "content": question}]
+            client = openai.OpenAI(api_key="k")
+            return client.chat.completions.create(model="gpt-4o", messages=messages).choices[0].message.content
+
+        @pytest.mark.llm_cassette("session.yaml")
+        def test_both(llm_sim, llm_cassette):
+            assert [ask("a"), ask("b")] == ["answer to a", "answer to b"]
+            assert llm_cassette.played == 2
+            llm_sim.assert_sequence("openai:200", "openai:200")
+            llm_sim.assert_spend(at_most="0.00015", at_least="0.00015")
+
+        @pytest.mark.llm_cassette("session.yaml")
+        @pytest.mark.llm_budget(usd="0.0001")
+        def test_over(llm_sim):
+            assert [ask("a"), ask("b")]
+    """
+    result = run(code)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        ["*this test spent $0.00015 of its $0.0001 budget*", "llmtest: 4 calls, 0 fallbacks, $0.0003 simulated*"]
+    )
 
 
 def test_pytest_recordings_marker_and_files_are_honoured_where_asked(run, live, pytester):

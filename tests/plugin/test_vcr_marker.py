@@ -1,5 +1,6 @@
 """The marker `vcr` by one setting: suites of pytest-recording run without a changed line, with it or without it."""
 
+import gzip
 import json
 import socket
 import time
@@ -374,6 +375,36 @@ def test_vcrpy_in_code_plays_inside_and_beside_our_own(ours, pytester):
                 assert cassette.played == 1
     """
     ours(code).assert_outcomes(passed=4)
+
+
+def test_k14_what_the_marker_plays_beside_a_simulation_is_in_its_trace_and_account(ours, pytester):
+    """Vcrpy hands the answer over, compressed as it was; the simulation has its attempt and its cost."""
+    url = "https://api.openai.com/v1/chat/completions"
+    asked = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}]}
+    answer = {
+        "model": "gpt-4o",
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
+    }
+    packed = exchange(asked, answer, url=url, headers={"content-encoding": ["gzip"]})
+    packed["response"]["body"]["string"] = gzip.compress(packed["response"]["body"]["string"].encode())
+    path = pytester.path / "cassettes/test_it/test_beside.yaml"
+    path.parent.mkdir(parents=True)
+    plain, other = exchange(asked, answer, url=url), exchange(url="https://example.com/")
+    path.write_text(yaml.safe_dump({"version": 1, "interactions": [packed, packed, plain, other]}))
+    code = f"""
+        import httpx, httpx2, pytest, requests
+
+        @pytest.mark.vcr
+        def test_beside(llm_sim):
+            for send in (httpx.post, httpx2.post, requests.post):
+                assert send("{url}", json={asked}).json()["usage"]["total_tokens"] == 15
+            httpx2.post("https://example.com/", json={{}})  # no provider's
+            llm_sim.assert_sequence(*["openai:200"] * 3)
+            assert [entry.usage.output_tokens for entry in llm_sim.costs.entries] == [5, 5, 5]
+            assert llm_sim.openai.requests[0].request.messages[0].text == "Hi"
+    """
+    ours(code).assert_outcomes(passed=1)
 
 
 def test_a_vcrpy_that_does_not_know_httpx2_is_taught(monkeypatch, pytester):

@@ -13,48 +13,19 @@ from hypothesis import strategies as st
 
 from llmtest import Simulation, faults
 from llmtest.errors import CassetteFileError, ConfigurationError, UnscriptedRequestError, UnusedStepsError
+from tests.simulation.recorded_sessions import (
+    URL,
+    WORDS,
+    asked,
+    hear,
+    interaction,
+    say,
+    streamed,
+    streaming,
+    whole,
+    write_session,
+)
 from tests.wire.wire_recordings import RECORDINGS, body_of, interactions, needs_recordings
-
-URL = "https://api.openai.com/v1/chat/completions"
-WORDS = ("one", " two", " three", " four")
-
-
-def asked(prompt, **more):
-    """Return the body of a request."""
-    return {"model": "gpt-4o", "messages": [{"role": "user", "content": prompt}], **more}
-
-
-def whole(text):
-    """Return the JSON of an answer of 10 and 5 tokens."""
-    message = {"role": "assistant", "content": text}
-    return json.dumps(
-        {
-            "id": "chatcmpl-recorded",
-            "object": "chat.completion",
-            "created": 1,
-            "model": "gpt-4o-2024-08-06",
-            "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
-        }
-    )
-
-
-def streamed():
-    """Return the events of a streamed answer."""
-    chunk = {"id": "chatcmpl-recorded", "object": "chat.completion.chunk", "created": 1, "model": "gpt-4o"}
-    deltas = [{"delta": {"content": word}, "index": 0, "finish_reason": None} for word in WORDS]
-    deltas.append({"delta": {}, "index": 0, "finish_reason": "stop"})
-    return [*(f"data: {json.dumps({**chunk, 'choices': [each]})}\n\n" for each in deltas), "data: [DONE]\n\n"]
-
-
-def interaction(request, body, *, status=200, kind="application/json", uri=URL, headers=None):
-    """Return one interaction, as cassettes have it."""
-    response = {
-        "status": {"code": status, "message": "OK"},
-        "headers": {"content-type": [kind], "x-request-id": ["req_recorded"], **(headers or {})},
-        "body": {"string": body},
-    }
-    return {"request": {"method": "POST", "uri": uri, "headers": {}, "body": json.dumps(request)}, "response": response}
 
 
 @pytest.fixture
@@ -62,9 +33,7 @@ def record(tmp_path):
     """Write a cassette of interactions, and return its path."""
 
     def write(*found):
-        path = tmp_path / "session.yaml"
-        path.write_text(yaml.safe_dump({"version": 1, "interactions": list(found)}))
-        return path
+        return write_session(tmp_path / "session.yaml", *found)
 
     return write
 
@@ -78,28 +47,7 @@ def three(record):
 @pytest.fixture
 def stream(record):
     """A cassette of one streamed answer."""
-    return record(interaction(asked("count", stream=True), "".join(streamed()), kind="text/event-stream"))
-
-
-def client(**options):
-    """Return OpenAI's SDK."""
-    return openai.OpenAI(api_key="k", max_retries=options.pop("max_retries", 0), **options)
-
-
-def say(prompt, **options):
-    """Ask for a whole answer, and return its text."""
-    return client(**options).chat.completions.create(**asked(prompt)).choices[0].message.content
-
-
-def hear():
-    """Return the pieces of the streamed answer that come, and the error that ends them."""
-    heard = []
-    try:
-        for chunk in client().chat.completions.create(**asked("count", stream=True)):
-            heard += [choice.delta.content for choice in chunk.choices if choice.delta.content]
-    except (httpx2.HTTPError, openai.APIError) as error:
-        return heard, error
-    return heard, None
+    return record(streaming())
 
 
 def test_recorded_answers_are_in_the_trace_and_in_the_account(three):
@@ -304,3 +252,13 @@ def test_real_recordings_play_as_they_replay(one):
             answer = httpx2.request(request["method"], request["uri"], content=body_of(request))
             assert answer.status_code == each["response"]["status"]["code"]
     assert answer.content == one.body
+
+
+def test_a_recorded_stream_that_counts_no_tokens_is_billed_an_estimate(stream):
+    """Few clients ask a stream for its usage; its provider bills it all the same, and so does the account."""
+    with Simulation() as sim:
+        sim.openai.plays(stream)
+        hear()
+    (entry,) = sim.costs.entries
+    assert (entry.usage.output_tokens, entry.usage.source) == (5, "estimated")
+    assert sim.costs.total_usd > 0

@@ -10,6 +10,8 @@ from typing import Any
 
 from vcr.cassette import Cassette
 
+from llmtest.interception import replay_witness
+
 __all__ = ["CassetteWatch", "is_cassette", "watch"]
 
 
@@ -51,6 +53,7 @@ def watch(cassette: Any) -> CassetteWatch:
     def play_response(request: Any) -> Any:
         response = play(request)
         seen.played += 1
+        _tell(request, response)
         if not compares and _differs(sent.request, _request_of(cassette, response)):
             seen.differing += 1
         return response
@@ -65,6 +68,32 @@ def watch(cassette: Any) -> CassetteWatch:
     cassette.play_response = play_response
     cassette.filter_request = filter_missed
     return seen
+
+
+def _tell(request: Any, response: Any) -> None:
+    """Tell whoever keeps account of a played answer, which vcrpy hands over whole."""
+    if replay_witness() is None:
+        return
+    # A suite that only plays needs nothing of what reads answers.
+    from llmtest.cassettes._interactions import RecordedRequest, RecordedResponse
+    from llmtest.cassettes._replayed import Heard
+
+    status, body = response["status"], response["body"]["string"]
+    sent = RecordedRequest(request.method, request.uri, _headers(request.headers), _bytes_of(request.body))
+    Heard(sent, RecordedResponse(status["code"], headers=_headers(response["headers"]), body=_bytes_of(body))).end()
+
+
+def _headers(headers: Any) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, values in headers.items():
+        for value in [values] if isinstance(values, str | bytes) else values:
+            found.setdefault(str(name), []).append(value.decode("latin-1") if isinstance(value, bytes) else str(value))
+    return found
+
+
+def _bytes_of(body: Any) -> bytes:
+    """Return a body; one that comes in pieces is the client's to read, and nobody else's."""
+    return body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else b""
 
 
 def _compares_bodies(matchers: Iterable[Any]) -> bool:

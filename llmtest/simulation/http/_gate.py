@@ -10,9 +10,10 @@ from typing import Any
 from llmtest.clock import SystemClock, active_clock
 from llmtest.errors import HarnessError, NetworkBlockedError
 from llmtest.events import LiveRequestPassed
-from llmtest.interception import ANSWERED_LIBRARIES, Onward, is_pattern, opened
+from llmtest.interception import ANSWERED_LIBRARIES, Onward, is_pattern, opened, witnessed_by
 from llmtest.simulation._world import World
 from llmtest.simulation.http._blocked_text import blocked_text, ways_in_a_world, ways_without_a_world
+from llmtest.simulation.http._replayed import WorldWitness
 from llmtest.simulation.http._transport import carrier_class
 
 __all__ = ["block_network", "intercept"]
@@ -22,9 +23,16 @@ def intercept(world: World) -> AbstractContextManager[None]:
     """Answer every HTTP request to the world's providers, whichever library sends it, and stop every other connection.
 
     Loopback passes unless it is registered, allowed hosts pass, and so does everything that never leaves the process.
-    A connection that may not leave raises `NetworkBlockedError`, which the world records.
+    A connection that may not leave raises `NetworkBlockedError`, which the world records. What a cassette in use plays
+    is in the world's trace and account as well.
     """
-    return opened(_WorldGate(world))
+    return _answering(world)
+
+
+@contextmanager
+def _answering(world: World) -> Iterator[None]:
+    with witnessed_by(WorldWitness(world)), opened(_WorldGate(world)):
+        yield
 
 
 def block_network(
