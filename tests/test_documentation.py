@@ -169,7 +169,7 @@ LOAD = {"profile": "azure-conv-2023", "duration": "1m"}
 COMPLETE = {
     "version": 1,
     "name": "example",
-    "providers": {"openai": {"model": "gpt-4o"}, "anthropic": {"model": "claude-sonnet-4-5"}},
+    "providers": {"openai": {"model": "gpt-4o"}, "anthropic": {"model": "claude-sonnet-4-6"}},
     "chain": {"providers": [{"provider": "openai"}, {"provider": "anthropic"}]},
     "load": LOAD,
 }

@@ -29,7 +29,7 @@ def results(tmp_path):
 
 def run(llm_sim, budget, texts, results):
     """Run the job once with simulated providers and return its report."""
-    providers = [llm_sim.openai.as_provider("gpt-4o"), llm_sim.anthropic.as_provider("claude-sonnet-4-5")]
+    providers = [llm_sim.openai.as_provider("gpt-4o"), llm_sim.anthropic.as_provider("claude-sonnet-4-6")]
     job = Job(AsyncLLMClient(make_chain(providers, budget)), results)
     return asyncio.run(job.run(texts))
 

@@ -132,7 +132,7 @@ class OpenAIProvider(_Keyed):
 
 
 class AnthropicProvider(_Keyed):
-    """Anthropic's Messages; arguments as of `OpenAIProvider`, the default model is `claude-sonnet-4-5`.
+    """Anthropic's Messages; arguments as of `OpenAIProvider`, the default model is `claude-sonnet-4-6`.
 
     `from_env` reads `ANTHROPIC_API_KEY`, `ANTHROPIC_MODEL` and `ANTHROPIC_BASE_URL`.
     """

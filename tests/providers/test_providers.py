@@ -464,7 +464,7 @@ def test_h07_whatever_ends_an_answer_lets_its_connection_go(mode, ending):
     ("cls", "key", "model", "url"),
     [
         (OpenAIProvider, "OPENAI_API_KEY", "gpt-4o", "https://api.openai.com/v1"),
-        (AnthropicProvider, "ANTHROPIC_API_KEY", "claude-sonnet-4-5", "https://api.anthropic.com"),
+        (AnthropicProvider, "ANTHROPIC_API_KEY", "claude-sonnet-4-6", "https://api.anthropic.com"),
         (GeminiProvider, "GEMINI_API_KEY", "gemini-2.5-flash", "https://generativelanguage.googleapis.com/v1beta"),
         (OpenRouterProvider, "OPENROUTER_API_KEY", None, "https://openrouter.ai/api/v1"),
         (OllamaProvider, "OLLAMA_API_KEY", "llama3.2", "http://localhost:11434/v1"),

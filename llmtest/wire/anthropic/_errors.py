@@ -119,7 +119,7 @@ def _wording(error: ProviderError, meta: ResponseMeta) -> tuple[int, str]:
         (RequestTooLargeError, 413, "Request exceeds the maximum size"),
         (InvalidRequestError, 400, f"{getattr(error, 'param', None) or 'thinking'}: Extra inputs are not permitted"),
         (ContentFilteredError, 400, "Output blocked by content filtering policy"),
-        (ModelNotFoundError, 404, f"model: {error.model or meta.model or 'claude-sonnet-4-5'}"),
+        (ModelNotFoundError, 404, f"model: {error.model or meta.model or 'claude-sonnet-4-6'}"),
         (NotSupportedError, 501, "Not implemented"),
         (ProviderTimeoutError, 408, "Request timed out"),
         (OverloadedError, 529, "Overloaded"),
