@@ -75,6 +75,9 @@ if TYPE_CHECKING:
     from llmtest.providers import OpenRouterProvider as OpenRouterProvider
     from llmtest.providers import SessionToken as SessionToken
     from llmtest.providers import VLLMProvider as VLLMProvider
+    from llmtest.reporting import OpenTelemetrySpans as OpenTelemetrySpans
+    from llmtest.reporting import PrometheusMetrics as PrometheusMetrics
+    from llmtest.reporting import export_spans as export_spans
     from llmtest.resilience import AdaptiveRoutingConfig as AdaptiveRoutingConfig
     from llmtest.resilience import AssembledProvider as AssembledProvider
     from llmtest.resilience import AsyncChatSession as AsyncChatSession
@@ -251,6 +254,7 @@ _HOMES: dict[str, str] = {
             "SessionToken",
             "VLLMProvider",
         ),
+        "llmtest.reporting": ("OpenTelemetrySpans", "PrometheusMetrics", "export_spans"),
         "llmtest.resilience": (
             "AdaptiveRoutingConfig",
             "AssembledProvider",

@@ -62,6 +62,8 @@ THIRD_PARTY_LIMIT = {
     "rich": 6,
     "quicktok": 1,
     "redis": 1,
+    "prometheus_client": 1,
+    "opentelemetry": 2,
     "starlette": 2,
     "uvicorn": 2,
 }

@@ -3,7 +3,7 @@
 This is the only room that reads the machine's clock, really sleeps, or touches global randomness.
 """
 
-from llmtest.clock._chance import draw_bits, stream, uniform
+from llmtest.clock._chance import OwnDraws, draw_bits, stream, uniform
 from llmtest.clock._clock import DEFAULT_EPOCH, Clock, SystemClock, VirtualClock, active_clock
 from llmtest.clock._epoch import epoch_of
 from llmtest.clock._exclusive import Turn
@@ -26,6 +26,7 @@ __all__ = [
     "BlockingWaiter",
     "Clock",
     "LateImports",
+    "OwnDraws",
     "Signal",
     "SystemClock",
     "TimeLimit",

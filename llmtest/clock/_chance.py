@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import blake2b
 from random import Random
 
@@ -30,3 +33,25 @@ def draw_bits(seed: int, *key: object, bits: int = 64) -> int:
 def stream(seed: int, *path: object) -> Random:
     """Return a generator of its own for one entity, for when a whole series of draws is needed."""
     return Random(f"{seed}/{path!r}")  # noqa: S311 - a simulation wants repeatable numbers
+
+
+class OwnDraws:
+    """What an observer draws from the global generator, which a simulation has seeded for the code under test.
+
+    Between `drawing` and its end the generator is the observer's own, seeded by the system: so its draws shift nobody
+    else's, and are other ones in every run.
+    """
+
+    def __init__(self) -> None:
+        self._state = Random().getstate()  # noqa: S311 - identifiers, no secrets
+
+    @contextmanager
+    def drawing(self) -> Iterator[None]:
+        """Let the generator be the observer's own."""
+        others = random.getstate()
+        random.setstate(self._state)
+        try:
+            yield
+        finally:
+            self._state = random.getstate()
+            random.setstate(others)

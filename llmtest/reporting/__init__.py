@@ -1,4 +1,4 @@
-"""How it is told: tables for a terminal, JSON, and the events of a run as a file."""
+"""How it is told: tables for a terminal, JSON, the events of a run as a file, metrics and spans."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -7,9 +7,13 @@ if TYPE_CHECKING:
     from llmtest.reporting._billed_calls import BilledCall, billed_calls
     from llmtest.reporting._cassettes import print_cassette
     from llmtest.reporting._event_file import EVENT_SCHEMA, EventFile, RunHeader
+    from llmtest.reporting._event_listener import EventListener
     from llmtest.reporting._event_reading import RecordedRun, read_events
     from llmtest.reporting._event_schema import event_reference, event_schema
+    from llmtest.reporting._prometheus import PrometheusMetrics
     from llmtest.reporting._repricing import Pricing, SpendReport, price_calls
+    from llmtest.reporting._span_export import export_spans
+    from llmtest.reporting._spans import OpenTelemetrySpans
     from llmtest.reporting._spend_tables import print_spending, spending_csv
     from llmtest.reporting._terminal import print_results
 
@@ -17,13 +21,17 @@ _HOMES = {
     "BilledCall": "llmtest.reporting._billed_calls",
     "EVENT_SCHEMA": "llmtest.reporting._event_file",
     "EventFile": "llmtest.reporting._event_file",
+    "EventListener": "llmtest.reporting._event_listener",
+    "OpenTelemetrySpans": "llmtest.reporting._spans",
     "Pricing": "llmtest.reporting._repricing",
+    "PrometheusMetrics": "llmtest.reporting._prometheus",
     "RecordedRun": "llmtest.reporting._event_reading",
     "RunHeader": "llmtest.reporting._event_file",
     "SpendReport": "llmtest.reporting._repricing",
     "billed_calls": "llmtest.reporting._billed_calls",
     "event_reference": "llmtest.reporting._event_schema",
     "event_schema": "llmtest.reporting._event_schema",
+    "export_spans": "llmtest.reporting._span_export",
     "price_calls": "llmtest.reporting._repricing",
     "print_cassette": "llmtest.reporting._cassettes",
     "print_results": "llmtest.reporting._terminal",
@@ -36,13 +44,17 @@ __all__ = [
     "EVENT_SCHEMA",
     "BilledCall",
     "EventFile",
+    "EventListener",
+    "OpenTelemetrySpans",
     "Pricing",
+    "PrometheusMetrics",
     "RecordedRun",
     "RunHeader",
     "SpendReport",
     "billed_calls",
     "event_reference",
     "event_schema",
+    "export_spans",
     "price_calls",
     "print_cassette",
     "print_results",

@@ -164,6 +164,7 @@ class Dialect:
         is_common: Whether providers of names that nobody knows are taken to speak it.
         aliases: Other names by which files ask for its provider, such as that of its models' family.
         batches: How a client has many requests answered over a day; None: it cannot.
+        telemetry_name: What OpenTelemetry's conventions call its provider (`gen_ai.provider.name`); None: as `name`.
 
     Raises:
         ValueError: The name is none that files and handles can write.
@@ -205,6 +206,7 @@ class Dialect:
         is_common: bool = False,
         aliases: tuple[str, ...] = (),
         batches: BatchApi | None = None,
+        telemetry_name: str | None = None,
     ) -> None:
         if not _NAME.fullmatch(name):
             raise ValueError(f"`{name}` is no name of a dialect: lower-case letters, digits and `_`, such as `my_api`")
@@ -231,9 +233,8 @@ class Dialect:
         self.needs_key, self.unserved = needs_key, unserved
         self.vocabulary = vocabulary or Vocabulary()
         self.settings = settings or {}
-        self.is_provider = is_provider
-        self.is_default, self.is_common = is_default, is_common
-        self.aliases, self.batches = aliases, batches
+        self.is_provider, self.is_default, self.is_common = is_provider, is_default, is_common
+        self.aliases, self.batches, self.telemetry_name = aliases, batches, telemetry_name
         self.endpoints = tuple(endpoint.of(self) for endpoint in endpoints)
         self.mounts = {prefix: dialect.below(prefix) for prefix, dialect in (mounts or {}).items()}
         self.errors: Errors = errors or (JsonErrors() if self.spoken is self else self.spoken.errors)

@@ -116,6 +116,8 @@ CASES = {
             "llm_sim.stop()\nrun_virtual(story(), VirtualClock())"
         ),
     ),
+    # metrics and spans
+    "spans-view": Refused('OpenTelemetrySpans(view="requests").start()'),
     # hedging and limits
     "hedging": Refused("FallbackChain([handle.as_provider('m')], hedging=True)", argument),
     "hedging-nothing": Refused("HedgingConfig()"),

@@ -302,7 +302,10 @@ RESILIENCE = {
         ),
     ),
     160: Feature("Counts of a chain and of each provider", (f"{FALLBACK}::test_metrics_count_what_happened",)),
-    161: Feature("Metrics for Prometheus", (), "all of it"),
+    161: Feature(
+        "Metrics for Prometheus",
+        ("reporting/test_prometheus.py::test_f161_requests_tokens_errors_and_durations_have_caxton_s_labels",),
+    ),
     162: Feature("Health checks at intervals", (), "the interval; a provider's `probe` asks once"),
     163: Feature("Alerts of downtime, error rate, cost and degradation", (), "alerts but those of costs"),
     164: Feature(

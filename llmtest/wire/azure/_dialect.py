@@ -65,6 +65,7 @@ def _endpoints() -> tuple[Endpoint, ...]:
 AZURE = Dialect(
     "azure",
     title="Azure OpenAI",
+    telemetry_name="azure.ai.openai",
     root="/openai",
     hosts=(
         "https://*.openai.azure.com",

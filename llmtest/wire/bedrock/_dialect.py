@@ -41,6 +41,7 @@ def _request_id(number: int) -> str:
 BEDROCK = Dialect(
     "bedrock",
     title="Amazon Bedrock",
+    telemetry_name="aws.bedrock",
     base_url="https://bedrock-runtime.us-east-1.amazonaws.com",
     hosts=(
         "https://bedrock-runtime.*.amazonaws.com",

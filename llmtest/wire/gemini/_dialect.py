@@ -56,6 +56,7 @@ _STABLE = Dialect("gemini", root="/v1", **_SHARED)
 GEMINI = Dialect(
     "gemini",
     root="/v1beta",
+    telemetry_name="gcp.gemini",
     base_url="https://generativelanguage.googleapis.com/v1beta",
     hosts=("https://generativelanguage.googleapis.com",),
     mounts={"/v1beta/openai": COMPATIBLE, "/openai": COMPATIBLE, "/v1": _STABLE},

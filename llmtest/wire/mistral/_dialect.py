@@ -86,6 +86,7 @@ _SAID = (
 MISTRAL = relative(
     "mistral",
     title="Mistral AI",
+    telemetry_name="mistral_ai",
     base_url="https://api.mistral.ai/v1",
     hosts=("https://api.mistral.ai", "https://codestral.mistral.ai"),
     roots=("/v1",),

@@ -272,7 +272,7 @@ def relative(
         vocabulary: The words of its failures.
         more: Endpoints that it has beside chat, embeddings and models, or instead of these where the paths are theirs.
         spoken: What else `Dialect` takes, where it is not as with everybody: `errors`, `head`, `write_limits`,
-            `usual_limits`, `over_quota`, `response_id`, `tool_call_id`.
+            `usual_limits`, `over_quota`, `response_id`, `tool_call_id`, `telemetry_name`.
     """
     chat = _Chat(ways or Ways())
     endpoints = (
@@ -301,4 +301,5 @@ def relative(
         needs_key=needs_key,
         vocabulary=vocabulary,
         models=(default_model,) if default_model else (),
+        telemetry_name=below.telemetry_name,
     )

@@ -25,6 +25,7 @@ def _head(meta: ResponseMeta) -> Headers:
 VERTEX = Dialect(
     "vertex",
     title="Vertex AI",
+    telemetry_name="gcp.vertex_ai",
     root="/v1",
     hosts=(
         "https://*-aiplatform.googleapis.com",

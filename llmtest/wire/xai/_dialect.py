@@ -115,6 +115,7 @@ _SAID = (
 XAI = relative(
     "xai",
     title="xAI",
+    telemetry_name="x_ai",
     base_url="https://api.x.ai/v1",
     hosts=("https://api.x.ai", "https://us-east-1.api.x.ai", "https://eu-west-1.api.x.ai"),
     roots=("/v1",),
