@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from llmtest.reporting import PrometheusMetrics as PrometheusMetrics
     from llmtest.reporting import export_spans as export_spans
     from llmtest.resilience import AdaptiveRoutingConfig as AdaptiveRoutingConfig
+    from llmtest.resilience import AlertConfig as AlertConfig
     from llmtest.resilience import AssembledProvider as AssembledProvider
     from llmtest.resilience import AsyncChatSession as AsyncChatSession
     from llmtest.resilience import AsyncLLMAgent as AsyncLLMAgent
@@ -102,6 +103,7 @@ if TYPE_CHECKING:
     from llmtest.resilience import FallbackProvider as FallbackProvider
     from llmtest.resilience import FallbackSlot as FallbackSlot
     from llmtest.resilience import FallbackTrigger as FallbackTrigger
+    from llmtest.resilience import HealthConfig as HealthConfig
     from llmtest.resilience import HedgedProvider as HedgedProvider
     from llmtest.resilience import HedgingConfig as HedgingConfig
     from llmtest.resilience import LLMAgent as LLMAgent
@@ -257,6 +259,7 @@ _HOMES: dict[str, str] = {
         "llmtest.reporting": ("OpenTelemetrySpans", "PrometheusMetrics", "export_spans"),
         "llmtest.resilience": (
             "AdaptiveRoutingConfig",
+            "AlertConfig",
             "AssembledProvider",
             "ContextAssembler",
             "ContextItem",
@@ -281,6 +284,7 @@ _HOMES: dict[str, str] = {
             "AsyncChatSession",
             "AsyncLLMAgent",
             "ChatSession",
+            "HealthConfig",
             "HedgingConfig",
             "TokenBudgetConfig",
             "LLMAgent",

@@ -24,6 +24,9 @@ from llmtest.events import (
     FallbackTaken,
     FaultFired,
     HarnessErrorRecorded,
+    HealthAlert,
+    HealthChanged,
+    HealthSkipped,
     HedgeDecided,
     HedgeSent,
     KeyRefused,
@@ -114,6 +117,15 @@ HISTORY = (
     CacheFailed(9, 1, "put", OSError("disk full")),
     StoreFailed(9, 1, "breaker", "admit", True, OSError("nobody listens")),
     StoreFailed(9, 0, "limiter", "release", False, OSError("timed out")),
+    HealthChanged(9, 0, "openai", "gpt-4o", "healthy", "unhealthy", "probe", 3, "503", "ServerError"),
+    HealthChanged(9, 1, "openai", None, "healthy", "unhealthy", "call", 1, "empty"),
+    HealthChanged(9, 0, "openai", "gpt-4o", "unhealthy", "healthy", "probe", 2),
+    HealthSkipped(9, 1, "openai", "gpt-4o", 12.5),
+    HealthSkipped(9, 1, "openai", None, 0),
+    HealthAlert(9, 0, "openai", "gpt-4o", "downtime", True, "seconds", Decimal("61.5"), Decimal(60), "503"),
+    HealthAlert(9, 0, "openai", None, "error_rate", False, "percent", Decimal("12.5"), Decimal("50.0")),
+    HealthAlert(9, 1, "openai", "gpt-4o", "cost", True, "usd", Decimal("1.50"), Decimal("1.5")),
+    HealthAlert(9, 1, "openai", "gpt-4o", "key_refused", True, outcome="401"),
     BudgetRejected(9, 1, "day", *LIMIT, Decimal("0.10"), Decimal("0.3")),
     BudgetRejected(9, 1, "session", "tokens", Decimal(50), Decimal(40), Decimal(0), Decimal(11)),
     BudgetRejected(9, 1, "price", error=UNPRICED),
@@ -212,6 +224,15 @@ TABLE = """\
 0.000     1  cache_failed     cache              put: disk full
 0.000     1  store_failed     breaker            admit refused: nobody listens
 0.000     -  store_failed     limiter            release went on without it: timed out
+0.000     -  health           openai/gpt-4o      healthy -> unhealthy: 3 failures in a row, the last: 503, by a probe
+0.000     1  health           openai             healthy -> unhealthy: 1 failure, the last: empty, by a call
+0.000     -  health           openai/gpt-4o      unhealthy -> healthy: 2 successes in a row, by a probe
+0.000     1  unhealthy        openai/gpt-4o      asked last, ill for 12.5 s
+0.000     1  unhealthy        openai             asked last, ill for 0 s
+0.000     -  alert            openai/gpt-4o      downtime, 61.5 s, the limit is 60 s, the last failure: 503
+0.000     -  alert            openai             error rate, is over, 12.5 %, the limit is 50 %
+0.000     1  alert            openai/gpt-4o      cost, $1.5, the limit is $1.5
+0.000     1  alert            openai/gpt-4o      key refused, the last failure: 401
 0.000     1  budget_rejected  day                spent 1.2 + reserved 0.1 + requested 0.3 > limit $1.5
 0.000     1  budget_rejected  session            spent 40 + reserved 0 + requested 11 > limit 50 tokens
 0.000     1  budget_rejected  price              no price for `a:b`.

@@ -76,9 +76,24 @@ LONG_FILES: dict[str, str] = {
 
 INNER: dict[str, list[set[str]]] = {
     "resilience": [
-        {"cache._cache_stats", "cache._cached_answer", "cache._similarity", "cache._text_marks"},
-        {"cache._answer_codec", "cache._cache_key", "cache._cache_store", "cache._embedder", "cache._flights"},
-        {"cache._cache_config", "cache._memory_store", "cache._sqlite_store"},
+        {
+            "cache._cache_stats",
+            "cache._cached_answer",
+            "cache._similarity",
+            "cache._text_marks",
+            "health._health_store",
+            "health._watch",
+        },
+        {
+            "health._health_config",
+            "health._memory_health",
+            "cache._answer_codec",
+            "cache._cache_key",
+            "cache._cache_store",
+            "cache._embedder",
+            "cache._flights",
+        },
+        {"cache._cache_config", "cache._memory_store", "cache._sqlite_store", "health._alerts"},
         {"cache._keepable", "cache._response_cache"},
         {
             "_classification",
@@ -97,6 +112,7 @@ INNER: dict[str, list[set[str]]] = {
             "pipeline._partial_bill",
             "breaker._breaker_store",
             "breaker._windows",
+            "health._criterion",
             "pipeline._stream_pace",
             "retry._retry_condition",
         },
@@ -128,13 +144,13 @@ INNER: dict[str, list[set[str]]] = {
             "routing._smart_config",
         },
         {"assembly._gathering", "pipeline._running_slot", "fallback._one_policy"},
-        {"assembly._assembler", "pipeline._running_call", "fallback._start_slots"},
+        {"assembly._assembler", "pipeline._running_call", "fallback._start_slots", "health._slot_health"},
         {"cache._chain_identity", "fallback._log_records"},
         {"pipeline._visit", "hedging._branch", "context._compressor"},
         {"pipeline._running_attempt"},
         {"pipeline._open_stream"},
         {"pipeline._layers", "hedging._lanes"},
-        {"cache._cache_hit", "cache._cache_lookup"},
+        {"cache._cache_hit", "cache._cache_lookup", "health._prober"},
         {
             "_budget_guard",
             "pipeline._sender",
@@ -145,9 +161,10 @@ INNER: dict[str, list[set[str]]] = {
             "routing._context_caps",
         },
         {"pipeline._pipeline", "fallback._walk", "fallback._strategies"},
-        {"fallback._measured_order", "_description"},
+        {"fallback._measured_order", "_description", "health._chain_health"},
         {
             "context._context_layer",
+            "health._health_order",
             "hedging._hedge_layer",
             "limiting._limiter",
             "routing._adaptive",

@@ -1,6 +1,7 @@
 """What it costs: prices, token counts, the ledger, and budgets. All money is exact `Decimal` USD."""
 
 from llmtest.costs._budget import Budget
+from llmtest.costs._budget_scopes import outside_scopes
 from llmtest.costs._default_prices import context_window, default_prices, use_prices
 from llmtest.costs._estimate import Estimate
 from llmtest.costs._ledger import CostLedger
@@ -52,6 +53,7 @@ __all__ = [
     "find_tokenizer",
     "most_request_tokens",
     "most_tokens",
+    "outside_scopes",
     "partial_usage",
     "simulated_prices",
     "use_prices",

@@ -14,10 +14,22 @@ from llmtest.costs._limits import CENT, Kind, Limit, Limits
 from llmtest.costs._money import EXACT, Amount, money
 from llmtest.errors import ConfigurationError
 
-__all__ = ["BudgetScopes", "current_most", "most_of", "require_limits", "rules_of"]
+__all__ = ["BudgetScopes", "current_most", "most_of", "outside_scopes", "require_limits", "rules_of"]
 
 current_most: ContextVar[Decimal | None] = ContextVar("llmtest_budget_most", default=None)
 """USD that each request of the running code may need at most; None: no limit."""
+
+
+@contextmanager
+def outside_scopes() -> Iterator[None]:
+    """Let calls inside the block belong to no task and no tenant, and be held to no `at_most`."""
+    task, tenant, most = current_task.set(None), current_tenant.set(None), current_most.set(None)
+    try:
+        yield
+    finally:
+        current_most.reset(most)
+        current_tenant.reset(tenant)
+        current_task.reset(task)
 
 
 class BudgetScopes:

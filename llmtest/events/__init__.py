@@ -17,6 +17,7 @@ Events are cheap, because an hour of traffic makes a hundred thousand of them: s
 | `_requests` | what simulated providers saw, and what reached the network instead |
 | `_attempts` | what our own layer did at one provider |
 | `_policies` | what the policies of our own layer decided |
+| `_health` | who is ill, and what somebody has to be told of |
 | `_traffic` | how requests were spread, doubled and held back |
 | `_recorded_error` | what is kept of an error |
 | `_facts` | events as plain data, and back |
@@ -37,6 +38,15 @@ from llmtest.events._context import (
 )
 from llmtest.events._event import Event
 from llmtest.events._facts import COUNTS, EVENTS, LABELS, Fact, FactsError, event_of, facts_in, facts_of
+from llmtest.events._health import (
+    AlertKind,
+    AlertUnit,
+    HealthAlert,
+    HealthChanged,
+    HealthSkipped,
+    HealthSource,
+    HealthState,
+)
 from llmtest.events._policies import (
     BreakerCause,
     BreakerChanged,
@@ -86,6 +96,8 @@ __all__ = [
     "DIGEST_BATCH",
     "EVENTS",
     "LABELS",
+    "AlertKind",
+    "AlertUnit",
     "AttemptEnded",
     "BreakerCause",
     "BreakerChanged",
@@ -112,6 +124,11 @@ __all__ = [
     "FallbackTaken",
     "FaultFired",
     "HarnessErrorRecorded",
+    "HealthAlert",
+    "HealthChanged",
+    "HealthSkipped",
+    "HealthSource",
+    "HealthState",
     "HedgeDecided",
     "HedgeSent",
     "KeyRefused",

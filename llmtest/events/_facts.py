@@ -25,6 +25,7 @@ from llmtest.events._attempts import AttemptEnded, RetryScheduled
 from llmtest.events._calls import CallEnded, CallStarted
 from llmtest.events._context import ContextAssembled, ContextCompressed, ContextSourceFailed, SummaryFailed
 from llmtest.events._event import Event
+from llmtest.events._health import HealthAlert, HealthChanged, HealthSkipped
 from llmtest.events._policies import (
     BreakerChanged,
     BreakerWatched,
@@ -87,6 +88,9 @@ EVENTS: tuple[type[Event], ...] = (
     ContextSourceFailed,
     CacheFailed,
     StoreFailed,
+    HealthChanged,
+    HealthSkipped,
+    HealthAlert,
     BudgetRejected,
     BudgetWarned,
     LiveRequestPassed,

@@ -16,6 +16,7 @@ from llmtest.events._attempts import AttemptEnded, RetryScheduled
 from llmtest.events._calls import CallEnded, CallStarted
 from llmtest.events._context import ContextAssembled, ContextCompressed, ContextSourceFailed, SummaryFailed
 from llmtest.events._event import Event, plain
+from llmtest.events._health import HealthAlert, HealthChanged, HealthSkipped
 from llmtest.events._policies import (
     BreakerChanged,
     BreakerWatched,
@@ -285,6 +286,36 @@ def _(event: RouteTaken) -> Words:
 def _(event: CascadeTaken) -> Words:
     to = _target(event.to_provider, event.to_model)
     return _target(event.from_provider, event.from_model), f"to {to} because {event.cause}: {event.evidence}"
+
+
+@describe.register
+def _(event: HealthChanged) -> Words:
+    noun = "failure" if event.to_state == "unhealthy" else "success"
+    many = f"1 {noun}" if event.count == 1 else f"{event.count} {noun}{'s' if noun == 'failure' else 'es'} in a row"
+    last = "" if event.outcome is None else f", the last: {event.outcome}"
+    change = f"{event.from_state} -> {event.to_state}"
+    return _target(event.provider, event.model), f"{change}: {many}{last}, by a {event.source}"
+
+
+@describe.register
+def _(event: HealthSkipped) -> Words:
+    return _target(event.provider, event.model), f"asked last, ill for {event.seconds:.9g} s"
+
+
+@describe.register
+def _(event: HealthAlert) -> Words:
+    words = [event.alert.replace("_", " ")]
+    if not event.is_raised:
+        words.append("is over")
+    if event.value is not None and event.limit is not None:
+        words.append(f"{_measure(event.value, event.unit)}, the limit is {_measure(event.limit, event.unit)}")
+    if event.outcome is not None:
+        words.append(f"the last failure: {event.outcome}")
+    return _target(event.provider, event.model), ", ".join(words)
+
+
+def _measure(value: Decimal, unit: str | None) -> str:
+    return f"${_digits(value)}" if unit == "usd" else f"{_digits(value)} {'%' if unit == 'percent' else 's'}"
 
 
 @describe.register

@@ -14,7 +14,8 @@
 | `_budget_guard` | the budget of a chain |
 | `_http_guard` | the budget of code that talks HTTP itself |
 | `pipeline/` | one call under way, the seams where strategies are put in, streams |
-| `fallback/`, `breaker/`, `retry/`, `cache/`, `hedging/`, `limiting/`, `routing/`, `context/` | one strategy each |
+| `fallback/`, `breaker/`, `retry/`, `cache/`, `health/` | one strategy each |
+| `hedging/`, `limiting/`, `routing/`, `context/` | one strategy each, too |
 | `assembly/` | what goes into a prompt besides the question |
 """
 
@@ -75,6 +76,17 @@ from llmtest.resilience.fallback._listed_order import ListedOrder
 from llmtest.resilience.fallback._slot import FallbackSlot, UnmappedModels
 from llmtest.resilience.fallback._strategies import STRATEGIES, Strategy
 from llmtest.resilience.fallback._trigger import FallbackCondition, FallbackTrigger
+from llmtest.resilience.health._chain_health import ChainHealth
+from llmtest.resilience.health._health_config import AlertConfig, HealthConfig
+from llmtest.resilience.health._health_store import (
+    HealthReading,
+    HealthRules,
+    HealthStore,
+    RemoteHealth,
+    StoredHealth,
+)
+from llmtest.resilience.health._memory_health import MemoryHealth, MemoryHealthStore
+from llmtest.resilience.health._slot_health import SlotReport
 from llmtest.resilience.hedging._hedged_provider import HedgedProvider
 from llmtest.resilience.hedging._hedging import HedgingConfig
 from llmtest.resilience.limiting._limited_provider import RateLimitedProvider
@@ -128,6 +140,7 @@ __all__ = [
     "Absence",
     "AdaptiveRoutingConfig",
     "Admission",
+    "AlertConfig",
     "AskCall",
     "AskPlace",
     "Asking",
@@ -147,6 +160,7 @@ __all__ = [
     "CachedProvider",
     "CallLayer",
     "ChainDescription",
+    "ChainHealth",
     "ChainMetrics",
     "ChatSession",
     "CircuitAdmission",
@@ -181,6 +195,10 @@ __all__ = [
     "FallbackProvider",
     "FallbackSlot",
     "FallbackTrigger",
+    "HealthConfig",
+    "HealthReading",
+    "HealthRules",
+    "HealthStore",
     "HedgedProvider",
     "HedgingConfig",
     "LLMAgent",
@@ -193,6 +211,8 @@ __all__ = [
     "MemoryBreakerStore",
     "MemoryCacheStore",
     "MemoryCircuit",
+    "MemoryHealth",
+    "MemoryHealthStore",
     "MemoryLimiterStore",
     "MemorySearch",
     "MockLLMClient",
@@ -208,6 +228,7 @@ __all__ = [
     "RateLimitedProvider",
     "RateLimiter",
     "RemoteCircuit",
+    "RemoteHealth",
     "ResponseCache",
     "ResponseCacheConfig",
     "Result",
@@ -222,12 +243,14 @@ __all__ = [
     "Selection",
     "Similar",
     "SlotDescription",
+    "SlotReport",
     "SmartRoutingConfig",
     "SmartRoutingProvider",
     "SmartRoutingStats",
     "SpendGuard",
     "SqliteCacheStore",
     "StoredCircuit",
+    "StoredHealth",
     "Strategy",
     "StreamCommit",
     "StreamStart",

@@ -16,6 +16,7 @@ from llmtest.resilience.context._token_budget_config import TokenBudgetConfig
 from llmtest.resilience.fallback._slot import FallbackSlot
 from llmtest.resilience.fallback._strategies import Strategy
 from llmtest.resilience.fallback._trigger import FallbackTrigger
+from llmtest.resilience.health._health_config import HealthConfig
 from llmtest.resilience.hedging._hedging import HedgingConfig
 from llmtest.resilience.limiting._limiter import RateLimiter
 from llmtest.resilience.limiting._limits import RateLimitConfig
@@ -94,6 +95,10 @@ class FallbackChainBuilder:
     def with_routing(self, config: AdaptiveRoutingConfig | None) -> Self:
         """Say whom each call goes to, as the providers have answered lately; None goes by the order of the list."""
         return self._set("routing", config)
+
+    def with_health(self, config: HealthConfig | None) -> Self:
+        """Say how it is found out who is ill, and asked last; None asks nobody."""
+        return self._set("health", config)
 
     def _set(self, setting: str, value: object) -> Self:
         self._settings[setting] = value

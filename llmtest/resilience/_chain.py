@@ -30,6 +30,9 @@ from llmtest.resilience.fallback._slot import FallbackSlot
 from llmtest.resilience.fallback._start_slots import DEFAULT_BREAKER, DEFAULT_RETRY, DEFAULT_TIMEOUTS, start_slots
 from llmtest.resilience.fallback._strategies import Strategy
 from llmtest.resilience.fallback._walk import Walk
+from llmtest.resilience.health._chain_health import with_health
+from llmtest.resilience.health._health_config import HealthConfig
+from llmtest.resilience.health._health_order import by_health
 from llmtest.resilience.hedging._hedge_layer import in_branches, with_hedging
 from llmtest.resilience.hedging._hedging import HedgingConfig
 from llmtest.resilience.limiting._limiter import RateLimiter, with_limits
@@ -110,6 +113,7 @@ class FallbackChain:
             stands in the place of a `strategy`.
         prompt_retry: What answers have to be, and how they are asked for again with the reason when they are not; None
             takes them as they come. Streams are then handed over as a whole.
+        health: How it is found out who is ill, and asked last (`.health`); None: nobody asks.
 
     Raises:
         ConfigurationError: No provider, one provider twice, an unknown word, or a policy that would apply to nobody.
@@ -149,6 +153,7 @@ class FallbackChain:
         breaker_store: BreakerStore | None = None,
         routing: AdaptiveRoutingConfig | None = None,
         prompt_retry: PromptRetry | None = None,
+        health: HealthConfig | None = None,
     ) -> None:
         self._given = given_arguments(locals())
         _check(on_all_open, max_attempts)
@@ -170,16 +175,14 @@ class FallbackChain:
         self.budget = budget = budget_of(budget, prices)
         budget_prices: Prices | None = getattr(budget, "prices", None)
         self.prices = budget_prices or default_prices() if prices is None else prices
-        self._rules = CallRules(
-            deadline=None if timeouts is None else timeouts.deadline,
-            max_attempts=max_attempts,
-            seed=seed,
-            holds_streams=stream_commit == "end" or prompt_retry is not None,
-        )
+        holds = stream_commit == "end" or prompt_retry is not None
+        deadline = None if timeouts is None else timeouts.deadline
+        self._rules = CallRules(deadline=deadline, max_attempts=max_attempts, seed=seed, holds_streams=holds)
         pipeline = with_routing(pipeline or Pipeline(), routing, name, strategy)
         pipeline = with_hedging(pipeline, hedging, name, self.places)
         pipeline = with_limits(pipeline, rate_limit, name, self.places)
         pipeline = with_context(pipeline, context, name, self.places)
+        self.health, pipeline = with_health(health, pipeline, name, self.places)
         guards = pipeline.guards if budget is None else (*pipeline.guards, BudgetGuard(budget))
         self._pipeline = pipeline
         self._has_own_list = prices is not None or budget_prices is not None
@@ -188,7 +191,8 @@ class FallbackChain:
         asks = pipeline.around_places(name, self.places, send, breaker_inside_retry=breaker_inside_retry)
         selection, asks = with_strategy(name, strategy, pipeline.selection, self.places, asks)
         selection = in_branches(selection, hedging)
-        self._walk = Walk(name, self.places, asks, selection, keys=keys, tries_oldest=on_all_open == "try_oldest")
+        order, asks = by_health(self.health, selection, asks, self.places, self._sender.send, self._prices_now)
+        self._walk = Walk(name, self.places, asks, order, keys=keys, tries_oldest=on_all_open == "try_oldest")
         self.cache = cache_of(cache)
         self._ask = with_cache(self.cache, self.places, selection, pipeline.around_calls(self._walk.answer))
         self._requests = self._failures = 0
@@ -221,9 +225,24 @@ class FallbackChain:
 
     @property
     def is_healthy(self) -> bool:
-        """Whether at least one provider may be asked now, as far as circuits and refused keys tell."""
+        """Whether at least one provider is well and may be asked now, as far as health, circuits and keys tell."""
         now_ns = active_clock().now_ns()
-        return any(place.available_at_ns <= now_ns for place in self.places)
+        return any(place.available_at_ns <= now_ns and not place.is_ill for place in self.places)
+
+    def available(self) -> bool:
+        """Whether at least one of these has a key, or needs none; nobody is asked."""
+        now_ns = active_clock().now_ns()
+        return any(place.available_at_ns <= now_ns and not place.is_ill and place.has_key for place in self.places)
+
+    def close(self) -> None:
+        """End what runs beside its calls: nobody is asked any more whether he is well. It may still be asked itself."""
+        if self.health is not None:
+            self.health.close()
+
+    async def aclose(self) -> None:
+        """Do as `close`, and return when nothing of it runs any more on this event loop."""
+        if self.health is not None:
+            await self.health.aclose()
 
     def breaker(self, provider: str) -> CircuitBreaker:
         """Return the circuit of a provider.

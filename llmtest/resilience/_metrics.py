@@ -26,6 +26,7 @@ class ProviderMetrics:
         malformed: Answers that could not be read.
         circuit: State of its circuit; None where it has none.
         refused_key_skips: Calls that passed it by because its key had been refused shortly before.
+        health_skips: Calls that went to others first because it was ill.
     """
 
     name: str
@@ -39,6 +40,7 @@ class ProviderMetrics:
     malformed: int
     circuit: CircuitState | None
     refused_key_skips: int = 0
+    health_skips: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,6 +136,10 @@ CASES = {
     ),
     "rate-limit": Refused("FallbackChain([handle.as_provider('m')], rate_limit=3)", argument),
     "rate-limit-nothing": Refused("RateLimitConfig(learn=False)"),
+    # health
+    "health": Refused("FallbackChain([handle.as_provider('m')], health=True)", argument),
+    "health-nothing": Refused("HealthConfig(active=False, passive=False)"),
+    "health-alerts": Refused("HealthConfig(alerts=True)"),
     # routing
     "routing": Refused("FallbackChain([handle.as_provider('m')], routing=True)", argument),
     "routing-cascade": Refused("SmartRoutingConfig(cascade_on='error')", argument),

@@ -17,7 +17,7 @@ from llmtest.resilience.pipeline._running_slot import RunningSlot
 from llmtest.resilience.retry._retry import RetryConfig
 from llmtest.types import NO_TIMEOUTS, Provider
 
-__all__ = ["DEFAULT_BREAKER", "DEFAULT_RETRY", "DEFAULT_TIMEOUTS", "start_slots"]
+__all__ = ["DEFAULT_BREAKER", "DEFAULT_RETRY", "DEFAULT_TIMEOUTS", "slot_names", "start_slots"]
 
 DEFAULT_RETRY = RetryConfig()
 DEFAULT_BREAKER = CircuitBreakerConfig()
@@ -58,7 +58,7 @@ def start_slots(
         slots[1:] = [_advancing(chain, slot) for slot in slots[1:]]
     if retry is not DEFAULT_RETRY:
         _require_use(chain, slots, retry)
-    names = _circuit_names(slots)
+    names = slot_names(slots)
     places = []
     for index, slot in enumerate(slots):
         # A chain inside a chain has policies of its own: to apply the outer ones as well would multiply attempts. A
@@ -121,8 +121,8 @@ def _require_use(chain: str, slots: Sequence[FallbackSlot], retry: RetryConfig |
     )
 
 
-def _circuit_names(slots: Sequence[FallbackSlot]) -> list[str]:
-    """Return a name for the circuit of each slot: its own, or the provider's with what tells it from the others."""
+def slot_names(slots: Sequence[FallbackSlot]) -> list[str]:
+    """Return a name for each slot, and its circuit: its own, or the provider's with what tells it from the others."""
     names = [slot.provider.name for slot in slots]
     models = [f"{slot.provider.name}/{slot.provider.model}" if slot.provider.model else None for slot in slots]
     found = [

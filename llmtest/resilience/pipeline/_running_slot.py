@@ -44,8 +44,10 @@ class RunningSlot:
         "config",
         "handed_on",
         "has_defaults",
+        "health_skips",
         "index",
         "is_chain",
+        "is_ill",
         "is_named",
         "key_skips",
         "layers",
@@ -96,7 +98,9 @@ class RunningSlot:
         self.account: tuple[RunningSlot, ...] = (self,)
         """Places that are asked with the same key, itself among them: when it has no credit, they have none."""
         self.successes = self.calls_failed = self.handed_on = self.skips = self.retries = 0
-        self.auth_failures = self.malformed = self.key_skips = 0
+        self.auth_failures = self.malformed = self.key_skips = self.health_skips = 0
+        self.is_ill = False
+        """Whether its provider is known to be ill, so that others are asked first."""
         self.layers: tuple[object, ...] = ()
         """What stands around it, from the outside to the inside; a layer that has nothing to do here is none."""
         self.refused_keys: RefusedKeys | None = None
@@ -113,6 +117,12 @@ class RunningSlot:
         """What its key is remembered by: the label, or its own number where there is none."""
         label = self.credential
         return self.index if label is None else label
+
+    @property
+    def has_key(self) -> bool:
+        """Whether its provider has a key, or needs none, as far as it tells."""
+        available = getattr(self.provider, "available", None)
+        return bool(available()) if callable(available) else True
 
     @property
     def available_at_ns(self) -> int:
@@ -242,4 +252,5 @@ class RunningSlot:
             self.malformed,
             None if self.breaker is None else self.breaker.state,
             self.key_skips,
+            self.health_skips,
         )
