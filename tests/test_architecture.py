@@ -342,6 +342,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "anthropic._chat",
             "cohere._errors",
             "cohere._stream",
+            "gemini._batches",
             "gemini._services",
             "ollama._chat",
             "openai._batch_files",
@@ -352,6 +353,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
         },
         {
             "cohere._chat",
+            "gemini._batch_api",
             "mistral._models",
             "ollama._embeddings",
             "ollama._models",

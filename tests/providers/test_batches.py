@@ -10,6 +10,7 @@ from llmtest import (
     BatchRequest,
     CompletionRequest,
     GeminiProvider,
+    OllamaProvider,
     OpenAIProvider,
     faults,
 )
@@ -20,6 +21,7 @@ PROVIDERS = {
     "openai": lambda: OpenAIProvider(KEY),
     "openai-responses": lambda: OpenAIProvider(KEY, api="responses"),
     "anthropic": lambda: AnthropicProvider(KEY, max_tokens=100),
+    "gemini": lambda: GeminiProvider(KEY),
     "azure": lambda: AzureOpenAIProvider(KEY, endpoint="https://mine.openai.azure.com", deployment="gpt-4o"),
     "azure-dated": lambda: AzureOpenAIProvider(
         KEY, endpoint="https://mine.openai.azure.com", deployment="gpt-4o", api_version="2024-10-21"
@@ -119,13 +121,19 @@ def test_f025_what_can_be_no_batch_is_refused(llm_sim):
         provider.create_batch([ASKED[0], ASKED[0]])
     with pytest.raises(ConfigurationError, match="limit must be 1 or more"):
         provider.list_batches(limit=0)
-    with pytest.raises(NotSupportedError, match="`gemini` takes no batches"):
-        GeminiProvider(KEY).create_batch(ASKED)
+    with pytest.raises(NotSupportedError, match="`ollama` takes no batches"):
+        OllamaProvider().create_batch(ASKED)
+    models = [BatchRequest(name, CompletionRequest.ask("hi", model=name)) for name in ("gemini-a", "gemini-b")]
+    with pytest.raises(
+        ConfigurationError, match="a batch has one model here, and its requests name `gemini-a`, `gemini-b`"
+    ):
+        GeminiProvider(KEY).create_batch(models)
     assert llm_sim.openai.requests == ()
 
 
 def test_f025_a_batch_that_is_not_there_is_an_error(llm_sim, provider):
     """The provider's own words, with its name."""
-    with pytest.raises(InvalidRequestError, match="batch_none") as error:
+    words = "Requested entity was not found" if provider.name == "gemini" else "batch_none"
+    with pytest.raises(InvalidRequestError, match=words) as error:
         provider.get_batch("batch_none")
     assert error.value.provider == provider.name

@@ -8,6 +8,8 @@ from typing import Any
 from llmtest.wire import _ids
 from llmtest.wire._dialect import Dialect, Variables
 from llmtest.wire._records import Headers, ResponseMeta
+from llmtest.wire.gemini._batch_api import GeminiBatches
+from llmtest.wire.gemini._batches import BATCHES
 from llmtest.wire.gemini._errors import GeminiErrors
 from llmtest.wire.gemini._generate import COUNT_TOKENS, GENERATE, STREAM, read_key
 from llmtest.wire.gemini._services import BATCH_EMBED, EMBED, MODEL, MODELS
@@ -37,11 +39,12 @@ def _marks(headers: Mapping[str, str]) -> bool:
 
 _SHARED: Mapping[str, Any] = {
     "title": "Gemini",
-    "endpoints": (GENERATE, STREAM, COUNT_TOKENS, BATCH_EMBED, EMBED, MODELS, MODEL),
+    "endpoints": (GENERATE, STREAM, COUNT_TOKENS, BATCH_EMBED, EMBED, *BATCHES, MODELS, MODEL),
     "auth": _auth,
     "read_key": read_key,
     "errors": GeminiErrors(),
     "head": _head,
+    "batches": GeminiBatches(),
     "response_id": lambda number: _ids.letters(number, 23),
     "tool_call_id": lambda number: _ids.letters(number, 8).lower(),
     "marks": _marks,

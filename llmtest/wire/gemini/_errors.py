@@ -30,7 +30,7 @@ from llmtest.wire._records import Headers, ResponseMeta
 from llmtest.wire.framing import Framing, frame
 from llmtest.wire.gemini.generate._stream import event_text
 
-__all__ = ["GeminiErrors", "decode_stream_error"]
+__all__ = ["NO_ENTITY", "STATUS_OF", "GeminiErrors", "decode_stream_error"]
 
 _STATUS_WORDS = {
     400: "INVALID_ARGUMENT",
@@ -51,6 +51,11 @@ _STATUS_WORDS = {
     504: "DEADLINE_EXCEEDED",
     529: "UNAVAILABLE",
 }
+
+STATUS_OF = {word: status for status, word in reversed(_STATUS_WORDS.items())}
+"""The HTTP status of each of Google's words; the first one where there are several."""
+NO_ENTITY = "Requested entity was not found."
+"""What is said of anything but a model that is not there, such as a batch."""
 _TYPE = "type.googleapis.com/google.rpc."
 _TOO_MANY = (
     "You exceeded your current quota, please check your plan and billing details. For more information on this error, "
@@ -157,6 +162,8 @@ def _as_google_means_it(error: ProviderError, facts: Mapping[str, Any]) -> Provi
     details = facts["details"]
     if error.status == 400 and any(each.get("reason") == "API_KEY_INVALID" for each in details):
         return _of_class(AuthenticationError, error)
+    if isinstance(error, ModelNotFoundError) and error.message == NO_ENTITY:
+        return _of_class(InvalidRequestError, error)
     is_spent = "prepayment credits" in error.message
     if facts["status"] == "RESOURCE_EXHAUSTED" and not is_spent and not isinstance(error, RateLimitedError):
         error = _of_class(RateLimitedError, error)
