@@ -143,6 +143,7 @@ if TYPE_CHECKING:
     from llmtest.simulation import Uniform as Uniform
     from llmtest.stores import RedisBreakerStore as RedisBreakerStore
     from llmtest.stores import RedisCacheStore as RedisCacheStore
+    from llmtest.stores import RedisLimiterStore as RedisLimiterStore
     from llmtest.testing import AsyncSimulationTestCase as AsyncSimulationTestCase
     from llmtest.testing import Simulation as Simulation
     from llmtest.testing import SimulationTestCase as SimulationTestCase
@@ -314,7 +315,7 @@ _HOMES: dict[str, str] = {
         ),
         "llmtest.scenarios": ("Scenario", "load_scenario", "run_scenario"),
         "llmtest.simulation": ("Embedding", "Gamma", "Json", "Lognormal", "Raw", "Reply", "Uniform"),
-        "llmtest.stores": ("RedisBreakerStore", "RedisCacheStore"),
+        "llmtest.stores": ("RedisBreakerStore", "RedisCacheStore", "RedisLimiterStore"),
         "llmtest.testing": ("AsyncSimulationTestCase", "Simulation", "SimulationTestCase", "unordered"),
         "llmtest.types": (
             "Attempt",

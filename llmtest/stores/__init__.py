@@ -6,9 +6,11 @@
 | `_outages` | what happens while the server cannot be asked |
 | `_redis_cache` | answers that are kept |
 | `_breaker_scripts`, `_redis_breaker` | circuits |
+| `_limiter_scripts`, `_redis_limiter` | limits |
 """
 
 from llmtest.stores._redis_breaker import RedisBreakerStore
 from llmtest.stores._redis_cache import RedisCacheStore
+from llmtest.stores._redis_limiter import RedisLimiterStore
 
-__all__ = ["RedisBreakerStore", "RedisCacheStore"]
+__all__ = ["RedisBreakerStore", "RedisCacheStore", "RedisLimiterStore"]

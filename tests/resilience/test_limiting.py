@@ -31,6 +31,7 @@ from llmtest import (
 from llmtest.errors import ConfigurationError, ProviderTimeoutError, ServerError, ThrottledError
 from llmtest.events import FallbackTaken, LimitLearned, LimitRefused, LimitWaited
 from llmtest.resilience import Asking, Ended, MemoryLimiterStore
+from tests.resilience.kept_elsewhere import limiter_store
 from tests.resilience.scripted_provider import REQUEST, ScriptedProvider, Slow, ask, down, limited, outcomes
 
 MINUTE = 60.0
@@ -39,6 +40,8 @@ NS = 1_000_000_000
 
 def alone(provider, config, **rest):
     """Return a chain of one provider with limits and nothing else."""
+    if isinstance(config, RateLimitConfig):
+        config = RateLimiter(config, store=limiter_store())
     return FallbackChain([provider], rate_limit=config, **{"retry": None, "circuit_breaker": None, **rest})
 
 
@@ -218,7 +221,7 @@ def test_r12_a_retry_that_waits_holds_no_slot(world):
 @pytest.mark.parametrize("step", [Slow(5, "Paris"), Slow(5, down()), Slow(5, limited()), Slow(5, ValueError("odd"))])
 def test_a_permit_is_given_back_on_every_exit(world, step, mode):
     """Answer, failure, refusal, a bug of the provider: afterwards nothing is under way, and the next one goes."""
-    store = MemoryLimiterStore()
+    store = limiter_store()
     limiter = RateLimiter(RateLimitConfig(concurrency=1), store=store)
     chain = alone(ScriptedProvider("a", step), limiter)
     for _ in range(2):
@@ -230,7 +233,7 @@ def test_a_permit_is_given_back_on_every_exit(world, step, mode):
 @pytest.mark.parametrize("where", ["asking", "queue", "stream"])
 def test_a_permit_is_given_back_when_a_call_is_cancelled(world, where):
     """Whether it is being answered, waits in the queue or is streamed: a cancelled call holds nothing."""
-    store = MemoryLimiterStore()
+    store = limiter_store()
     chain = alone(
         ScriptedProvider("a", Slow(5, "Paris it is")), RateLimiter(RateLimitConfig(concurrency=1), store=store)
     )
@@ -294,7 +297,7 @@ def test_slots_with_one_key_share_what_it_allows(world):
     """Limits are those of a key: two models with one key count together, another key by itself."""
     one, other = (ScriptedProvider("a", "ok", model=model, credential="key-1") for model in ("m1", "m2"))
     apart = ScriptedProvider("a", "ok", model="m3", credential="key-2")
-    limiter = RateLimiter(RateLimitConfig(rpm=1, max_queue=0))
+    limiter = RateLimiter(RateLimitConfig(rpm=1, max_queue=0), store=limiter_store())
     assert world.ask(alone(one, limiter), "complete_async").content.strip() == "ok"
     assert isinstance(world.fail(alone(other, limiter), "complete_async"), ThrottledError)
     assert world.ask(alone(apart, limiter), "complete_async").content.strip() == "ok"
@@ -388,7 +391,7 @@ def test_a_hedge_needs_a_permit_of_its_own(world):
 def test_h07_blocking_callers_leave_no_thread_and_no_permit():
     """Threads wait in virtual time, each is woken when its turn has come, and nothing is left."""
     with Simulation() as sim:
-        store = MemoryLimiterStore()
+        store = limiter_store()
         limiter = RateLimiter(RateLimitConfig(concurrency=2, queue_timeout=None), store=store)
         client = LLMClient(alone(sim.openai.latency(10).echoes().as_provider("gpt-4o"), limiter))
         before = threading.active_count()
@@ -415,7 +418,7 @@ def test_a_blocking_caller_whom_nobody_can_wake_is_refused(world):
 
 def test_a_new_clock_begins_with_nothing_taken(world):
     """A limiter of a module outlives a test's clock: what was taken by the old one is over."""
-    limiter = RateLimiter(RateLimitConfig(rpm=1, max_queue=0))
+    limiter = RateLimiter(RateLimitConfig(rpm=1, max_queue=0), store=limiter_store())
     provider = ScriptedProvider("a", "ok")
     with Simulation() as sim:
         sim.clock.sleep(500)
@@ -489,8 +492,13 @@ class Model:
 @given(steps=STEPS, rpm=st.integers(1, 6), tpm=st.integers(40, 90), concurrency=st.integers(1, 4))
 def test_the_limiter_does_what_a_plain_model_does(steps, rpm, tpm, concurrency):
     """Whatever is asked, ended, left and waited for: the same requests go at the same times, in the same order."""
+    agrees_with_a_plain_model(steps, rpm, tpm, concurrency)
+
+
+def agrees_with_a_plain_model(steps, rpm, tpm, concurrency):
+    """Play steps on a limiter and on the model."""
     config = RateLimitConfig(rpm=rpm, tpm=tpm, concurrency=concurrency, queue_timeout=None)
-    model, store, now = Model(config), MemoryLimiterStore(), 0
+    model, store, now = Model(config), limiter_store(), 0
     went = []
 
     def settle():
@@ -538,12 +546,20 @@ def test_the_limiter_does_what_a_plain_model_does(steps, rpm, tpm, concurrency):
     assert store.running("k") == len(model.running)
 
 
+SIZES = st.lists(st.integers(1, 30), min_size=1, max_size=25)
+
+
 @settings(max_examples=60, deadline=None)
-@given(sizes=st.lists(st.integers(1, 30), min_size=1, max_size=25), rpm=st.integers(1, 5), tpm=st.integers(30, 90))
+@given(sizes=SIZES, rpm=st.integers(1, 5), tpm=st.integers(30, 90))
 def test_a_refusal_says_the_time_at_which_a_request_would_have_gone(sizes, rpm, tpm):
     """The time that an error names is exactly when the last of a queue goes, where nothing else changes."""
+    tells_the_true_time(sizes, rpm, tpm)
+
+
+def tells_the_true_time(sizes, rpm, tpm):
+    """Let a queue go one after the other, and compare with what its last one was told."""
     config = RateLimitConfig(rpm=rpm, tpm=tpm, queue_timeout=None)
-    store, now = MemoryLimiterStore(), 0
+    store, now = limiter_store(), 0
     queue = [Asking("k", config, 1, size, None, "deadline", lambda: None) for size in sizes]
     admissions = [store.acquire(asking, now) for asking in queue]
     told = admissions[-1]

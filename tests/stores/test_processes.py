@@ -1,4 +1,4 @@
-"""Three processes on one Redis: one circuit, one limiter; and what one leaves that is killed."""
+"""Three processes on one Redis: one circuit, one limiter, one cache; and what one leaves that is killed."""
 
 import json
 import signal
@@ -17,10 +17,17 @@ ROOT = Path(__file__).parents[2]
 CONFIG = CircuitBreakerConfig(failure_threshold=2)
 WORKER = """
 import json, sys
-from llmtest import CircuitBreaker, CircuitBreakerConfig, RedisBreakerStore
+from llmtest import (
+    CircuitBreaker, CircuitBreakerConfig, FallbackChain, RateLimitConfig, RedisBreakerStore, RedisCacheStore,
+    RedisLimiterStore, ResponseCache,
+)
 from llmtest.errors import CircuitOpenError
+from llmtest.resilience import Asking, Ended
+from tests.resilience.scripted_provider import ScriptedProvider, World
 
 url, namespace = sys.argv[1:]
+cache = ResponseCache(store=RedisCacheStore(url, namespace=namespace))
+limits, config, asked = RedisLimiterStore(url, namespace=namespace), RateLimitConfig(rpm=4, concurrency=3), []
 breaker = CircuitBreaker("a", CircuitBreakerConfig(failure_threshold=2), RedisBreakerStore(url, namespace=namespace))
 
 
@@ -34,6 +41,20 @@ def call(now, end):
     elif end == "success":
         breaker.success(admission, now)
     return "probe" if admission.is_probe else "call"
+
+
+def send(now):
+    asked.append(Asking("k", config, 1, 5, now, "deadline", lambda: None))
+    given = limits.acquire(asked[-1], now)
+    return given.is_granted or given.limit
+
+
+def end(now):
+    limits.release(asked.pop(0), Ended(True, 5), now)
+
+
+def answer(says, mode):
+    return World().ask(FallbackChain([ScriptedProvider("a", says)], cache=cache), mode).content
 
 
 for line in sys.stdin:
@@ -82,6 +103,22 @@ def workers(redis_url):
     workers = Workers(redis_url, "three-processes")
     yield workers
     workers.close()
+
+
+def test_three_processes_have_one_cache(workers):
+    """The first asks the provider; the others get its answer, blocking and on an event loop."""
+    asked = (("Paris", "complete"), ("Rome", "complete_async"), ("Oslo", "complete"))
+    assert [workers.do(number, "answer", *how) for number, how in enumerate(asked)] == ["Paris"] * 3
+
+
+def test_three_processes_have_one_limiter(workers):
+    """Together they have no more than three requests at a time, and no more than four in any minute."""
+    assert [workers.do(worker, "send", 0) for worker in (0, 1, 2, 0)] == [True, True, True, "concurrency"]
+    workers.do(1, "end", SECOND)
+    assert [workers.do(worker, "send", 2 * SECOND) for worker in (2, 1)] == [True, "rpm"]
+    for worker in (0, 2):
+        workers.do(worker, "end", 3 * SECOND)
+    assert [workers.do(worker, "send", at * SECOND) for worker, at in ((1, 59), (0, 60))] == ["rpm", True]
 
 
 def test_three_processes_have_one_circuit_and_one_that_is_killed_in_a_probe_does_not_wedge_it(workers, redis_url):

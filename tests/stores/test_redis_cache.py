@@ -1,9 +1,7 @@
 """Answers in Redis: what several processes share, what a round trip is, and what happens without the server."""
 
 import asyncio
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import redis
@@ -17,16 +15,6 @@ from tests.resilience.cache.test_stores import VECTORS, answer_of
 from tests.resilience.scripted_provider import ScriptedProvider
 
 ROOM = Room(5, 1)
-ROOT = Path(__file__).parents[2]
-CALL = """
-import sys
-from llmtest import RedisCacheStore, ResponseCache
-from tests.resilience.cache.test_cache import cached
-from tests.resilience.scripted_provider import ScriptedProvider, World
-
-cache = ResponseCache(store=RedisCacheStore(sys.argv[1], namespace="three"))
-print(World().ask(cached(ScriptedProvider("a", sys.argv[2]), cache=cache), sys.argv[3]).content)
-"""
 
 
 @pytest.fixture
@@ -146,20 +134,6 @@ def test_answers_go_by_hand(store):
     assert store.remove(Which(provider="nobody")) == 0
     assert store.remove(Which()) == 1
     assert store.size() == 0
-
-
-def test_three_processes_have_one_cache(redis_url):
-    """The first asks the provider; the others get its answer, blocking and on an event loop."""
-    with RedisCacheStore(redis_url, namespace="three") as store:
-        store.remove(Which())
-        told = [
-            subprocess.run(
-                [sys.executable, "-c", CALL, redis_url, *told], cwd=ROOT, capture_output=True, text=True, check=True
-            ).stdout.strip()
-            for told in (("Paris", "complete"), ("Rome", "complete_async"), ("Oslo", "complete"))
-        ]
-        assert told == ["Paris"] * 3
-        assert store.size() == 1
 
 
 def test_without_the_server_calls_go_on_without_the_cache(world, mode):

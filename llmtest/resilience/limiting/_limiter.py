@@ -15,10 +15,10 @@ from llmtest.resilience.limiting._store import Admission, Asking, Ended, Limiter
 from llmtest.resilience.limiting._waiting import NS, Turn, turn_for
 
 if TYPE_CHECKING:
-    from llmtest.clock import Clock
     from llmtest.events import LimitKind, LimitRefusal
     from llmtest.resilience.pipeline._pipeline import Pipeline
     from llmtest.resilience.pipeline._running_attempt import RunningAttempt
+    from llmtest.resilience.pipeline._running_call import RunningCall
     from llmtest.resilience.pipeline._running_slot import RunningSlot
     from llmtest.types import Usage
 
@@ -76,6 +76,8 @@ class RateLimiter:
         self.config = config
         self.store: LimiterStore = MemoryLimiterStore() if store is None else store
         self._told: dict[str, Any] = {}
+        self._is_shared: bool = getattr(self.store, "is_shared", False)
+        self._acquire_async = getattr(self.store, "acquire_async", None)
 
     async def before(self, attempt: RunningAttempt) -> LimitPermit | None:
         """Let an attempt go when its turn has come.
@@ -92,13 +94,13 @@ class RateLimiter:
         turn = turn_for(call.parts)
         asking = self._asking(attempt, config, start_ns, turn)
         try:
-            admission = await self._wait(asking, clock, turn, start_ns)
+            admission = await self._wait(asking, call, turn, start_ns)
         except BaseException:
-            self.store.release(asking, Ended(is_sent=False), clock.now_ns())
+            self.store.release(asking, Ended(is_sent=False), clock.now_ns() + asking.shift_ns)
             raise
         now_ns = clock.now_ns()
         if admission.refusal is not None:
-            raise _refused(attempt, admission, now_ns)
+            raise _refused(attempt, admission, asking.shift_ns, now_ns)
         if now_ns > start_ns:
             waited = (now_ns - start_ns) / NS
             publish(LimitWaited(now_ns, call.id, place.name, attempt.model, admission.limit, waited))
@@ -115,24 +117,30 @@ class RateLimiter:
         tokens = config.tokens(prompt, request.max_tokens)
         latest_cause: LimitRefusal = "deadline" if cause == "deadline" else "queue_timeout"
         key = attempt.place.credential or attempt.place.name
-        return Asking(key, config, prompt, tokens, latest_ns, latest_cause, turn.wake)
+        asking = Asking(key, config, prompt, tokens, latest_ns, latest_cause, turn.wake)
+        if self._is_shared:
+            asking.shift_ns = call.clock.time_ns() - now_ns
+            asking.latest_ns = None if latest_ns is None else latest_ns + asking.shift_ns
+        return asking
 
-    async def _wait(self, asking: Asking, clock: Clock, turn: Turn, start_ns: int) -> Admission:
+    async def _wait(self, asking: Asking, call: RunningCall, turn: Turn, start_ns: int) -> Admission:
         """Return the admission that ends the wait; what was waited for last is its limit."""
         limit: LimitKind | None = None
-        now_ns = start_ns
+        clock, now_ns = call.clock, start_ns + asking.shift_ns
+        awaits = self._acquire_async if call.parts.is_async else None
         while True:
-            admission = self.store.acquire(asking, now_ns)
+            admission = self.store.acquire(asking, now_ns) if awaits is None else await awaits(asking, now_ns)
             if admission.is_granted:
                 return admission if limit is None else replace(admission, limit=limit)
             if admission.refusal is not None:
                 return admission
             limit = admission.limit
             until_ns = [ns for ns in (admission.look_ns, asking.latest_ns) if ns is not None]
-            if not await turn.wait(clock, min(until_ns) - now_ns if until_ns else None):
+            poll_ns = None if admission.poll_ns is None else max(0, admission.poll_ns - now_ns)
+            if not await turn.wait(clock, min(until_ns) - now_ns if until_ns else None, poll_ns):
                 self.store.release(asking, Ended(is_sent=False), now_ns)
                 return replace(admission, refusal="queue_timeout")
-            now_ns = clock.now_ns()
+            now_ns = clock.now_ns() + asking.shift_ns
 
     def ended(self, asking: Asking, attempt: RunningAttempt, usage: Usage | None) -> None:
         """Take back what an attempt was granted, and learn what the provider told with its answer."""
@@ -142,7 +150,7 @@ class RateLimiter:
         ended = Ended(is_sent, tokens)
         if is_sent and asking.config.learn:
             ended = self._learnt(ended, asking, attempt, now_ns)
-        self.store.release(asking, ended, now_ns)
+        self.store.release(asking, ended, now_ns + asking.shift_ns)
 
     def _learnt(self, ended: Ended, asking: Asking, attempt: RunningAttempt, now_ns: int) -> Ended:
         call, place = attempt.call, attempt.place
@@ -153,7 +161,7 @@ class RateLimiter:
             limits, at_ns = told
             states = {kind: state for kind in KINDS if (state := getattr(limits, kind, None)) is not None}
             found = {kind: (each.limit, each.remaining, round(each.reset_after * NS)) for kind, each in states.items()}
-            ended = replace(ended, told=found, told_ns=at_ns)
+            ended = replace(ended, told=found, told_ns=at_ns + asking.shift_ns)
             for kind, state in states.items():
                 before = None if known is None else getattr(known[0], kind, None)
                 if before is None or before.limit != state.limit:
@@ -206,9 +214,9 @@ class LimitPermit:
             self._limiter.ended(self._asking, self._attempt, usage)
 
 
-def _refused(attempt: RunningAttempt, admission: Admission, now_ns: int) -> ThrottledError:
+def _refused(attempt: RunningAttempt, admission: Admission, shift_ns: int, now_ns: int) -> ThrottledError:
     place, limit, cause = attempt.place, admission.limit, admission.refusal
     assert cause is not None
-    retry_after = None if admission.ready_ns is None else (admission.ready_ns - now_ns) / NS
+    retry_after = None if admission.ready_ns is None else (admission.ready_ns - shift_ns - now_ns) / NS
     publish(LimitRefused(now_ns, attempt.call.id, place.name, attempt.model, limit, cause, retry_after))
     return ThrottledError(place.name, limit=limit, cause=cause, retry_after=retry_after)

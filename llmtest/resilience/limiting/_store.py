@@ -17,7 +17,7 @@ __all__ = ["Admission", "Asking", "Ended", "LimiterStore", "MemoryLimiterStore"]
 
 @dataclass(slots=True, eq=False)
 class Asking:
-    """A request that asks for a permit, and is told apart from others by its identity.
+    """A request that asks for a permit, and is told apart from others by its identity, or by `id` in other processes.
 
     Args:
         key: Whose limits it falls under.
@@ -26,7 +26,9 @@ class Asking:
         tokens: Tokens that it is counted as.
         latest_ns: When it has to go at the latest; None: at any time.
         latest_cause: What says so.
-        wake: Has it ask again; None where it cannot be told.
+        wake: Has it ask again, in this process.
+        id: What a store that processes share calls it; empty until such a store has named it.
+        shift_ns: What lies between the caller's monotonic clock and the time that its store is told.
     """
 
     key: str
@@ -36,6 +38,8 @@ class Asking:
     latest_ns: int | None
     latest_cause: LimitRefusal
     wake: Callable[[], None]
+    id: str = ""
+    shift_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ class Admission:
         refusal: Why it need not wait; None: it waits, or may go.
         ready_ns: When it could go, as far as is known.
         look_ns: When it has to ask again, if nothing wakes it before; None: at its latest time.
+        poll_ns: When it should ask again nevertheless, because what would let it go may happen in another process;
+            None: it is woken then.
     """
 
     is_granted: bool
@@ -55,6 +61,7 @@ class Admission:
     refusal: LimitRefusal | None = None
     ready_ns: int | None = None
     look_ns: int | None = None
+    poll_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,10 @@ class Ended:
 class LimiterStore(Protocol):
     """What is known of every key. Each method is one atomic step, whoever else asks at the same time.
 
-    A store in memory goes by the clock of whoever asks; one that several machines share goes by its own.
+    Time comes in as an argument, in nanoseconds: of the caller's monotonic clock, or of its wall time where the store
+    has an attribute `is_shared` that is true, because other processes use it too; then every time of an `Asking`, an
+    `Ended` and an `Admission` is that of the wall as well. A store on a server may have an `acquire_async` beside
+    `acquire`, which an event loop awaits instead.
     """
 
     def acquire(self, asking: Asking, now_ns: int) -> Admission:
@@ -88,7 +98,7 @@ class LimiterStore(Protocol):
 
         Args:
             asking: The request.
-            now_ns: The time now, monotonic.
+            now_ns: The time now.
         """
         ...
 
@@ -98,7 +108,7 @@ class LimiterStore(Protocol):
         Args:
             asking: The request.
             ended: How it ended.
-            now_ns: The time now, monotonic.
+            now_ns: The time now.
         """
         ...
 

@@ -27,12 +27,13 @@ class Turn(Protocol):
         """End the wait that is under way, or the next one; from any thread."""
         ...
 
-    async def wait(self, clock: Clock, ns: int | None) -> bool:
+    async def wait(self, clock: Clock, ns: int | None, poll_ns: int | None = None) -> bool:
         """Wait so long, or until woken; return False where nobody could ever wake it.
 
         Args:
             clock: The time.
             ns: How long; None: until woken.
+            poll_ns: How long at most, because another process may bring about what is waited for.
         """
         ...
 
@@ -43,6 +44,10 @@ def turn_for(parts: Parts) -> Turn:
         return ThreadTurn()
     loop = asyncio._get_running_loop()  # noqa: SLF001 - the public name raises where there is no loop
     return PolledTurn() if loop is None else TaskTurn(loop)
+
+
+def _sooner(ns: int | None, poll_ns: int | None) -> int | None:
+    return poll_ns if ns is None else ns if poll_ns is None else min(ns, poll_ns)
 
 
 class TaskTurn:
@@ -74,9 +79,10 @@ class TaskTurn:
         if future is not None and not future.done():
             future.set_result(None)
 
-    async def wait(self, clock: Clock, ns: int | None) -> bool:
+    async def wait(self, clock: Clock, ns: int | None, poll_ns: int | None = None) -> bool:
         """Wait, letting other tasks run."""
         del clock
+        ns = _sooner(ns, poll_ns)
         if not self._is_woken:
             self._future = self._loop.create_future()
             timer = None if ns is None else self._loop.call_later(ns / NS, self._end)
@@ -105,7 +111,7 @@ class ThreadTurn:
         if self._event is not None:
             self._event.set()
 
-    async def wait(self, clock: Clock, ns: int | None) -> bool:
+    async def wait(self, clock: Clock, ns: int | None, poll_ns: int | None = None) -> bool:
         """Block the thread."""
         # Whoever wakes it says so before it looks for the event, and here the event is there before that is read.
         event = self._event = threading.Event()
@@ -114,8 +120,9 @@ class ThreadTurn:
                 # It is the only thread of its clock: time may help, and nobody else can.
                 if ns is None:
                     return False
-                clock.sleep_ns(ns)
+                clock.sleep_ns(ns if poll_ns is None else min(ns, poll_ns))
             else:
+                ns = _sooner(ns, poll_ns)
                 event.wait(None if ns is None else ns / NS)
         self._is_woken = False
         return True
@@ -133,8 +140,9 @@ class PolledTurn:
         """End the wait."""
         self._is_woken = True
 
-    async def wait(self, clock: Clock, ns: int | None) -> bool:
+    async def wait(self, clock: Clock, ns: int | None, poll_ns: int | None = None) -> bool:
         """Wait a little, letting other tasks run."""
+        ns = _sooner(ns, poll_ns)
         if not self._is_woken:
             await clock.sleep_async_ns(POLL_NS if ns is None else min(ns, POLL_NS))
         self._is_woken = False
