@@ -1,16 +1,23 @@
 """What a budget costs per call: estimate, reserve, settle, in memory and in SQLite; prices and ledgers beside it.
 
-Run `python benchmarks/budget.py [--short]`. The bar of reserve plus settle is 15 µs in memory and 150 µs in
-SQLite.
+Run `python benchmarks/budget.py [--short]`; with a `redis-server` on the path, what a server nearby costs is measured.
+The bar of reserve plus settle is 15 µs in memory and 150 µs in SQLite.
 """
 
+import shutil
+import socket
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 
+import redis
+
+from llmtest import RedisBudgetStore, RedisLedgerStore
 from llmtest.costs import Budget, BudgetConfig, CostLedger, Prices, SqliteBudgetStore, SqliteLedgerStore, count_tokens
 from llmtest.types import CompletionRequest, Usage
 
@@ -35,6 +42,44 @@ def measure(work: Callable[[], object], calls: int) -> float:
             work()
         rounds.append((time.perf_counter() - start) / calls * 1e6)
     return min(rounds)
+
+
+@contextmanager
+def redis_server() -> Iterator[str | None]:
+    """Start a server on a free port, where there is one to be started; give its URL."""
+    binary = shutil.which("redis-server")
+    if binary is None:
+        yield None
+        return
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    command = [binary, "--port", str(port), "--save", "", "--bind", "127.0.0.1"]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        for _ in range(100):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.05)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def on_redis(url: str, few: int) -> list[tuple[str, float]]:
+    """Return what a budget and a ledger on a server cost, beside a bare round trip."""
+    with RedisBudgetStore(url) as store, RedisLedgerStore(url) as entries:
+        budget, ledger = Budget(LIMITS, store=store), CostLedger(store=entries)
+        estimate = budget.estimate(REQUEST, "openai")
+        client = redis.Redis.from_url(url)
+        rows: list[tuple[str, Callable[[], object]]] = [
+            ("reserve + settle, in Redis (2 round trips)", lambda: budget.reserve(estimate).settle(USAGE)),
+            ("CostLedger.record, in Redis", lambda: ledger.record("openai", "gpt-4o", USAGE, COST)),
+            ("a bare round trip to Redis", client.ping),
+        ]
+        results = [(name, measure(work, few)) for name, work in rows]
+        client.close()
+    return results
 
 
 def main() -> None:
@@ -62,6 +107,8 @@ def main() -> None:
             ("count_tokens", lambda: count_tokens("What is the capital of France?"), calls),
         ]
         results = [(name, measure(work, count)) for name, work, count in rows]
+        with redis_server() as url:
+            results += [] if url is None else on_redis(url, few)
         store.close()
         entries.close()
     print(f"{'budget':<42} {'µs/call':>9}   bar")

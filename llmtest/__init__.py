@@ -142,7 +142,9 @@ if TYPE_CHECKING:
     from llmtest.simulation import Reply as Reply
     from llmtest.simulation import Uniform as Uniform
     from llmtest.stores import RedisBreakerStore as RedisBreakerStore
+    from llmtest.stores import RedisBudgetStore as RedisBudgetStore
     from llmtest.stores import RedisCacheStore as RedisCacheStore
+    from llmtest.stores import RedisLedgerStore as RedisLedgerStore
     from llmtest.stores import RedisLimiterStore as RedisLimiterStore
     from llmtest.testing import AsyncSimulationTestCase as AsyncSimulationTestCase
     from llmtest.testing import Simulation as Simulation
@@ -315,7 +317,13 @@ _HOMES: dict[str, str] = {
         ),
         "llmtest.scenarios": ("Scenario", "load_scenario", "run_scenario"),
         "llmtest.simulation": ("Embedding", "Gamma", "Json", "Lognormal", "Raw", "Reply", "Uniform"),
-        "llmtest.stores": ("RedisBreakerStore", "RedisCacheStore", "RedisLimiterStore"),
+        "llmtest.stores": (
+            "RedisBreakerStore",
+            "RedisBudgetStore",
+            "RedisCacheStore",
+            "RedisLedgerStore",
+            "RedisLimiterStore",
+        ),
         "llmtest.testing": ("AsyncSimulationTestCase", "Simulation", "SimulationTestCase", "unordered"),
         "llmtest.types": (
             "Attempt",

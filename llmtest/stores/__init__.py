@@ -7,10 +7,15 @@
 | `_redis_cache` | answers that are kept |
 | `_breaker_scripts`, `_redis_breaker` | circuits |
 | `_limiter_scripts`, `_redis_limiter` | limits |
+| `_redis_account`, `_redis_decimals` | what the two below share: numbers of their own, exact amounts in scripts |
+| `_redis_budget`, `_budget_scripts` | balances of a budget |
+| `_redis_ledger` | entries of an account |
 """
 
 from llmtest.stores._redis_breaker import RedisBreakerStore
+from llmtest.stores._redis_budget import RedisBudgetStore
 from llmtest.stores._redis_cache import RedisCacheStore
+from llmtest.stores._redis_ledger import RedisLedgerStore
 from llmtest.stores._redis_limiter import RedisLimiterStore
 
-__all__ = ["RedisBreakerStore", "RedisCacheStore", "RedisLimiterStore"]
+__all__ = ["RedisBreakerStore", "RedisBudgetStore", "RedisCacheStore", "RedisLedgerStore", "RedisLimiterStore"]

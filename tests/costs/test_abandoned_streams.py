@@ -27,11 +27,15 @@ REQUEST = CompletionRequest.ask("Capital of France?").with_max_tokens(20)
 
 
 class Collecting(Decimal):
-    """An amount that lets the garbage collector run whenever something is compared with it."""
+    """An amount that lets the garbage collector run whenever something is compared with it, or it is written."""
 
     def __lt__(self, other):
         gc.collect()
         return Decimal(self) < other
+
+    def __format__(self, spec):
+        gc.collect()
+        return format(Decimal(self), spec)
 
 
 class CollectingLimits:

@@ -14,6 +14,8 @@ from tests.costs.budget_crowd import Crowd
 
 LATE_IN_THE_EVENING = 86_400 - 30
 WORKERS = 16
+NEAR = pytest.mark.parametrize("store", ["memory", "sqlite"], indirect=True)
+"""Virtual time stands for a moment after each use of a socket, so the crowd of a server is a smaller one of its own."""
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -27,6 +29,7 @@ def hurry(tmp_path_factory):
 
 
 @pytest.mark.slow
+@NEAR
 @pytest.mark.parametrize("http", [False, True], ids=["direct", "http"])
 def test_u04_500_concurrent_calls_never_pass_the_limit_and_the_ledger_is_the_bill(http, store):
     """Failures, retries, fallbacks, cancellations, abandoned streams and a midnight: every account agrees."""
@@ -40,6 +43,7 @@ def test_u04_500_concurrent_calls_never_pass_the_limit_and_the_ledger_is_the_bil
 
 
 @pytest.mark.slow
+@NEAR
 @pytest.mark.parametrize("http", [False, True], ids=["direct", "http"])
 def test_u04_500_calls_from_threads_never_pass_the_limit_and_the_ledger_is_the_bill(http, store):
     """The same from blocking code: sixteen threads, one budget, one bill."""

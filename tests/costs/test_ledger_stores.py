@@ -1,4 +1,4 @@
-"""Accounts that are kept: the same in memory and in a file, whole whatever happens to the process or the file."""
+"""Accounts that are kept: the same in memory, in a file and on a server, whole whatever happens to process or file."""
 
 import copy
 import gc
@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from llmtest import Budget, BudgetConfig, CompletionRequest, FallbackChain, LLMClient, Simulation
+from llmtest import Budget, BudgetConfig, CompletionRequest, FallbackChain, LLMClient, RedisLedgerStore, Simulation
 from llmtest.costs import CostLedger, MemoryLedgerStore, SqliteLedgerStore
 from llmtest.errors import ConfigurationError, UnknownPriceError
 from llmtest.events import BudgetWarned, describe
@@ -24,7 +24,8 @@ from llmtest.types import Usage
 from tests.costs.test_ledger import filled
 
 REQUEST = CompletionRequest.ask("Capital of France?").with_max_tokens(20)
-KINDS = ["memory", "sqlite"]
+KINDS = ["memory", "sqlite", "redis"]
+NAMESPACES = itertools.count()
 FULL = Usage(9, 8, 7, 6, 5, "estimated", 4, 3, 2, (("web_search", 2),), Decimal("0.1"), 1, 1)
 
 
@@ -38,14 +39,17 @@ def make_store(kind, path, request):
     """Return an empty store of a kind."""
     if kind == "memory":
         return MemoryLedgerStore()
-    store = SqliteLedgerStore(path)
+    if kind == "redis":
+        store = RedisLedgerStore(request.getfixturevalue("redis_url"), namespace=f"ledger-{next(NAMESPACES)}")
+    else:
+        store = SqliteLedgerStore(path)
     request.addfinalizer(store.close)
     return store
 
 
 @pytest.fixture(params=KINDS)
 def store(request, path):
-    """Keep entries in memory, and in a file."""
+    """Keep entries in memory, in a file, and on a server."""
     return make_store(request.param, path, request)
 
 
