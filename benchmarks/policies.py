@@ -19,6 +19,7 @@ from llmtest import (
     CompletionRequest,
     CompletionResponse,
     FallbackChain,
+    HealthConfig,
     PromptRetry,
     RetryConfig,
     TextPart,
@@ -63,6 +64,8 @@ POLICIES: dict[str, dict[str, Any]] = {
     "breaker, window of seconds": {"circuit_breaker": CircuitBreakerConfig(failure_rate=0.5, window_seconds=60)},
     "breaker, z-score": {"circuit_breaker": CircuitBreakerConfig.llmkit()},
     "timeouts and a deadline": {"timeouts": TimeoutConfig(deadline=60)},
+    "health, told by calls": {"health": HealthConfig(active=False)},
+    "health, asked and told": {"health": HealthConfig()},
     "prompt retry": {"prompt_retry": PromptRetry(json.loads)},
 }
 OFF: dict[str, Any] = {"retry": None, "circuit_breaker": None, "timeouts": None}

@@ -26,6 +26,7 @@ from llmtest.events import (
     HarnessErrorRecorded,
     HealthAlert,
     HealthChanged,
+    HealthProbed,
     HealthSkipped,
     HedgeDecided,
     HedgeSent,
@@ -117,6 +118,9 @@ HISTORY = (
     CacheFailed(9, 1, "put", OSError("disk full")),
     StoreFailed(9, 1, "breaker", "admit", True, OSError("nobody listens")),
     StoreFailed(9, 0, "limiter", "release", False, OSError("timed out")),
+    HealthProbed(9, 2, "openai", "gpt-4o", "call", "failure", "503"),
+    HealthProbed(9, 2, "openai", None, "models", "success"),
+    HealthProbed(9, 2, "openai", "gpt-4o", "call", "nothing"),
     HealthChanged(9, 0, "openai", "gpt-4o", "healthy", "unhealthy", "probe", 3, "503", "ServerError"),
     HealthChanged(9, 1, "openai", None, "healthy", "unhealthy", "call", 1, "empty"),
     HealthChanged(9, 0, "openai", "gpt-4o", "unhealthy", "healthy", "probe", 2),
@@ -224,6 +228,9 @@ TABLE = """\
 0.000     1  cache_failed     cache              put: disk full
 0.000     1  store_failed     breaker            admit refused: nobody listens
 0.000     -  store_failed     limiter            release went on without it: timed out
+0.000     2  probe            openai/gpt-4o      asked for an answer, failure: 503
+0.000     2  probe            openai             asked for its models, success
+0.000     2  probe            openai/gpt-4o      asked for an answer, nothing
 0.000     -  health           openai/gpt-4o      healthy -> unhealthy: 3 failures in a row, the last: 503, by a probe
 0.000     1  health           openai             healthy -> unhealthy: 1 failure, the last: empty, by a call
 0.000     -  health           openai/gpt-4o      unhealthy -> healthy: 2 successes in a row, by a probe

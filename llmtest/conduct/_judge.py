@@ -109,6 +109,10 @@ class Judge:
         """Note that the caller's own circuit or budget stood in the way of a request."""
         self._evidence_of(event.call).is_refused = True
 
+    def forget(self, number: int) -> None:
+        """Let requests of this number be no call of the application."""
+        self._calls.pop(number, None)
+
     def breaker_changed(self, event: events.BreakerChanged) -> None:
         """Watch half-open circuits."""
         self._half_open.changed(event)

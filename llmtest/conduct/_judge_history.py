@@ -40,6 +40,7 @@ def judge_conduct(
     """
     judge = Judge(request_log(history, world), ignore=ignore, thresholds=thresholds, budget=budget, keeps=True)
     asked: dict[int, dict[str, int]] = {}
+    probes = {event.call for event in history if isinstance(event, events.HealthProbed)}
 
     def received(event: events.RequestReceived) -> None:
         counts = asked.setdefault(event.call, {})
@@ -57,6 +58,6 @@ def judge_conduct(
     }
     for event in history:
         handler = handlers.get(type(event))
-        if handler is not None:
+        if handler is not None and event.call not in probes:  # Nobody is waiting for a probe.
             handler(event)
     return judge.finish(history)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from llmtest.config._context_requirements import load_context_requirements
     from llmtest.config._document import Document, Location, read_document
     from llmtest.config._fields import Count, Duration, Flag, Money, Positive, Rate, Real, Seconds, Share, Text
+    from llmtest.config._health_section import HealthSection
     from llmtest.config._load import ChainConfig, UnreadSettingWarning, load_config
     from llmtest.config._mistakes import Mistakes
     from llmtest.config._nearest import did_you_mean, known, nearest
@@ -40,6 +41,7 @@ __all__ = [
     "Document",
     "Duration",
     "Flag",
+    "HealthSection",
     "LLMAgentBuilder",
     "LiteralKeyWarning",
     "Location",
@@ -91,6 +93,7 @@ _HOMES = {
         "_price_file": ("load_prices",),
         "_price_sections": ("PriceFileSection", "ModelPriceSection"),
         "_breaker_section": ("CircuitBreakerSection",),
+        "_health_section": ("HealthSection",),
         "_policy_sections": ("BudgetSection",),
         "_document": ("Document", "Location", "read_document"),
         "_fields": ("Count", "Duration", "Flag", "Money", "Positive", "Rate", "Real", "Seconds", "Share", "Text"),

@@ -178,7 +178,7 @@ class _Builder:
             if key in section.model_fields_set:
                 value = getattr(section, key)
                 settings[key] = None if value is None else convert(value)
-        for key in ("context", "hedging", "rate_limit", "routing"):
+        for key in ("context", "health", "hedging", "rate_limit", "routing"):
             if getattr(section, key) is not None:
                 settings[key] = getattr(section, key).config()
         if section.cache is not None:

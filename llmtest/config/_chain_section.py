@@ -11,6 +11,7 @@ from llmtest.config._cache_section import CacheSection
 from llmtest.config._context_section import ContextSection
 from llmtest.config._fallback_fields import Commit, StrategyName, Unmapped
 from llmtest.config._fields import Count, Flag, Milliseconds, Money, Positive, Real, Seconds, Temperature, Text
+from llmtest.config._health_section import Health
 from llmtest.config._hedging_section import HedgingSection
 from llmtest.config._policy_sections import BudgetSection, TimeoutsSection
 from llmtest.config._price_sections import PriceFileSection, SlotPriceSection
@@ -266,6 +267,8 @@ class ChainSection(Section):
     """How prompts are made shorter that take too much of the window; they are sent as they are by default."""
     hedging: HedgingSection | None = None
     """When a call that is not answered is sent once more; never by default."""
+    health: Health | None = None
+    """How it is found out who is ill, and asked last: settings, or the name of a preset; nobody asks by default."""
     streaming: StreamingSection | None = None
     """How streams are handed over, where a slot does not say."""
     rate_limit: RateLimitSection | None = None

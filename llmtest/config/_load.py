@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 
 __all__ = ["ChainConfig", "UnreadSettingWarning", "load_config", "read_shape"]
 
+SECTIONS = (
+    ("retry", "retry_policy"),
+    ("budget", "monitoring"),
+    ("cache", "caching"),
+    ("health", "health_check"),
+)
+"""Sections of ours, and where Caxton has them."""
 BELOW = "llm"
 """The key under which Caxton keeps its providers."""
 
@@ -107,8 +114,9 @@ def read_shape(document: Document, agent: str | None = None) -> list[str]:
     slots = section.get("providers")
     for index in range(len(slots) if isinstance(slots, list) else 1):
         document.alias(("providers", index), (*at, "providers", index) if isinstance(slots, list) else at)
-    for ours, theirs in (("retry", "retry_policy"), ("budget", "monitoring"), ("cache", "caching")):
+    for ours, theirs in SECTIONS:
         document.alias((ours,), (*at, theirs))
+    document.alias(("health", "alerts"), (*at, "monitoring", "alerts"))
     document.data = found
     return notes_of(section, shown)
 

@@ -60,13 +60,12 @@ NEEDLESS: Mapping[str, str] = {
 """Keys of a slot that say nothing to a client."""
 
 UNREAD: Mapping[str, str] = {
-    "health_check": "providers are not asked whether they are well; their circuits tell",
     "security": "nothing is filtered, redacted or logged",
     "compliance": "nothing is checked",
 }
 """Sections of a file that nothing here stands for yet, and what happens instead."""
 
-MONITORING = {"metrics_enabled", "cost_tracking", "budget_limit_usd"}
+MONITORING = {"metrics_enabled", "cost_tracking", "budget_limit_usd", "alerts"}
 BACKEND_WORDS = ("cache_backend", "backend")
 ELSEWHERE = "redis"
 """A place for answers that is none of ours."""
@@ -89,6 +88,7 @@ CHAIN_WORDS = {
     "streaming",
     "rate_limit",
     "routing",
+    "health",
 }
 """Keys below `llm:` that mean the same in a chain file."""
 
@@ -165,6 +165,24 @@ def _house_cache(caching: Any) -> Any:
     return found
 
 
+def _add_health(found: dict[str, Any], checks: Any, monitoring: Any) -> None:
+    """Put Caxton's `health_check`, and the alerts of its `monitoring`, where we have them.
+
+    Raises:
+        ValueError: It is said by our name as well.
+    """
+    if checks is not None:
+        if "health" in found:
+            raise ValueError("`llm` takes `health` or `health_check`, not both")
+        found["health"] = checks
+    if isinstance(monitoring, Mapping) and "alerts" in monitoring:
+        # Who asks nobody is still told of what the calls tell.
+        health = found.get("health", {"active": False})
+        if not isinstance(health, Mapping) or "alerts" in health:
+            raise ValueError("`monitoring.alerts` is read as `health.alerts`, and `health` leaves no place for it")
+        found["health"] = {**health, "alerts": monitoring["alerts"]}
+
+
 def house_chain(section: Mapping[str, Any]) -> dict[str, Any]:
     """Return a section of Caxton's (`llm:`) as the mapping of a chain file.
 
@@ -197,6 +215,7 @@ def house_chain(section: Mapping[str, Any]) -> dict[str, Any]:
                 )
         if "budget_limit_usd" in monitoring:
             _into("budget", "max_cost_per_month")(found, monitoring["budget_limit_usd"])
+    _add_health(found, rest.pop("health_check", None), monitoring)
     slots = rest.pop("providers", None)
     if slots is None:
         name = found.pop("name", None)

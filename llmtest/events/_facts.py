@@ -25,7 +25,7 @@ from llmtest.events._attempts import AttemptEnded, RetryScheduled
 from llmtest.events._calls import CallEnded, CallStarted
 from llmtest.events._context import ContextAssembled, ContextCompressed, ContextSourceFailed, SummaryFailed
 from llmtest.events._event import Event
-from llmtest.events._health import HealthAlert, HealthChanged, HealthSkipped
+from llmtest.events._health import HealthAlert, HealthChanged, HealthProbed, HealthSkipped
 from llmtest.events._policies import (
     BreakerChanged,
     BreakerWatched,
@@ -88,6 +88,7 @@ EVENTS: tuple[type[Event], ...] = (
     ContextSourceFailed,
     CacheFailed,
     StoreFailed,
+    HealthProbed,
     HealthChanged,
     HealthSkipped,
     HealthAlert,

@@ -8,10 +8,23 @@ from typing import ClassVar, Literal
 
 from llmtest.events._event import Event
 
-__all__ = ["AlertKind", "AlertUnit", "HealthAlert", "HealthChanged", "HealthSkipped", "HealthSource", "HealthState"]
+__all__ = [
+    "AlertKind",
+    "AlertUnit",
+    "HealthAlert",
+    "HealthChanged",
+    "HealthProbed",
+    "HealthSkipped",
+    "HealthSource",
+    "HealthState",
+    "ProbeAsk",
+    "ProbeTold",
+]
 
 HealthState = Literal["healthy", "unhealthy"]
 HealthSource = Literal["probe", "call"]
+ProbeAsk = Literal["call", "models"]
+ProbeTold = Literal["success", "failure", "nothing"]
 AlertKind = Literal["downtime", "error_rate", "cost", "degradation", "key_refused"]
 AlertUnit = Literal["seconds", "percent", "usd"]
 
@@ -42,6 +55,27 @@ class HealthChanged(Event):
     count: int
     outcome: str | None = None
     error_class: str | None = None
+
+
+@dataclass(slots=True)
+class HealthProbed(Event):
+    """A provider was asked whether it is well: requests of this number are no call of the application.
+
+    Args:
+        provider: The provider.
+        model: Its model.
+        asked: What it was asked for: an answer (`call`), or its list of `models`.
+        told: What that tells: a `success`, a `failure`, or `nothing`, as with a 429.
+        outcome: Outcome of a failure, as in a change of health; None for others.
+    """
+
+    kind: ClassVar[str] = "probe"
+
+    provider: str
+    model: str | None
+    asked: ProbeAsk
+    told: ProbeTold
+    outcome: str | None = None
 
 
 @dataclass(slots=True)

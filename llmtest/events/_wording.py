@@ -16,7 +16,7 @@ from llmtest.events._attempts import AttemptEnded, RetryScheduled
 from llmtest.events._calls import CallEnded, CallStarted
 from llmtest.events._context import ContextAssembled, ContextCompressed, ContextSourceFailed, SummaryFailed
 from llmtest.events._event import Event, plain
-from llmtest.events._health import HealthAlert, HealthChanged, HealthSkipped
+from llmtest.events._health import HealthAlert, HealthChanged, HealthProbed, HealthSkipped
 from llmtest.events._policies import (
     BreakerChanged,
     BreakerWatched,
@@ -55,6 +55,10 @@ __all__ = ["describe", "table"]
 
 Words = tuple[str, str]
 """Whom it concerns: a provider, with its model where one is known. And what happened."""
+
+
+ASKED = {"call": "an answer", "models": "its models"}
+"""What a probe asks for."""
 
 
 @singledispatch
@@ -286,6 +290,12 @@ def _(event: RouteTaken) -> Words:
 def _(event: CascadeTaken) -> Words:
     to = _target(event.to_provider, event.to_model)
     return _target(event.from_provider, event.from_model), f"to {to} because {event.cause}: {event.evidence}"
+
+
+@describe.register
+def _(event: HealthProbed) -> Words:
+    why = "" if event.outcome is None else f": {event.outcome}"
+    return _target(event.provider, event.model), f"asked for {ASKED[event.asked]}, {event.told}{why}"
 
 
 @describe.register

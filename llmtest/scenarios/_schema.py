@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from llmtest.config import CircuitBreakerSection, ModelPriceSection, PriceFileSection, RetrySection
+from llmtest.config import CircuitBreakerSection, HealthSection, ModelPriceSection, PriceFileSection, RetrySection
 from llmtest.scenarios._expectations import DOTTED, PLAIN
 from llmtest.scenarios._file import ScenarioFile, TimeSection
 
@@ -19,7 +19,14 @@ def scenario_schema() -> dict[str, Any]:
     """Return the JSON Schema of a scenario file."""
     schema = ScenarioFile.model_json_schema(by_alias=True)
     definitions: dict[str, Any] = schema.pop("$defs")
-    for section in (TimeSection, CircuitBreakerSection, PriceFileSection, ModelPriceSection, RetrySection):
+    for section in (
+        TimeSection,
+        CircuitBreakerSection,
+        PriceFileSection,
+        ModelPriceSection,
+        RetrySection,
+        HealthSection,
+    ):
         extra = section.model_json_schema()
         definitions |= extra.pop("$defs", {})
         definitions[section.__name__] = extra

@@ -80,6 +80,7 @@ class Tally:
             events.CallEnded: self._call_ended,
             events.HarnessErrorRecorded: judge.harness_error,
             events.CircuitSkipped: judge.refused,
+            events.HealthProbed: self._probed,
         }
         if told or not inferred:
             self.handlers[events.RetryScheduled] = self._retried
@@ -148,6 +149,12 @@ class Tally:
         self.breaker.setdefault(event.provider, [event.from_state]).append(event.to_state)
         self.transitions.append((event.at_ns, event.provider, event.to_state))
         self.judge.breaker_changed(event)
+
+    def _probed(self, event: events.HealthProbed) -> None:
+        """Leave a probe out of the calls; its requests were made all the same, and are paid for."""
+        for known in (self._calls, self._served, self._failed):
+            known.pop(event.call, None)
+        self.judge.forget(event.call)
 
     def _call_ended(self, event: events.CallEnded) -> None:
         call = event.call

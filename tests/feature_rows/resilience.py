@@ -20,6 +20,7 @@ AGAIN, CACHE, ROUTING, TASKS = (
     "resilience/test_routing.py",
     "resilience/test_task_routing.py",
 )
+PROBES, ALERTS = "resilience/health/test_probes.py", "resilience/health/test_alerts.py"
 MOFA, CAXTON, VAPORA = "seeds/test_mofa.py", "seeds/test_caxton.py", "seeds/test_vapora.py"
 IRONCLAW, LLMKIT = "seeds/test_ironclaw.py", "seeds/test_llmkit.py"
 
@@ -306,21 +307,42 @@ RESILIENCE = {
         "Metrics for Prometheus",
         ("reporting/test_prometheus.py::test_f161_requests_tokens_errors_and_durations_have_caxton_s_labels",),
     ),
-    162: Feature("Health checks at intervals", (), "the interval; a provider's `probe` asks once"),
-    163: Feature("Alerts of downtime, error rate, cost and degradation", (), "alerts but those of costs"),
+    162: Feature(
+        "Health checks at intervals",
+        (
+            f"{PROBES}::test_f162_providers_are_asked_every_interval_on_a_loop",
+            f"{PROBES}::test_f162_a_dead_provider_is_found_between_the_calls",
+            f"{PROBES}::test_f162_blocking_calls_make_one_probe_that_is_due",
+            "seeds/test_caxton.py::test_f162_provider_health_checks",
+        ),
+    ),
+    163: Feature(
+        "Alerts of downtime, error rate, cost and degradation",
+        (
+            f"{ALERTS}::test_f163_downtime",
+            f"{ALERTS}::test_f163_error_rate",
+            f"{ALERTS}::test_f163_cost",
+            f"{ALERTS}::test_f163_degradation",
+            "seeds/test_caxton.py::test_f163_alerting",
+        ),
+    ),
     164: Feature(
         "A chain is healthy while one circuit is closed",
-        (f"{BREAKER}::test_a_chain_is_healthy_while_one_provider_may_be_asked",),
+        (
+            f"{BREAKER}::test_a_chain_is_healthy_while_one_provider_may_be_asked",
+            f"{PROBES}::test_f164_a_chain_is_healthy_while_one_provider_is_well",
+        ),
     ),
     165: Feature("Counts of tasks and failures", (f"{TASKS}::test_f126_a_task_is_routed_asked_paid_for_and_counted",)),
     166: Feature(
-        "llmkit's strategies of a pool",
+        "llmkit's strategies of a pool, and its numbers of health checks",
         (
             f"{STRATEGIES}::test_f166_least_latency_finds_the_fastest_and_stays_with_it",
             f"{STRATEGIES}::test_f166_load_balance_takes_the_one_with_the_fewest_calls_under_way",
             f"{STRATEGIES}::test_f166_random_draws_by_the_seed",
+            f"{PROBES}::test_f166_llmkit_s_numbers",
+            "resilience/health/test_calls.py::test_f166_failures_in_a_row_make_ill_and_successes_well",
         ),
-        "llmkit's numbers of health checks",
     ),
     170: Feature("VAPORA's mock", (f"{VAPORA}::test_mock_responses_come_in_turn",)),
     171: Feature(

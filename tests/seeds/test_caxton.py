@@ -1,11 +1,13 @@
 """Caxton, `llm-provider-integration`: every configuration of the document, as its users have it."""
 
+import asyncio
 import json
 
 import pytest
 from openai import OpenAI
 
 from llmtest import (
+    AsyncLLMClient,
     ChatMessage,
     CompletionRequest,
     FallbackChain,
@@ -424,11 +426,6 @@ def test_f103_the_errors_to_retry_are_read(tmp_path):
             "`llm.streaming.enabled` is not read: a stream is asked for by whoever calls `stream`",
             id="no-streaming",
         ),
-        pytest.param(
-            "health_check: {enabled: true, interval_seconds: 60, timeout_seconds: 10, test_prompt: \"say 'OK'\"}",
-            "`llm.health_check` is not read: providers are not asked whether they are well; their circuits tell",
-            id="provider-health-checks",
-        ),
     ],
 )
 def test_sections_that_nothing_stands_for_are_named(tmp_path, section, note):
@@ -437,6 +434,70 @@ def test_sections_that_nothing_stands_for_are_named(tmp_path, section, note):
         config = load(tmp_path, f'llm:\n  provider: openai\n  api_key: "${{OPENAI_API_KEY}}"\n  {section}\n')
     assert config.notes == (note,)
     assert only_slot(config).name == "openai"
+
+
+def test_f162_provider_health_checks(tmp_path, llm_sim):
+    """The section of the document: every 60 s, for 10 s, with its prompt; an outage is found without a call."""
+    text = """
+llm:
+  providers:
+    - {provider: "openai", model: "gpt-4o", api_key: "${OPENAI_API_KEY}"}
+    - {provider: "anthropic", model: "claude-opus-5", api_key: "${ANTHROPIC_API_KEY}"}
+  health_check:
+    enabled: true
+    interval_seconds: 60
+    timeout_seconds: 10
+    test_prompt: "Hello, respond with 'OK'"
+"""
+    config = load(tmp_path, text)
+    assert config.notes == ()
+    llm_sim.openai.replies("Paris").fails(faults.ServerError(503), times=None)
+    llm_sim.anthropic.replies("OK", times=None)
+    chain = config.build()
+    asked = chain.health.config
+    assert (asked.interval, asked.timeout, asked.prompt) == (60.0, 10.0, "Hello, respond with 'OK'")
+
+    async def scenario():
+        client = AsyncLLMClient(chain)
+        first = await client.complete(CompletionRequest.ask("hi"))
+        await asyncio.sleep(200)
+        second = await client.complete(CompletionRequest.ask("hi"))
+        await chain.aclose()
+        return first.provider, second.provider
+
+    assert asyncio.run(scenario()) == ("openai", "anthropic")
+    probe = llm_sim.openai.requests[1]
+    assert (probe.request.messages[0].text, probe.at) == ("Hello, respond with 'OK'", pytest.approx(60, abs=1))
+    assert [each.state for each in chain.health.report()] == ["unhealthy", "healthy"]
+
+
+def test_f163_alerting(tmp_path):
+    """The alerts of the document are those of `monitoring.alerts`; without checks they go by the calls."""
+    text = """
+llm:
+  provider: "openai"
+  api_key: "${OPENAI_API_KEY}"
+  monitoring:
+    metrics_enabled: true
+    alerts: {downtime: 60, error_rate: 25%, cost_usd: 5, slow: 20}
+"""
+    chain = load(tmp_path, text).build()
+    asked = chain.health.config
+    assert (asked.active, asked.passive) == (False, True)
+    assert (asked.alerts.downtime, asked.alerts.error_rate, asked.alerts.cost_usd, asked.alerts.slow) == (
+        60,
+        0.25,
+        5,
+        20,
+    )
+    with pytest.raises(ScenarioError, match=r"caxton.yaml:7: .*alerts.*Did you mean `error_rate`"):
+        load(tmp_path, text.replace("error_rate", "eror_rate"))
+    off = text.replace("  monitoring:", "  health_check: {enabled: false}\n  monitoring:")
+    assert load(tmp_path, off).build().health is None
+    with pytest.raises(ScenarioError, match="takes `health` or `health_check`, not both"):
+        load(tmp_path, text.replace("  monitoring:", "  health_check: {}\n  health: {}\n  monitoring:"))
+    with pytest.raises(ScenarioError, match="`health` leaves no place for it"):
+        load(tmp_path, text.replace("  monitoring:", "  health: llmkit\n  monitoring:"))
 
 
 def test_f042_real_time_feedback(tmp_path, llm_sim):

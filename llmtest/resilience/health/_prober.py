@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from llmtest.costs import outside_scopes
 from llmtest.errors import ProviderError
-from llmtest.events import KeyRefused, current_call, publish
+from llmtest.events import HealthProbed, KeyRefused, ProbeAsk, begin_call, current_call, publish
 from llmtest.resilience._classification import outcome_of
 from llmtest.resilience.health._criterion import Finding, KeyErrors, finding_of_error, finding_of_response
-from llmtest.resilience.pipeline._call_mark import begin, end
 from llmtest.resilience.pipeline._running_call import CallRules, RunningCall
 from llmtest.resilience.pipeline._visit import Visit
 from llmtest.types import CompletionRequest, CompletionResponse, HealthReport, Timeouts
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["PURPOSE", "Prober"]
 
 PURPOSE = "health"
-"""What its attempts are tagged with, and what its logical call is called."""
+"""What its attempts are tagged with, and what its number is called: it is no call of the application."""
 NOTHING = Finding("nothing")
 
 
@@ -73,38 +72,38 @@ class Prober:
         if not place.has_key:
             return Finding("failure", "no_key")
         listing = getattr(provider, "probe_async" if parts.is_async else "probe", None)
-        if self._config.ask == "models" and not place.is_ill and callable(listing):
-            found = listing(None, self._limits)
-            return self._told(await found if parts.is_async else found, slot, clock)
-        return await self._call(slot, parts, clock)
+        is_listed = self._config.ask == "models" and not place.is_ill and callable(listing)
+        asked: ProbeAsk = "models" if is_listed else "call"
+        mark = begin_call(PURPOSE)
+        token = current_call.set(mark)
+        try:
+            if listing is not None and is_listed:
+                found = listing(None, self._limits)
+                finding = self._told(await found if parts.is_async else found, slot, clock)
+            else:
+                finding = await self._call(mark.id, slot, parts, clock)
+        finally:
+            current_call.reset(token)
+        told = partial(HealthProbed, clock.now_ns(), mark.id, place.name, place.provider.model, asked)
+        publish(told(finding.told, finding.outcome))
+        return finding
 
-    async def _call(self, slot: SlotHealth, parts: Parts, clock: Clock) -> Finding:
-        place, error = slot.place, None
-        mark, token = begin(PURPOSE, clock)
+    async def _call(self, number: int, slot: SlotHealth, parts: Parts, clock: Clock) -> Finding:
+        place = slot.place
         call = RunningCall(
-            mark.id, self._request, clock, parts, self._rules, self._prices(), self._limits, streaming=False
+            number, self._request, clock, parts, self._rules, self._prices(), self._limits, streaming=False
         )
         call.purpose = PURPOSE
-        response: CompletionResponse | None = None
         try:
             with outside_scopes():
                 visit = Visit(call, place)
                 visit.prepare()
-                answer = await self._send(visit)
-            assert isinstance(answer, CompletionResponse), "a call without a stream is answered with a response"
-            response = answer
-        except Exception as failure:  # noqa: BLE001 - whatever it is, it is what is to be found out
-            error = failure
-        except BaseException as interruption:
-            end(mark, clock, call.start_ns, interruption)
-            raise
-        finally:
-            current_call.reset(token)
-            self._charge(slot, call, clock)
-        end(mark, clock, call.start_ns, error, response)
-        if response is None:
-            assert error is not None, "a call is answered, or fails"
+                response = await self._send(visit)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is what is to be found out
             return self._failed(error, slot, clock)
+        finally:
+            self._charge(slot, call, clock)
+        assert isinstance(response, CompletionResponse), "a call without a stream is answered with a response"
         keys = place.refused_keys
         if keys is not None and keys.known:
             keys.forget(place.key)

@@ -10,6 +10,7 @@ import pytest
 from llmtest import (
     Budget,
     BudgetConfig,
+    CircuitBreakerConfig,
     CompletionRequest,
     CostLedger,
     FallbackChain,
@@ -29,8 +30,9 @@ from llmtest.errors import (
     PermissionDeniedError,
     ProviderConnectionError,
     QuotaExceededError,
+    VirtualTimeStalledError,
 )
-from llmtest.events import AttemptEnded, CallEnded, HealthChanged, HealthSkipped, KeyRefused
+from llmtest.events import AttemptEnded, CallEnded, HealthChanged, HealthProbed, HealthSkipped, KeyRefused
 from llmtest.resilience import Pipeline
 from llmtest.types import CompletionResponse, FinishReason, Timeouts, Usage
 from tests.resilience.scripted_provider import REQUEST, ScriptedProvider, Slow, ask, down, limited
@@ -268,8 +270,15 @@ def test_c32_probes_are_paid_for_and_tagged(world):
     assert (call.purpose, call.tenant, call.task) == ("call", "acme", "report")
     assert (probe.purpose, probe.tenant, probe.task, probe.usage.total_tokens) == ("health", None, None, 12)
     assert ledger.by_purpose()["health"] == probe.cost_usd == Decimal("0.000012")
-    (ended,) = [event for event in world.trace.of(CallEnded) if event.label == "health"]
-    assert (ended.outcome, ended.provider) == ("ok", "a")
+    (probed,) = world.trace.of(HealthProbed)
+    assert (probed.asked, probed.told, probed.outcome, probe.label, probe.call) == (
+        "call",
+        "success",
+        None,
+        "health",
+        probed.call,
+    )
+    assert [event.label for event in world.trace.of(CallEnded)] == ["fallback-chain"]
 
 
 def test_a_probe_that_the_budget_refuses_tells_nothing(world):
@@ -393,6 +402,13 @@ def test_models_cost_nothing_until_somebody_is_ill(world):
 
     assert world.run(scenario()) == ["healthy", "unhealthy", "healthy", "healthy"]
     assert (Listing.lists, len(provider.probes)) == (3, 1)
+    told = [(each.asked, each.told, each.outcome) for each in world.trace.of(HealthProbed)]
+    assert told == [
+        ("models", "success", None),
+        ("models", "failure", "503"),
+        ("call", "success", None),
+        ("models", "success", None),
+    ]
 
 
 def test_a_chain_that_is_not_called_rests(world):
@@ -407,6 +423,20 @@ def test_a_chain_that_is_not_called_rests(world):
 
     world.run(scenario())
     assert provider.probes[9:] == [3660.0]
+
+
+def test_a_program_that_waits_for_ever_is_still_told_of(world):
+    """Probes keep no deadlock alive: the chain rests, and then the loop is reported as stalled."""
+    provider = Asked("a")
+    chain = chain_of(provider)
+
+    async def scenario():
+        await ask(chain)
+        await asyncio.Event().wait()
+
+    with pytest.raises(VirtualTimeStalledError, match="none of them is waiting for time"):
+        world.run(scenario())
+    assert len(provider.probes) == 9
 
 
 def test_a_chain_may_never_rest(world):
@@ -538,6 +568,20 @@ def test_something_else_is_no_health():
     """A chain takes a `HealthConfig`, and says how it is written."""
     with pytest.raises(ConfigurationError, match=r"not 60.\nTo fix: health=HealthConfig\(interval=60.0\)"):
         FallbackChain([ScriptedProvider("a")], health=60)
+
+
+def test_f164_a_chain_is_healthy_while_one_provider_is_well(world):
+    """One that is well and may be asked is enough; health, circuits and keys all have a say."""
+    first, second = Asked("a", down()), Asked("b")
+    chain = chain_of(first, second, health=HealthConfig(failure_threshold=1), circuit_breaker=CircuitBreakerConfig())
+
+    async def scenario():
+        await chain.health.check_async()
+        told = [(chain.is_healthy, chain.available())]
+        chain.breaker("b").isolate()
+        return [*told, (chain.is_healthy, chain.available())]
+
+    assert world.run(scenario()) == [(True, True), (False, False)]
 
 
 def test_f166_llmkit_s_numbers():
