@@ -249,6 +249,8 @@ def _said(response: CompletionResponse) -> CompletionResponse:
 def _named(endpoint: Endpoint, answer: CompletionResponse) -> CompletionResponse:
     """Return an answer as it comes back from an API that gives none an id, and as it is from any other."""
     settings = endpoint.dialect.settings
+    if not endpoint.tells_names:
+        return replace(answer, id=None, model=None)
     if settings.get("tells_no_model"):
         answer = replace(answer, model=None)
     return replace(answer, id=None) if settings.get("is_nameless") else answer

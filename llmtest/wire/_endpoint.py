@@ -95,6 +95,7 @@ class Endpoint:
         reads_query: Whether the query of the URL counts; its fields are `parameters` beside those of the path.
         errors: Its errors, where they are not worded like those of the whole dialect.
         needs_script: Whether a call that no step answers is an error of the test; the default is yes for completions.
+        tells_names: Whether its answers tell their id and which model gave them.
     """
 
     def __init__(  # noqa: PLR0913 - both halves, by name
@@ -119,6 +120,7 @@ class Endpoint:
         reads_query: bool = False,
         errors: Errors | None = None,
         needs_script: bool | None = None,
+        tells_names: bool = True,
     ) -> None:
         self.operation = operation
         self.method = method
@@ -135,6 +137,7 @@ class Endpoint:
         self.reads_query = reads_query
         self._errors = errors
         self.needs_script = gives == "completion" if needs_script is None else needs_script
+        self.tells_names = tells_names
         self._encode_call = encode_call
         self._decode_answer = decode_answer
         self._encode_stream = encode_stream
@@ -191,6 +194,7 @@ class Endpoint:
             "reads_query": self.reads_query,
             "errors": self._errors,
             "needs_script": self.needs_script,
+            "tells_names": self.tells_names,
         }
         return Endpoint(self.operation, self.method, pattern, **{**given, **changed})
 

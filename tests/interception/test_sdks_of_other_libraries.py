@@ -130,11 +130,9 @@ def test_p13_botocore_invokes_a_model(llm_sim):
 
 def test_p13_botocore_is_answered_by_a_script(llm_sim):
     """What the simulation does not serve can be scripted."""
-    llm_sim.bedrock.on("POST", "/model/m/converse").fails(faults.ServerError(503)).replies(
-        Json({"output": {"message": {"content": [{"text": "Paris"}]}}})
-    )
-    answer = bedrock().converse(modelId="m", messages=[{"role": "user", "content": [{"text": "hi"}]}])
-    assert answer["output"]["message"]["content"] == [{"text": "Paris"}]
+    llm_sim.bedrock.on("POST", "/model/m/count-tokens").fails(faults.ServerError(503)).replies(Json({"inputTokens": 7}))
+    asked = {"converse": {"messages": [{"role": "user", "content": [{"text": "hi"}]}]}}
+    assert bedrock().count_tokens(modelId="m", input=asked)["inputTokens"] == 7
     llm_sim.assert_sequence("bedrock:503", "bedrock:200")
 
 

@@ -279,10 +279,9 @@ def test_claude_on_aws_is_anthropic_s_own(llm):
 
 
 def test_the_calls_of_other_apis_there_say_what_to_do(llm):
-    """A conversation by Amazon's own API is none that is served; the text says what is."""
-    with pytest.raises(HarnessError, match="have the code invoke the model") as caught:
-        raw("https://bedrock-runtime.us-east-1.amazonaws.com/model/m/converse", {})
-    assert "converse" in str(caught.value)
+    """A count of tokens by Amazon's own API is none that is served; the text says so."""
+    with pytest.raises(HarnessError, match="count-tokens"):
+        raw("https://bedrock-runtime.us-east-1.amazonaws.com/model/m/count-tokens", {})
     llm.world.harness_errors.clear()
 
 

@@ -1,9 +1,10 @@
-"""Amazon Bedrock: Anthropic's Messages where Amazon hosts them.
+"""Amazon Bedrock: Anthropic's Messages where Amazon hosts them, and Amazon's own conversations with any model.
 
 | file | what it is |
 |---|---|
 | `_dialect` | the record |
-| `_invoke` | the endpoints |
+| `_invoke` | the endpoints that take a model's own body |
+| `_converse`, `converse/` | those that take Amazon's |
 | `_errors` | its errors |
 """
 

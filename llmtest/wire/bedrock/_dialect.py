@@ -11,13 +11,13 @@ from llmtest.wire._headers import bearer_token, header
 from llmtest.wire._records import Headers, ResponseMeta
 from llmtest.wire._vocabulary import Vocabulary
 from llmtest.wire.anthropic import ANTHROPIC
+from llmtest.wire.bedrock._converse import CONVERSE, CONVERSE_STREAM
 from llmtest.wire.bedrock._errors import BedrockErrors
 from llmtest.wire.bedrock._invoke import INVOKE, STREAM
 
 __all__ = ["BEDROCK"]
 
 _SIGNED_BY = re.compile(r"^AWS4-HMAC-SHA256 Credential=([^/,\s]+)/")
-_INSTEAD = "have the code invoke the model with a body of Anthropic's Messages: POST /model/{id}/invoke"
 
 
 def _read_key(headers: Mapping[str, str]) -> str | None:
@@ -48,7 +48,7 @@ BEDROCK = Dialect(
         "https://bedrock-runtime-fips.*.amazonaws.com",
         "https://bedrock-mantle.*.api.aws",
     ),
-    endpoints=(INVOKE, STREAM),
+    endpoints=(INVOKE, STREAM, CONVERSE, CONVERSE_STREAM),
     mounts={"/anthropic": ANTHROPIC},
     read_key=_read_key,
     variables=Variables(
@@ -69,11 +69,7 @@ BEDROCK = Dialect(
     request_id=_request_id,
     tool_call_id=lambda number: "toolu_bdrk_01" + _ids.base58(number, 22),
     default_model="us.anthropic.claude-sonnet-4-5-20250929-v1:0",
-    unserved=(
-        Unserved("POST", "/model/{model}/converse", _INSTEAD),
-        Unserved("POST", "/model/{model}/converse-stream", _INSTEAD),
-        Unserved("POST", "/model/{model}/count-tokens", ""),
-    ),
+    unserved=(Unserved("POST", "/model/{model}/count-tokens", ""),),
     vocabulary=Vocabulary(too_long=(re.compile(r"Input is too long for requested model"),)),
     settings={**ANTHROPIC.settings, "own_fields": ANTHROPIC.name},
 )

@@ -18,6 +18,7 @@ from llmtest.wire.framing._framing import (
     NDJSON,
     SSE,
     SSE_CRLF,
+    TYPED_EVENT_STREAM,
     EventParser,
     Framing,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "NDJSON",
     "SSE",
     "SSE_CRLF",
+    "TYPED_EVENT_STREAM",
     "EventDecoder",
     "EventParser",
     "EventStreamParser",

@@ -4,22 +4,34 @@ As the specification has it (https://smithy.io/2.0/aws/amazon-eventstream.html),
 whole length (4 bytes), the length of its headers (4), CRC-32 of those eight bytes (4), the headers, the payload, CRC-32
 of everything before (4). A header is the length of its name (1), the name, its type (1; 7 is a text), the length of its
 value (2), the value. What an API streams stands in the payload as base64: `{"bytes": "...", "p": "abc"}`, of which `p`
-is padding that hides how long each piece is.
+is padding that hides how long each piece is. Or the payload is the event itself, and its header `:event-type` says
+which.
 """
 
 from __future__ import annotations
 
 import binascii
 import json
+import re
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from zlib import crc32
 
 from llmtest.wire.framing._sse import ServerSentEvent
 
-__all__ = ["EventStreamParser", "event_message", "exception_message", "message", "opened", "packed"]
+__all__ = [
+    "EventStreamParser",
+    "event_message",
+    "exception_message",
+    "message",
+    "opened",
+    "opened_typed",
+    "packed",
+    "packed_typed",
+]
 
 _TEXT = 7
+_TYPED = re.compile(rb'\{\s*"(\w+)"\s*:(.*)\Z', re.DOTALL)
 _FIXED = {0: 0, 1: 0, 2: 1, 3: 2, 4: 4, 5: 8, 8: 8, 9: 16}
 """Types of header values whose length is known."""
 _PRELUDE = 12
@@ -71,6 +83,26 @@ def opened(event: bytes) -> bytes | None:
     """Read what an API streams out of one whole event; None where nothing of the kind is in it."""
     (found,) = EventStreamParser().feed(event) or (None,)
     return None if found is None or found.event else found.data.encode()
+
+
+def opened_typed(event: bytes) -> bytes | None:
+    """Read an event whose header says which it is, as `{"contentBlockDelta": {...}}`; None where it is none."""
+    (found,) = EventStreamParser().feed(event) or (None,)
+    if found is None or found.event in {"", "error"}:
+        return None
+    return b'{"%b":%b}' % (found.event.encode(), found.data.encode())
+
+
+def packed_typed(text: bytes) -> bytes:
+    """Write such an event; one that is cut off keeps its type."""
+    found = _TYPED.match(text)
+    if found is None:
+        return event_message(text, "chunk")
+    try:
+        json.loads(text)
+    except ValueError:
+        return event_message(found[2], found[1].decode())
+    return event_message(found[2][:-1], found[1].decode())
 
 
 class EventStreamParser:
@@ -129,7 +161,7 @@ def _event(whole: bytes) -> ServerSentEvent:
     try:
         return ServerSentEvent("", b64decode(parsed["bytes"]).decode(errors="replace"))
     except (KeyError, TypeError, binascii.Error):
-        return ServerSentEvent("", payload.decode(errors="replace"))
+        return ServerSentEvent(headers.get(":event-type", ""), payload.decode(errors="replace"))
 
 
 def _headers(raw: bytes) -> dict[str, str]:

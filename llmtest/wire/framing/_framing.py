@@ -6,12 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from llmtest.wire.framing._event_stream import EventStreamParser, opened, packed
+from llmtest.wire.framing._event_stream import (
+    EventStreamParser,
+    opened,
+    opened_typed,
+    packed,
+    packed_typed,
+)
 from llmtest.wire.framing._json_array import JsonArrayParser
 from llmtest.wire.framing._ndjson import NdjsonParser
 from llmtest.wire.framing._sse import ServerSentEvent, SseParser
 
-__all__ = ["EVENT_STREAM", "FRAMINGS", "NDJSON", "SSE", "EventParser", "Framing"]
+__all__ = ["EVENT_STREAM", "FRAMINGS", "NDJSON", "SSE", "TYPED_EVENT_STREAM", "EventParser", "Framing"]
 
 
 class EventParser(Protocol):
@@ -78,5 +84,10 @@ EVENT_STREAM = Framing(
     "event_stream", "application/vnd.amazon.eventstream", b"", EventStreamParser, opened=opened, packed=packed
 )
 """Amazon's binary messages."""
+
+TYPED_EVENT_STREAM = Framing(
+    "event_stream", EVENT_STREAM.content_type, b"", EventStreamParser, opened=opened_typed, packed=packed_typed
+)
+"""The same, of events whose headers say which they are."""
 
 FRAMINGS = (SSE, NDJSON, EVENT_STREAM)
