@@ -120,6 +120,7 @@ if TYPE_CHECKING:
     from llmtest.resilience import RetryBudget as RetryBudget
     from llmtest.resilience import RetryConfig as RetryConfig
     from llmtest.resilience import RetryProvider as RetryProvider
+    from llmtest.resilience import SharedState as SharedState
     from llmtest.resilience import SmartRoutingConfig as SmartRoutingConfig
     from llmtest.resilience import SmartRoutingProvider as SmartRoutingProvider
     from llmtest.resilience import SqliteCacheStore as SqliteCacheStore
@@ -144,8 +145,11 @@ if TYPE_CHECKING:
     from llmtest.stores import RedisBreakerStore as RedisBreakerStore
     from llmtest.stores import RedisBudgetStore as RedisBudgetStore
     from llmtest.stores import RedisCacheStore as RedisCacheStore
+    from llmtest.stores import RedisHealthStore as RedisHealthStore
+    from llmtest.stores import RedisKeyStore as RedisKeyStore
     from llmtest.stores import RedisLedgerStore as RedisLedgerStore
     from llmtest.stores import RedisLimiterStore as RedisLimiterStore
+    from llmtest.stores import RedisState as RedisState
     from llmtest.testing import AsyncSimulationTestCase as AsyncSimulationTestCase
     from llmtest.testing import Simulation as Simulation
     from llmtest.testing import SimulationTestCase as SimulationTestCase
@@ -304,6 +308,7 @@ _HOMES: dict[str, str] = {
             "RetryBudget",
             "RetryConfig",
             "RetryProvider",
+            "SharedState",
             "SmartRoutingConfig",
             "SmartRoutingProvider",
             "SqliteCacheStore",
@@ -321,8 +326,11 @@ _HOMES: dict[str, str] = {
             "RedisBreakerStore",
             "RedisBudgetStore",
             "RedisCacheStore",
+            "RedisHealthStore",
+            "RedisKeyStore",
             "RedisLedgerStore",
             "RedisLimiterStore",
+            "RedisState",
         ),
         "llmtest.testing": ("AsyncSimulationTestCase", "Simulation", "SimulationTestCase", "unordered"),
         "llmtest.types": (

@@ -40,7 +40,7 @@ BreakerCause = Literal[
     "released",
     "reset",
 ]
-StoreKind = Literal["breaker", "limiter", "keys"]
+StoreKind = Literal["breaker", "limiter", "keys", "health"]
 BudgetUnit = Literal["usd", "tokens"]
 BudgetWarning = Literal["threshold", "let_pass", "passed", "underestimated", "unpriced", "unsettled"]
 
@@ -197,7 +197,7 @@ class StoreFailed(Event):
     """What processes share could not be asked for or told; the call went on without it, or was refused.
 
     Args:
-        store: What is kept there: circuits (`breaker`), limits (`limiter`), or refused `keys`.
+        store: What is kept there: circuits (`breaker`), limits (`limiter`), refused `keys`, or `health`.
         operation: What it was asked for: `admit`, `record`, `acquire`, `release`, `look` and the like.
         refuses: Whether the call is refused for it, as the store was told.
         error: What went wrong.

@@ -29,6 +29,7 @@ from llmtest.resilience._client import AsyncLLMClient, LLMClient
 from llmtest.resilience._description import ChainDescription, SlotDescription
 from llmtest.resilience._http_guard import guarded_transport
 from llmtest.resilience._metrics import ChainMetrics, ProviderMetrics
+from llmtest.resilience._shared_state import SharedState
 from llmtest.resilience._stream_start import StreamStart
 from llmtest.resilience._timeout import TimeoutConfig
 from llmtest.resilience.assembly._assembled import AssembledContext, ContextMetadata, LeftOut
@@ -72,6 +73,7 @@ from llmtest.resilience.fallback._failover import (
     FailoverTrigger,
     FallbackProvider,
 )
+from llmtest.resilience.fallback._key_store import KeyRecord, MemoryKeyStore, RefusedKeyStore, RemoteKeyStore
 from llmtest.resilience.fallback._listed_order import ListedOrder
 from llmtest.resilience.fallback._slot import FallbackSlot, UnmappedModels
 from llmtest.resilience.fallback._strategies import STRATEGIES, Strategy
@@ -201,6 +203,7 @@ __all__ = [
     "HealthStore",
     "HedgedProvider",
     "HedgingConfig",
+    "KeyRecord",
     "LLMAgent",
     "LLMClient",
     "LLMRouter",
@@ -213,6 +216,7 @@ __all__ = [
     "MemoryCircuit",
     "MemoryHealth",
     "MemoryHealthStore",
+    "MemoryKeyStore",
     "MemoryLimiterStore",
     "MemorySearch",
     "MockLLMClient",
@@ -227,8 +231,10 @@ __all__ = [
     "RateLimitConfig",
     "RateLimitedProvider",
     "RateLimiter",
+    "RefusedKeyStore",
     "RemoteCircuit",
     "RemoteHealth",
+    "RemoteKeyStore",
     "ResponseCache",
     "ResponseCacheConfig",
     "Result",
@@ -241,6 +247,7 @@ __all__ = [
     "RunningCall",
     "RunningSlot",
     "Selection",
+    "SharedState",
     "Similar",
     "SlotDescription",
     "SlotReport",

@@ -8,6 +8,7 @@ from typing import Any, Self
 from llmtest.errors import ConfigurationError
 from llmtest.resilience._budget_guard import Limits, SpendGuard
 from llmtest.resilience._chain import FallbackChain
+from llmtest.resilience._shared_state import SharedState
 from llmtest.resilience._timeout import TimeoutConfig
 from llmtest.resilience.breaker._breaker_config import CircuitBreakerConfig
 from llmtest.resilience.cache._cache_config import ResponseCacheConfig
@@ -99,6 +100,10 @@ class FallbackChainBuilder:
     def with_health(self, config: HealthConfig | None) -> Self:
         """Say how it is found out who is ill, and asked last; None asks nobody."""
         return self._set("health", config)
+
+    def with_shared_state(self, state: SharedState | None) -> Self:
+        """Say what it shares with other chains, processes and machines; None shares nothing."""
+        return self._set("shared", state)
 
     def _set(self, setting: str, value: object) -> Self:
         self._settings[setting] = value

@@ -15,6 +15,7 @@ from llmtest.resilience._budget_guard import BudgetGuard, Limits, SpendGuard, bu
 from llmtest.resilience._description import ChainDescription, describe_chain, given_arguments
 from llmtest.resilience._metrics import ChainMetrics
 from llmtest.resilience._own_prices import with_own_prices
+from llmtest.resilience._shared_state import SharedState, shared_of
 from llmtest.resilience._timeout import TimeoutConfig
 from llmtest.resilience.breaker._breaker import CircuitBreaker
 from llmtest.resilience.breaker._breaker_config import CircuitBreakerConfig
@@ -114,6 +115,8 @@ class FallbackChain:
         prompt_retry: What answers have to be, and how they are asked for again with the reason when they are not; None
             takes them as they come. Streams are then handed over as a whole.
         health: How it is found out who is ill, and asked last (`.health`); None: nobody asks.
+        shared: What it shares with other chains, processes and machines of what its policies remember: circuits,
+            limits, refused keys, answers, health. `RedisState` keeps all of them in Redis; None shares nothing.
 
     Raises:
         ConfigurationError: No provider, one provider twice, an unknown word, or a policy that would apply to nobody.
@@ -154,13 +157,14 @@ class FallbackChain:
         routing: AdaptiveRoutingConfig | None = None,
         prompt_retry: PromptRetry | None = None,
         health: HealthConfig | None = None,
+        shared: SharedState | None = None,
     ) -> None:
         self._given = given_arguments(locals())
-        _check(on_all_open, max_attempts)
-        check_commit(name, stream_commit)
+        _check(name, on_all_open, max_attempts, stream_commit)
         self.name = name
         self.strategy = strategy
-        keys = RefusedKeys(name, refused_key_interval)
+        common = shared_of(shared, name)
+        keys = RefusedKeys(name, refused_key_interval, common.refused_keys)
         self.places = start_slots(
             name,
             providers,
@@ -169,7 +173,7 @@ class FallbackChain:
             timeouts,
             keys,
             any_error=advance_on_any_fallback_error,
-            breaker_store=breaker_store,
+            breaker_store=common.breakers if breaker_store is None else breaker_store,
         )
         prices = with_own_prices(self.places, prices, budget)
         self.budget = budget = budget_of(budget, prices)
@@ -180,9 +184,9 @@ class FallbackChain:
         self._rules = CallRules(deadline=deadline, max_attempts=max_attempts, seed=seed, holds_streams=holds)
         pipeline = with_routing(pipeline or Pipeline(), routing, name, strategy)
         pipeline = with_hedging(pipeline, hedging, name, self.places)
-        pipeline = with_limits(pipeline, rate_limit, name, self.places)
+        pipeline = with_limits(pipeline, rate_limit, name, self.places, common.limits)
         pipeline = with_context(pipeline, context, name, self.places)
-        self.health, pipeline = with_health(health, pipeline, name, self.places)
+        self.health, pipeline = with_health(health, pipeline, name, self.places, common.health)
         guards = pipeline.guards if budget is None else (*pipeline.guards, BudgetGuard(budget))
         self._pipeline = pipeline
         self._has_own_list = prices is not None or budget_prices is not None
@@ -193,7 +197,7 @@ class FallbackChain:
         selection = in_branches(selection, hedging)
         order, asks = by_health(self.health, selection, asks, self.places, self._sender.send, self._prices_now)
         self._walk = Walk(name, self.places, asks, order, keys=keys, tries_oldest=on_all_open == "try_oldest")
-        self.cache = cache_of(cache)
+        self.cache = cache_of(cache, common.answers)
         self._ask = with_cache(self.cache, self.places, selection, pipeline.around_calls(self._walk.answer))
         self._requests = self._failures = 0
 
@@ -365,9 +369,10 @@ class FallbackChain:
             raise
 
 
-def _check(on_all_open: str, max_attempts: int | None) -> None:
+def _check(name: str, on_all_open: str, max_attempts: int | None, stream_commit: str) -> None:
     """Refuse words that mean nothing, and a call that may ask nobody."""
     if on_all_open not in {"fail", "try_oldest"}:
         raise ConfigurationError(f"on_all_open is `fail` or `try_oldest`, got `{on_all_open}`")
     if max_attempts is not None and max_attempts < 1:
         raise ConfigurationError(f"max_attempts must be 1 or more, got {max_attempts}")
+    check_commit(name, stream_commit)

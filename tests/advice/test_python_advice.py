@@ -136,6 +136,8 @@ CASES = {
     ),
     "rate-limit": Refused("FallbackChain([handle.as_provider('m')], rate_limit=3)", argument),
     "rate-limit-nothing": Refused("RateLimitConfig(learn=False)"),
+    # state that is shared
+    "shared": Refused("FallbackChain([handle.as_provider('m')], shared=True)", argument),
     # health
     "health": Refused("FallbackChain([handle.as_provider('m')], health=True)", argument),
     "health-nothing": Refused("HealthConfig(active=False, passive=False)"),

@@ -2,9 +2,9 @@
 
 from contextlib import contextmanager
 
-from llmtest.resilience import CircuitBreaker, MemoryLimiterStore
+from llmtest.resilience import CircuitBreaker, MemoryLimiterStore, SharedState
 
-MAKERS = {"circuits": lambda: None, "limits": MemoryLimiterStore}
+MAKERS = {"circuits": lambda: None, "limits": MemoryLimiterStore, "keys": lambda: None}
 
 
 @contextmanager
@@ -26,6 +26,12 @@ def circuit_store():
 def limiter_store():
     """Return a new store of limits."""
     return MAKERS["limits"]()
+
+
+def key_state():
+    """Return state with a new store of refused keys; None: each chain keeps its own in memory."""
+    store = MAKERS["keys"]()
+    return None if store is None else SharedState(refused_keys=store)
 
 
 def breaker_of(name, config=None):

@@ -17,12 +17,13 @@ from llmtest.errors import (
 )
 from llmtest.events import FallbackTaken, KeyRefused, describe
 from llmtest.resilience import FallbackChain, FallbackSlot, FallbackTrigger, LLMClient
+from tests.resilience.kept_elsewhere import key_state
 from tests.resilience.scripted_provider import ScriptedProvider, Slow, ask, down, outcomes, refused_key
 
 
 def chain_of(*providers, **options):
     """Return a chain without retries and circuits."""
-    return FallbackChain(providers, **{"retry": None, "circuit_breaker": None, **options})
+    return FallbackChain(providers, shared=key_state(), **{"retry": None, "circuit_breaker": None, **options})
 
 
 def with_key(key, *steps, name="openai", **options):

@@ -141,8 +141,10 @@ class ResponseCache:
             logger.info("%d of %d calls answered from the cache, %d answers kept", counts.hits, asked, counts.stores)
 
 
-def cache_of(given: ResponseCache | ResponseCacheConfig | None) -> ResponseCache | None:
-    """Return the cache that an argument means.
+def cache_of(
+    given: ResponseCache | ResponseCacheConfig | None, store: CacheStore | None = None
+) -> ResponseCache | None:
+    """Return the cache that an argument means; settings alone make one over a store.
 
     Raises:
         ConfigurationError: It is neither a cache nor settings of one.
@@ -150,7 +152,7 @@ def cache_of(given: ResponseCache | ResponseCacheConfig | None) -> ResponseCache
     if given is None or isinstance(given, ResponseCache):
         return given
     if isinstance(given, ResponseCacheConfig):
-        return ResponseCache(given)
+        return ResponseCache(given, store=store)
     raise ConfigurationError(
         f"a chain's `cache` is a `ResponseCacheConfig` or a `ResponseCache`, not {given!r}.\n"
         "To fix: cache=ResponseCacheConfig(ttl=3600)"

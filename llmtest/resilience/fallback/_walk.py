@@ -114,7 +114,7 @@ class Walk:
         self._asks = asks
         self._selection = selection
         self._keys = keys
-        self._refused = keys.known
+        self._refused: object = keys.known if keys.store is None else True
         self._tries_oldest = tries_oldest
         self.fallbacks = 0
 
@@ -137,13 +137,15 @@ class Walk:
             visit = Visit(call, place, forced=forced, is_last=place is places[-1])
             try:
                 if self._refused:
-                    self._check_key(visit)
+                    await self._check_key(visit)
                 visit.prepare()
                 result = await self._asks[place.index](visit)
             except Exception as error:
                 failures = failures or _Failures(places)
                 log_failure(self._name, place, call, len(failures.errors) + 1, error)
                 following, forced = self._next(visit, error, failures, forced=forced)
+                if isinstance(error, AuthenticationError | PermissionDeniedError) and visit.is_asked:
+                    await self._keys.tell(place.key, call.clock, call.parts)
                 if following is None:
                     final = failures.final(self._name)
                     if final is error:
@@ -157,19 +159,19 @@ class Walk:
                 if failures is not None:
                     log_rescue(self._name, place, call, places[0], len(failures.errors))
                 if self._refused:
-                    self._keys.forget(place.key)
+                    await self._keys.taken(place.key, call.clock, call.parts)
                 return result
 
-    def _check_key(self, visit: Visit) -> None:
+    async def _check_key(self, visit: Visit) -> None:
         """Let a place be passed by whose key was refused a short time ago.
 
         Raises:
             AuthenticationError: It was, and the key is the same; or `PermissionDeniedError`.
         """
-        place = visit.place
+        place, call = visit.place, visit.call
         if place.is_chain:
             return  # It remembers its own.
-        refusal = self._keys.refusal(place.key, place.name, visit.call.clock.now_ns())
+        refusal = await self._keys.find(place.key, place.name, call.clock, call.parts)
         if refusal is not None:
             raise refusal
 

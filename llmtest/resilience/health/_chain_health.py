@@ -22,6 +22,7 @@ from llmtest.resilience.pipeline._sync_async import ASYNC, BLOCKING
 if TYPE_CHECKING:
     from llmtest.clock import Clock
     from llmtest.costs import Prices
+    from llmtest.resilience.health._health_store import HealthStore
     from llmtest.resilience.pipeline._layers import AskCall, AskPlace, Result
     from llmtest.resilience.pipeline._pipeline import Pipeline
     from llmtest.resilience.pipeline._running_call import RunningCall
@@ -34,9 +35,20 @@ logger = logging.getLogger("llmtest.resilience")
 
 
 def with_health(
-    config: HealthConfig | None, pipeline: Pipeline, chain: str, places: Sequence[RunningSlot]
+    config: HealthConfig | None,
+    pipeline: Pipeline,
+    chain: str,
+    places: Sequence[RunningSlot],
+    store: HealthStore | None = None,
 ) -> tuple[ChainHealth | None, Pipeline]:
     """Return the health of a chain, and what stands around its calls with that outermost: a call has probes sent.
+
+    Args:
+        config: How it is told.
+        pipeline: What stands around its calls so far.
+        chain: Its name.
+        places: Its places.
+        store: Where it is kept, if the settings do not say.
 
     Raises:
         ConfigurationError: It is no `HealthConfig`.
@@ -48,6 +60,8 @@ def with_health(
             f"chain `{chain}`: `health` is a `HealthConfig`, not {config!r}.\n"
             "To fix: health=HealthConfig(interval=60.0)"
         )
+    if config.store is None and store is not None:
+        config = replace(config, store=store)
     health = ChainHealth(chain, config, places)
     return health, replace(pipeline, call_layers=(health, *pipeline.call_layers))
 

@@ -100,13 +100,16 @@ class Prober:
                 visit.prepare()
                 response = await self._send(visit)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is what is to be found out
-            return self._failed(error, slot, clock)
+            finding = self._failed(error, slot, clock)
+            if isinstance(error, KeyErrors) and place.refused_keys is not None:
+                await place.refused_keys.tell(place.key, clock, parts)
+            return finding
         finally:
             self._charge(slot, call, clock)
         assert isinstance(response, CompletionResponse), "a call without a stream is answered with a response"
         keys = place.refused_keys
-        if keys is not None and keys.known:
-            keys.forget(place.key)
+        if keys is not None:
+            await keys.taken(place.key, clock, parts)
         accept = self._config.accept
         finding = finding_of_response(response)
         if finding.told == "success" and accept is not None and not accept(response):

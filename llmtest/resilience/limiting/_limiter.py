@@ -28,9 +28,20 @@ KINDS = ("requests", "tokens", "input_tokens", "output_tokens")
 
 
 def with_limits(
-    pipeline: Pipeline, given: RateLimitConfig | RateLimiter | None, chain: str, places: Sequence[RunningSlot]
+    pipeline: Pipeline,
+    given: RateLimitConfig | RateLimiter | None,
+    chain: str,
+    places: Sequence[RunningSlot],
+    store: LimiterStore | None = None,
 ) -> Pipeline:
     """Return what stands around the calls of a chain, with the limiter after its other guards.
+
+    Args:
+        pipeline: Its strategies so far.
+        given: Its limits, or a limiter, which has a store of its own.
+        chain: Its name.
+        places: Its places.
+        store: Where is counted what is sent, for limits without a limiter.
 
     Raises:
         ConfigurationError: It is neither limits nor a limiter.
@@ -38,11 +49,11 @@ def with_limits(
     if given is None:
         if not any(place.config.rate_limit is not None for place in places):
             return pipeline
-        limiter = RateLimiter(None)
+        limiter = RateLimiter(None, store=store)
     elif isinstance(given, RateLimiter):
         limiter = given
     elif isinstance(given, RateLimitConfig):
-        limiter = RateLimiter(given)
+        limiter = RateLimiter(given, store=store)
     else:
         raise ConfigurationError(
             f"chain `{chain}`: `rate_limit` is a `RateLimitConfig` or a `RateLimiter`, not {given!r}.\n"
