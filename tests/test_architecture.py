@@ -410,6 +410,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
     "simulation": [
         {
             "_addresses",
+            "_admission",
             "_call_site",
             "_dummy_keys",
             "_gateway",

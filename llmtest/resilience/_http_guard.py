@@ -15,9 +15,9 @@ from llmtest.wire import Dialect, ResponseMeta, dialect, owner_of
 
 if TYPE_CHECKING:
     from llmtest.costs import Budget, Reservation
-    from llmtest.wire import WireCall
+    from llmtest.wire import Endpoint, WireCall
 
-__all__ = ["guarded_transport"]
+__all__ = ["guarded_transport", "refusal_of", "reserve"]
 
 UNSENT = ("ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError")
 """Errors of a client after which nothing has reached the provider."""
@@ -153,29 +153,52 @@ class _Shared:
         except LLMTestError:
             call = asked = None  # The provider decides about it; until then it is held to its size.
         try:
-            model = None if call is None else call.model
-            estimate: Any = asked if isinstance(asked, CompletionRequest) else self._estimate(api, model, body)
-            reservation = self._budget.reserve(estimate, provider=api.name, model=model)
+            reservation = reserve(self._budget, api.name, None if call is None else call.model, asked, body)
         except (BudgetExceededError, UnknownPriceError) as error:
             if self._refusal == "error":
                 raise
-            refused = QuotaExceededError(str(error).partition("\n")[0], provider=api.name)
-            status, headers, text = found.endpoint.encode_error(refused, ResponseMeta(request_id="req_refused"))
-            kept = [*headers, ("x-should-retry", "false")]
-            return library.Response(status, headers=kept, content=text, request=request)
+            status, headers, text = refusal_of(error, found.endpoint, api.name)
+            return library.Response(status, headers=headers, content=text, request=request)
         return _Permit(reservation, call, library)
 
-    def _estimate(self, api: Dialect, model: str | None, body: bytes) -> Estimate:
-        """Return the most that a request may need of which only the size is known."""
-        text = body.decode("utf-8", "replace")
-        try:
-            fields = json.loads(text)
-        except ValueError:
-            fields = {}
-        named = model or (str(fields.get("model")) if isinstance(fields, dict) and "model" in fields else None)
-        tokens = most_tokens(text)
-        usd = self._budget.prices.upper_bound(api.name, named, tokens, 0)
-        return Estimate(tokens, usd, api.name, named)
+
+def reserve(budget: Budget, provider: str, model: str | None, asked: object, body: bytes) -> Reservation:
+    """Set aside the most that a request may need.
+
+    Args:
+        budget: The budget.
+        provider: Who is going to be asked.
+        model: The model that it names.
+        asked: What it asks for; of anything but a `CompletionRequest` only the size is known.
+        body: How it is sent.
+
+    Raises:
+        BudgetExceededError: It could pass a limit.
+        UnknownPriceError: Money is limited, and the price of the model is unknown.
+    """
+    if isinstance(asked, CompletionRequest):
+        return budget.reserve(asked, provider=provider, model=model)
+    text = body.decode("utf-8", "replace")
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        fields = {}
+    named = model or (str(fields.get("model")) if isinstance(fields, dict) and "model" in fields else None)
+    tokens = most_tokens(text)
+    return budget.reserve(Estimate(tokens, budget.prices.upper_bound(provider, named, tokens, 0), provider, named))
+
+
+def refusal_of(error: LLMTestError, endpoint: Endpoint, provider: str) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Return status, headers and body of a refusal in the words of an API: no quota is left, and not to be tried again.
+
+    Args:
+        error: Why it is refused.
+        endpoint: What was asked.
+        provider: Who would have been asked.
+    """
+    refused = QuotaExceededError(str(error).partition("\n")[0], provider=provider)
+    status, headers, text = endpoint.encode_error(refused, ResponseMeta(request_id="req_refused"))
+    return status, [*headers, ("x-should-retry", "false")], text
 
 
 @cache

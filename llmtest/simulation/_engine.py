@@ -359,6 +359,8 @@ class Engine:
         if usage is not None:
             cost = world.prices.cost(name, model, usage, tier=tier)
             world.enter(name, model, usage, cost, now, call, tier, metadata)
+        if answer.permit is not None:
+            answer.permit.settle(usage, cost, model, tier)
         record = answer.record
         if record is not None:
             record.outcome = outcome

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from llmtest.errors import SimulationStateError
 from llmtest.interception import telemetry_at
 from llmtest.interception._telemetry import ANSWER, HEAD
+from llmtest.simulation._admission import TurnedAway
 from llmtest.simulation._batch_work import work_off
 from llmtest.simulation._endpoints import serve
 from llmtest.simulation._engine import Engine
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from llmtest.errors import HarnessError, ProviderError
+    from llmtest.simulation._admission import Permit
     from llmtest.simulation._provider import SimulatedProvider
 
 __all__ = ["note_unread", "note_unserved", "plan_of", "receive", "refuse", "respond"]
@@ -87,18 +89,37 @@ def respond(engine: Engine, exchange: Exchange, call: WireCall) -> Plan:
     """
     if engine.store.under_way and not call.is_batched:
         work_off(engine, respond, refuse)
+    admission = engine.world.admission
+    if admission is None or call.is_batched:
+        return _respond(engine, exchange, call, None)
+    permit = admission(engine.name, call, exchange)
+    if isinstance(permit, TurnedAway):
+        steps = (Head(permit.status, permit.headers), Chunk(permit.body))
+        return Plan(steps, str(permit.status), lambda _: None)
+    try:
+        return _respond(engine, exchange, call, permit)
+    except BaseException:
+        if permit is not None:
+            permit.release()
+        raise
+
+
+def _respond(engine: Engine, exchange: Exchange, call: WireCall, permit: Permit | None) -> Plan:
     if call.endpoint.recall is not None:
         try:
             call = call.endpoint.recall(call, engine.store)
         except WireFormatError as refused:
             # What a recording refers to was kept by the provider that was recorded.
             if not engine.script.recordings:
+                if permit is not None:
+                    permit.release()
                 return refuse(engine, call.endpoint, exchange, refused.error)
     answer = engine.decide(call, exchange)
     if answer.error is not None and "models" in call.shaping:
         call, answer = ask_others(engine, call, exchange, answer)
     if answer.is_conversation and call.endpoint.dialect.settings.get("states_cost"):
         state_cost(engine, answer)
+    answer.permit = permit
     # Over HTTP a key that is missing is a fact, which a 401 tells; on the direct path there are no keys.
     call.api_key = call.api_key or ""
     return plan_of(engine, answer, call)

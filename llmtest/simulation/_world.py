@@ -15,6 +15,7 @@ from llmtest.events import HarnessErrorRecorded, LogicalCall, TelemetryKept, Tra
 from llmtest.faults import FaultRule
 from llmtest.interception import is_loopback, is_pattern
 from llmtest.simulation._addresses import Place, environment_places, first_places, parse_host, parse_place
+from llmtest.simulation._admission import Admission
 from llmtest.simulation._handle import ProviderHandle
 from llmtest.simulation._origin import Origins
 from llmtest.simulation._provider import SimulatedProvider
@@ -76,6 +77,8 @@ class World:
         """How a test writes this world, for texts that show code."""
         self.open_recording: Callable[..., Recording] | None = None
         """Opens a recorded session for a provider; whoever knows of files sets it."""
+        self.admission: Admission | None = None
+        """Who may turn requests away before they are sent."""
         self.counts_replays = True
         """Whether what cassettes play beside this world is in its trace and its account."""
         self.keep_requests = keep_requests
@@ -350,3 +353,4 @@ class World:
             self.harness_errors.clear()
             self.fault_rules.clear()
             self.costs.clear()
+            self.admission = None

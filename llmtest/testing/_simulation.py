@@ -34,6 +34,7 @@ from llmtest.testing._failure_section import note_section
 from llmtest.testing._handles import Handles
 from llmtest.testing._marked_call import MarkedCall
 from llmtest.testing._real_time import foreign_clocks, note_foreign_clock, note_real_time
+from llmtest.testing._simulated_budget import Budgets
 from llmtest.testing._verdict import combined, harness_error_in, is_reported
 from llmtest.types._spelling import words_tell_near_arguments
 from llmtest.wire import dialects
@@ -55,7 +56,7 @@ def running_simulation() -> Simulation | None:
 
 
 @words_tell_near_arguments
-class Simulation(Handles, Assertions):
+class Simulation(Handles, Assertions, Budgets):
     """A simulated world: providers on a script, a clock that jumps, and a trace of everything.
 
     While it runs, requests of every HTTP client to a known provider are answered by its simulated providers, time is

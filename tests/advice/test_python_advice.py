@@ -402,6 +402,7 @@ CASES = {
     ),
     "sums-by": Refused("ledger = CostLedger()\nledger.by('modle')"),
     "sums-of-nothing": Refused("CostLedger(keep=False).by('model')", by_hand("CostLedger(keep=True).by('model')")),
+    "limitless": Refused("llm_sim.budget()"),
     "kept-nowhere": Refused(
         "store = MemoryLedgerStore()\nCostLedger(keep=False, store=store)",
         by_hand("store = MemoryLedgerStore()\nCostLedger(store=store)", "CostLedger(keep=False)"),

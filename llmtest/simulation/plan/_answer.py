@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from llmtest.errors import ProviderError
     from llmtest.faults import FailureKind, Fault, FaultRule, HeaderChanges
+    from llmtest.simulation._admission import Permit
     from llmtest.simulation._quota import Quota
     from llmtest.simulation.plan._fragmentation import Cutter
     from llmtest.simulation.plan._plan import Exchange
@@ -185,6 +186,7 @@ class Answer:
         service_tier: The tier that serves it; None: the standard one.
         metadata: The caller's own labels of the request.
         place: The quota that counts it among the requests under way, if one does.
+        permit: What has to be settled with what it is billed, where somebody counts.
         is_flawed: Whether it is anything but a whole answer as the codec writes it: an error, a failure, a body or a
             stream that breaks, a silence, an edit.
     """
@@ -224,6 +226,7 @@ class Answer:
     metadata: Mapping[str, str] = MappingProxyType({})
     is_flawed: bool = False
     place: Quota | None = None
+    permit: Permit | None = None
 
     def __init__(
         self, number: int, exchange: int, call: int, start_ns: int, operation: str, model: str | None, stream: bool
