@@ -132,6 +132,7 @@ if TYPE_CHECKING:
     from llmtest.resilience import TimeoutConfig as TimeoutConfig
     from llmtest.resilience import TokenBudgetConfig as TokenBudgetConfig
     from llmtest.resilience import WordEmbedder as WordEmbedder
+    from llmtest.resilience import strict_mofa as strict_mofa
     from llmtest.scenarios import Scenario as Scenario
     from llmtest.scenarios import load_scenario as load_scenario
     from llmtest.scenarios import run_scenario as run_scenario
@@ -319,6 +320,7 @@ _HOMES: dict[str, str] = {
             "TaskType",
             "TimeoutConfig",
             "WordEmbedder",
+            "strict_mofa",
         ),
         "llmtest.scenarios": ("Scenario", "load_scenario", "run_scenario"),
         "llmtest.simulation": ("Embedding", "Gamma", "Json", "Lognormal", "Raw", "Reply", "Uniform"),

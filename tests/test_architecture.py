@@ -161,8 +161,8 @@ INNER: dict[str, list[set[str]]] = {
             "fallback._listed_order",
             "routing._context_caps",
         },
-        {"pipeline._pipeline", "fallback._walk", "fallback._strategies"},
-        {"fallback._measured_order", "_description", "health._chain_health"},
+        {"pipeline._pipeline", "fallback._walk", "fallback._strategies", "breaker._chain_circuit"},
+        {"fallback._measured_order", "_description", "_order", "health._chain_health"},
         {
             "context._context_layer",
             "health._health_order",
@@ -178,6 +178,7 @@ INNER: dict[str, list[set[str]]] = {
             "_builder",
             "_client",
             "fallback._failover",
+            "fallback._strict_mofa",
             "hedging._hedged_provider",
             "breaker._breaker_provider",
             "retry._retry_provider",

@@ -18,6 +18,7 @@ from llmtest.config._nearest import did_you_mean, known
 from llmtest.config._policy_sections import BudgetSection, TimeoutsSection
 from llmtest.config._price_file import prices_in
 from llmtest.config._retry_section import PromptRetrySection, RetrySection
+from llmtest.config._routed_slot import routed_slot
 from llmtest.config._validation import show_location, validate
 from llmtest.costs import Budget, BudgetConfig, CostManagementPolicy, Prices
 from llmtest.errors import ConfigurationError
@@ -102,8 +103,9 @@ def build_provider_chain(
     main = builder.chain(section, (), None)
     if section.cheap is None:
         return main, None
-    if isinstance(main, SmartRoutingProvider):
-        return main, main.cheap  # type: ignore[return-value]  # the builder has made a chain of it
+    routed = main if isinstance(main, SmartRoutingProvider) else main.places[0].provider
+    if isinstance(routed, SmartRoutingProvider):
+        return main, routed.cheap  # type: ignore[return-value]  # the builder has made a chain of it
     return main, builder.cheap(section, (), main.budget)
 
 
@@ -154,7 +156,8 @@ class _Builder:
             budget: Limits for a section that sets none.
             places: Where its slots are; None: in its `providers`.
         """
-        if section.routing is not None and not section.routing.is_adaptive:
+        routes = section.routing is not None and not section.routing.is_adaptive
+        if routes and section.order != "ironclaw":
             return self._smart(section, at, budget)
         if budget is not None and section.budget is not None:
             raise ConfigurationError(
@@ -188,6 +191,9 @@ class _Builder:
         order = sorted(range(len(section.providers)), key=lambda index: -(section.providers[index].priority or 0))
         found = places or [(*at, "providers", index) for index in range(len(section.providers))]
         slots = self._slots(order, section, found)
+        if routes and section.cheap is not None:
+            cheap = self._slot(section.cheap, (*at, "cheap"), section.trigger)
+            slots[0] = routed_slot(slots[0], cheap, settings.pop("routing"), settings)
         _refuse_twins(self.document, found, dict(sorted(zip(order, slots, strict=True))))
         return FallbackChain(
             slots,
@@ -196,6 +202,7 @@ class _Builder:
             prices=prices,
             seed=self.seed,
             on_all_open=section.on_all_open,
+            order=section.order,
             max_attempts=section.max_attempts,
             stream_commit=section.stream_commit,
             **settings,

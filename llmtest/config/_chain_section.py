@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, WithJsonSchema, model_validato
 from llmtest.config._breaker_section import Breaker
 from llmtest.config._cache_section import CacheSection
 from llmtest.config._context_section import ContextSection
-from llmtest.config._fallback_fields import Commit, StrategyName, Unmapped
+from llmtest.config._fallback_fields import Commit, OrderName, StrategyName, Unmapped
 from llmtest.config._fields import Count, Flag, Milliseconds, Money, Positive, Real, Seconds, Temperature, Text
 from llmtest.config._health_section import Health
 from llmtest.config._hedging_section import HedgingSection
@@ -253,6 +253,8 @@ class ChainSection(Section):
     """How long a refused key is not tried again, unless it changes; 5m by default, 0 tries it with every call."""
     advance_on_any_fallback_error: Flag = False
     """Whether every error of a slot but the first sends the call on, where its trigger says nothing else."""
+    order: OrderName = "default"
+    """Whose order and numbers the policies have: `default`, `ironclaw`, `mofa`, `llmkit`, `caxton` or `vapora`."""
     stream_commit: Commit = "first_token"
     """Until when a stream may fall back: its `first_token`, or its `end`, which hands it over as a whole."""
     on_all_open: OnAllOpen = "fail"

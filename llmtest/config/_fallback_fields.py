@@ -8,9 +8,9 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, WithJsonSchema
 
 from llmtest.config._validation import one_of
-from llmtest.resilience import STRATEGIES, Strategy, StreamCommit, UnmappedModels
+from llmtest.resilience import ORDERS, STRATEGIES, ChainOrder, Strategy, StreamCommit, UnmappedModels
 
-__all__ = ["Commit", "StrategyName", "Unmapped"]
+__all__ = ["Commit", "OrderName", "StrategyName", "Unmapped"]
 
 COMMITS = ("first_token", "end")
 UNMAPPED = ("refuse", "pass")
@@ -27,6 +27,8 @@ def _among(noun: str, choices: tuple[str, ...]) -> Callable[[Any], str]:
 
 Commit = Annotated[StreamCommit, BeforeValidator(_among("choice", COMMITS)), WithJsonSchema({"enum": list(COMMITS)})]
 """Until when a stream may be replaced."""
+OrderName = Annotated[ChainOrder, BeforeValidator(_among("order", ORDERS)), WithJsonSchema({"enum": list(ORDERS)})]
+"""Which system's order the policies have."""
 StrategyName = Annotated[
     Strategy, BeforeValidator(_among("strategy", STRATEGIES)), WithJsonSchema({"enum": list(STRATEGIES)})
 ]

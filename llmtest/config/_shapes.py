@@ -78,6 +78,7 @@ CHAIN_WORDS = {
     "budget",
     "cache",
     "on_all_open",
+    "order",
     "max_attempts",
     "trigger",
     "prompt_retry",

@@ -5,6 +5,7 @@
 | `_chain`, `_builder` | several providers that answer as one, and a chain built step by step |
 | `_client`, `_chat_session`, `_agent` | what an application holds: one object to ask, a conversation, several of them |
 | `_metrics` | counts of a chain |
+| `_order` | orders of policies by the names of the systems that have them |
 | `_description` | a chain in words and as data |
 | `_own_prices` | prices that providers were given |
 | `_own_provider` | what makes a whole provider of a class that has `name` and `complete` alone |
@@ -29,6 +30,7 @@ from llmtest.resilience._client import AsyncLLMClient, LLMClient
 from llmtest.resilience._description import ChainDescription, SlotDescription
 from llmtest.resilience._http_guard import guarded_transport
 from llmtest.resilience._metrics import ChainMetrics, ProviderMetrics
+from llmtest.resilience._order import ORDERS, ChainOrder
 from llmtest.resilience._shared_state import SharedState
 from llmtest.resilience._stream_start import StreamStart
 from llmtest.resilience._timeout import TimeoutConfig
@@ -77,6 +79,7 @@ from llmtest.resilience.fallback._key_store import KeyRecord, MemoryKeyStore, Re
 from llmtest.resilience.fallback._listed_order import ListedOrder
 from llmtest.resilience.fallback._slot import FallbackSlot, UnmappedModels
 from llmtest.resilience.fallback._strategies import STRATEGIES, Strategy
+from llmtest.resilience.fallback._strict_mofa import strict_mofa
 from llmtest.resilience.fallback._trigger import FallbackCondition, FallbackTrigger
 from llmtest.resilience.health._chain_health import ChainHealth
 from llmtest.resilience.health._health_config import AlertConfig, HealthConfig
@@ -137,6 +140,7 @@ from llmtest.resilience.routing._tasks import (
 
 __all__ = [
     "BREAKER",
+    "ORDERS",
     "RETRY",
     "STRATEGIES",
     "Absence",
@@ -164,6 +168,7 @@ __all__ = [
     "ChainDescription",
     "ChainHealth",
     "ChainMetrics",
+    "ChainOrder",
     "ChatSession",
     "CircuitAdmission",
     "CircuitBreaker",
@@ -284,4 +289,5 @@ __all__ = [
     "guarded_transport",
     "likeness",
     "relevance",
+    "strict_mofa",
 ]

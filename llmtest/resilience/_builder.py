@@ -8,6 +8,7 @@ from typing import Any, Self
 from llmtest.errors import ConfigurationError
 from llmtest.resilience._budget_guard import Limits, SpendGuard
 from llmtest.resilience._chain import FallbackChain
+from llmtest.resilience._order import ChainOrder
 from llmtest.resilience._shared_state import SharedState
 from llmtest.resilience._timeout import TimeoutConfig
 from llmtest.resilience.breaker._breaker_config import CircuitBreakerConfig
@@ -52,6 +53,10 @@ class FallbackChainBuilder:
     def with_strategy(self, strategy: Strategy) -> Self:
         """Say who is asked first: `priority`, `round_robin`, `weighted`, `least_latency`, `load_balance`, `random`."""
         return self._set("strategy", strategy)
+
+    def with_order(self, order: ChainOrder) -> Self:
+        """Say which system's order the policies have: `default`, `ironclaw`, `mofa`, `llmkit`, `caxton`, `vapora`."""
+        return self._set("order", order)
 
     def with_stream_commit(self, commit: StreamCommit) -> Self:
         """Say until when a stream may be replaced: `first_token`, or `end`, which hands it over as a whole."""

@@ -14,6 +14,7 @@ from llmtest.events import current_call
 from llmtest.resilience._budget_guard import BudgetGuard, Limits, SpendGuard, budget_of
 from llmtest.resilience._description import ChainDescription, describe_chain, given_arguments
 from llmtest.resilience._metrics import ChainMetrics
+from llmtest.resilience._order import ChainOrder, arranged
 from llmtest.resilience._own_prices import with_own_prices
 from llmtest.resilience._shared_state import SharedState, shared_of
 from llmtest.resilience._timeout import TimeoutConfig
@@ -117,6 +118,9 @@ class FallbackChain:
         health: How it is found out who is ill, and asked last (`.health`); None: nobody asks.
         shared: What it shares with other chains, processes and machines of what its policies remember: circuits,
             limits, refused keys, answers, health. `RedisState` keeps all of them in Redis; None shares nothing.
+        order: Which system's order the policies have, with its numbers where nothing else is said: `default`,
+            `ironclaw` (one circuit around the whole chain, named as the chain), `mofa`, `llmkit` (only the primary is
+            asked again), `caxton`, `vapora`.
 
     Raises:
         ConfigurationError: No provider, one provider twice, an unknown word, or a policy that would apply to nobody.
@@ -158,35 +162,34 @@ class FallbackChain:
         prompt_retry: PromptRetry | None = None,
         health: HealthConfig | None = None,
         shared: SharedState | None = None,
+        order: ChainOrder = "default",
     ) -> None:
         self._given = given_arguments(locals())
         _check(name, on_all_open, max_attempts, stream_commit)
-        self.name = name
-        self.strategy = strategy
+        plan = arranged(name, self._given, providers, pipeline)
+        self.name, self.strategy = name, strategy
         common = shared_of(shared, name)
+        store = common.breakers if breaker_store is None else breaker_store
         keys = RefusedKeys(name, refused_key_interval, common.refused_keys)
         self.places = start_slots(
             name,
-            providers,
-            retry,
-            circuit_breaker,
-            timeouts,
+            *plan.for_slots(providers),
             keys,
             any_error=advance_on_any_fallback_error,
-            breaker_store=common.breakers if breaker_store is None else breaker_store,
+            breaker_store=store,
         )
         prices = with_own_prices(self.places, prices, budget)
         self.budget = budget = budget_of(budget, prices)
         budget_prices: Prices | None = getattr(budget, "prices", None)
         self.prices = budget_prices or default_prices() if prices is None else prices
         holds = stream_commit == "end" or prompt_retry is not None
-        deadline = None if timeouts is None else timeouts.deadline
-        self._rules = CallRules(deadline=deadline, max_attempts=max_attempts, seed=seed, holds_streams=holds)
+        self._rules = CallRules(deadline=plan.deadline, max_attempts=max_attempts, seed=seed, holds_streams=holds)
         pipeline = with_routing(pipeline or Pipeline(), routing, name, strategy)
         pipeline = with_hedging(pipeline, hedging, name, self.places)
         pipeline = with_limits(pipeline, rate_limit, name, self.places, common.limits)
         pipeline = with_context(pipeline, context, name, self.places)
         self.health, pipeline = with_health(health, pipeline, name, self.places, common.health)
+        self._circuit, pipeline = plan.around(pipeline, name, store)
         guards = pipeline.guards if budget is None else (*pipeline.guards, BudgetGuard(budget))
         self._pipeline = pipeline
         self._has_own_list = prices is not None or budget_prices is not None
@@ -195,8 +198,8 @@ class FallbackChain:
         asks = pipeline.around_places(name, self.places, send, breaker_inside_retry=breaker_inside_retry)
         selection, asks = with_strategy(name, strategy, pipeline.selection, self.places, asks)
         selection = in_branches(selection, hedging)
-        order, asks = by_health(self.health, selection, asks, self.places, self._sender.send, self._prices_now)
-        self._walk = Walk(name, self.places, asks, order, keys=keys, tries_oldest=on_all_open == "try_oldest")
+        chosen, asks = by_health(self.health, selection, asks, self.places, self._sender.send, self._prices_now)
+        self._walk = Walk(name, self.places, asks, chosen, keys=keys, tries_oldest=on_all_open == "try_oldest")
         self.cache = cache_of(cache, common.answers)
         self._ask = with_cache(self.cache, self.places, selection, pipeline.around_calls(self._walk.answer))
         self._requests = self._failures = 0
@@ -231,6 +234,8 @@ class FallbackChain:
     def is_healthy(self) -> bool:
         """Whether at least one provider is well and may be asked now, as far as health, circuits and keys tell."""
         now_ns = active_clock().now_ns()
+        if self._circuit is not None and self._circuit.available_at_ns > now_ns:
+            return False
         return any(place.available_at_ns <= now_ns and not place.is_ill for place in self.places)
 
     def available(self) -> bool:
@@ -253,15 +258,17 @@ class FallbackChain:
 
         Args:
             provider: Its name; `name/model` where the chain has several slots of that name, and with `#n` after it,
-                the slot's number from 1, where they have the same model too.
+                the slot's number from 1, where they have the same model too. The circuit around all is named as the
+                chain is.
 
         Raises:
             ConfigurationError: No slot has a circuit of that name.
         """
-        for place in self.places:
-            if place.breaker is not None and provider == place.breaker.name:
-                return place.breaker
-        known = ", ".join(f"`{place.breaker.name}`" for place in self.places if place.breaker is not None) or "none"
+        circuits = [found for found in (*(place.breaker for place in self.places), self._circuit) if found is not None]
+        for circuit in circuits:
+            if provider == circuit.name:
+                return circuit
+        known = ", ".join(f"`{circuit.name}`" for circuit in circuits) or "none"
         raise ConfigurationError(f"`{self.name}` has no circuit `{provider}`; its circuits: {known}")
 
     def metrics(self) -> ChainMetrics:
@@ -272,6 +279,7 @@ class FallbackChain:
             self._walk.fallbacks,
             tuple(place.metrics() for place in self.places),
             None if self.cache is None else self.cache.stats(),
+            None if self._circuit is None else self._circuit.state,
         )
 
     def describe(self) -> ChainDescription:
@@ -371,6 +379,7 @@ class FallbackChain:
 
 def _check(name: str, on_all_open: str, max_attempts: int | None, stream_commit: str) -> None:
     """Refuse words that mean nothing, and a call that may ask nobody."""
+    check_commit(name, stream_commit)
     if on_all_open not in {"fail", "try_oldest"}:
         raise ConfigurationError(f"on_all_open is `fail` or `try_oldest`, got `{on_all_open}`")
     if max_attempts is not None and max_attempts < 1:

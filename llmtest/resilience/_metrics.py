@@ -53,6 +53,7 @@ class ChainMetrics:
         fallbacks_total: Moves from one slot to the next.
         providers: Counts of each slot, in order.
         cache: Counts of its cache, which others may share; None where it has none.
+        circuit: State of the circuit around it all; None where each provider has its own, or none.
     """
 
     requests_total: int
@@ -60,6 +61,7 @@ class ChainMetrics:
     fallbacks_total: int
     providers: tuple[ProviderMetrics, ...]
     cache: CacheStats | None = None
+    circuit: CircuitState | None = None
 
     def provider(self, name: str) -> ProviderMetrics:
         """Return the counts of the first slot with a provider of this name.

@@ -116,6 +116,14 @@ CASES = {
             "llm_sim.stop()\nrun_virtual(story(), VirtualClock())"
         ),
     ),
+    # orders
+    "order": Refused("FallbackChain([handle.as_provider('m')], order='mofa', retry=RetryConfig())", argument),
+    "order-said-twice": Refused(
+        "FallbackChain([handle.as_provider('m')], order='ironclaw', on_all_open='try_oldest')", without()
+    ),
+    "order-of-mofa": Refused(
+        "strict_mofa([handle.as_provider('m')], order='mofa')", by_hand("strict_mofa([handle.as_provider('m')])")
+    ),
     # metrics and spans
     "spans-view": Refused('OpenTelemetrySpans(view="requests").start()'),
     # hedging and limits

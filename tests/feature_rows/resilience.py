@@ -353,9 +353,10 @@ RESILIENCE = {
         "IronClaw's decorators, one around the other",
         (
             "resilience/test_composition.py::test_f172_the_order_of_ironclaw_is_written_by_its_decorators",
+            "resilience/test_order.py::test_f172_the_circuit_around_all_opens_on_calls_that_fail",
+            f"{IRONCLAW}::test_f172_build_provider_chain_applies_the_decorators_in_ironclaw_s_order",
             f"{IRONCLAW}::test_failover_provider_with_cooldown",
         ),
-        "an order of policies by the name of a system",
     ),
     173: Feature("IronClaw's stub and fault injector", ("simulation/test_rules.py", "simulation/test_script.py")),
     174: Feature(

@@ -221,3 +221,32 @@ def test_f017_the_pair_with_routing_between():
     )
     assert LLMClient(main).ask("hi")
     assert (main.cheap, main.stats().cheap) == (cheap, 1)
+
+
+def test_f172_build_provider_chain_applies_the_decorators_in_ironclaw_s_order():
+    """Retry innermost, smart routing, failover, one circuit around all, the cache outermost; and the cheap provider."""
+    config = {
+        "order": "ironclaw",
+        "retry": {"max_retries": 1},
+        "routing": {"complexity_threshold": 0.6},
+        "cache": {"ttl": "1h"},
+        "providers": [{"provider": "openai", "model": "gpt-4o"}, {"provider": "anthropic", "model": "claude-opus-5"}],
+        "cheap": {"provider": "openai", "model": "gpt-4o-mini"},
+    }
+    with Simulation() as sim:
+        sim.openai.fails(faults.ServerError(500), times=4)
+        sim.anthropic.replies("Paris")
+        providers = {
+            "openai/gpt-4o": sim.openai.as_provider("gpt-4o"),
+            "openai/gpt-4o-mini": sim.openai.as_provider("gpt-4o-mini"),
+            "anthropic": sim.anthropic.as_provider("claude-opus-5"),
+        }
+        main, cheap = build_provider_chain(config, providers)
+        first, second = (main.complete(CompletionRequest.ask("Capital of France?")) for _ in range(2))
+    assert [attempt.model for attempt in first.attempts] == [*["gpt-4o-mini"] * 2, *["gpt-4o"] * 2, "claude-opus-5"]
+    assert (first.content, second.content, second.attempts[-1].outcome) == ("Paris", "Paris", "cache_hit")
+    told = main.describe()
+    assert told.order[:3] == ("cache", "circuit_breaker", "fallback")
+    assert (told.slots[0].chain.order[:2], told.slots[0].order) == (("routing", "fallback"), ())
+    assert told.slots[0].chain.slots[0].chain.order == ("fallback", "retry", "timeouts")
+    assert (cheap.places[0].provider.model, main.metrics().circuit) == ("gpt-4o-mini", "closed")

@@ -8,4 +8,5 @@
 | `_memory_circuit` | the state of circuits in this process |
 | `_breaker` | the circuit as others hold it: errors, events, listeners |
 | `_breaker_layer` | the circuit around a place of a chain |
+| `_chain_circuit` | one circuit around a whole chain |
 """

@@ -15,7 +15,7 @@ from llmtest.resilience.pipeline._sync_async import ASYNC
 from llmtest.resilience.pipeline._visit import Visit
 from llmtest.types import CompletionResponse
 
-__all__ = ["BREAKER", "BreakerLayer"]
+__all__ = ["BREAKER", "BreakerLayer", "Guarded"]
 
 
 class BreakerLayer:
@@ -25,14 +25,14 @@ class BreakerLayer:
 
     def around(self, place: RunningSlot, further: AskPlace) -> AskPlace:
         """Put the circuit of a place around what asks it; a place without one is left as it is."""
-        return further if place.breaker is None else _Guarded(place.breaker, further).ask
+        return further if place.breaker is None else Guarded(place.breaker, further).ask
 
 
 BREAKER = BreakerLayer()
 """The layer as a chain has it: the circuit of each slot."""
 
 
-class _Guarded:
+class Guarded:
     """What asks one place, inside its circuit.
 
     Args:

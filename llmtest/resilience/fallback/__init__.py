@@ -10,6 +10,7 @@
 | `_measured_order` | those that watch the places: by calls under way, by latency; and the choice among all of them |
 | `_key_store` | where that is kept which keys were refused, for all that share it |
 | `_refused_keys` | keys that were refused, and are not tried with every call |
+| `_strict_mofa` | a chain that falls back where MoFA's does, and nowhere else |
 | `_failover` | a primary and its fallbacks, in the words of IronClaw and llmkit |
 | `_walk` | the way of a call through the places, and what is raised where it ends |
 """
