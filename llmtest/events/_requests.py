@@ -170,7 +170,8 @@ class LiveRequestPassed(Event):
 class TelemetryKept(Event):
     """What a library reports about itself was kept from leaving, and answered as if it had arrived.
 
-    So was its request for a table that it has a copy of, such as litellm's prices; that is not found.
+    So was its request for a table that it has a copy of, such as litellm's prices; that is not found. And so was what
+    google-auth asks the machine for credentials; that is answered with those of a dummy account.
 
     Args:
         library: The library.

@@ -6,7 +6,8 @@ Whoever wants to answer or refuse requests opens a `Gate`: simulated providers, 
 `_clients` httpx and httpx2, `_byte_libraries` those that read bytes:
 `_http_client`, `_urllib3` (both over a `_memory_socket`), `_aiohttp` (over an `_aiohttp_transport`), `_http_bytes` what
 they write and read, `_as_httpx2` what gates see of it; `_replays` who is told of recorded answers; `_sockets` and
-`_proxies` everything else, `_telemetry` reports of libraries about themselves.
+`_proxies` everything else, `_telemetry` reports of libraries about themselves,
+`_google_credentials` what google-auth asks the machine.
 """
 
 from llmtest.interception._clients import SIMULATED, Library, libraries

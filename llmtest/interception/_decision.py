@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from llmtest.interception._gates import Gate, Onward, current_gate, is_loopback
+from llmtest.interception._google_credentials import ASKER, credentials_transport, is_for_credentials
 from llmtest.interception._telemetry import telemetry_at, telemetry_transport
 
 __all__ = ["carrier_for", "decide", "decided", "is_decided"]
@@ -68,4 +69,7 @@ def decide(gate: Gate, library: Any, method: str, scheme: str, host: str, port: 
     if reporter is not None:
         gate.kept(reporter, host, method, path)
         return telemetry_transport(library, host)
+    if is_for_credentials(host, method, path):
+        gate.kept(ASKER, host, method, path)
+        return credentials_transport(library, host)
     raise gate.blocked(f"{method} {path}", host)
