@@ -15,6 +15,7 @@ from llmtest.costs._prices import Prices
 from llmtest.costs._rates import Rates
 from llmtest.costs._reservation import Charge, Reservation
 from llmtest.costs._simulated_prices import TABLES, simulated_prices
+from llmtest.costs._snapshot import home_of_host as priced_host
 from llmtest.costs._sqlite import SqliteBudgetStore
 from llmtest.costs._sqlite_ledger import SqliteLedgerStore
 from llmtest.costs._store import Balance, BudgetStore, MemoryBudgetStore
@@ -55,6 +56,7 @@ __all__ = [
     "most_tokens",
     "outside_scopes",
     "partial_usage",
+    "priced_host",
     "simulated_prices",
     "use_prices",
     "use_tokenizer",

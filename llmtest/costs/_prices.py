@@ -23,17 +23,28 @@ LOCAL = frozenset({"ollama", "vllm", "llamacpp", "lmstudio", "sglang", "tgi"})
 """Providers that run on one's own machine: their price is known, and it is zero."""
 
 HOMES = {
+    "aws.bedrock": "aws",
+    "az.ai.inference": "azure",
+    "az.ai.openai": "azure",
+    "azure.ai.inference": "azure",
+    "azure.ai.openai": "azure",
     "azure_openai": "azure",
     "azure-openai": "azure",
     "bedrock": "aws",
+    "gcp.gemini": "google",
+    "gcp.gen_ai": "google",
+    "gcp.vertex_ai": "google",
     "gemini": "google",
     "google-gla": "google",
     "google-vertex": "google",
     "grok": "x-ai",
+    "mistral_ai": "mistral",
     "vertex": "google",
+    "vertex_ai": "google",
+    "x_ai": "x-ai",
     "xai": "x-ai",
 }
-"""Names of providers that the price list knows under another name."""
+"""Names of providers that the price list knows under another name; with dots, OpenTelemetry's."""
 
 DAY_NS = 86_400_000_000_000
 EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
@@ -299,7 +310,9 @@ class Prices:
     def _home(self, provider: str) -> str:
         name = provider.lower()
         name = self._aliases.get(name, name)
-        return HOMES.get(name, name)
+        home = HOMES.get(name, name)
+        # A provider without a name of its own is called by its host, which the price list may know.
+        return (_snapshot.home_of_host(home) or home) if "." in home else home
 
     def _names(self, provider: str) -> tuple[str, ...]:
         name = provider.lower()

@@ -5,6 +5,7 @@ Importing it takes a third of a second, so that happens on the first question no
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from genai_prices.data_snapshot import DataSnapshot
     from genai_prices.types import ModelInfo, ModelPrice, TieredPrices
 
-__all__ = ["known_models", "list_version", "listed_tariff", "listed_window"]
+__all__ = ["home_of_host", "known_models", "list_version", "listed_tariff", "listed_window"]
 
 WINDOWS = {
     "gemini-2.5-pro": 1_048_576,
@@ -41,6 +42,14 @@ def _find(provider: str, model: str) -> ModelInfo | None:
     snapshot = _snapshot()
     home = next((listed for listed in snapshot.providers if listed.id == provider), None)
     return None if home is None else home.find_model(model, all_providers=snapshot.providers)
+
+
+@cache
+def home_of_host(host: str) -> str | None:
+    """Return whose prices hold at a host, such as `api.novita.ai`; None where the list knows nobody there."""
+    url = f"https://{host.lower()}/"
+    homes = (home for home in _snapshot().providers if home.api_pattern and home.models)
+    return next((home.id for home in homes if re.match(home.api_pattern, url)), None)
 
 
 def listed_tariff(provider: str, model: str, at: datetime) -> tuple[Tariff | None, bool]:

@@ -1,21 +1,28 @@
-"""What was charged in a run, read from its event file line by line: only lines that tell of money are decoded."""
+"""What was charged in a run, read from its event file line by line: only lines that tell of money are decoded.
+
+A line as an `EventFile` writes it is taken apart without decoding all of it: what it says of who answered, and of rare
+kinds of tokens, is said by thousands of lines in the same bytes, and is decoded once. A line of another hand, and one
+that is broken, is decoded as a whole.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 
 from llmtest.errors import ConfigurationError
 from llmtest.events import FactsError, event_of
+from llmtest.reporting._billed_call import NO_LABELS, BilledCall, OnBytes
 from llmtest.reporting._event_reading import check_header
 from llmtest.types import UNKNOWN_USAGE, Usage
 
-__all__ = ["EventBill", "event_bills"]
+__all__ = ["Charges", "event_bills"]
+
+Known = TypeVar("Known")
 
 STEP = 4096
 """Lines between two words about how far the reading is."""
@@ -26,114 +33,186 @@ TOLD = b'{"kind": "answer"'
 """How the lines begin that are needed, as an `EventFile` writes them; lines of another hand are decoded to see."""
 
 PROVIDER = re.compile(rb'"provider": "([^"\\]*)"')
+USAGE = (
+    rb'"usage": \{"input_tokens": (\d+), "output_tokens": (\d+), ([^}]*\}[^}]*)\}, "billed": true, '
+    rb'"cost_usd": (null|"[0-9.]+"), '
+)
+ANSWER = re.compile(
+    rb'\{"kind": "answer", "at_ns": (\d+), "call": \d+, "exchange": \d+, ("provider": .*?), "start_ns": \d+, '
+    + USAGE
+    + rb"(.*\})\n"
+)
+ATTEMPT = re.compile(
+    rb'\{"kind": "attempt", "at_ns": (\d+), "call": \d+, "attempt": \{("provider": .*?), "start_ns": \d+, '
+    rb'"end_ns": \d+, "outcome": "[0-9a-z_]*", ' + USAGE + rb"(.*\})\}\n"
+)
+MOST_PIECES = 4096
+"""Pieces of lines that are remembered at most: who answers, and what is said beside counts, hardly varies."""
 
 
-class EventBill(NamedTuple):
-    """What one request was charged for."""
-
-    provider: str
-    model: str | None
-    usage: Usage
-    cost_usd: Decimal | None
-    at_ns: int
-    service_tier: str | None
-    metadata: Mapping[str, str]
-
-
-def event_bills(path: Path, on_progress: Callable[[float | None, int], None] | None = None) -> Iterator[EventBill]:
-    """Yield what was charged in the run of an event file.
+class Charges:
+    """Finds what was charged in the events of one run, in their order.
 
     What simulated providers charged is told by them; what real ones did, by the attempts of our layer.
 
     Args:
+        source: The file, as calls name it.
+    """
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._simulated: set[bytes] = set()
+        self._who: dict[bytes, tuple[str, str | None]] = {}
+        self._ends: dict[bytes, tuple[str | None, Mapping[str, str]]] = {}
+        self._kinds: dict[bytes, tuple[Any, ...]] = {}
+
+    def is_needed(self, line: bytes) -> bool:
+        """Tell whether a line, other than of an answer, has to be decoded, and note who tells of charges in answers."""
+        if not line.startswith(ASKED):
+            return not line.startswith(KIND)
+        found = PROVIDER.search(line)
+        if found is None or found[1] in self._simulated:
+            return found is None
+        if line.startswith(ASKED[0]):
+            self._simulated.add(found[1])
+            return False
+        return True
+
+    def in_line(self, line: bytes) -> BilledCall | None:
+        """Return what a needed line charges, where it is as an `EventFile` writes it; None where it has to be decoded.
+
+        Raises:
+            ValueError: A piece of it is not JSON.
+            KeyError: It lacks a field.
+        """
+        is_answer = line.startswith(TOLD)
+        found = (ANSWER if is_answer else ATTEMPT).fullmatch(line)
+        if found is None:
+            return None
+        at_ns, who, asked, said, rest, cost, last = found.groups()
+        provider, model = self._who.get(who) or self._learn_who(who, is_answer=is_answer)
+        tier, labels = self._ends.get(last) or self._learn_end(last)
+        kinds = self._kinds.get(rest) or self._learn_kinds(rest)
+        source = self._source
+        amount = None if cost == b"null" else Decimal(cost[1:-1].decode())
+        usage = Usage(int(asked), int(said), *kinds)
+        return BilledCall(provider, model, usage, amount, 0, int(at_ns), tier, labels, source, source)
+
+    def _learn_who(self, text: bytes, *, is_answer: bool) -> tuple[str, str | None]:
+        facts = json.loads(b"{%b}" % text)
+        if is_answer:
+            self._simulated.add(facts["provider"].encode())
+        return _kept(self._who, text, (facts["provider"], facts["model"]))
+
+    def _learn_end(self, text: bytes) -> tuple[str | None, Mapping[str, str]]:
+        facts = json.loads(b"{%b" % text)
+        return _kept(self._ends, text, (facts.get("service_tier"), facts.get("metadata") or NO_LABELS))
+
+    def _learn_kinds(self, text: bytes) -> tuple[Any, ...]:
+        """Return what follows the two counts of a usage, in the order in which one is made."""
+        usage = _usage({"input_tokens": 0, "output_tokens": 0, **json.loads(b"{%b}" % text)})
+        return _kept(self._kinds, text, tuple(getattr(usage, name) for name in RARE))
+
+    def in_record(self, record: dict[str, Any]) -> BilledCall | None:
+        """Return what an event charges, if anything.
+
+        Args:
+            record: The event, as `llmtest.events.facts_of` writes it.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError, InvalidOperation: It is no such event.
+        """
+        kind = record.get("kind")
+        if kind in {"request", "answer"}:
+            self._simulated.add(record["provider"].encode())
+            return self._bill(record, record) if kind == "answer" and record["billed"] else None
+        if kind == "attempt":
+            attempt = record["attempt"]
+            is_told = attempt["provider"].encode() in self._simulated
+            return self._bill(attempt, record) if attempt["billed"] and not is_told else None
+        return None
+
+    def _bill(self, facts: dict[str, Any], record: dict[str, Any]) -> BilledCall:
+        cost = facts["cost_usd"]
+        return BilledCall(
+            facts["provider"],
+            facts["model"],
+            UNKNOWN_USAGE if facts["usage"] is None else _usage(facts["usage"]),
+            None if cost is None else Decimal(cost),
+            at_ns=record["at_ns"],
+            service_tier=facts.get("service_tier"),
+            metadata=facts.get("metadata") or NO_LABELS,
+            test=self._source,
+            source=self._source,
+        )
+
+
+def _kept(known: dict[bytes, Known], text: bytes, meaning: Known) -> Known:
+    if len(known) >= MOST_PIECES:
+        known.clear()
+    known[text] = meaning
+    return meaning
+
+
+RARE = tuple(Usage.__dataclass_fields__)[2:]
+
+
+def event_bills(path: Path, on_bytes: OnBytes | None = None) -> Iterator[BilledCall]:
+    """Yield what was charged in the run of an event file.
+
+    Args:
         path: The file.
-        on_progress: Is told the share that is read, and the calls so far.
+        on_bytes: Is told what is read.
 
     Raises:
         ConfigurationError: It cannot be read or a line is broken; file and line are named.
     """
     try:
         with path.open("rb") as file:
-            yield from _bills(path, file, os.fstat(file.fileno()).st_size or 1, on_progress)
+            yield from _bills(path, file, on_bytes)
     except OSError as error:
         raise ConfigurationError(f"{path}: cannot be read: {error.strerror}.") from None
 
 
-def _bills(
-    path: Path, file: Any, size: int, on_progress: Callable[[float | None, int], None] | None
-) -> Iterator[EventBill]:
+def _bills(path: Path, file: Any, on_bytes: OnBytes | None) -> Iterator[BilledCall]:
     check_header(str(path), file.readline())
-    simulated: set[bytes] = set()
+    charges = Charges(str(path))
+    is_needed, in_line = charges.is_needed, charges.in_line
     done = count = 0
     for number, line in enumerate(file, 2):
         done += len(line)
-        if on_progress is not None and not number % STEP:
-            on_progress(done / size, count)
-        if line.startswith(KIND) and not line.startswith(TOLD) and not _is_needed(line, simulated):
+        if on_bytes is not None and not number % STEP:
+            on_bytes(done, count)
+        if not line.startswith(TOLD) and not is_needed(line):
             continue
-        record = _record(path, number, line)
         try:
-            bill = _bill_of(record, simulated)
-        except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation) as error:
-            raise _broken(path, number, record, error) from None
+            bill = in_line(line)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            bill = None  # Whatever is wrong with it is said below.
+        if bill is None:
+            record = _record(path, number, line)
+            try:
+                bill = charges.in_record(record)
+            except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation) as error:
+                raise _broken(path, number, record, error) from None
         if bill is not None:
             count += 1
             yield bill
+    if on_bytes is not None:
+        on_bytes(done, count)
 
 
-def _is_needed(line: bytes, simulated: set[bytes]) -> bool:
-    """Tell whether a line has to be decoded, and note who is simulated, who tells of charges in answers."""
-    if not line.startswith(ASKED):
-        return False
-    found = PROVIDER.search(line)
-    if found is None or found[1] in simulated:
-        return found is None
-    if line.startswith(ASKED[0]):
-        simulated.add(found[1])
-        return False
-    return True
-
-
-def _bill_of(record: dict[str, Any], simulated: set[bytes]) -> EventBill | None:
-    kind = record.get("kind")
-    if kind in {"request", "answer"}:
-        simulated.add(record["provider"].encode())
-        return _bill(record, record) if kind == "answer" and record["billed"] else None
-    if kind == "attempt":
-        attempt = record["attempt"]
-        is_told = attempt["provider"].encode() in simulated
-        return _bill(attempt, record) if attempt["billed"] and not is_told else None
-    return None
-
-
-def _bill(facts: dict[str, Any], record: dict[str, Any]) -> EventBill:
-    cost = facts["cost_usd"]
-    return EventBill(
-        facts["provider"],
-        facts["model"],
-        _usage(facts["usage"]),
-        None if cost is None else Decimal(cost),
-        record["at_ns"],
-        facts.get("service_tier"),
-        facts.get("metadata") or {},
-    )
-
-
-def _usage(told: dict[str, Any] | None) -> Usage:
-    if told is None:
-        return UNKNOWN_USAGE
+def _usage(told: dict[str, Any]) -> Usage:
     if type(told["input_tokens"]) is not int or type(told["output_tokens"]) is not int:
         raise ValueError("tokens are whole numbers")
     tools, cost = told.get("server_tools"), told.get("cost_usd")
-    if tools or cost is not None:
-        told = {
+    return Usage(
+        **{
             **told,
             "server_tools": tuple(sorted((tools or {}).items())),
             "cost_usd": None if cost is None else Decimal(cost),
         }
-    else:
-        told["server_tools"] = ()
-    return Usage(**told)
+    )
 
 
 def _record(path: Path, number: int, line: bytes) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
@@ -18,6 +19,7 @@ from llmtest.errors import ConfigurationError
 from llmtest.events import Trace, describe, facts_of
 from llmtest.serving._host_check import is_own_host
 from llmtest.simulation import RequestRecord, World
+from llmtest.types import CompletionRequest, Usage
 
 if TYPE_CHECKING:
     from llmtest.serving._script import ServedScript
@@ -26,6 +28,10 @@ __all__ = ["control_plane"]
 
 MOST_SCRIPT_BYTES = 4 * 1024 * 1024
 """The largest script that is read."""
+
+NOT_RARE = frozenset({"input_tokens", "output_tokens", "source", "server_tools", "cost_usd"})
+RARE_COUNTS = tuple(field.name for field in fields(Usage) if field.name not in NOT_RARE)
+"""Counts of rarer kinds of tokens, which are told where there are some."""
 
 ENDPOINTS = (
     ("GET", "health"),
@@ -183,11 +189,31 @@ def _written(provider: str, record: RequestRecord, body: Any) -> str:
         "model": record.model,
         "stream": record.stream,
         "outcome": record.outcome,
-        "usage": None if usage is None else {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens},
+        "usage": None if usage is None else _counts(usage),
         "cost_usd": _usd(record.cost_usd),
+        **_more(record),
         "body": body,
     }
     return json.dumps(shown, allow_nan=False, separators=(",", ":"))
+
+
+def _counts(usage: Usage) -> dict[str, Any]:
+    """Return the tokens of an answer: of prompt and answer always, of rarer kinds where there are some."""
+    counts: dict[str, Any] = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
+    counts |= {name: count for name in RARE_COUNTS if (count := getattr(usage, name))}
+    if usage.source != "exact":
+        counts["source"] = usage.source
+    if usage.server_tools:
+        counts["server_tools"] = dict(usage.server_tools)
+    return counts
+
+
+def _more(record: RequestRecord) -> dict[str, Any]:
+    """Return the tier that served a request and the labels that it carried, where it had any."""
+    tier = None if record.response is None else record.response.service_tier
+    labels = record.request.metadata if isinstance(record.request, CompletionRequest) else {}
+    more = {"service_tier": tier, "metadata": dict(labels)}
+    return {name: value for name, value in more.items() if value}
 
 
 def _usd(amount: Any) -> str | None:

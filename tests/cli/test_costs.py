@@ -9,17 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from llmtest.cli._app import run
-from llmtest.clock import VirtualClock, virtual_time
 from llmtest.costs import Prices, use_prices
-from llmtest.events import AttemptEnded, RequestAnswered, RequestReceived
-from llmtest.reporting import EventFile
-from llmtest.types import UNKNOWN_USAGE, Attempt, Usage
+from llmtest.events import RequestReceived
+from llmtest.types import UNKNOWN_USAGE, Usage
 from tests.cli.cassette_samples import CHAT, VCRPY, asked, ours
+from tests.cli.cost_samples import answered, attempted, groups, write
 
 RECORDINGS = Path(__file__).parents[2].parent / "shared" / "recordings"
-TOKENS = Usage(1000, 100)
-HOUR = 3_600_000_000_000
 
 TABLE = """\
 model                         calls   input tokens   output tokens      cost
@@ -29,41 +25,6 @@ anthropic:claude-sonnet-4-5       1          1,000             100   $0.0045
 
 total                             3          3,000             300   $0.0115
 """
-
-
-@pytest.fixture
-def costs(tmp_path, monkeypatch, capsys):
-    """Return a function that runs the command in the test's folder, on the first of April 2026."""
-    monkeypatch.chdir(tmp_path)
-
-    def command(*arguments):
-        with virtual_time(VirtualClock(datetime(2026, 4, 1, tzinfo=UTC))), pytest.raises(SystemExit) as ended:
-            run(["costs", *map(str, arguments)])
-        printed = capsys.readouterr()
-        return ended.value.code or 0, printed.out, printed.err
-
-    return command
-
-
-def answered(number, provider="openai", model="gpt-4o", usage=TOKENS, cost="0.0035", **more):
-    """Make the event of an answer that was charged."""
-    facts = {"exchange": number, "provider": provider, "model": model, "outcome": "200", "start_ns": 0}
-    facts |= {"at_ns": (number - 1) * HOUR, "call": number, "usage": usage, "billed": True}
-    return RequestAnswered(cost_usd=None if cost is None else Decimal(cost), **(facts | more))
-
-
-def attempted(number, provider="openai", **more):
-    """Make the event of an attempt of our layer that was charged."""
-    attempt = Attempt(provider, "gpt-4o", 0, 1, "200", Usage(1000, 100), billed=True, cost_usd=Decimal("0.0035"))
-    return AttemptEnded(at_ns=0, call=number, attempt=attempt, **more)
-
-
-def write(path, *events):
-    """Write an event file."""
-    with EventFile(path) as file:
-        for event in events:
-            file.write(event)
-        file.end(1)
 
 
 @pytest.fixture
@@ -79,13 +40,6 @@ def run_file(tmp_path):
 def lines(text):
     """Return printed lines without the spaces at their ends."""
     return "\n".join(line.rstrip() for line in text.split("\n"))
-
-
-def groups(result):
-    """Return what `--json` printed as calls and USD by group."""
-    status, out, _ = result
-    assert status == 0
-    return {group["name"]: (group["calls"], group["usd"]) for group in json.loads(out)["groups"]}
 
 
 def test_m07_an_event_file_is_a_table_by_model(costs, run_file):
