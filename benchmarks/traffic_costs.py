@@ -16,6 +16,7 @@ import sys
 import tempfile
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from llmtest.events import RequestAnswered, RequestReceived
 from llmtest.reporting import EventFile
@@ -41,7 +42,7 @@ def write_run(path: Path, calls: int) -> None:
         for number in range(1, calls + 1):
             provider, model = MODELS[number % len(MODELS)]
             at_ns = number * 10_000_000
-            facts = {"call": number, "exchange": number, "provider": provider, "model": model}
+            facts: dict[str, Any] = {"call": number, "exchange": number, "provider": provider, "model": model}
             file.write(RequestReceived(at_ns=at_ns, operation="chat", stream=False, **facts))
             file.write(
                 RequestAnswered(

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 from llmtest.costs import priced_host
 from llmtest.errors import ConfigurationError
 from llmtest.reporting._billed_call import BilledCall, OnBytes
-from llmtest.types import UNKNOWN_USAGE, Usage
+from llmtest.types import UNKNOWN_USAGE, Usage, UsageSource
 from llmtest.wire import dialects, owner_of
 
 __all__ = ["SpanFileError", "is_span_file", "span_bills"]
@@ -49,11 +49,14 @@ CACHE_WRITE = (
     f"{USAGE}details.cache_write_tokens",
 )
 REASONING = (f"{USAGE}reasoning.output_tokens", f"{USAGE}reasoning_tokens", f"{USAGE}details.reasoning_tokens")
+MEDIA = tuple(f"{USAGE}{kind}.{side}_tokens" for kind in ("audio", "image") for side in ("input", "output"))
+SOURCE = "llmtest.usage.source"
+"""How well the tokens are known, in spans of our own."""
 TIER = ".response.service_tier"
 CONVENTION = frozenset({
     "aws", "client", "code", "deployment", "enduser", "error", "event", "exception", "gen_ai", "host", "http", "llm",
-    "logfire", "net", "network", "os", "otel", "peer", "process", "rpc", "server", "service", "session", "telemetry",
-    "test", "thread", "url", "user", "user_agent",
+    "llmtest", "logfire", "net", "network", "os", "otel", "peer", "process", "rpc", "server", "service", "session",
+    "telemetry", "test", "thread", "url", "user", "user_agent",
 })  # fmt: skip
 """First words of names that are no labels of the caller's own."""
 LABELS = ("service.name", "gen_ai.agent.name")
@@ -107,7 +110,7 @@ def span_bills(path: Path, on_bytes: OnBytes | None = None) -> Iterator[BilledCa
             spans = list(_spans(document))
             charged = [(span, usage) for span in spans if (usage := _usage(span)) is not None]
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise _broken(path, line, f"this is no span: {error or type(error).__name__}") from None
+            raise _broken(path, line, f"this is no span: {str(error) or type(error).__name__}") from None
         parents = {span.id: span.parent for span in spans}
         for first in [span.parent for span, _ in charged] + [span.parent for span in spans if span.id in told]:
             above = first
@@ -220,13 +223,16 @@ def _usage(span: Span) -> Usage | None:
         return None
     asked, said = _count(facts, INPUT), _count(facts, OUTPUT)
     if asked is None and said is None:
-        return UNKNOWN_USAGE if operation in CALLS and not span.failed else None
+        return UNKNOWN_USAGE if operation in CALLS and not span.failed and "error.type" not in facts else None
     if asked is None or (said is None and operation in CALLS - {"embeddings"}):
         return UNKNOWN_USAGE
     read, write = _count(facts, CACHE_READ) or 0, _count(facts, CACHE_WRITE) or 0
     if read + write > asked:
         asked += read + write
-    return Usage(asked, said or 0, read, write, _count(facts, REASONING) or 0)
+    source: UsageSource = "estimated" if facts.get(SOURCE) == "estimated" else "exact"
+    heard, spoken, seen, drawn = (_count(facts, (name,)) or 0 for name in MEDIA)
+    reasoning = _count(facts, REASONING) or 0
+    return Usage(asked, said or 0, read, write, reasoning, source, 0, heard, spoken, (), None, seen, drawn)
 
 
 def _count(facts: Facts, names: tuple[str, ...]) -> int | None:
@@ -259,6 +265,7 @@ def _bill(span: Span, usage: Usage, source: str) -> BilledCall:
 def _provider(facts: Facts) -> str:
     """Return who was asked: who is known to be at the address, because compatible servers are asked by others' SDKs."""
     name = facts.get("gen_ai.provider.name") or facts.get("gen_ai.system")
+    name = next((each.name for each in dialects().values() if name and each.telemetry_name == name), name)
     host, port = facts.get("server.address"), facts.get("server.port")
     if not host:
         return str(name or "")

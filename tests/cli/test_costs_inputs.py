@@ -6,8 +6,10 @@ from decimal import Decimal
 
 import pytest
 
+from llmtest import FallbackChain, LLMClient, Simulation, export_spans
 from llmtest.costs import Prices
 from llmtest.events import facts_of
+from llmtest.faults import Overloaded
 from llmtest.reporting import billed_calls
 from llmtest.serving import Server, served_world
 from llmtest.types import Usage
@@ -169,6 +171,26 @@ def test_providers_have_the_prices_of_their_names_in_the_conventions(convention,
     }
     price = Prices().cost(convention, models[known], Usage(1000, 100))
     assert price == Prices().cost(known, models[known], Usage(1000, 100)) > 0
+
+
+def test_spans_of_our_own_cost_what_the_run_cost(costs, tmp_path):
+    """What `export_spans` makes of a simulated session is priced as the session says, provider by provider."""
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import ConsoleSpanExporter, SimpleSpanProcessor
+
+    tracing = TracerProvider()
+    with (tmp_path / "spans.json").open("w") as file, Simulation() as sim:
+        tracing.add_span_processor(SimpleSpanProcessor(ConsoleSpanExporter(out=file)))
+        sim.openai.fails(Overloaded(), times=None)
+        sim.gemini.replies("Paris", times=None)
+        chain = FallbackChain([sim.openai.as_provider("gpt-4o"), sim.gemini.as_provider("gemini-2.5-flash")])
+        for _ in range(3):
+            LLMClient(chain).ask("Capital of France?")
+        assert export_spans(sim, tracing) > 6
+        spent = sim.costs.by_provider()
+    found = groups(costs("spans.json", "--by", "provider", "--json"))
+    assert {name: Decimal(usd) for name, (_, usd) in found.items()} == spent
+    assert found["gemini"][0] == 3
 
 
 def test_a_span_without_tokens_is_unknown_and_never_zero(costs, tmp_path):
