@@ -11,7 +11,7 @@ from decimal import Decimal
 from llmtest.clock import Turn
 from llmtest.costs._groups import grouping, table
 from llmtest.costs._ledger_entry import NO_METADATA, CostEntry, Row, Spend, entries_of
-from llmtest.costs._ledger_store import START, LedgerStore, MemoryLedgerStore
+from llmtest.costs._ledger_store import START, LedgerStore, Mark, MemoryLedgerStore
 from llmtest.costs._money import ZERO
 from llmtest.costs._unknown import to_add
 from llmtest.errors import ConfigurationError, UnknownPriceError
@@ -174,7 +174,7 @@ class CostLedger:
                 break
         if not self._keep and self._rows is not None:
             del self._rows[: mark.place]
-            self._summed = START
+            self._summed = Mark(mark.life, 0)  # of this account still: another life would forget its sums
 
     def _forget_sums(self) -> None:
         self._spend.clear()

@@ -63,6 +63,15 @@ def test_u07_a_million_tiny_calls_add_up_exactly():
     assert len(ledger) == 100_000
 
 
+def test_an_account_that_keeps_no_entries_has_its_sums_after_it_was_cleared():
+    """What is entered after `clear` stays in the sums, however often somebody looks."""
+    ledger = CostLedger(keep=False)
+    ledger.clear()
+    ledger.record("openai", "gpt-4o", Usage(1000, 100), Decimal("0.0035"))
+    assert [ledger.total_usd, ledger.total_usd, ledger.known_usd] == [Decimal("0.0035")] * 3
+    assert ledger.by_provider() == {"openai": Decimal("0.0035")}
+
+
 @given(st.lists(AMOUNTS, max_size=50))
 def test_u07_sums_equal_those_of_fractions(amounts):
     """The sum is the mathematical one, also where the program's own decimals have four digits."""
