@@ -157,7 +157,13 @@ PROVIDERS = {
             f"{MEMBERS}::test_f025_an_adapter_supplies_what_a_class_of_one_s_own_lacks",
         ),
     ),
-    26: Feature("Available iff there is a key", (f"{DEFAULTS}::test_f026_available_is_true_iff_there_is_a_key",)),
+    26: Feature(
+        "Available iff there is a key",
+        (
+            f"{DEFAULTS}::test_f026_available_is_true_iff_there_is_a_key",
+            "resilience/health/test_probes.py::test_f026_who_has_no_key_is_not_asked",
+        ),
+    ),
     27: Feature("Messages by their constructors", (f"{IRONCLAW}::test_chat_message_example",)),
     28: Feature(
         "Requests, changed one thing at a time",

@@ -192,13 +192,13 @@ class FallbackChain:
         self._circuit, pipeline = plan.around(pipeline, name, store)
         guards = pipeline.guards if budget is None else (*pipeline.guards, BudgetGuard(budget))
         self._pipeline = pipeline
-        self._has_own_list = prices is not None or budget_prices is not None
+        self._has_own_list = is_own = prices is not None or budget_prices is not None
         self._sender = Sender(guards)
         send = self._sender.send if prompt_retry is None else prompt_retry.around(None, self._sender.send)
         asks = pipeline.around_places(name, self.places, send, breaker_inside_retry=breaker_inside_retry)
         selection, asks = with_strategy(name, strategy, pipeline.selection, self.places, asks)
         selection = in_branches(selection, hedging)
-        chosen, asks = by_health(self.health, selection, asks, self.places, self._sender.send, self._prices_now)
+        chosen, asks = by_health(self.health, selection, asks, self.places, self._sender, self.prices, is_own)
         self._walk = Walk(name, self.places, asks, chosen, keys=keys, tries_oldest=on_all_open == "try_oldest")
         self.cache = cache_of(cache, common.answers)
         self._ask = with_cache(self.cache, self.places, selection, pipeline.around_calls(self._walk.answer))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from decimal import Decimal
+from functools import partial
 
 from llmtest.clock import Turn
 from llmtest.events import AlertKind, AlertUnit, HealthAlert, current_call, publish
@@ -69,20 +70,25 @@ class Alerts:
             usd: What was spent.
             key_refused: Whether it says that the key is not taken.
         """
-        slow = self._config.slow
-        with self._turn:
-            newest = self._newest(now_ns)
-            newest.usd += usd
-            if failed is not None:
-                newest.calls += 1
-                newest.failures += failed
-            newest.slow += slow is not None and took_ns is not None and took_ns >= slow * NS
-            if outcome is not None:
-                self._last_outcome = outcome
+        with self._turn as is_free:
+            if is_free:
+                self._add(now_ns, failed, outcome, took_ns, usd)
+            else:  # The collector has closed a stream in the middle of another operation.
+                self._turn.later(partial(self._add, now_ns, failed, outcome, took_ns, usd))
         if key_refused:
             self._turn_to("key_refused", now_ns, True, outcome=outcome)
         elif failed is False:
             self._turn_to("key_refused", now_ns, False)
+
+    def _add(self, now_ns: int, failed: bool | None, outcome: str | None, took_ns: int | None, usd: Decimal) -> None:
+        slow, newest = self._config.slow, self._newest(now_ns)
+        newest.usd += usd
+        if failed is not None:
+            newest.calls += 1
+            newest.failures += failed
+        newest.slow += slow is not None and took_ns is not None and took_ns >= slow * NS
+        if outcome is not None:
+            self._last_outcome = outcome
 
     def look(self, now_ns: int, ill_ns: int | None) -> None:
         """Let alerts begin or end, as things are now.
@@ -92,8 +98,9 @@ class Alerts:
             ill_ns: For how long the provider has been ill; None: it is well.
         """
         config = self._config
-        with self._turn:
-            self._newest(now_ns)
+        with self._turn as is_free:
+            if is_free:
+                self._newest(now_ns)
             slices = tuple(self._slices)
         calls, failures = sum(each.calls for each in slices), sum(each.failures for each in slices)
         enough = calls >= config.minimum_calls
@@ -152,7 +159,7 @@ class Alerts:
         with self._turn:
             if is_on is (alert in self._raised):
                 return
-            self._raised.symmetric_difference_update({alert})
+            (self._raised.add if is_on else self._raised.discard)(alert)
         call = current_call.get()
         event = HealthAlert(
             now_ns,

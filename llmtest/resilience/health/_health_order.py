@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from llmtest.resilience.pipeline._layers import AskPlace, Result, Selection
     from llmtest.resilience.pipeline._running_call import RunningCall
     from llmtest.resilience.pipeline._running_slot import RunningSlot
+    from llmtest.resilience.pipeline._sender import Sender
     from llmtest.resilience.pipeline._visit import Visit
     from llmtest.types import CompletionResponse
 
@@ -35,8 +36,9 @@ def by_health(
     selection: Selection,
     asks: tuple[AskPlace, ...],
     places: Sequence[RunningSlot],
-    send: AskPlace,
-    prices: Callable[[], Prices],
+    sender: Sender,
+    prices: Prices,
+    has_own_list: bool,
 ) -> tuple[Selection, tuple[AskPlace, ...]]:
     """Return the selection of a chain as health has it, and what asks each place, watched where calls tell.
 
@@ -45,15 +47,21 @@ def by_health(
         selection: Who is asked, in which order.
         asks: What asks each place.
         places: Every place.
-        send: What makes one attempt at a place, for probes.
-        prices: Returns what attempts cost.
+        sender: What makes the attempts of the chain; probes are some.
+        prices: What attempts cost.
+        has_own_list: Whether they cost that inside another chain too.
     """
     if health is None:
         return selection, asks
-    health.asks_by(send, prices)
+    # Nothing here may hold the chain: one that nobody holds any more is gone at once, and asks nobody.
+    health.asks_by(sender.send, partial(_same if has_own_list else sender.enclosing_prices, prices))
     if health.config.passive or health.config.alerts is not None:
         asks = tuple(_watched(health, place, ask) for place, ask in zip(places, asks, strict=True))
     return HealthOrder(health, selection, is_listed=isinstance(selection, ListedOrder)), asks
+
+
+def _same(prices: Prices) -> Prices:
+    return prices
 
 
 class HealthOrder:

@@ -6,7 +6,9 @@ import pytest
 
 from llmtest import (
     AnthropicProvider,
+    Budget,
     CompletionRequest,
+    CostLedger,
     FallbackChain,
     HealthConfig,
     LLMClient,
@@ -15,6 +17,7 @@ from llmtest import (
     faults,
 )
 from llmtest.events import HealthChanged, HealthProbed, RequestAnswered
+from llmtest.scenarios import load_scenario, run_scenario
 
 ONE = HealthConfig(failure_threshold=1, recovery_threshold=1)
 
@@ -43,6 +46,18 @@ def test_h01_what_an_api_answers_a_probe_with(llm_sim, fault, state):
     (probed,) = llm_sim.trace.of(HealthProbed)
     assert probed.told == ("nothing" if state == "healthy" else "failure")
     assert llm_sim.assert_resilient().findings == {}  # nobody waits for a probe, so nobody gave up
+
+
+@pytest.mark.parametrize("fault", [faults.MalformedBody(), faults.Timeout()], ids=["unreadable", "too-late"])
+def test_u04_a_probe_that_failed_and_was_billed_is_charged(llm_sim, fault):
+    """What the provider bills for a probe is in the ledger, whatever came of it, and tagged."""
+    llm_sim.openai.fails(fault)
+    ledger = CostLedger()
+    budget = Budget(ledger=ledger)
+    chain = FallbackChain([OpenAIProvider("sk-1", model="gpt-4o")], health=ONE, budget=budget)
+    chain.health.check()
+    assert [entry.purpose for entry in ledger.entries] == ["health"]
+    assert ledger.total_usd >= llm_sim.costs.total_usd > 0
 
 
 def test_h01_a_thinking_model_with_one_token_is_well(llm_sim):
@@ -82,3 +97,34 @@ def test_half_an_hour_of_outage_is_found_and_its_end_too(llm_sim):
     assert len(struck) == 2 + 29  # two calls, and a probe in each of the next minutes
     assert chain.health.report()[0].state == "healthy"
     llm_sim.assert_resilient()
+
+
+SCENARIO = """\
+version: 1
+name: watched
+providers:
+  openai: {model: gpt-4o}
+  anthropic: {model: claude-opus-5}
+chain:
+  retry: null
+  circuit_breaker: null
+  health: {interval: 30s, passive: false, failure_threshold: 1, recovery_threshold: 1}
+  providers: [{provider: openai}, {provider: anthropic}]
+load: {rate: 1/min, arrivals: constant, duration: 20m}
+faults:
+  - {name: outage, where: {provider: openai}, at: 5m, for: 5m, what: {server_error: {status: 503}}}
+expect: {availability: "100%", calls: 20, verdict: clean}
+"""
+
+
+def test_a_scenario_counts_calls_and_not_probes(tmp_path):
+    """Probes of a scenario's chain are requests that are paid for, and neither calls nor anybody's failures."""
+    path = tmp_path / "watched.yaml"
+    path.write_text(SCENARIO)
+    result = run_scenario(load_scenario(path))
+    assert result.ok, result.expectations
+    assert result.calls == 20
+    assert result.served_by["openai"] + result.served_by["anthropic"] == 20
+    assert result.fallbacks <= 1
+    assert result.attempts > 80
+    assert run_scenario(load_scenario(path)).digest == result.digest

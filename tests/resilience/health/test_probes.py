@@ -1,7 +1,6 @@
 """Probes: when they are sent, what they tell, what they cost, and that nothing of them is left."""
 
 import asyncio
-import gc
 import logging
 from decimal import Decimal
 
@@ -494,7 +493,6 @@ def test_a_chain_that_nobody_holds_is_asked_no_more(world):
         chain = chain_of(provider)
         await ask(chain)
         del chain
-        gc.collect()
         await asyncio.sleep(61)
         return names_of_tasks()
 
@@ -562,6 +560,14 @@ def test_bad_options_are_refused(options, message):
     """Each is named with its range."""
     with pytest.raises(ConfigurationError, match=f"^health: .*{message}"):
         HealthConfig(**options)
+
+
+def test_the_builder_makes_the_same_chain(world):
+    """A chain built step by step has health by its word."""
+    provider = Asked("a")
+    chain = FallbackChain.builder().with_health(HealthConfig(interval=30.0)).add_last(provider).build()
+    world.run(idle(chain, 31))
+    assert provider.probes == [30.0]
 
 
 def test_something_else_is_no_health():

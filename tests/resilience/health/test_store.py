@@ -71,7 +71,7 @@ class Model(RuleBasedStateMachine):
 
 
 TestModel = Model.TestCase
-TestModel.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestModel.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)
 
 
 def test_nothing_is_known_at_first():
