@@ -91,7 +91,7 @@ class PrometheusMetrics(EventListener):
         >>> from llmtest import FallbackChain, LLMClient, PrometheusMetrics, Simulation
         >>> registry = CollectorRegistry()
         >>> with Simulation() as sim, PrometheusMetrics(registry):
-        ...     sim.openai.replies("Paris")
+        ...     _ = sim.openai.replies("Paris")
         ...     answer = LLMClient(FallbackChain([sim.openai.as_provider("gpt-4o")])).ask("Capital of France?")
         >>> registry.get_sample_value("llmtest_llm_requests_total", {"provider": "openai", "status": "success"})
         1.0

@@ -37,7 +37,7 @@ def export_spans(
         >>> from opentelemetry.sdk.trace import TracerProvider
         >>> from llmtest import FallbackChain, LLMClient, Simulation, export_spans
         >>> with Simulation() as sim:
-        ...     sim.openai.replies("Paris")
+        ...     _ = sim.openai.replies("Paris")
         ...     answer = LLMClient(FallbackChain([sim.openai.as_provider("gpt-4o")])).ask("Capital of France?")
         ...     export_spans(sim, TracerProvider())
         2
