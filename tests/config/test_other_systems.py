@@ -119,7 +119,7 @@ def test_f016_the_mode_makes_a_chain_simulated(monkeypatch):
     chain = build_chain({"providers": slots})
     answer = chain.complete(CompletionRequest.ask("hi"))
     assert (answer.provider, answer.attempts[0].outcome, bool(answer.content)) == ("openai", "200", True)
-    assert [place.provider.model for place in chain.places] == ["gpt-4o", "claude-sonnet-4-5"]
+    assert [place.provider.model for place in chain.places] == ["gpt-4o", "claude-sonnet-4-6"]
 
 
 def test_f016_a_simulation_answers_whatever_the_mode(monkeypatch):
