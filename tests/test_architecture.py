@@ -45,10 +45,11 @@ GROUND = {
     "costs": {"clock"},
     "faults": {"clock"},
     "interception": {"clock"},
+    "config": {"stores"},
 }
 """The lower floors' own order: `types` raises `errors`, `events` carries `types`, `errors` names `types` in hints;
 prices and budgets have days, and the day is the clock's; so are the dice that let a fault strike; libraries that are
-imported late are heard of in one way."""
+imported late are heard of in one way. Files name the stores of the same floor, which know nothing of files."""
 
 THIRD_PARTY_LIMIT = {
     "yaml": 3,

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from llmtest.config._price_sections import ModelPriceSection, PriceFileSection
     from llmtest.config._retry_section import RetrySection
     from llmtest.config._secrets import LiteralKeyWarning, Secret
+    from llmtest.config._shared_section import SharedSection
     from llmtest.config._units import (
         format_duration,
         parse_count,
@@ -57,6 +58,7 @@ __all__ = [
     "Secret",
     "Section",
     "Share",
+    "SharedSection",
     "SlotSection",
     "Text",
     "UnreadSettingWarning",
@@ -94,6 +96,7 @@ _HOMES = {
         "_price_sections": ("PriceFileSection", "ModelPriceSection"),
         "_breaker_section": ("CircuitBreakerSection",),
         "_health_section": ("HealthSection",),
+        "_shared_section": ("SharedSection",),
         "_policy_sections": ("BudgetSection",),
         "_document": ("Document", "Location", "read_document"),
         "_fields": ("Count", "Duration", "Flag", "Money", "Positive", "Rate", "Real", "Seconds", "Share", "Text"),

@@ -19,6 +19,7 @@ from llmtest.config._policy_sections import BudgetSection, TimeoutsSection
 from llmtest.config._price_file import prices_in
 from llmtest.config._retry_section import PromptRetrySection, RetrySection
 from llmtest.config._routed_slot import routed_slot
+from llmtest.config._shared_section import shared_in
 from llmtest.config._validation import show_location, validate
 from llmtest.costs import Budget, BudgetConfig, CostManagementPolicy, Prices
 from llmtest.errors import ConfigurationError
@@ -30,6 +31,7 @@ from llmtest.resilience import (
     PromptRetry,
     ResponseCache,
     RetryConfig,
+    SharedState,
     SmartRoutingProvider,
     TimeoutConfig,
 )
@@ -184,8 +186,9 @@ class _Builder:
         for key in ("context", "health", "hedging", "rate_limit", "routing"):
             if getattr(section, key) is not None:
                 settings[key] = getattr(section, key).config()
+        settings["shared"] = shared = shared_in(section.shared, self.document, (*at, "shared"), self.mode)
         if section.cache is not None:
-            settings["cache"] = self._cache(section.cache, (*at, "cache"))
+            settings["cache"] = self._cache(section.cache, (*at, "cache"), shared)
         if section.flat_retry is not None:
             settings["retry"] = section.flat_retry.config()
         order = sorted(range(len(section.providers)), key=lambda index: -(section.providers[index].priority or 0))
@@ -225,6 +228,7 @@ class _Builder:
         deadline = None if section.timeouts is None else section.timeouts.deadline
         open_ended = TimeoutConfig(connect=None, read=None, total=None, deadline=deadline)
         beside = section.model_copy(update={"rate_limit": None, "cache": None})
+        shared = shared_in(section.shared, self.document, (*at, "shared"), self.mode)
         return SmartRoutingProvider(
             primary,
             self.cheap(beside, at, primary.budget),
@@ -232,7 +236,8 @@ class _Builder:
             name=section.name,
             timeouts=None if deadline is None else open_ended,
             rate_limit=None if limits is None else limits.config(),
-            cache=None if section.cache is None else self._cache(section.cache, (*at, "cache")),
+            cache=None if section.cache is None else self._cache(section.cache, (*at, "cache"), shared),
+            shared=shared,
             prices=primary.prices,
             seed=self.seed,
         )
@@ -254,7 +259,7 @@ class _Builder:
             )
         return limits
 
-    def _cache(self, section: CacheSection, at: Location) -> ResponseCache | None:
+    def _cache(self, section: CacheSection, at: Location, shared: SharedState | None) -> ResponseCache | None:
         """Return the cache of a chain; whoever embeds for it is a provider like another, but in a simulated chain."""
         path = self.document.path
         embedder, model = None, None
@@ -262,7 +267,7 @@ class _Builder:
             slot = validate(SlotSection, Document(section.embedder, path, environment=self.document.environment))
             embedder, model = self._provider(slot, (*at, "embedder")), slot.model
         try:
-            return section.cache(None if path is None else Path(path).parent, embedder, model)
+            return section.cache(None if path is None else Path(path).parent, embedder, model, shared)
         except ConfigurationError as error:
             raise self.document.error(at, f"`{show_location(at)}`: {error}") from error
 

@@ -13,6 +13,7 @@ from llmtest.errors import ConfigurationError
 from llmtest.resilience import ResponseCache, ResponseCacheConfig, SqliteCacheStore, as_embedder
 
 if TYPE_CHECKING:
+    from llmtest.resilience import CacheStore, SharedState
     from llmtest.types import Provider
 
 __all__ = ["WORDS", "CacheSection"]
@@ -88,7 +89,8 @@ class CacheSection(Section):
     version: Text | None = None
     """A name of your own; another one begins anew."""
     backend: Backend | None = None
-    """Where answers are kept: in `memory` by default, or in a file of SQLite (`sqlite`, also called `disk`)."""
+    """Where answers are kept: in `memory`, or in a file of SQLite (`sqlite`, also called `disk`); by default where the
+    chain keeps what is `shared`, else in memory."""
     cache_backend: Backend | None = None
     """The same by another name."""
     path: Text | None = None
@@ -110,17 +112,24 @@ class CacheSection(Section):
             raise ValueError(str(error)) from None
         return self
 
-    def cache(self, folder: Path | None, embedder: Provider | None, model: str | None) -> ResponseCache | None:
+    def cache(
+        self, folder: Path | None, embedder: Provider | None, model: str | None, shared: SharedState | None = None
+    ) -> ResponseCache | None:
         """Return the cache; None where it is off.
 
         Args:
             folder: Where a relative path begins; None: the working directory.
             embedder: What makes vectors; None: words.
             model: The model that it embeds with.
+            shared: What the chain shares, where answers are kept if the section does not say.
         """
         if not self.enabled:
             return None
-        store = None if self.path is None else SqliteCacheStore((folder or Path()) / self.path)
+        store: CacheStore | None = None
+        if self.path is not None:
+            store = SqliteCacheStore((folder or Path()) / self.path)
+        elif shared is not None and self.backend is None and self.cache_backend is None:
+            store = shared.answers
         return ResponseCache(self._config(embedder, model), store=store)
 
     def _config(self, embedder: Provider | None, model: str | None) -> ResponseCacheConfig:

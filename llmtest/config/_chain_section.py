@@ -20,6 +20,7 @@ from llmtest.config._retry_section import PromptRetrySection, Retry, RetrySectio
 from llmtest.config._routing_section import RoutingSection
 from llmtest.config._secrets import Secret
 from llmtest.config._shapes import house_slot
+from llmtest.config._shared_section import Shared
 from llmtest.config._streaming_section import StreamingSection
 from llmtest.config._validation import Section, one_of
 from llmtest.resilience import FallbackCondition, FallbackTrigger
@@ -273,6 +274,8 @@ class ChainSection(Section):
     """How it is found out who is ill, and asked last: settings, or the name of a preset; nobody asks by default."""
     streaming: StreamingSection | None = None
     """How streams are handed over, where a slot does not say."""
+    shared: Shared | None = None
+    """Where it is kept what policies remember, for many processes and machines; in each process by default."""
     rate_limit: RateLimitSection | None = None
     """How much is sent a minute and at a time, with each key; any number by default."""
     routing: RoutingSection | None = None

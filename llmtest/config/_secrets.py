@@ -22,6 +22,9 @@ __all__ = ["MASK", "LiteralKeyWarning", "Secret", "hidden", "secret_values", "wa
 MASK = "***"
 SECRET_KEYS = frozenset({"api_key", "auth_token", "client_secret", "session_token", "refresh_token", "password"})
 """Keys of a file whose values are secret."""
+SHARED = "shared"
+"""A key of a file whose address may hold a password."""
+WITH_PASSWORD = re.compile(r"//[^/@]*:[^/@]+@")
 SECRET_VARIABLE = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 SHORTEST = 6
 """Characters of a key at least; shorter texts would be found in every second word."""
@@ -151,6 +154,10 @@ def _secrets(value: Any, location: Location = ()) -> Iterator[tuple[Location, An
         for key, item in value.items():
             if key in SECRET_KEYS and not isinstance(item, dict):
                 yield (*location, key), item, value
+            elif key == SHARED:
+                url = item.get("url") if isinstance(item, dict) else item
+                if isinstance(url, str) and WITH_PASSWORD.search(url):
+                    yield (*location, key, *(["url"] if isinstance(item, dict) else [])), url, value
             else:
                 yield from _secrets(item, (*location, key))
     elif isinstance(value, list):
@@ -189,6 +196,8 @@ def warn_of_literals(document: Document, stacklevel: int = 2) -> None:
         if dialect is not None and not dialect.needs_key:
             continue
         variable = dialect.variables.keys[0] if dialect is not None and dialect.variables.keys else "API_KEY"
+        if SHARED in location:
+            variable = "REDIS_URL"
         at = ":".join(str(part) for part in (document.path, document.line_of(location)) if part is not None)
         warnings.warn(
             f"{at}: `{location[-1]}` is written in the file in plain text, where everybody who reads the file reads "

@@ -89,6 +89,7 @@ CHAIN_WORDS = {
     "streaming",
     "rate_limit",
     "routing",
+    "shared",
     "health",
 }
 """Keys below `llm:` that mean the same in a chain file."""
@@ -139,7 +140,7 @@ def notes_of(section: Mapping[str, Any], at: str) -> list[str]:
         if isinstance(slot, Mapping):
             notes += [f"`{where}.{key}` is not read: {why}" for key, why in NEEDLESS.items() if slot.get(key)]
     caching = section.get("caching")
-    if isinstance(caching, Mapping):
+    if isinstance(caching, Mapping) and section.get("shared") is None:
         notes += [
             f"`{at}.caching.{key}: {ELSEWHERE}` is read as `memory`: each process keeps its own answers"
             for key in BACKEND_WORDS
@@ -156,11 +157,21 @@ def notes_of(section: Mapping[str, Any], at: str) -> list[str]:
     return notes
 
 
-def _house_cache(caching: Any) -> Any:
-    """Return Caxton's `caching` in our words; a file that has no name gets one."""
+def _house_cache(caching: Any, *, shares: bool) -> Any:
+    """Return Caxton's `caching` in our words; a file that has no name gets one.
+
+    Args:
+        caching: The section.
+        shares: Whether the file says where Redis is; then answers are kept there.
+    """
     if not isinstance(caching, Mapping):
         return caching
-    found = {key: "memory" if key in BACKEND_WORDS and value == ELSEWHERE else value for key, value in caching.items()}
+    found = dict(caching)
+    for key in BACKEND_WORDS:
+        if found.get(key) == ELSEWHERE:
+            del found[key]
+            if not shares:
+                found[key] = "memory"
     if "disk" in [found.get(key) for key in BACKEND_WORDS]:
         found.setdefault("path", CACHE_FILE)
     return found
@@ -205,7 +216,7 @@ def house_chain(section: Mapping[str, Any]) -> dict[str, Any]:
         found["retry"] = retry
     caching = rest.pop("caching", None)
     if caching is not None:
-        found["cache"] = _house_cache(caching)
+        found["cache"] = _house_cache(caching, shares=found.get("shared") is not None)
     monitoring = rest.pop("monitoring", None)
     if isinstance(monitoring, Mapping):
         for key in monitoring:

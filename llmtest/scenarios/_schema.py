@@ -8,7 +8,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from llmtest.config import CircuitBreakerSection, HealthSection, ModelPriceSection, PriceFileSection, RetrySection
+from llmtest.config import (
+    CircuitBreakerSection,
+    HealthSection,
+    ModelPriceSection,
+    PriceFileSection,
+    RetrySection,
+    SharedSection,
+)
 from llmtest.scenarios._expectations import DOTTED, PLAIN
 from llmtest.scenarios._file import ScenarioFile, TimeSection
 
@@ -26,6 +33,7 @@ def scenario_schema() -> dict[str, Any]:
         ModelPriceSection,
         RetrySection,
         HealthSection,
+        SharedSection,
     ):
         extra = section.model_json_schema()
         definitions |= extra.pop("$defs", {})
