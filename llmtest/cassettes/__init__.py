@@ -15,45 +15,46 @@ if TYPE_CHECKING:
     from llmtest.cassettes._discovery import CassetteFile, Search
     from llmtest.cassettes._document import Document
     from llmtest.cassettes._forms import FORMS, Form, form_for
-    from llmtest.cassettes._inspection import CassetteFacts, InteractionFacts, StreamFacts, inspect_cassette
     from llmtest.cassettes._interactions import Interaction, RecordedRequest, RecordedResponse
     from llmtest.cassettes._masks import masks_in
     from llmtest.cassettes._matching import MatchRule
     from llmtest.cassettes._redaction import Redactor
     from llmtest.cassettes._usage import Usage
     from llmtest.cassettes._use import inserted, note_use, noting_uses, use_cassette
-    from llmtest.cassettes._verification import (
-        FINDING_KINDS,
-        SEVERITIES,
-        Severity,
-        Verdict,
-        VerifyFinding,
-        in_days,
-        verify_cassette,
-    )
     from llmtest.cassettes._writing import write_document
     from llmtest.cassettes.drift import Drift, SessionDrift, compare_sessions
     from llmtest.cassettes.review import (
+        FINDING_KINDS,
+        SEVERITIES,
+        CassetteFacts,
+        InteractionFacts,
         Pruned,
         Scrubbed,
+        Severity,
+        StreamFacts,
+        Verdict,
+        VerifyFinding,
         convert_cassette,
+        in_days,
+        inspect_cassette,
         prune_cassette,
         scrub_cassette,
         target_of,
+        verify_cassette,
     )
 
 _HOMES = {
     "Bill": "_bills",
     "Cassette": "_cassette",
-    "CassetteFacts": "_inspection",
+    "CassetteFacts": "review",
     "CassetteFile": "_discovery",
     "Document": "_document",
     "Drift": "drift",
-    "FINDING_KINDS": "_verification",
+    "FINDING_KINDS": "review",
     "FORMS": "_forms",
     "Form": "_forms",
     "Interaction": "_interactions",
-    "InteractionFacts": "_inspection",
+    "InteractionFacts": "review",
     "MODES": "_cassette",
     "MatchRule": "_matching",
     "Mode": "_cassette",
@@ -61,22 +62,22 @@ _HOMES = {
     "RecordedResponse": "_interactions",
     "Pruned": "review",
     "Redactor": "_redaction",
-    "SEVERITIES": "_verification",
+    "SEVERITIES": "review",
     "Scrubbed": "review",
     "Search": "_discovery",
     "SessionDrift": "drift",
-    "Severity": "_verification",
-    "StreamFacts": "_inspection",
+    "Severity": "review",
+    "StreamFacts": "review",
     "Usage": "_usage",
-    "Verdict": "_verification",
-    "VerifyFinding": "_verification",
+    "Verdict": "review",
+    "VerifyFinding": "review",
     "bills_in": "_bills",
     "compare_sessions": "drift",
     "convert_cassette": "review",
     "form_for": "_forms",
-    "in_days": "_verification",
+    "in_days": "review",
     "inserted": "_use",
-    "inspect_cassette": "_inspection",
+    "inspect_cassette": "review",
     "masks_in": "_masks",
     "note_use": "_use",
     "noting_uses": "_use",
@@ -84,7 +85,7 @@ _HOMES = {
     "scrub_cassette": "review",
     "target_of": "review",
     "use_cassette": "_use",
-    "verify_cassette": "_verification",
+    "verify_cassette": "review",
     "write_document": "_writing",
 }
 """Where each name is at home; what stands below the marker `vcr` needs none of them."""

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 from llmtest.cassettes._document import Document
 from llmtest.cassettes._entry import InteractionError
-from llmtest.cassettes._inspection import dates_of, recorded_time
 from llmtest.cassettes._interactions import Interaction
 from llmtest.cassettes._reading import answered, called, is_stream, json_of, model_in, reader_of, spoken_to, tokens_in
+from llmtest.cassettes._times import dates_of, recorded_time
 from llmtest.errors import CassetteFileError
 from llmtest.types import UNKNOWN_USAGE, CompletionRequest, Usage
 from llmtest.wire import Endpoint, Match, owner_of

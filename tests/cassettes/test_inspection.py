@@ -25,9 +25,9 @@ from llmtest.cassettes import (
     write_document,
 )
 from llmtest.cassettes._credentials import STUFFING, is_placeholder
-from llmtest.cassettes._inspection import inspect_interaction
-from llmtest.cassettes._layout import Layout
 from llmtest.cassettes._reading import text_of
+from llmtest.cassettes.review._inspection import inspect_interaction
+from llmtest.cassettes.review._layout import Layout
 from llmtest.reporting import print_cassette
 from tests.cassettes.planting import CHAT, ENVIRONMENT, PLACES, plantings
 

@@ -191,15 +191,15 @@ def test_a_save_sweeps_up_after_processes_that_are_no_more(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs fork and SIGKILL")
 def test_killing_the_process_while_it_saves_leaves_the_old_file_or_the_new_one(tmp_path):
-    """100 processes die while they save; no file is ever torn, and the next save sweeps up after them."""
+    """200 processes die while they save; no file is ever torn, and the next save sweeps up after them."""
     script = Path(__file__).with_name("killed_saves.py")
     done = subprocess.run(
         [sys.executable, str(script), str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.stderr == ""
     facts = dict(line.split("=") for line in done.stdout.split())
-    assert (facts["kills"], facts["torn"], facts["left"]) == ("100", "0", "0")
-    assert int(facts["litter"]) > 0, "no process died in the middle of a save, so this test has shown nothing"
+    assert (facts["kills"], facts["torn"], facts["left"]) == ("200", "0", "0")
+    assert int(facts["litter"]) > 20, "hardly a process died in the middle of a save, so this test has shown nothing"
     assert [path.name for path in tmp_path.iterdir()] == ["a.yaml"]
 
 

@@ -2,6 +2,10 @@
 
 | file | what it is |
 |---|---|
+| `_verification` | what is wrong with a file, told by line and field |
+| `_inspection` | what is in a file, in the few facts by which a person knows it again |
+| `_layout` | where in the text of a file something stands |
+| `_legibility` | whether a person can review a body as it stands there |
 | `_placeholders` | what people write where a credential stood |
 | `_scrubbing` | credentials taken out of a file in place, in the form that it has |
 | `_conversion` | a file of any tool in any form of ours |
@@ -14,19 +18,58 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from llmtest.cassettes.review._conversion import convert_cassette, target_of
+    from llmtest.cassettes.review._inspection import CassetteFacts, InteractionFacts, StreamFacts, inspect_cassette
     from llmtest.cassettes.review._pruning import Pruned, prune_cassette
     from llmtest.cassettes.review._scrubbing import Scrubbed, scrub_cassette
+    from llmtest.cassettes.review._verification import (
+        FINDING_KINDS,
+        SEVERITIES,
+        Severity,
+        Verdict,
+        VerifyFinding,
+        in_days,
+        verify_cassette,
+    )
 
 _FILES = {
+    "CassetteFacts": "_inspection",
+    "FINDING_KINDS": "_verification",
+    "InteractionFacts": "_inspection",
     "Pruned": "_pruning",
+    "SEVERITIES": "_verification",
     "Scrubbed": "_scrubbing",
+    "Severity": "_verification",
+    "StreamFacts": "_inspection",
+    "Verdict": "_verification",
+    "VerifyFinding": "_verification",
     "convert_cassette": "_conversion",
+    "in_days": "_verification",
+    "inspect_cassette": "_inspection",
     "prune_cassette": "_pruning",
     "scrub_cassette": "_scrubbing",
     "target_of": "_conversion",
+    "verify_cassette": "_verification",
 }
 
-__all__ = ["Pruned", "Scrubbed", "convert_cassette", "prune_cassette", "scrub_cassette", "target_of"]
+__all__ = [
+    "FINDING_KINDS",
+    "SEVERITIES",
+    "CassetteFacts",
+    "InteractionFacts",
+    "Pruned",
+    "Scrubbed",
+    "Severity",
+    "StreamFacts",
+    "Verdict",
+    "VerifyFinding",
+    "convert_cassette",
+    "in_days",
+    "inspect_cassette",
+    "prune_cassette",
+    "scrub_cassette",
+    "target_of",
+    "verify_cassette",
+]
 
 
 def __getattr__(name: str) -> object:

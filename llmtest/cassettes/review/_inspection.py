@@ -7,8 +7,7 @@ else's recorder kept nor a piece of one can be shown.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +17,7 @@ from llmtest.cassettes._interactions import Interaction, RecordedRequest, Record
 from llmtest.cassettes._reading import is_stream, one_line, read, text_of
 from llmtest.cassettes._redaction import Redactor
 from llmtest.cassettes._saving import redact_interaction
+from llmtest.cassettes._times import dates_of, recorded_time
 from llmtest.wire import SseParser
 
 EXCERPT = 240
@@ -165,33 +165,6 @@ def inspect_interaction(interaction: Interaction, number: int, redactor: Redacto
         output_tokens=tokens[1],
         error=one_line(kept.response.error or reading.problem),
     )
-
-
-def recorded_time(interaction: Interaction) -> datetime | None:
-    """Return when an interaction was recorded; None where the file does not say, or says no time."""
-    said: Any = interaction.recorded_at
-    if isinstance(said, str):
-        try:
-            said = datetime.fromisoformat(said)
-        except ValueError:
-            return None
-    return _in_utc(said) if isinstance(said, datetime) else None
-
-
-def dates_of(interaction: Interaction) -> list[datetime]:
-    """Return the date of an answer, if it says one: when it was recorded, as far as its server's clock was right."""
-    try:
-        date = _in_utc(parsedate_to_datetime(interaction.response.header("date") or ""))
-    except ValueError:
-        return []
-    return [] if date is None else [date]
-
-
-def _in_utc(time: datetime) -> datetime | None:
-    try:
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except OverflowError:  # an hour before the first day of the calendar
-        return None
 
 
 def _stream(response: RecordedResponse) -> StreamFacts:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from llmtest.cassettes._body import pretty
 from llmtest.cassettes._compression import decompressed
 from llmtest.cassettes._interactions import Interaction, RecordedResponse
-from llmtest.cassettes._layout import Key, Layout, Scalar
 from llmtest.cassettes._reading import is_stream, text_of
+from llmtest.cassettes.review._layout import Key, Layout, Scalar
 
 NO_TEXT = ("application/octet-stream", "application/pdf", "application/zip", "audio/", "font/", "image/", "video/")
 """Kinds of content that are no text in any file."""

@@ -15,14 +15,14 @@ from llmtest.cassettes._compression import decompressed, plain_request
 from llmtest.cassettes._credentials import exposures, found_in
 from llmtest.cassettes._document import Document
 from llmtest.cassettes._entry import InteractionError, nearest_key
-from llmtest.cassettes._inspection import dates_of, recorded_time
 from llmtest.cassettes._interactions import Interaction
-from llmtest.cassettes._layout import Key, Layout
-from llmtest.cassettes._legibility import illegible
 from llmtest.cassettes._matching import MatchRule, RequestView
 from llmtest.cassettes._reading import one_line, read, text_of
 from llmtest.cassettes._redaction import Redactor
 from llmtest.cassettes._saving import redact_interaction
+from llmtest.cassettes._times import dates_of, recorded_time
+from llmtest.cassettes.review._layout import Key, Layout
+from llmtest.cassettes.review._legibility import illegible
 
 FindingKind = Literal["secrets", "readability", "age", "failures", "broken", "unknown"]
 FINDING_KINDS: tuple[FindingKind, ...] = ("secrets", "broken", "unknown", "failures", "readability", "age")
