@@ -39,6 +39,8 @@ SETTINGS = (
     "llmtest_cassette_scrub",
     "llmtest_cassette_mask",
     "llmtest_cassette_usage",
+    "llmtest_cassette_max_age",
+    "llmtest_cassette_when_old",
     "llmtest_block_network",
     "llmtest_allowed_hosts",
     "llmtest_dummy_keys",
@@ -101,6 +103,8 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     parser.addini("llmtest_cassette_mask", "what requests are compared without", type="linelist", default=[])
     parser.addini("llmtest_cassette_scrub", "patterns of what cassettes replace", type="linelist", default=[])
     parser.addini("llmtest_cassette_usage", "file for what was played of each cassette", default=None)
+    parser.addini("llmtest_cassette_max_age", "oldest recording that is still good, such as 90d", default=None)
+    parser.addini("llmtest_cassette_when_old", "`warn` (default) or `fail`", default=None)
     parser.addini("llmtest_block_network", "refuse live requests in every test", type="bool", default=False)
     parser.addini("llmtest_allowed_hosts", "hosts that requests may reach", type="linelist", default=[])
     parser.addini("llmtest_dummy_keys", "set dummy API keys before collection", type="bool", default=False)

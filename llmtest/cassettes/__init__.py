@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from llmtest.cassettes._masks import masks_in
     from llmtest.cassettes._matching import MatchRule
     from llmtest.cassettes._redaction import Redactor
+    from llmtest.cassettes._staleness import Staleness, age_of
+    from llmtest.cassettes._times import in_days
     from llmtest.cassettes._usage import Usage
     from llmtest.cassettes._use import inserted, note_use, noting_uses, use_cassette
     from llmtest.cassettes._writing import write_document
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
         Verdict,
         VerifyFinding,
         convert_cassette,
-        in_days,
         inspect_cassette,
         prune_cassette,
         scrub_cassette,
@@ -67,15 +68,17 @@ _HOMES = {
     "Search": "_discovery",
     "SessionDrift": "drift",
     "Severity": "review",
+    "Staleness": "_staleness",
     "StreamFacts": "review",
     "Usage": "_usage",
     "Verdict": "review",
     "VerifyFinding": "review",
+    "age_of": "_staleness",
     "bills_in": "_bills",
     "compare_sessions": "drift",
     "convert_cassette": "review",
     "form_for": "_forms",
-    "in_days": "review",
+    "in_days": "_times",
     "inserted": "_use",
     "inspect_cassette": "review",
     "masks_in": "_masks",
@@ -115,10 +118,12 @@ __all__ = [
     "Search",
     "SessionDrift",
     "Severity",
+    "Staleness",
     "StreamFacts",
     "Usage",
     "Verdict",
     "VerifyFinding",
+    "age_of",
     "bills_in",
     "compare_sessions",
     "convert_cassette",

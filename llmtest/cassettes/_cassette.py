@@ -20,6 +20,7 @@ from llmtest.cassettes._matching import MatchRule, RequestView
 from llmtest.cassettes._play_order import Tape
 from llmtest.cassettes._redaction import Redactor
 from llmtest.cassettes._saving import alone_with, as_compared, redact_interaction, save_cassette
+from llmtest.cassettes._staleness import Staleness
 from llmtest.cassettes.drift import Drift, as_shown, compare_answers, failure_of, notice_of
 from llmtest.errors import CassetteFileError, CassetteMismatchError, CassetteWarning, ConfigurationError
 
@@ -59,6 +60,7 @@ class Cassette:
             default each answer is played once.
         before_record: Called with each interaction that is about to be kept; returns it, or another one, or None to
             leave it out. It is redacted afterwards.
+        staleness: How old what is played may be; by default only models that are served no more are told of.
         option_of: What an option is given to, for the texts of errors, up to the option.
         form: How the file is written, one of `FORMS`; None for the form that it has, `json` for a file of that name,
             and ours for a new one.
@@ -69,7 +71,7 @@ class Cassette:
         ConfigurationError: An unknown mode, form or part of `match_on`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a file, and options by name
         self,
         path: Path,
         mode: Mode = "none",
@@ -83,6 +85,7 @@ class Cassette:
         match: Literal["warn"] | None = None,
         repeat: Literal["last"] | None = None,
         before_record: Callable[[Interaction], Interaction | None] | None = None,
+        staleness: Staleness | None = None,
         option_of: str = "@pytest.mark.llm_cassette(",
     ) -> None:
         if mode not in MODES:
@@ -103,6 +106,7 @@ class Cassette:
         self.drift: list[Drift] = []
         self._warns = match == "warn"
         self._before_record = before_record
+        self._staleness = staleness or Staleness()
         self._rule = MatchRule.of(match_on)
         self._keep_failures = keep_failures
         self._redactor = redactor or Redactor(os.environ)
@@ -163,6 +167,7 @@ class Cassette:
                 found = self._tape.play(request)
                 if found is not None:
                     self.played += 1
+                    self._staleness.note(found)
                     if found.unknown:
                         self._tell_unknown_keys()
                     return found
@@ -182,6 +187,7 @@ class Cassette:
         if found is None:
             return None
         self.played += 1
+        self._staleness.note(found)
         self.drift += [
             Drift("value changed", f"request.{each.path}", as_shown(each.recorded), as_shown(each.sent))
             for each in closest.differences
@@ -232,13 +238,18 @@ class Cassette:
         """Write the file if there is something new; returns whether it was written.
 
         What is recorded joins what the file holds now, which may be more than it held when this cassette read it. In
-        mode `verify` nothing is written, and the drift is judged.
+        mode `verify` nothing is written, and the drift is judged; age is, whatever the mode.
 
         Raises:
-            CassetteFileError: See `save_cassette`; the old file is untouched.
+            CassetteFileError: See `save_cassette`; the old file is untouched. Or what was played is too old.
         """
         if self.mode == "verify":
             self._judge()
+        written = self._write()
+        self._tell_staleness()
+        return written
+
+    def _write(self) -> bool:
         recorded = self.recorded
         if not recorded:
             return False
@@ -260,6 +271,18 @@ class Cassette:
                     others = f" and {len(numbers) - 1:,} more" if len(numbers) > 1 else ""
                     text = f"interaction {numbers[0]}{others} of {document.path} has a key that nobody knows, `{key}`"
                     warnings.warn(f"{text}; it is passed over.{nearest_key(key)}", CassetteWarning, stacklevel=2)
+
+    def _tell_staleness(self) -> None:
+        """Tell of old recordings and of models that have ended: by a warning, or by the error that was asked for.
+
+        Raises:
+            CassetteFileError: What was played is too old, which is to fail.
+        """
+        old = self._staleness.too_old()
+        for notice in [*([old] if old and not self._staleness.fails else []), *self._staleness.notices(self.requests)]:
+            warnings.warn(f"{self.name}: {notice}.", CassetteWarning, stacklevel=3)
+        if old and self._staleness.fails:
+            raise CassetteFileError(f"{self.name}: {old}.\n\nTo fix: record it again: {self.rerecord}")
 
     def _judge(self) -> None:
         """Tell of the drift: what is new by a warning, what breaks by an error.

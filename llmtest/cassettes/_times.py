@@ -1,8 +1,8 @@
-"""When an exchange was recorded, as far as its file says it."""
+"""When an exchange was recorded, as far as its file says it, and how long ago that is in words."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -34,3 +34,12 @@ def _in_utc(time: datetime) -> datetime | None:
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except OverflowError:  # an hour before the first day of the calendar
         return None
+
+
+def in_days(age: timedelta) -> str:
+    """Return a span of time in its largest fitting unit: `1 day`, `90 days`, `5 hours`, `40 minutes`."""
+    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
+        number = int(age.total_seconds() // size)
+        if number >= 1 or unit == "minute":
+            break
+    return f"{number:,} {unit}{'' if number == 1 else 's'}"

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from llmtest.cassettes._cassette import Cassette, Mode
 from llmtest.cassettes._gate import Deck, OnError
 from llmtest.cassettes._interactions import Interaction
 from llmtest.cassettes._redaction import Redactor
+from llmtest.cassettes._staleness import Staleness, WhenOld
 from llmtest.clock import replay_time
 from llmtest.errors import CassetteMismatchError, HarnessError
 from llmtest.interception import opened
@@ -109,7 +111,7 @@ def inserted(cassette: Cassette, *, on_error: OnError, allowed_hosts: Iterable[s
 
 
 @contextmanager
-def use_cassette(
+def use_cassette(  # noqa: PLR0913 - a file, a mode, and options by name
     path: str | Path,
     mode: Mode = "none",
     *,
@@ -121,6 +123,9 @@ def use_cassette(
     match: Literal["warn"] | None = None,
     repeat: Literal["last"] | None = None,
     before_record: Callable[[Interaction], Interaction | None] | None = None,
+    max_age: str | timedelta | None = None,
+    when_old: WhenOld = "warn",
+    today: date | str | None = None,
 ) -> Iterator[Cassette]:
     """Play a recorded session, or record one, for the code inside the `with`; tasks it starts included.
 
@@ -141,6 +146,9 @@ def use_cassette(
         match: `"warn"` plays the closest recording where none is equal, and tells what differs.
         repeat: `"last"` plays the last answer to a request again for every further one.
         before_record: Called with each interaction that is about to be kept; returns it, another one, or None.
+        max_age: From which age on what is played is too old, such as `"90d"`; None for no limit.
+        when_old: What comes of it: `"warn"`, a `CassetteWarning` at the end, or `"fail"`.
+        today: The day by which age and models are judged; None for the real one, also where time is virtual.
         form: How the file is written: `llmtest`, `vcrpy`, `parsed_body` (JSON bodies as YAML) or `json`; None for the
             form that it has, `json` for a file of that name, and `llmtest` for a new one.
 
@@ -148,9 +156,8 @@ def use_cassette(
         The cassette: what was played, recorded, sent.
 
     Raises:
-        CassetteFileError: The file cannot be read or written.
-        CassetteMismatchError: A request that nothing recorded answers; raised where it was made, which no retry loop
-            can swallow, and again at the end if somebody did.
+        CassetteFileError: The file cannot be read or written; or what was played is too old, which is to fail.
+        CassetteMismatchError: Nothing recorded answers a request; raised again at the end where it was swallowed.
 
     Example:
         >>> with use_cassette("cassettes/capital.yaml", allowed_hosts=["*"]) as cassette:
@@ -158,17 +165,10 @@ def use_cassette(
         0
     """
     errors: list[HarnessError] = []
-    cassette = Cassette(
-        Path(path),
-        mode,
-        match_on=match_on,
-        keep_failures=keep_failures,
-        redactor=redactor,
-        form=form,
-        match=match,
-        repeat=repeat,
-        before_record=before_record,
-    )
+    played: dict[str, Any] = {"match_on": match_on, "match": match, "repeat": repeat}
+    kept: dict[str, Any] = {"keep_failures": keep_failures, "redactor": redactor, "before_record": before_record}
+    staleness = Staleness(max_age, when_old, today)
+    cassette = Cassette(Path(path), mode, form=form, staleness=staleness, **played, **kept)
     time = nullcontext() if cassette.records else replay_time("`use_cassette`")
     with time, inserted(cassette, on_error=errors.append, allowed_hosts=allowed_hosts):
         yield cassette

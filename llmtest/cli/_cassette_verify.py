@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,6 +27,10 @@ def verify(
     max_age: Annotated[
         str | None, typer.Option(help="Oldest recording that is still good, such as 90d.", show_default=False)
     ] = None,
+    today: Annotated[
+        str | None,
+        typer.Option(metavar="DATE", help="Day by which age and models are judged; today's.", show_default=False),
+    ] = None,
     longest_line: Annotated[int, typer.Option(min=1, help="Most characters of JSON on one line.")] = 200,
     ignore: Annotated[
         list[str] | None,
@@ -45,7 +49,7 @@ def verify(
         bool, typer.Option("--json", help="Print one JSON object for each cassette, one a line.")
     ] = False,
 ) -> None:
-    """Judge cassettes: secrets, what no longer reads, recorded failures, texts nobody can review, age.
+    """Judge cassettes: secrets, what no longer reads, recorded failures, texts nobody can review, age, ended models.
 
     Exits with 0 if all is well, 1 if there are findings, 2 if something cannot be read. Credentials are found by the
     name before them, by their shape, and by the values of the environment's own keys; none is ever printed.
@@ -57,7 +61,7 @@ def verify(
     limit = _age(max_age)
     least = _severity(severity)
     reader = CassetteReader(paths, keep or ())
-    now = active_clock().now()
+    now = active_clock().now() if today is None else _day(today)
 
     def verdict_of(file: CassetteFile) -> Verdict:
         return (
@@ -113,16 +117,27 @@ def _kinds(names: list[str]) -> set[str]:
 
 
 def _age(text: str | None) -> timedelta | None:
-    from llmtest.config import parse_duration
+    from llmtest.cassettes import age_of
+    from llmtest.errors import ConfigurationError
 
     if text is None:
         return None
     try:
-        return timedelta(seconds=parse_duration(text))
-    except (ValueError, OverflowError) as error:
+        return age_of(text)
+    except ConfigurationError as error:
         raise typer.BadParameter(
             f"`{text}` is no age; write a number with a unit: `12h`, `90d`.", param_hint="--max-age"
         ) from error
+
+
+def _day(text: str) -> datetime:
+    from llmtest.clock import epoch_of
+    from llmtest.errors import ConfigurationError
+
+    try:
+        return epoch_of(text)
+    except (ConfigurationError, ValueError) as error:
+        raise typer.BadParameter(f"`{text}` is no date; write it as 2026-12-31.", param_hint="--today") from error
 
 
 def _summary(reader: CassetteReader, interactions: int, kinds: Counter[str]) -> str:

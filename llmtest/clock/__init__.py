@@ -5,6 +5,7 @@ This is the only room that reads the machine's clock, really sleeps, or touches 
 
 from llmtest.clock._chance import OwnDraws, draw_bits, stream, uniform
 from llmtest.clock._clock import DEFAULT_EPOCH, Clock, SystemClock, VirtualClock, active_clock
+from llmtest.clock._durations import parse_duration
 from llmtest.clock._epoch import epoch_of
 from llmtest.clock._exclusive import Turn
 from llmtest.clock._identity import unique_key
@@ -44,6 +45,7 @@ __all__ = [
     "iterate_blocking",
     "new_virtual_loop",
     "outlived",
+    "parse_duration",
     "replay_time",
     "run_blocking",
     "run_virtual",

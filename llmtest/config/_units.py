@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from decimal import Decimal, InvalidOperation
 
+from llmtest.clock import parse_duration
+
 __all__ = [
     "format_duration",
     "parse_count",
@@ -19,8 +21,6 @@ __all__ = [
     "parse_share",
 ]
 
-_DURATION_UNITS = {"us": "0.000001", "ms": "0.001", "s": "1", "m": "60", "min": "60", "h": "3600", "d": "86400"}
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)\s*([a-zA-Z]+)")
 _COUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([kKmM]?)")
 _COUNT_UNITS = {"": 1, "k": 1_000, "m": 1_000_000}
 _RATE = re.compile(r"(.+?)\s*/\s*([a-z]+)")
@@ -29,42 +29,6 @@ _RATE_UNITS = {"s": 1, "sec": 1, "second": 1, "m": 60, "min": 60, "minute": 60, 
 
 def _shown(value: object) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
-
-
-def parse_duration(value: object) -> float:
-    """Return seconds.
-
-    Args:
-        value: `250ms`, `20s`, `5m`, `1h`, `2d`, or several in a row: `1h30m`. A plain `0` needs no unit.
-
-    Raises:
-        ValueError: Not a duration, or no unit.
-
-    Example:
-        >>> parse_duration("1h30m")
-        5400.0
-    """
-    hint = "write a number with a unit: `250ms`, `20s`, `5m`, `1h`"
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError(f"{_shown(value)} is not a duration; {hint}")  # noqa: TRY004 - pydantic collects ValueErrors
-    text = str(value).strip()
-    if text in {"0", "0.0"}:
-        return 0.0
-    if re.fullmatch(r"-?\d+(\.\d+)?", text):
-        raise ValueError(f"{_shown(value)} has no unit; {hint}")
-    total, position = Decimal(0), 0
-    for part in _DURATION_PART.finditer(text):
-        gap = text[position : part.start()]
-        unit = part[2]
-        if gap.strip() or unit not in _DURATION_UNITS:
-            break
-        total += Decimal(part[1]) * Decimal(_DURATION_UNITS[unit])
-        position = part.end()
-    if position == 0 or text[position:].strip():
-        unknown = re.fullmatch(r"\d+(?:\.\d+)?\s*([^\W\d]+)", text)
-        cause = f"has the unknown unit `{unknown[1]}`" if unknown else "is not a duration"
-        raise ValueError(f"{_shown(value)} {cause}; {hint}")
-    return float(total)
 
 
 def parse_seconds(value: object) -> float:

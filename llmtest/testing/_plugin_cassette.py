@@ -37,6 +37,8 @@ OPTIONS = (
     "match",
     "repeat",
     "before_record",
+    "max_age",
+    "when_old",
 )
 """What the marker `llm_cassette` takes besides the path."""
 
@@ -60,7 +62,7 @@ class CassetteShelf:
             CassetteFileError: Its file cannot be read.
             ConfigurationError: Its marker, its mode, or what it matches on is wrong.
         """
-        from llmtest.cassettes import Cassette, MatchRule, Redactor, masks_in
+        from llmtest.cassettes import Cassette, MatchRule, Redactor, Staleness, masks_in
 
         marks = list(item.iter_markers("llm_cassette"))
         path, options = _marked_path(item, marks), _marked_options(marks)
@@ -75,7 +77,16 @@ class CassetteShelf:
         lines = ini_of(self._config, "llmtest_cassette_mask")
         if lines:
             options["match_on"] = MatchRule.of(options.get("match_on")).hiding(masks_in(lines))
-        return Cassette(path, mode, rerun=quote(item.nodeid), redactor=redactor, **options)
+        age = setting(self._config, "cassette_max_age", marker=options.pop("max_age", None))
+        when_old = setting(self._config, "cassette_when_old", marker=options.pop("when_old", None), default="warn")
+        return Cassette(
+            path,
+            mode,
+            rerun=quote(item.nodeid),
+            redactor=redactor,
+            staleness=Staleness(age, when_old),
+            **options,
+        )
 
     def insert(self, cassette: Cassette, item: pytest.Item, report: OnError) -> None:
         """Play and record the requests of a test from now on; hosts that may pass everywhere pass by its cassette."""

@@ -54,6 +54,7 @@ from llmtest.wire._registry import (
     unregister,
 )
 from llmtest.wire._served import Served
+from llmtest.wire._shutdowns import Shutdown, shutdowns_at
 from llmtest.wire._store import MODELS_KEPT, Store
 from llmtest.wire._vocabulary import Vocabulary
 from llmtest.wire.framing import FRAMINGS, NDJSON, SSE, EventDecoder, Framing, ServerSentEvent, SseParser
@@ -85,6 +86,7 @@ __all__ = [
     "ResponseMeta",
     "Served",
     "ServerSentEvent",
+    "Shutdown",
     "SseParser",
     "Store",
     "StreamDecoder",
@@ -110,6 +112,7 @@ __all__ = [
     "parse_retry_after",
     "register",
     "registered",
+    "shutdowns_at",
     "unregister",
     "with_logprobs",
 ]

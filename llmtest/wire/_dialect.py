@@ -29,7 +29,7 @@ __all__ = ["Dialect", "Errors", "Match", "Unserved", "Variables"]
 MOST_MATCHES = 1024
 _JSON: Headers = (("content-type", "application/json"),)
 _NO_CACHE = ("cache-control", "no-cache")
-_OWN = {"root", "hosts", "is_default", "is_common"}
+_OWN = {"root", "hosts", "is_default", "is_common", "shutdowns"}
 """What a dialect does not have below another address."""
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -165,6 +165,7 @@ class Dialect:
         aliases: Other names by which files ask for its provider, such as that of its models' family.
         batches: How a client has many requests answered over a day; None: it cannot.
         telemetry_name: What OpenTelemetry's conventions call its provider (`gen_ai.provider.name`); None: as `name`.
+        shutdowns: Models by the day on which they are shut down, as it is announced: `{"2027-01-31": ("model-1",)}`.
 
     Raises:
         ValueError: The name is none that files and handles can write.
@@ -207,21 +208,19 @@ class Dialect:
         aliases: tuple[str, ...] = (),
         batches: BatchApi | None = None,
         telemetry_name: str | None = None,
+        shutdowns: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         if not _NAME.fullmatch(name):
             raise ValueError(f"`{name}` is no name of a dialect: lower-case letters, digits and `_`, such as `my_api`")
         self.name = name
         self.title = title or name
         self.root = root
-        self.base_url = base_url
-        self.hosts = hosts
-        self.any_port = any_port
+        self.base_url, self.hosts, self.any_port = base_url, hosts, any_port
         self.auth = auth
         self.read_key = read_key
         self.variables = variables or Variables()
         self.head = head
-        self.write_limits = write_limits
-        self.read_limits = read_limits
+        self.write_limits, self.read_limits = write_limits, read_limits
         self.usual_limits = usual_limits or {}
         self.over_quota = over_quota
         self.response_id = response_id
@@ -235,6 +234,7 @@ class Dialect:
         self.settings = settings or {}
         self.is_provider, self.is_default, self.is_common = is_provider, is_default, is_common
         self.aliases, self.batches, self.telemetry_name = aliases, batches, telemetry_name
+        self.shutdowns = shutdowns or {}
         self.endpoints = tuple(endpoint.of(self) for endpoint in endpoints)
         self.mounts = {prefix: dialect.below(prefix) for prefix, dialect in (mounts or {}).items()}
         self.errors: Errors = errors or (JsonErrors() if self.spoken is self else self.spoken.errors)

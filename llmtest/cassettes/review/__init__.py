@@ -27,7 +27,6 @@ if TYPE_CHECKING:
         Severity,
         Verdict,
         VerifyFinding,
-        in_days,
         verify_cassette,
     )
 
@@ -43,7 +42,6 @@ _FILES = {
     "Verdict": "_verification",
     "VerifyFinding": "_verification",
     "convert_cassette": "_conversion",
-    "in_days": "_verification",
     "inspect_cassette": "_inspection",
     "prune_cassette": "_pruning",
     "scrub_cassette": "_scrubbing",
@@ -63,7 +61,6 @@ __all__ = [
     "Verdict",
     "VerifyFinding",
     "convert_cassette",
-    "in_days",
     "inspect_cassette",
     "prune_cassette",
     "scrub_cassette",

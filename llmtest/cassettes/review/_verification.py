@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from llmtest.cassettes._compression import decompressed, plain_request
@@ -20,12 +20,13 @@ from llmtest.cassettes._matching import MatchRule, RequestView
 from llmtest.cassettes._reading import one_line, read, text_of
 from llmtest.cassettes._redaction import Redactor
 from llmtest.cassettes._saving import redact_interaction
-from llmtest.cassettes._times import dates_of, recorded_time
+from llmtest.cassettes._staleness import ended_model, ending_of
+from llmtest.cassettes._times import dates_of, in_days, recorded_time
 from llmtest.cassettes.review._layout import Key, Layout
 from llmtest.cassettes.review._legibility import illegible
 
-FindingKind = Literal["secrets", "readability", "age", "failures", "broken", "unknown"]
-FINDING_KINDS: tuple[FindingKind, ...] = ("secrets", "broken", "unknown", "failures", "readability", "age")
+FindingKind = Literal["secrets", "readability", "age", "failures", "broken", "unknown", "models"]
+FINDING_KINDS: tuple[FindingKind, ...] = ("secrets", "broken", "unknown", "failures", "readability", "age", "models")
 Severity = Literal["high", "low"]
 SEVERITIES: tuple[Severity, ...] = ("high", "low")
 GRAVE: frozenset[FindingKind] = frozenset({"secrets", "broken", "unknown"})
@@ -37,6 +38,7 @@ REDACT = "Record it again with llmtest, which leaves it out; revoke it if the fi
 LEAVE = "Record it again with llmtest, which leaves it out."
 RERECORD = "Record it again."
 UNDO = "Undo the edit, or record it again."
+ANOTHER = "Have the code ask for a model that is served, and record it again."
 ON_PURPOSE = "Record it again, or pass `--ignore failures` if it is there on purpose."
 
 
@@ -118,7 +120,7 @@ def verify_cassette(
         document: The cassette, read with `strict=False`.
         text: The text of its file.
         redactor: What counts as a credential.
-        now: The time by which age is judged.
+        now: The time by which age is judged, and whether a model is still served.
         max_age: The age from which a recording is too old; None for no limit.
         longest_line: Most characters of JSON on one line.
 
@@ -139,6 +141,7 @@ def verify_cassette(
     found += bench.loose({finding.line for finding in found if finding.kind == "secrets"})
     if max_age is not None:
         found += _age(bench, now, max_age)
+    found += bench.models(now.date())
     found.sort(key=lambda finding: (finding.line, FINDING_KINDS.index(finding.kind)))
     return Verdict(document.path, len(document), tuple(found), tuple(unreadable))
 
@@ -205,6 +208,16 @@ class _Bench:
             fix = f"Correct its name, or remove it.{nearest_key(place)}"
             yield self.finding("unknown", position, tuple(place.split(".")), place, what, fix)
 
+    def models(self, today: date) -> Iterator[VerifyFinding]:
+        """Yield the models that are served no more, each where it is asked for first."""
+        known: set[str] = set()
+        for position in self.times:
+            end = ended_model(self.document[position].request, today)
+            if end is not None and end.model not in known:
+                known.add(end.model)
+                what = f"interaction {position + 1} asks for {ending_of(end)}"
+                yield self.finding("models", position, ("request", "body"), "request.body.model", what, ANOTHER)
+
     def failures(self, position: int, interaction: Interaction) -> Iterator[VerifyFinding]:
         status = interaction.response.status
         name = f"interaction {position + 1}"
@@ -262,12 +275,3 @@ def _age(bench: _Bench, now: datetime, max_age: timedelta) -> Iterator[VerifyFin
         what = f"{len(silent)} of {count} interactions {verb} recorded{dated}; {limit}"
         fix = "Record it again with llmtest, which keeps the time."
         yield bench.finding("age", silent[0], (), "", what, fix)
-
-
-def in_days(age: timedelta) -> str:
-    """Return a span of time in its largest fitting unit: `1 day`, `90 days`, `5 hours`, `40 minutes`."""
-    for size, unit in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        number = int(age.total_seconds() // size)
-        if number >= 1 or unit == "minute":
-            break
-    return f"{number:,} {unit}{'' if number == 1 else 's'}"

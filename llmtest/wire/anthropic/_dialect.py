@@ -17,6 +17,7 @@ from llmtest.wire.anthropic._chat import COUNT_TOKENS, MESSAGES
 from llmtest.wire.anthropic._files import FILES
 from llmtest.wire.anthropic._limits import limit_headers, parse_limits
 from llmtest.wire.anthropic._models import MODEL, MODELS
+from llmtest.wire.anthropic._shutdowns import SHUTDOWNS
 from llmtest.wire.anthropic._vocabulary import VOCABULARY
 from llmtest.wire.anthropic._without_effect import WITHOUT_EFFECT
 from llmtest.wire.anthropic.messages import _stream
@@ -81,6 +82,7 @@ ANTHROPIC = Dialect(
     request_id=lambda number: "req_011C" + _ids.base58(number, 20),
     tool_call_id=lambda number: "toolu_01" + _ids.base58(number, 22),
     marks=_marks,
+    shutdowns=SHUTDOWNS,
     models=("claude-sonnet-4-6", "claude-haiku-4-5"),
     default_model="claude-sonnet-4-6",
     aliases=("claude",),

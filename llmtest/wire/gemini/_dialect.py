@@ -13,6 +13,7 @@ from llmtest.wire.gemini._batches import BATCHES
 from llmtest.wire.gemini._errors import GeminiErrors
 from llmtest.wire.gemini._generate import COUNT_TOKENS, GENERATE, STREAM, read_key
 from llmtest.wire.gemini._services import BATCH_EMBED, EMBED, MODEL, MODELS
+from llmtest.wire.gemini._shutdowns import SHUTDOWNS
 from llmtest.wire.gemini._vocabulary import VOCABULARY
 from llmtest.wire.gemini.generate._response import RAW_FINISH
 from llmtest.wire.openai import COMPATIBLE
@@ -71,6 +72,7 @@ GEMINI = Dialect(
         complete_url=lambda text: text.rstrip("/") if "/v1" in text else text.rstrip("/") + "/v1beta",
     ),
     vocabulary=VOCABULARY,
+    shutdowns=SHUTDOWNS,
     **_SHARED,
 )
 """Google's Gemini."""

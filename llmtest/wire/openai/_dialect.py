@@ -20,6 +20,7 @@ from llmtest.wire.openai._limits import limit_headers, parse_limits
 from llmtest.wire.openai._models import MODEL, MODELS
 from llmtest.wire.openai._moderations import MODERATIONS
 from llmtest.wire.openai._responses import RESPONSES, STATEFUL
+from llmtest.wire.openai._shutdowns import SHUTDOWNS
 from llmtest.wire.openai._spoken_errors import OpenAIErrors
 from llmtest.wire.openai._stored_chat import STORED_CHAT
 from llmtest.wire.openai._trained_models import MODEL_DELETION
@@ -109,6 +110,7 @@ OPENAI = Dialect(
     usual_limits=_USUAL_LIMITS,
     over_quota=_over_quota,
     response_id=_response_id,
+    shutdowns=SHUTDOWNS,
     models=("gpt-4o", "gpt-4o-mini", "text-embedding-3-small"),
     default_model="gpt-4o",
     unserved=_UNSERVED,
