@@ -14,6 +14,7 @@ from typing import Any
 from llmtest.cassettes._entry import InteractionError, as_interaction
 from llmtest.cassettes._fast_reader import read_as_written
 from llmtest.cassettes._interactions import Interaction
+from llmtest.cassettes._large_texts import HEAD, WrittenOnce
 from llmtest.cassettes._loading import load_whole
 from llmtest.cassettes._yaml import load_yaml, refuse_conflict
 from llmtest.errors import CassetteFileError
@@ -53,10 +54,15 @@ class Document:
         self._bounds: list[int] = []
         self._last: tuple[int, Interaction] | None = None
         self._entries: list[Any] = []
+        self._written_once: WrittenOnce | None = None
         self.tool = ""
         self.unknown: dict[str, list[int]] = {}
         if starts and data[: starts[0].start()].rstrip().endswith(b"interactions:"):
-            self._bounds = [match.start() + 1 for match in starts] + [self._end(starts[0].start())]
+            end = self._end(starts[0].start())
+            large = data.rfind(b"\n" + HEAD.encode(), starts[-1].start(), end)
+            self._bounds = [match.start() + 1 for match in starts] + [end if large < 0 else large + 1]
+            if large >= 0 or b": &large-" in data:
+                self._written_once = WrittenOnce(self._text(data), len(self._text(data[: self._bounds[-1]])))
             self.keys: list[str | None] = [match[1].decode() for match in starts]
             checked = [len(starts) - 1]  # a file cut short is cut in its last interaction
         else:
@@ -135,6 +141,8 @@ class Document:
             return as_interaction(self._entries[position], self.path, position + 1)
         start, end = self._bounds[position : position + 2]
         piece = self._text(self._data[start:end])
+        if self._written_once is not None:
+            piece = self._written_once.restored(piece)
         found = read_as_written(piece, position + 1)
         if found is not None:
             return found

@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+from llmtest.cassettes._large_texts import put_back
 from llmtest.cassettes._yaml import load_yaml
 from llmtest.cassettes.foreign import entries_of
 from llmtest.errors import CassetteFileError
@@ -35,6 +36,8 @@ def load_whole(text: str, path: str) -> tuple[str, list[Any]]:
     """
     loaded = _load_json(text, path) if text.lstrip("\ufeff \t\r\n").startswith("{") else load_yaml(text, path)
     found = entries_of(loaded, path)
+    if isinstance(loaded, dict) and isinstance(loaded.get("large"), dict):
+        put_back(found[1], loaded["large"])
     if len(LISTS.findall(text)) > 1:
         raise CassetteFileError(
             f"{path}: the cassette has several lists `interactions`, of which only the last would be read. "

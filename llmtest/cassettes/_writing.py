@@ -14,7 +14,8 @@
       response: ...
     version: 1
 
-vcrpy ignores the `llmtest` line. The last line tells a whole file from one that was cut short.
+vcrpy ignores the `llmtest` line. What several bodies have in common is written once; see `_large_texts`. The last line
+tells a whole file from one that was cut short.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any
 
 from llmtest.cassettes._body import pretty
 from llmtest.cassettes._interactions import Headers, Interaction
+from llmtest.cassettes._large_texts import LargeTexts
 from llmtest.cassettes._matching import MatchRule, RequestView
 from llmtest.cassettes._yaml import Flow, Row, dump
 
@@ -35,14 +37,20 @@ NO_BLOCK = re.compile("[^\n\t\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U000
 """What cannot stand in a literal block as it is."""
 
 
+Written = tuple[str | bytes, str | None]
+"""A body as it is written, and how its JSON was formatted."""
+
 LINE_ENDS = re.compile("[\u2028\u2029]")
 """What else ends a line for a reader of YAML, which takes off the margin behind it."""
 
 
 def write_document(interactions: Iterable[Interaction]) -> str:
     """Write interactions as the text of a cassette."""
-    pieces = [_written(interaction) for interaction in interactions]
-    return ("interactions:\n" + "".join(pieces) if pieces else "interactions: []\n") + ENDING
+    interactions = list(interactions)
+    bodies = [(_body_as_text(each.request.body), _body_as_text(each.response.body)) for each in interactions]
+    large = LargeTexts((sent[0], came[0]) for sent, came in bodies)
+    pieces = [_written(*each, large) for each in zip(interactions, bodies, strict=True)]
+    return ("interactions:\n" + "".join(pieces) if pieces else "interactions: []\n") + large.ending() + ENDING
 
 
 def hints_of(interaction: Interaction, request_style: str | None = None, response_style: str | None = None) -> Flow:
@@ -75,19 +83,19 @@ def hints_of(interaction: Interaction, request_style: str | None = None, respons
     return hints
 
 
-def _written(interaction: Interaction) -> str:
+def _written(interaction: Interaction, bodies: tuple[Written, Written], large: LargeTexts) -> str:
     request, response = interaction.request, interaction.response
-    request_body, request_style = _body_as_text(request.body)
-    response_body, response_style = _body_as_text(response.body)
+    (request_body, request_style), (response_body, response_style) = bodies
+    short = large.shortened(request_body) if isinstance(request_body, str) else request_body
     hints = hints_of(interaction, request_style, response_style)
     sent = {"method": request.method, "uri": request.uri, "headers": _rows(request.headers)}
     status = Flow(code=response.status, message=response.reason)
     came = {"response": {"status": status, "headers": _rows(response.headers)}}
     return (
         dump([{"llmtest": hints, "request": sent}])
-        + _body(("body",), request_body)
+        + large.placed(0, request_body, "body", _body(("body",), short))
         + f"  {dump([came])[2:]}"
-        + _body(("body", "string"), response_body)
+        + large.placed(1, response_body, "string", _body(("body", "string"), response_body))
     )
 
 
@@ -95,7 +103,7 @@ def _rows(headers: Headers) -> dict[str, Row]:
     return {name: Row(values) for name, values in headers.items()}
 
 
-def _body_as_text(body: bytes) -> tuple[str | bytes, str | None]:
+def _body_as_text(body: bytes) -> Written:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError:
