@@ -6,11 +6,13 @@ how a wait is cut short, is the business of the room that waits.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from llmtest.clock._clock import Clock
 from llmtest.errors import ProviderTimeoutError, TimeoutPhase
-from llmtest.types import Timeouts
+
+if TYPE_CHECKING:
+    from llmtest.types import Timeouts
 
 __all__ = ["TimeLimit", "TimeLimits"]
 

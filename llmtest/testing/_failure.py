@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from llmtest.events import Trace
-from llmtest.types._spelling import did_you_mean
+if TYPE_CHECKING:
+    from llmtest.events import Trace
 
 __all__ = ["did_you_mean", "dollars", "failure", "rendered", "side_by_side"]
 
@@ -14,6 +15,13 @@ TRACE_LINES = 200
 """Lines of a trace that a failure prints; of a longer one its beginning and its end."""
 TRACE_NOTE = "__llmtest_trace__"
 """Attribute of an error whose text holds the trace."""
+
+
+def did_you_mean(word: str, choices: Iterable[str]) -> str:
+    """Return ` Did you mean ...?`, or nothing; what a slip alone needs is loaded when there is one."""
+    from llmtest.types._spelling import did_you_mean
+
+    return did_you_mean(word, choices)
 
 
 def failure(headline: str, trace: Trace, *, facts: Iterable[str] = (), fix: str | None = None) -> AssertionError:

@@ -61,6 +61,9 @@ CASES = {
         by_hand("ResponseCacheConfig(exclude_fields=['seed'])"),
     ),
     "cache-invalidate": Refused("cache = ResponseCache()\ncache.invalidate()"),
+    # cassettes
+    "cassette-age": Refused("from llmtest.cassettes import Staleness\nStaleness(max_age='90')", argument),
+    "cassette-today": Refused("from llmtest.cassettes import Staleness\nStaleness(today='soon')", argument),
     # conversations and windows
     "context": Refused("FallbackChain([handle.as_provider('m')], context=True)", argument),
     "context-limits": Refused(
