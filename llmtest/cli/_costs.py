@@ -23,7 +23,7 @@ Paths = Annotated[
     list[Path],
     typer.Argument(
         metavar="PATH...",
-        help="Event files, cassettes, OpenTelemetry spans, what `llmtest serve` tells, traces (CSV), or folders.",
+        help="Event files, cassettes, OpenTelemetry spans, what `llmtest serve` tells, accounts, traces, or folders.",
         show_default=False,
     ),
 ]

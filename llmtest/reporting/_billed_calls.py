@@ -7,6 +7,7 @@ from pathlib import Path
 
 from llmtest.cassettes import CassetteFile, Search, bills_in
 from llmtest.errors import CassetteFileError, ConfigurationError
+from llmtest.reporting._account_bills import account_bills, is_account_file
 from llmtest.reporting._billed_call import BilledCall
 from llmtest.reporting._event_bills import event_bills
 from llmtest.reporting._served_bills import is_served_file, served_bills
@@ -59,9 +60,9 @@ def _size(path: Path) -> int:
 def billed_calls(paths: Sequence[Path], on_progress: OnProgress | None = None) -> Iterator[BilledCall]:
     """Yield every call that files and folders tell of, in their order.
 
-    Event files, spans of OpenTelemetry, what a server's control plane tells (all three by how they begin), cassettes
-    of every kind that `llmtest cassette inspect` reads, and traces (`.csv`). A folder is searched for all of them but
-    traces.
+    Event files, spans of OpenTelemetry, what a server's control plane tells, accounts in a file (all by how they
+    begin), cassettes of every kind that `llmtest cassette inspect` reads, and traces (`.csv`). A folder is searched for
+    all of them but accounts and traces.
 
     Args:
         paths: Files and folders.
@@ -114,6 +115,8 @@ def _reader(path: Path) -> Callable[[Path, _Reading], Iterator[BilledCall]] | No
             start = file.read(START).lstrip(b"\xef\xbb\xbf").translate(None, b" \t\r\n")
     except OSError:
         return None
+    if is_account_file(start):
+        return _in_account
     if start.startswith(b'{"kind":"header"'):
         return _in_events
     if is_span_file(start):
@@ -127,6 +130,10 @@ def _in_events(path: Path, reading: _Reading) -> Iterator[BilledCall]:
 
 def _in_spans(path: Path, reading: _Reading) -> Iterator[BilledCall]:
     return span_bills(path, reading.at)
+
+
+def _in_account(path: Path, reading: _Reading) -> Iterator[BilledCall]:
+    return _counted(account_bills(path), reading)
 
 
 def _in_served(path: Path, reading: _Reading) -> Iterator[BilledCall]:

@@ -30,6 +30,8 @@ __all__ = ["SpanFileError", "is_span_file", "span_bills"]
 Facts = Mapping[str, Any]
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+STEP = 256
+"""Documents between two words about how far the reading is."""
 ENVELOPES = ("resourceSpans", "resource_spans")
 SCOPES = ("scopeSpans", "scope_spans", "instrumentationLibrarySpans")
 OTHER_SIGNALS = {"resourceMetrics": "metrics", "resourceLogs": "log records"}
@@ -101,10 +103,11 @@ def span_bills(path: Path, on_bytes: OnBytes | None = None) -> Iterator[BilledCa
         SpanFileError: It cannot be read, holds no spans, or a number in it is none; file and line are named.
     """
     told: set[str] = set()
+    bill_of = _Bills(str(path)).bill
     done = count = 0
-    for line, size, document in _documents(path):
+    for number, (line, size, document) in enumerate(_documents(path)):
         done += size
-        if on_bytes is not None:
+        if on_bytes is not None and not number % STEP:
             on_bytes(done, count)
         try:
             spans = list(_spans(document))
@@ -120,7 +123,7 @@ def span_bills(path: Path, on_bytes: OnBytes | None = None) -> Iterator[BilledCa
         for span, usage in charged:
             if span.id not in told:
                 count += 1
-                yield _bill(span, usage, str(path))
+                yield bill_of(span, usage)
     if on_bytes is not None:
         on_bytes(done, count)
 
@@ -248,25 +251,59 @@ def _count(facts: Facts, names: tuple[str, ...]) -> int | None:
     return None
 
 
-def _bill(span: Span, usage: Usage, source: str) -> BilledCall:
-    facts = span.attributes
-    return BilledCall(
-        _provider(facts),
-        facts.get("gen_ai.response.model") or facts.get("gen_ai.request.model"),
-        usage,
-        time_ns=span.start_ns,
-        service_tier=next((str(value) for name, value in facts.items() if name.endswith(TIER)), None),
-        metadata=_labels(span),
-        test=str(facts.get("test.case.name") or span.resource.get("test.case.name") or source),
-        source=source,
-    )
+class _Bills:
+    """Makes calls of the spans of one file: what thousands of them have in common is found out once.
+
+    Args:
+        source: The file.
+    """
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._conventions = CONVENTION | dialects().keys()
+        self._own: dict[str, bool] = {}
+        self._providers: dict[tuple[Any, Any, Any], str] = {}
+
+    def bill(self, span: Span, usage: Usage) -> BilledCall:
+        """Return the call that a span tells of."""
+        facts = span.attributes
+        name = facts.get("gen_ai.provider.name") or facts.get("gen_ai.system")
+        who = (name, facts.get("server.address"), facts.get("server.port"))
+        provider = self._providers.get(who)
+        if provider is None:
+            provider = self._providers[who] = _provider(*who)
+        return BilledCall(
+            provider,
+            facts.get("gen_ai.response.model") or facts.get("gen_ai.request.model"),
+            usage,
+            time_ns=span.start_ns,
+            service_tier=next((str(value) for name, value in facts.items() if name.endswith(TIER)), None),
+            metadata=self._labels(span),
+            test=str(facts.get("test.case.name") or span.resource.get("test.case.name") or self._source),
+            source=self._source,
+        )
+
+    def _labels(self, span: Span) -> dict[str, str]:
+        """Return the labels of a call: what no convention names, and which service and which agent made it."""
+        facts: dict[str, Any] = {name: span.resource[name] for name in LABELS if name in span.resource}
+        facts |= {name: value for name, value in span.attributes.items() if self._is_own(name)}
+        return {
+            name.removeprefix(ASSOCIATED): str(value)
+            for name, value in facts.items()
+            if isinstance(value, str | int) and len(str(value)) <= LONGEST_LABEL
+        }
+
+    def _is_own(self, name: str) -> bool:
+        known = self._own.get(name)
+        if known is None:
+            is_named = name.partition(".")[0] in self._conventions or name.endswith(TIER)
+            known = self._own[name] = name in LABELS or not is_named
+        return known
 
 
-def _provider(facts: Facts) -> str:
+def _provider(told: Any, host: Any, port: Any) -> str:
     """Return who was asked: who is known to be at the address, because compatible servers are asked by others' SDKs."""
-    name = facts.get("gen_ai.provider.name") or facts.get("gen_ai.system")
-    name = next((each.name for each in dialects().values() if name and each.telemetry_name == name), name)
-    host, port = facts.get("server.address"), facts.get("server.port")
+    name = next((each.name for each in dialects().values() if told and each.telemetry_name == told), told)
     if not host:
         return str(name or "")
     scheme = "https" if port in {None, 443} else "http"
@@ -274,18 +311,6 @@ def _provider(facts: Facts) -> str:
     if owner is not None:
         return owner.name
     return str(host) if name is None or priced_host(str(host)) else str(name)
-
-
-def _labels(span: Span) -> dict[str, str]:
-    """Return the labels of a call: what no convention names, and which service and which agent made it."""
-    found: dict[str, str] = {}
-    convention = CONVENTION | dialects().keys()
-    for facts in (span.resource, span.attributes):
-        for name, value in facts.items():
-            is_own = name in LABELS or (facts is span.attributes and name.partition(".")[0] not in convention)
-            if is_own and not name.endswith(TIER) and isinstance(value, str | int) and len(str(value)) <= LONGEST_LABEL:
-                found[name.removeprefix(ASSOCIATED)] = str(value)
-    return found
 
 
 def _broken(path: Path, line: int, what: str) -> SpanFileError:

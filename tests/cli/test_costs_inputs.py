@@ -1,13 +1,15 @@
 """`llmtest costs` reads spans of OpenTelemetry, what a server tells, and calls at hosts of compatible providers."""
 
 import json
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
 
 from llmtest import FallbackChain, LLMClient, Simulation, export_spans
-from llmtest.costs import Prices
+from llmtest.costs import CostLedger, Prices, SqliteLedgerStore
 from llmtest.events import facts_of
 from llmtest.faults import Overloaded
 from llmtest.reporting import billed_calls
@@ -333,3 +335,23 @@ def test_the_share_that_is_read_goes_up_to_one_over_all_files(tmp_path):
     assert told == sorted(told)
     assert told[-1] == (1.0, calls)
     assert len({share for share, _ in told}) > 5
+
+
+def test_an_account_in_a_file_is_priced_by_test(costs, tmp_path):
+    """Entries that processes have kept tell their tests and labels; what was not billed is left out."""
+    with SqliteLedgerStore(tmp_path / "costs.db") as store:
+        ledger = CostLedger(store=store, test="test_search")
+        ledger.record("openai", "gpt-4o", Usage(1000, 100), Decimal("0.0035"), metadata={"team": "search"})
+        ledger.record("openai", "gpt-4o", Usage(1000, 100), Decimal("0.0035"), test="test_other")
+        ledger.record("openai", "gpt-4o", Usage(1000, 100), Decimal("0.0035"), billed=False)
+    assert groups(costs("costs.db", "--by", "test", "--json")) == {
+        "test_search": (1, "0.0035"),
+        "test_other": (1, "0.0035"),
+    }
+    assert groups(costs("costs.db", "--by", "tag:team", "--json"))["search"] == (1, "0.0035")
+    with closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute("CREATE TABLE sales (amount)")
+    status, out, err = costs("other.db")
+    assert (status, out) == (2, "")
+    assert "other.db" in err
+    assert "To fix:" in err
