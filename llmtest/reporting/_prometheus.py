@@ -17,6 +17,11 @@ from llmtest.events import (
     CircuitSkipped,
     Event,
     FallbackTaken,
+    HealthAlert,
+    HealthChanged,
+    HealthProbed,
+    HealthSkipped,
+    HealthState,
     HedgeSent,
     KeyRefused,
     LimitRefused,
@@ -26,6 +31,7 @@ from llmtest.events import (
     StoreFailed,
 )
 from llmtest.reporting._event_listener import EventListener, View, checked_view
+from llmtest.reporting._span_facts import GIVEN_UP, is_failure
 from llmtest.types import Usage
 
 if TYPE_CHECKING:
@@ -36,9 +42,11 @@ __all__ = ["PrometheusMetrics"]
 PREFIX = "llmtest_llm_"
 SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 """Bounds of durations, as OpenTelemetry's conventions for generative AI have them."""
-GIVEN_UP = ("cancelled", "abandoned")
-"""Outcomes of requests whose caller went away."""
-STATES: tuple[str, ...] = get_args(BreakerState)
+STATES: dict[str, tuple[str, tuple[str, ...], tuple[str, ...]]] = {
+    "circuit_state": ("1 for the state that a circuit is in, 0 for the others.", ("provider",), get_args(BreakerState)),
+    "health_state": ("1 for the health of a provider, 0 for the other.", ("provider", "model"), get_args(HealthState)),
+}
+"""What is in one of several states, from its first change on; its labels, and the states."""
 
 COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "requests": ("Requests by provider and status: `success`, `error` or `cancelled`.", ("provider", "status")),
@@ -52,6 +60,8 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "fallbacks": ("Moves of calls from one provider to another.", ("from_provider", "to_provider", "cause")),
     "circuit_skips": ("Calls that passed a provider by because its circuit was open.", ("provider",)),
     "circuit_changes": ("Changes of circuits, by the state that they changed to.", ("provider", "state")),
+    "probes": ("Questions whether a provider is well, by what they told.", ("provider", "told")),
+    "health_skips": ("Calls that went to others first because a provider is ill.", ("provider",)),
     "cache_hits": ("Answers that came from the cache.", ("provider",)),
     "hedges": ("Requests sent beside a slow one.", ("chain",)),
     "limit_wait_seconds": ("Seconds that limits of our own held requests back.", ("provider", "limit")),
@@ -116,8 +126,13 @@ class PrometheusMetrics(EventListener):
                 name: library.Histogram(f"{PREFIX}{name}_seconds", told, labels, registry=registry, buckets=SECONDS)
                 for name, (told, labels) in TIMES.items()
             }
-            told = "1 for the state that a circuit is in, 0 for the others; from its first change on."
-            self._circuits = library.Gauge(f"{PREFIX}circuit_state", told, ("provider", "state"), registry=registry)
+            self._states = {
+                name: library.Gauge(PREFIX + name, told, (*labels, "state"), registry=registry)
+                for name, (told, labels, _) in STATES.items()
+            }
+            self._alerts = library.Gauge(
+                f"{PREFIX}alert_active", "1 while an alert holds.", ("provider", "model", "alert"), registry=registry
+            )
         except ValueError as error:  # its text has the name of the metric
             raise ConfigurationError(
                 f"this registry has metrics of these names already: {error}.\n"
@@ -130,6 +145,12 @@ class PrometheusMetrics(EventListener):
             **traffic,
             CallEnded: self._call,
             BreakerChanged: self._circuit,
+            HealthChanged: lambda event: self._state("health_state", event.to_state, event.provider, event.model),
+            HealthAlert: lambda event: self._alerts.labels(event.provider, event.model or "", event.alert).set(
+                event.is_raised
+            ),
+            HealthProbed: lambda event: self._count("probes", event.provider, event.told),
+            HealthSkipped: lambda event: self._count("health_skips", event.provider),
             RetryScheduled: lambda event: self._count("retries", event.provider, event.cause),
             FallbackTaken: lambda event: self._count("fallbacks", event.from_provider, event.to_provider, event.cause),
             CircuitSkipped: lambda event: self._count("circuit_skips", event.provider),
@@ -170,8 +191,7 @@ class PrometheusMetrics(EventListener):
         billed: bool,
         cost_usd: Decimal | None,
     ) -> None:
-        succeeded = outcome.isdigit() and int(outcome) < 400
-        status = "success" if succeeded else "cancelled" if outcome in GIVEN_UP else "error"
+        status = "cancelled" if outcome in GIVEN_UP else "error" if is_failure(outcome) else "success"
         self._count("requests", provider, status)
         self._times["request_duration"].labels(provider, model or "").observe(seconds)
         if status == "error":
@@ -194,5 +214,8 @@ class PrometheusMetrics(EventListener):
 
     def _circuit(self, event: BreakerChanged) -> None:
         self._count("circuit_changes", event.provider, event.to_state)
-        for state in STATES:
-            self._circuits.labels(event.provider, state).set(state == event.to_state)
+        self._state("circuit_state", event.to_state, event.provider)
+
+    def _state(self, name: str, found: str, *labels: str | None) -> None:
+        for state in STATES[name][2]:
+            self._states[name].labels(*(label or "" for label in labels), state).set(state == found)

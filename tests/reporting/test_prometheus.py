@@ -21,8 +21,9 @@ from llmtest import (
     faults,
 )
 from llmtest.clock import active_clock
-from llmtest.events import AttemptEnded
+from llmtest.events import EVENTS, AttemptEnded, HealthAlert, HealthChanged, HealthProbed, HealthSkipped
 from llmtest.types import Attempt, Usage
+from tests.event_samples import HISTORY
 from tests.resilience.scripted_provider import REQUEST, ScriptedProvider, down
 
 
@@ -135,6 +136,30 @@ def test_cache_hits_and_refused_budgets_are_counted(registry):
     assert value(registry, "cache_hits_total", provider="openai") == 1
     assert value(registry, "requests_total", provider="openai", status="success") == 1
     assert value(registry, "budget_rejections_total", scope="session") == 1
+
+
+def test_health_and_alerts_are_shown(registry):
+    """Who is ill, who was passed by, and which alerts hold until they are over."""
+    metrics = PrometheusMetrics(registry)
+    metrics.observe(HealthChanged(1, 0, "a", "m", "healthy", "unhealthy", "probe", 3, "503"))
+    metrics.observe(HealthAlert(1, 0, "a", "m", "downtime", True))
+    metrics.observe(HealthSkipped(2, 1, "a", "m", 1.0))
+    metrics.observe(HealthProbed(2, 2, "a", "m", "call", "failure", "503"))
+    ill = {"provider": "a", "model": "m"}
+    assert value(registry, "health_state", **ill, state="unhealthy") == 1
+    assert value(registry, "health_state", **ill, state="healthy") == 0
+    assert value(registry, "alert_active", **ill, alert="downtime") == 1
+    assert value(registry, "health_skips_total", provider="a") == 1
+    assert value(registry, "probes_total", provider="a", told="failure") == 1
+    metrics.observe(HealthAlert(9, 0, "a", "m", "downtime", False))
+    assert value(registry, "alert_active", **ill, alert="downtime") == 0
+
+
+def test_every_event_there_is_can_be_heard(registry):
+    """What an event holds, names that are missing among it, never breaks the call that it tells of."""
+    PrometheusMetrics(registry).read(HISTORY)
+    assert value(registry, "store_failures_total", store="breaker", operation="admit") > 0
+    assert {type(event) for event in HISTORY} == set(EVENTS)
 
 
 def test_a_trace_that_is_over_is_read_to_the_same_numbers(registry):

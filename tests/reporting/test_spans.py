@@ -3,6 +3,7 @@
 import asyncio
 import builtins
 import random
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -26,8 +27,10 @@ from llmtest import (
     export_spans,
     faults,
 )
-from llmtest.events import CallStarted, Trace
+from llmtest.events import EVENTS, CallStarted, Trace
+from llmtest.reporting._spans import DECISIONS
 from llmtest.wire import dialects
+from tests.event_samples import HISTORY
 from tests.resilience.scripted_provider import MODES, REQUEST, ScriptedProvider, World, ask, down, refused_key
 
 
@@ -222,6 +225,33 @@ def test_decisions_are_events_with_their_facts(spans):
     ]
     assert told[0][1]["llmtest.to_state"] == "open"
     assert told[3][1]["llmtest.scope"] == "session"
+
+
+NO_DECISIONS = {
+    "CallStarted",
+    "CallEnded",
+    "AttemptEnded",
+    "RequestReceived",
+    "RequestAnswered",
+    "BreakerWatched",
+    "HealthProbed",
+    "LiveRequestPassed",
+    "RealIoObserved",
+    "RealTimePassed",
+    "TelemetryKept",
+    "HarnessErrorRecorded",
+}
+"""What a span is made of, and what is about a test alone, or about no call."""
+
+
+def test_every_event_there_is_can_be_told(spans):
+    """An event that is added is a decision, or said to be none; whatever it holds can be an attribute."""
+    assert {cls.__name__ for cls in EVENTS} - {cls.__name__ for cls in DECISIONS} == NO_DECISIONS
+    events = [event for event in HISTORY if type(event) in DECISIONS]
+    export_spans([CallStarted(0, 1, "all"), *(replace(event, call=1) for event in events)], spans.provider)
+    (call,) = spans.named("call")
+    assert [event.name for event in call.events] == [f"llmtest.{event.kind}" for event in events]
+    assert all(event.attributes for event in call.events)
 
 
 def test_providers_have_the_names_of_the_conventions():
