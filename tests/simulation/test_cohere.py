@@ -211,8 +211,8 @@ def test_an_error_inside_a_stream_is_an_event_of_it(llm, client):
 
 
 def test_the_first_version_says_what_to_call_instead(llm):
-    """It is not simulated, and the text names the second one."""
+    """What of it is not simulated, such as its generations, is an error whose text names the second one."""
     llm.cohere.echoes()
     with pytest.raises(SimulationStateError, match="have the code call the second version: POST /v2/chat"):
-        cohere.Client(api_key="k").chat(message="hi")
+        cohere.Client(api_key="k").generate(prompt="hi")
     llm.world.harness_errors.clear()

@@ -21,7 +21,7 @@ from llmtest.wire._json import count
 from llmtest.wire._records import ResponseMeta
 from llmtest.wire.cohere._request import NAME
 
-__all__ = ["FINISH", "answer_body", "decode_body", "decode_usage"]
+__all__ = ["FINISH", "answer_body", "decode_body", "decode_usage", "encode_usage"]
 
 FINISH = {
     "COMPLETE": FinishReason.STOP,
@@ -44,7 +44,8 @@ def decode_usage(raw: object) -> Usage:
     )
 
 
-def _encode_usage(usage: Usage) -> dict[str, Any]:
+def encode_usage(usage: Usage) -> dict[str, Any]:
+    """Write usage: what is billed, and the same as what there was."""
     tokens = {"input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens}
     cached = {"cached_tokens": usage.cache_read_tokens} if usage.cache_read_tokens else {}
     return {"billed_units": tokens, "tokens": tokens, **cached}
@@ -140,7 +141,7 @@ def answer_body(response: CompletionResponse, meta: ResponseMeta) -> dict[str, A
     if isinstance(usage, dict) and decode_usage(usage) == response.usage:
         body["usage"] = usage
     elif response.usage.source != "unknown":
-        body["usage"] = _encode_usage(response.usage)
+        body["usage"] = encode_usage(response.usage)
     return {**body, **kept}
 
 
@@ -157,7 +158,7 @@ def decode_body(body: Mapping[str, Any], request_id: str | None) -> CompletionRe
     extra = {name: value for name, value in body.items() if name not in {"id", "message", "finish_reason", "usage"}}
     if encode_message(parts) != message:
         extra["message"] = message
-    if isinstance(body.get("usage"), dict) and _encode_usage(usage) != body["usage"]:
+    if isinstance(body.get("usage"), dict) and encode_usage(usage) != body["usage"]:
         extra["usage"] = body["usage"]
     word = body.get("finish_reason")
     return CompletionResponse(

@@ -8,6 +8,7 @@ from llmtest.wire._records import Headers, ResponseMeta
 from llmtest.wire._variables import Variables
 from llmtest.wire.cohere._chat import CHAT, TRACE
 from llmtest.wire.cohere._errors import ERRORS, VOCABULARY
+from llmtest.wire.cohere._first_version import FIRST_VERSION
 from llmtest.wire.cohere._services import EMBED, MODELS, RERANK
 
 __all__ = ["COHERE"]
@@ -24,7 +25,7 @@ COHERE = Dialect(
     title="Cohere",
     base_url="https://api.cohere.com",
     hosts=("https://api.cohere.com", "https://api.cohere.ai"),
-    endpoints=(CHAT, EMBED, RERANK, *MODELS),
+    endpoints=(CHAT, EMBED, RERANK, *FIRST_VERSION, *MODELS),
     variables=Variables(
         keys=("CO_API_KEY", "COHERE_API_KEY"),
         base_urls=("CO_API_URL",),
@@ -40,10 +41,9 @@ COHERE = Dialect(
     models=("command-a-03-2025", "embed-v4.0", "rerank-v3.5"),
     default_model="command-a-03-2025",
     unserved=(
-        Unserved("POST", "/v1/chat", _NEW.format("chat")),
         Unserved("POST", "/v1/generate", _NEW.format("chat")),
-        Unserved("POST", "/v1/embed", _NEW.format("embed")),
-        Unserved("POST", "/v1/rerank", _NEW.format("rerank")),
+        Unserved("POST", "/v1/summarize", _NEW.format("chat")),
+        Unserved("POST", "/v1/classify", _NEW.format("chat")),
     ),
     vocabulary=VOCABULARY,
     settings={"tells_no_model": True},

@@ -19,7 +19,7 @@ from llmtest.wire._json_errors import JsonErrors
 from llmtest.wire._own_words import OwnWords, Said
 from llmtest.wire._records import Headers, ResponseMeta
 from llmtest.wire._vocabulary import Vocabulary
-from llmtest.wire.framing import Framing, frame
+from llmtest.wire.framing import Framing, frame, line
 
 __all__ = ["ERRORS", "VOCABULARY"]
 
@@ -40,8 +40,12 @@ class _Plain(JsonErrors):
 
     def encode_event(self, error: ProviderError, meta: ResponseMeta, framing: Framing) -> bytes:
         """Write an error as the event that ends a stream."""
-        del framing
-        delta = {"error": self.worded(error, meta).message, "finish_reason": "ERROR"}
+        message = self.worded(error, meta).message
+        if framing.name == "ndjson":
+            said = {"response_id": meta.id, "text": message, "finish_reason": "ERROR"}
+            end = {"is_finished": True, "event_type": "stream-end", "finish_reason": "ERROR", "response": said}
+            return line(dump_text(end))
+        delta = {"error": message, "finish_reason": "ERROR"}
         return frame(dump_text({"type": "message-end", "delta": delta}), "message-end")
 
 

@@ -19,7 +19,7 @@ from llmtest.wire.openai._bodies import JSON_HEADERS, asked
 from llmtest.wire.openai._checks import refuse
 from llmtest.wire.openai._services import service
 
-__all__ = ["EMBED", "MODELS", "RERANK"]
+__all__ = ["EMBED", "MODELS", "RERANK", "rank"]
 
 _VERSION = {"version": "2"}
 
@@ -100,7 +100,7 @@ def _words(text: object) -> set[str]:
     return set(re.findall(r"\w+", str(text).lower()))
 
 
-def _rank(call: WireCall, meta: ResponseMeta, store: Store) -> dict[str, Any]:
+def rank(call: WireCall, meta: ResponseMeta, store: Store) -> dict[str, Any]:
     """Answer with the documents that share the most words with the query first."""
     del store
     documents = call.shaping.get("documents")
@@ -118,7 +118,7 @@ def _rank(call: WireCall, meta: ResponseMeta, store: Store) -> dict[str, Any]:
     }
 
 
-RERANK = service("rerank", "POST", "/v2/rerank", _rank)
+RERANK = service("rerank", "POST", "/v2/rerank", rank)
 """`POST /v2/rerank`."""
 
 
