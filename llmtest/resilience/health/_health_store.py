@@ -52,9 +52,9 @@ class StoredHealth(Protocol):
     def claim(self, now_ns: int) -> tuple[bool, HealthReading]:
         """Return whether a probe is due, which is then the caller's to make, and what is known.
 
-        It is due `interval_ns` after `told_ns`, or where that lies in the future: a clock began anew. Who asks first
-        begins the interval, and makes none. A claim sets `told_ns`, so that a probe that never ends is made again by
-        whoever asks an interval later.
+        It is due where `told_ns` is `interval_ns` away: in the past, or in the future, as where a clock began anew; the
+        clocks of two machines may differ by less. Who asks first begins the interval, and makes none. A claim sets
+        `told_ns`, so that a probe that never ends is made again by whoever asks an interval later.
         """
         ...
 

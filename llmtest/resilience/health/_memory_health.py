@@ -28,7 +28,7 @@ class MemoryHealth:
         """Return whether a probe is due, which is then the caller's, and what is known."""
         with self._turn:
             told_ns = self._reading.told_ns
-            is_due = told_ns is not None and not 0 <= now_ns - told_ns < self._rules.interval_ns
+            is_due = told_ns is not None and abs(now_ns - told_ns) >= self._rules.interval_ns
             if told_ns is None or is_due:
                 self._reading = self._reading._replace(told_ns=now_ns)
             return is_due, self._reading
