@@ -336,8 +336,8 @@ SECTIONS = {
     "scenario-file.md": "Provider Limits Latency Price Load Stage Fault Where When Calls",
     "costs.md": "PriceFile ModelPrice",
     "chain-file.md": (
-        "Chain Slot Streaming SlotPrice Retry RetryBudget CircuitBreaker Timeouts Budget Health Alert Hedging "
-        "RateLimit Routing"
+        "Chain Slot Streaming SlotPrice Retry RetryBudget CircuitBreaker Timeouts Budget SpendLimits Store Health "
+        "Alert Hedging RateLimit Routing"
     ),
 }
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from llmtest.config._agent_builder import LLMAgentBuilder
     from llmtest.config._breaker_section import CircuitBreakerSection
+    from llmtest.config._budget_section import BudgetSection
     from llmtest.config._build import build_chain, build_provider_chain
     from llmtest.config._chain_section import ChainSection, SlotSection
     from llmtest.config._context_requirements import load_context_requirements
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from llmtest.config._load import ChainConfig, UnreadSettingWarning, load_config
     from llmtest.config._mistakes import Mistakes
     from llmtest.config._nearest import did_you_mean, known, nearest
-    from llmtest.config._policy_sections import BudgetSection
     from llmtest.config._price_file import load_prices
     from llmtest.config._price_sections import ModelPriceSection, PriceFileSection
     from llmtest.config._retry_section import RetrySection
@@ -97,7 +97,7 @@ _HOMES = {
         "_breaker_section": ("CircuitBreakerSection",),
         "_health_section": ("HealthSection",),
         "_shared_section": ("SharedSection",),
-        "_policy_sections": ("BudgetSection",),
+        "_budget_section": ("BudgetSection",),
         "_document": ("Document", "Location", "read_document"),
         "_fields": ("Count", "Duration", "Flag", "Money", "Positive", "Rate", "Real", "Seconds", "Share", "Text"),
         "_mistakes": ("Mistakes",),

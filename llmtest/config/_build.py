@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
-from llmtest.config._breaker_section import CircuitBreakerSection
+from llmtest.config._budget_section import BudgetSection, StoreSection
 from llmtest.config._cache_section import CacheSection
 from llmtest.config._chain_section import NESTED, ChainSection, SlotSection
 from llmtest.config._document import Document, Location
@@ -15,30 +15,22 @@ from llmtest.config._load import ChainConfig, read_shape
 from llmtest.config._mistakes import Mistakes
 from llmtest.config._modes import answering, mode_of
 from llmtest.config._nearest import did_you_mean, known
-from llmtest.config._policy_sections import BudgetSection, TimeoutsSection
 from llmtest.config._price_file import prices_in
-from llmtest.config._retry_section import PromptRetrySection, RetrySection
 from llmtest.config._routed_slot import routed_slot
 from llmtest.config._shared_section import shared_in
 from llmtest.config._validation import show_location, validate
-from llmtest.costs import Budget, BudgetConfig, CostManagementPolicy, Prices
+from llmtest.costs import Budget, CostLedger, Prices
 from llmtest.errors import ConfigurationError
 from llmtest.resilience import (
-    CircuitBreakerConfig,
     FallbackChain,
     FallbackSlot,
     FallbackTrigger,
-    PromptRetry,
     ResponseCache,
-    RetryConfig,
     SharedState,
     SmartRoutingProvider,
     TimeoutConfig,
 )
 from llmtest.types import Provider
-
-if TYPE_CHECKING:
-    from llmtest.costs import CostLedger
 
 __all__ = ["build_chain", "build_provider_chain"]
 
@@ -77,7 +69,8 @@ def build_chain(
             ledgers, or no such mode.
     """
     section, document = _section_of(config)
-    return _Builder(document, providers or {}, prices, ledger, seed, mode_of(mode)).chain(section, (), budget)
+    builder = _Builder(document, providers or {}, prices, ledger, seed, mode_of(mode))
+    return builder.with_ledger_of(section).chain(section, (), budget)
 
 
 def build_provider_chain(
@@ -101,7 +94,7 @@ def build_provider_chain(
         ConfigurationError: A provider cannot be made.
     """
     section, document = _section_of(config)
-    builder = _Builder(document, providers or {}, None, None, None, mode_of(mode))
+    builder = _Builder(document, providers or {}, None, None, None, mode_of(mode)).with_ledger_of(section)
     main = builder.chain(section, (), None)
     if section.cheap is None:
         return main, None
@@ -147,6 +140,25 @@ class _Builder:
     seed: int | None
     mode: str
 
+    def with_ledger_of(self, section: ChainSection) -> _Builder:
+        """Return a builder whose chains enter in the ledger that a configuration names; itself where it names none."""
+        if section.ledger is None:
+            return self
+        if self.ledger is not None:
+            raise ConfigurationError(
+                f"chain `{section.name}` has a `ledger` of its own, and was given another, of which only one would be "
+                "kept.\nTo fix: keep one of the two"
+            )
+        return replace(self, ledger=CostLedger(store=self._store(section.ledger, "ledger", ("ledger",))))
+
+    def _refuse_inner_ledger(self, section: ChainSection, at: Location) -> None:
+        if at and section.ledger is not None:
+            raise self.document.error(
+                (*at, "ledger"),
+                f"`{show_location((*at, 'ledger'))}`: what a chain inside a chain does is entered with what the outer "
+                "one does.\nTo fix: write `ledger` in the outer chain",
+            )
+
     def chain(
         self, section: ChainSection, at: Location, budget: Any, *, places: Sequence[Location] | None = None
     ) -> FallbackChain:
@@ -166,6 +178,7 @@ class _Builder:
                 f"chain `{section.name}` has a `budget` of its own, and was given another, of which only one would "
                 "hold.\nTo fix: keep one of the two"
             )
+        self._refuse_inner_ledger(section, at)
         limits = section.budget if budget is None else budget
         prices = self.prices if section.prices is None else prices_in(section.prices, self.document, self.prices)
         settings: dict[str, Any] = {"advance_on_any_fallback_error": section.advance_on_any_fallback_error}
@@ -174,15 +187,10 @@ class _Builder:
             settings["strategy"] = strategy
         if section.refused_key_interval is not None:
             settings["refused_key_interval"] = section.refused_key_interval
-        for key, convert in (
-            ("retry", _retry),
-            ("circuit_breaker", _breaker),
-            ("timeouts", _timeouts),
-            ("prompt_retry", _prompt_retry),
-        ):
+        for key in ("retry", "circuit_breaker", "timeouts", "prompt_retry"):
             if key in section.model_fields_set:
                 value = getattr(section, key)
-                settings[key] = None if value is None else convert(value)
+                settings[key] = None if value is None else value.config()
         for key in ("context", "health", "hedging", "rate_limit", "routing"):
             if getattr(section, key) is not None:
                 settings[key] = getattr(section, key).config()
@@ -216,7 +224,7 @@ class _Builder:
         assert section.cheap is not None, "whoever asks has looked"
         name = f"{section.name}-cheap"
         alone = {"name": name, "providers": [section.cheap], "budget": None, "strategy": None, "routing": None}
-        alone["fallback_strategy"] = None
+        alone["fallback_strategy"] = alone["ledger"] = None
         return self.chain(section.model_copy(update=alone), at, budget, places=[(*at, "cheap")])
 
     def _smart(self, section: ChainSection, at: Location, budget: Any) -> SmartRoutingProvider:
@@ -249,7 +257,11 @@ class _Builder:
         """
         ledger = self.ledger
         if isinstance(limits, BudgetSection):
-            return _budget(limits, prices, ledger)
+            store = None if limits.store is None else self._store(limits.store, "budget", (*at, "budget", "store"))
+            try:
+                return limits.budget(prices, ledger, store)
+            except ConfigurationError as error:
+                raise self.document.error((*at, "budget"), f"`{show_location((*at, 'budget'))}`: {error}") from error
         if limits is None and ledger is not None and not at:
             return Budget(prices=prices, ledger=ledger, on_unknown_price="warn")
         if ledger is not None and isinstance(limits, Budget) and limits.ledger is not ledger:
@@ -259,15 +271,30 @@ class _Builder:
             )
         return limits
 
+    def _store(self, section: StoreSection, kind: Literal["budget", "ledger"], at: Location) -> Any:
+        """Open where an account is kept; in memory, None, where nobody is asked and nothing is spent."""
+        if self.mode != "live":
+            return None
+        try:
+            return section.open(kind, self._folder, self.document.environment)
+        except ConfigurationError as error:
+            raise self.document.error(at, f"`{show_location(at)}`: {error}") from error
+
+    @property
+    def _folder(self) -> Path | None:
+        """Where the paths of the file begin; None: the working directory."""
+        return None if self.document.path is None else Path(self.document.path).parent
+
     def _cache(self, section: CacheSection, at: Location, shared: SharedState | None) -> ResponseCache | None:
         """Return the cache of a chain; whoever embeds for it is a provider like another, but in a simulated chain."""
-        path = self.document.path
         embedder, model = None, None
         if isinstance(section.embedder, dict) and section.enabled and self.mode == "live":
-            slot = validate(SlotSection, Document(section.embedder, path, environment=self.document.environment))
+            slot = validate(
+                SlotSection, Document(section.embedder, self.document.path, environment=self.document.environment)
+            )
             embedder, model = self._provider(slot, (*at, "embedder")), slot.model
         try:
-            return section.cache(None if path is None else Path(path).parent, embedder, model, shared)
+            return section.cache(self._folder, embedder, model, shared)
         except ConfigurationError as error:
             raise self.document.error(at, f"`{show_location(at)}`: {error}") from error
 
@@ -289,9 +316,9 @@ class _Builder:
             provider=provider,
             trigger=slot.trigger or trigger or FallbackTrigger.default(),
             model_mapping=slot.model_mapping or {},
-            retry=None if slot.retry is None else _retry(slot.retry),
-            circuit_breaker=None if slot.circuit_breaker is None else _breaker(slot.circuit_breaker),
-            timeouts=None if slot.timeouts is None else _timeouts(slot.timeouts),
+            retry=None if slot.retry is None else slot.retry.config(),
+            circuit_breaker=None if slot.circuit_breaker is None else slot.circuit_breaker.config(),
+            timeouts=None if slot.timeouts is None else slot.timeouts.config(),
             quota_group=slot.quota_group,
             name=slot.name,
             max_tokens=slot.max_tokens,
@@ -324,7 +351,7 @@ class _Builder:
                 f"`{show_location((*at, 'provider'))}`: no provider `{name}`.{did_you_mean(name, choices)}"
                 f"{known('providers', choices)}",
             )
-        folder = None if document.path is None else Path(document.path).parent
+        folder = self._folder
         try:
             key = self._key(slot, folder)
         except ConfigurationError as error:
@@ -360,40 +387,3 @@ def _refuse_twins(document: Document, places: Sequence[Location], slots: Mapping
                 "the same failure.\nTo fix: remove one, give it a `model`, `api_key` or `base_url` of its own, or "
                 "retry with `retry.max_attempts`",
             )
-
-
-def _retry(section: RetrySection) -> RetryConfig:
-    return section.config()
-
-
-def _prompt_retry(section: PromptRetrySection) -> PromptRetry:
-    return section.config()
-
-
-def _breaker(section: CircuitBreakerSection) -> CircuitBreakerConfig:
-    return section.config()
-
-
-def _timeouts(section: TimeoutsSection) -> TimeoutConfig:
-    return section.config()
-
-
-def _budget(section: BudgetSection, prices: Prices | None, ledger: CostLedger | None) -> Budget:
-    limits = BudgetConfig(
-        max_tokens_per_session=section.max_tokens_per_session,
-        max_cost_per_session=section.max_cost_per_session,
-        max_tokens_per_day=section.max_tokens_per_day,
-        max_tokens_per_month=section.max_tokens_per_month,
-        max_tokens_per_task=section.max_tokens_per_task,
-        max_tokens_per_call=section.max_tokens_per_call,
-        max_cost_per_call=section.max_cost_per_call,
-        halt_on_budget_exceeded=section.halt_on_budget_exceeded,
-    )
-    policy = CostManagementPolicy(
-        daily_limit_usd=section.max_cost_per_day,
-        monthly_limit_usd=section.max_cost_per_month,
-        per_task_limit_usd=section.max_cost_per_task,
-        warn_threshold_percent=section.warn_threshold_percent,
-        halt_on_budget_exceeded=section.halt_on_budget_exceeded,
-    )
-    return Budget(limits, policy, prices=prices, ledger=ledger, on_unknown_price=section.on_unknown_price)

@@ -7,18 +7,19 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, ConfigDict, WithJsonSchema, model_validator
 
 from llmtest.config._breaker_section import Breaker
+from llmtest.config._budget_section import BudgetSection, StoreSection
 from llmtest.config._cache_section import CacheSection
 from llmtest.config._context_section import ContextSection
 from llmtest.config._fallback_fields import Commit, OrderName, StrategyName, Unmapped
 from llmtest.config._fields import Count, Flag, Milliseconds, Money, Positive, Real, Seconds, Temperature, Text
 from llmtest.config._health_section import Health
 from llmtest.config._hedging_section import HedgingSection
-from llmtest.config._policy_sections import BudgetSection, TimeoutsSection
+from llmtest.config._policy_sections import TimeoutsSection
 from llmtest.config._price_sections import PriceFileSection, SlotPriceSection
 from llmtest.config._rate_limit_section import RateLimitSection
 from llmtest.config._retry_section import PromptRetrySection, Retry, RetrySection
 from llmtest.config._routing_section import RoutingSection
-from llmtest.config._secrets import Secret
+from llmtest.config._secrets import Key, Secret
 from llmtest.config._shapes import house_slot
 from llmtest.config._shared_section import Shared
 from llmtest.config._streaming_section import StreamingSection
@@ -76,17 +77,6 @@ def _provider(value: Any) -> Any:
     if not hasattr(value, "complete") and not hasattr(value, "complete_async"):
         raise ValueError(f"`{type(value).__name__}` is not a provider; it lacks `complete`")
     return value
-
-
-def _key(value: Any) -> Secret:
-    return value if isinstance(value, Secret) else Secret(value)
-
-
-_SOURCED = {"type": "object", "properties": {"source": {"type": "string"}}, "required": ["source"]}
-Key = Annotated[
-    Secret, BeforeValidator(_key), WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1}, _SOURCED]})
-]
-"""A key, or where it is."""
 
 
 def _priority(value: Any) -> int:
@@ -244,6 +234,8 @@ class ChainSection(Section):
     """How long to wait; `null` sets no limits."""
     budget: BudgetSection | None = None
     """Limits on tokens and money."""
+    ledger: StoreSection | None = None
+    """Where every billed attempt is entered, `{sqlite: costs.db}` or `{redis: ${REDIS_URL}}`; nowhere by default."""
     prices: PricesKey | None = None
     """What models cost, over the published prices: the path of a price file, or what stands in one."""
     strategy: StrategyName | None = None

@@ -8,7 +8,9 @@ import warnings
 from collections.abc import Iterator, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
 
 from llmtest.config._nearest import did_you_mean, known
 from llmtest.errors import ConfigurationError
@@ -17,7 +19,7 @@ from llmtest.wire import dialects
 if TYPE_CHECKING:
     from llmtest.config._document import Document, Location
 
-__all__ = ["MASK", "LiteralKeyWarning", "Secret", "hidden", "secret_values", "warn_of_literals"]
+__all__ = ["MASK", "Key", "LiteralKeyWarning", "Secret", "hidden", "secret_values", "warn_of_literals"]
 
 MASK = "***"
 SECRET_KEYS = frozenset({"api_key", "auth_token", "client_secret", "session_token", "refresh_token", "password"})
@@ -122,6 +124,17 @@ class Secret:
         if not isinstance(value, str) or not value:
             raise ConfigurationError(f"the source of secrets `{source}` gave no text, but {type(value).__name__}")
         return value
+
+
+def _key(value: Any) -> Secret:
+    return value if isinstance(value, Secret) else Secret(value)
+
+
+_SOURCED = {"type": "object", "properties": {"source": {"type": "string"}}, "required": ["source"]}
+Key = Annotated[
+    Secret, BeforeValidator(_key), WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1}, _SOURCED]})
+]
+"""A key, or where it is."""
 
 
 def _of_environment(name: str, variables: Mapping[str, str]) -> str:

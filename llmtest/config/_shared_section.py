@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import BeforeValidator, PrivateAttr, WithJsonSchema
 
 from llmtest.config._fields import Seconds, Text
-from llmtest.config._secrets import Secret
+from llmtest.config._secrets import Key
 from llmtest.config._validation import Section, one_of, show_location
 from llmtest.errors import ConfigurationError
 
@@ -23,27 +23,19 @@ __all__ = ["Shared", "SharedSection", "shared_in"]
 ON_DOWN = ("open", "closed")
 
 
-def _url(value: Any) -> Secret:
-    return value if isinstance(value, Secret) else Secret(value)
-
-
 def _on_down(value: Any) -> str:
     if value not in ON_DOWN:
         raise ValueError(one_of("choice", value, list(ON_DOWN)))
     return str(value)
 
 
-_SOURCED = {"type": "object", "properties": {"source": {"type": "string"}}, "required": ["source"]}
-Url = Annotated[
-    Secret, BeforeValidator(_url), WithJsonSchema({"anyOf": [{"type": "string", "minLength": 1}, _SOURCED]})
-]
 OnDown = Annotated[str, BeforeValidator(_on_down), WithJsonSchema({"enum": list(ON_DOWN)})]
 
 
 class SharedSection(Section):
     """Keep in Redis what the policies remember, for every process and machine that names the same place."""
 
-    url: Url
+    url: Key
     """The server: `redis://host:6379/0`, or where that is written: `env:REDIS_URL`, `file:PATH`."""
     namespace: Text | None = None
     """Begins the name of every key; `llmtest` by default."""

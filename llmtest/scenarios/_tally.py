@@ -192,7 +192,9 @@ class Tally:
             ("day", dearest, budget.max_cost_per_day),
             ("month", max(months.values(), default=ZERO), budget.max_cost_per_month),
         ):
-            if limit is not None and spent > limit:
+            # Days of another zone are not those of the run, so that their sums are the budget's own business.
+            is_told = budget.timezone is None or scope == "session"
+            if limit is not None and spent > limit and is_told:
                 text = f"${spent:.4f} were spent of the {scope}'s ${limit}."
                 self.judge.add("budget_overshoot", Suspicion(text, self.judge.caller))
 

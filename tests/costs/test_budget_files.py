@@ -4,12 +4,12 @@ from decimal import Decimal
 
 import pytest
 
-from llmtest import Simulation, build_chain, load_config
-from llmtest.costs import Budget, BudgetConfig, CostLedger, Prices, SqliteBudgetStore
+from llmtest import RedisLedgerStore, Simulation, build_chain, load_config
+from llmtest.costs import Budget, BudgetConfig, CostLedger, Prices, SqliteBudgetStore, SqliteLedgerStore
 from llmtest.errors import BudgetExceededError, ConfigurationError, ScenarioError, UnknownPriceError
 from llmtest.events import BudgetWarned, describe
 from llmtest.scenarios import load_scenario, run_scenario
-from llmtest.types import CompletionRequest
+from llmtest.types import CompletionRequest, Usage
 
 REQUEST = CompletionRequest.ask("Capital of France?", model="big").with_max_tokens(20)
 
@@ -224,3 +224,126 @@ def test_u09_the_verdict_counts_each_month_by_itself(tmp_path, limit, findings):
     path.write_text(text)
     result = run_scenario(load_scenario(path))
     assert (result.cost_usd, result.findings) == (Decimal("1.5"), findings)
+
+
+def asked(chain, *, tenant=None, model="big"):
+    """Ask for a model, for a tenant, and say whether it was answered."""
+    request = CompletionRequest.ask("Capital of France?", model=model).with_max_tokens(20)
+    try:
+        with chain.budget.tenant(tenant or "somebody"):
+            chain.complete(request)
+    except BudgetExceededError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("key", ["per_provider", "per_model", "per_tenant"])
+def test_limits_of_single_providers_models_and_tenants_stand_in_a_file(sim, key):
+    """The call fits once within them; whoever is not named is not held to them."""
+    name = {"per_provider": "openai", "per_model": "openai:bi*", "per_tenant": "acme"}[key]
+    chain = chain_of(sim, {key: {name: {"max_tokens_per_day": "73"}}}, prices=sim.world.prices)
+    assert asked(chain, tenant="acme")
+    assert not asked(chain, tenant="acme")
+    if key == "per_tenant":
+        assert asked(chain, tenant="another")
+    if key == "per_model":
+        assert asked(chain, model="small")
+
+
+def test_the_days_of_a_file_are_those_of_its_zone(sim):
+    """Midnight in Berlin is an hour before midnight in UTC."""
+    budget = {"max_tokens_per_day": 73, "timezone": "Europe/Berlin"}
+    chain = chain_of(sim, budget, prices=sim.world.prices)
+    assert asked(chain)
+    sim.clock.advance(22.5 * 3600)
+    assert not asked(chain)
+    sim.clock.advance(3600)
+    assert asked(chain)
+
+
+def test_everything_else_that_a_budget_can_be_told_stands_in_a_file(sim):
+    """What is charged of what was cut off, how long an answer is, what counts, which account and session."""
+    keys = {"cut_off": "reserved", "default_max_tokens": "1k", "name": "batch", "session": "s-17"}
+    limits = {"max_cost_per_day": 1, "warn_threshold_percent": 50, "halt_on_budget_exceeded": False}
+    budget = chain_of(sim, {**keys, **limits}, prices=sim.world.prices).budget
+    assert (budget.default_max_tokens, budget.session) == (1000, "s-17")
+    assert [(limit.scope, limit.warn_percent, limit.halt) for limit in budget.limits] == [("day", 50, False)]
+    reservation = budget.reserve(CompletionRequest.ask("Hi", model="big"), provider="openai")
+    assert reservation.tokens > 1000
+    reservation.settle(Usage(1, 1, source="estimated"))
+    assert budget.balance().spent_tokens == reservation.tokens
+
+
+def kept(path, sim, text, **settings):
+    """Write a chain file, and build its chain on the simulated provider."""
+    path.write_text(f"{text}\nproviders: [{{provider: openai}}]\n")
+    return build_chain(
+        load_config(path), {"openai": sim.openai.as_provider("big")}, prices=sim.world.prices, **settings
+    )
+
+
+def test_a_file_says_where_balances_and_entries_are_kept(sim, tmp_path):
+    """Files of SQLite beside the chain file, which the next run opens again; a ledger needs no limit."""
+    text = "ledger: {sqlite: costs.db}\nbudget: {max_tokens_per_day: 73, store: {sqlite: budget.db, timeout: 2s}}"
+    chain = kept(tmp_path / "chain.yaml", sim, text)
+    assert asked(chain)
+    assert not asked(kept(tmp_path / "chain.yaml", sim, text))
+    with SqliteLedgerStore(tmp_path / "costs.db") as store:
+        assert CostLedger(store=store).total_usd == sim.costs.total_usd > 0
+    assert (tmp_path / "budget.db").exists()
+    alone = kept(tmp_path / "chain.yaml", sim, "ledger: {sqlite: more.db}")
+    assert asked(alone)
+    assert len(alone.budget.ledger) == 1
+
+
+def test_a_file_names_a_server_by_a_variable(sim, tmp_path, redis_url, monkeypatch):
+    """Machines that read the same file share the budget and the account."""
+    monkeypatch.setenv("MONEY_URL", redis_url)
+    place = "{redis: 'env:MONEY_URL', namespace: chain-file, timeout: 2s}"
+    text = f"ledger: {place}\nbudget: {{max_tokens_per_day: 73, store: {place}}}"
+    with RedisLedgerStore(redis_url, namespace="chain-file") as store:
+        assert asked(kept(tmp_path / "chain.yaml", sim, text))
+        assert not asked(kept(tmp_path / "chain.yaml", sim, text))
+        assert CostLedger(store=store).total_usd == sim.costs.total_usd > 0
+
+
+def test_a_chain_that_asks_nobody_keeps_nothing(tmp_path):
+    """What mocks answer costs nothing, and is entered in no account of real money."""
+    path = tmp_path / "chain.yaml"
+    path.write_text("ledger: {sqlite: costs.db}\nproviders: [{provider: openai, model: gpt-4o}]\n")
+    chain = build_chain(load_config(path), mode="mock")
+    chain.complete(CompletionRequest.ask("Hi"))
+    assert len(chain.budget.ledger) == 1
+    assert not (tmp_path / "costs.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("budget: {per_model: {gpt-4o: {max_cost_per_dya: 1}}}", "Did you mean `max_cost_per_day`?"),
+        ("budget: {timezone: Mars}", "no time zone 'Mars' is known"),
+        ("budget: {cut_off: guessed}", "`guessed`"),
+        ("budget: {store: {}}", "takes `sqlite` or `redis`, one of the two, such as `{sqlite: costs.db}`"),
+        ("ledger: {sqlite: a.db, redis: 'redis://localhost'}", "takes `sqlite` or `redis`, one of the two"),
+        ("ledger: {sqlite: a.db, namespace: x}", "`namespace` belongs to `redis`"),
+        ("ledger: {sqlite: missing/costs.db}", "its folder is missing"),
+        ("ledger: {redis: 'http://localhost'}", "the URL of Redis cannot be read"),
+        ("ledger: {redis: 'env:NO_SUCH_URL'}", "the environment variable `NO_SUCH_URL` is not set"),
+        ("budget: {tokenizer: o201k}", "o201k"),
+    ],
+)
+def test_a_mistake_about_accounts_is_told_with_its_line(sim, tmp_path, text, said):
+    """File and line, what is wrong, and what to write."""
+    with pytest.raises(ScenarioError) as caught:
+        kept(tmp_path / "chain.yaml", sim, text)
+    assert f"{tmp_path / 'chain.yaml'}:1" in str(caught.value)
+    assert said in str(caught.value)
+
+
+def test_one_account_is_kept(sim, tmp_path):
+    """A ledger in the file and another in the code contradict each other; so does one in a chain inside."""
+    with pytest.raises(ConfigurationError, match="To fix: keep one of the two"):
+        kept(tmp_path / "chain.yaml", sim, "ledger: {sqlite: costs.db}", ledger=CostLedger())
+    inner = {"providers": [{"provider": "openai"}], "ledger": {"sqlite": "costs.db"}}
+    with pytest.raises(ScenarioError, match="To fix: write `ledger` in the outer chain"):
+        build_chain({"providers": [{"name": "inner", "chain": inner}]}, {"openai": sim.openai.as_provider("big")})
