@@ -142,7 +142,7 @@ end
 local function answer(is_granted, refusal, look)
   local known = ready_at > now and string.format('%.0f', ready_at) or ''
   return {
-    is_granted and 1 or 0, limit, refusal or '', known, look and string.format('%.0f', look) or '', id, #before, first()
+    is_granted and 1 or 0, limit, refusal or '', known, look and string.format('%.0f', look) or '', id, first()
   }
 end
 local function out(refusal)

@@ -15,22 +15,23 @@ from llmtest.stores._redis_server import RedisServer, server_of
 
 __all__ = ["RedisLimiterStore"]
 
-POLL_NS = 50_000_000
-"""How often the first of a queue looks for a slot that another process has given back."""
+POLL_NS = 25_000_000
+"""How often the foremost of each process looks for a slot that another process has given back."""
 LONGEST_POLL_NS = 2_000_000_000
-"""How often anybody looks; one that was not seen for ten seconds has lost its place."""
+"""How often everybody looks; one that was not seen for ten seconds has lost its place."""
 LONGEST_US = 10**15
 
 
 class RedisLimiterStore:
     """What was sent with each key, for all processes and machines together: no minute has more than is allowed.
 
-    A request is let go, queued or refused in one round trip, and its end is told in another; each is one script. Who
-    waits in the queue asks again: when a request of its own process has ended, at the time that was foretold, and else
-    every 50 ms to 2 s, for no process can wake another one. The queue is first come, first served, over all processes;
-    whoever was not seen there for 10 s has left it. On an event loop a request asks by a connection of the loop, and
-    its end is told by a blocking command. Times are told by the callers' wall clocks, to the microsecond; clocks that
-    differ by more than a minute do not see what the other one counted.
+    A request is let go, queued or refused in one round trip, and its end is told in another; each is one script.
+    Who waits in the queue asks again: at the time that was foretold, when its own process knows that its turn has
+    come, and else every 2 s. No process can wake another one, so the foremost of each looks for a free slot every
+    25 ms. The queue is first come, first served, over all processes; whoever was not seen there for 10 s has left
+    it. On an event loop a request asks by a connection of the loop, and its end is told by a blocking command.
+    Times are told by the callers' wall clocks, to the microsecond; clocks that differ by more than a minute do not
+    see what the other one counted.
 
     Args:
         url: The server, as for `RedisCacheStore`.
@@ -69,8 +70,8 @@ class RedisLimiterStore:
         self._namespace = namespace
         self._is_closed_when_down = on_down == "closed"
         self._lease_us = min(round(min(lease, 1e9) * 1_000_000), LONGEST_US)
-        self._waiting: dict[tuple[str, str], Asking] = {}
-        """Requests of this process that wait, by key and number."""
+        self._waiting: dict[str, dict[str, Asking]] = {}
+        """Requests of this process that wait, by key and number, in the order in which they came."""
 
     def acquire(self, asking: Asking, now_ns: int) -> Admission:
         """Let a request go, let it wait in the queue of its key, or refuse it."""
@@ -99,38 +100,46 @@ class RedisLimiterStore:
         return (now_ns // 1000, asking.id, *told, asking.prompt, asking.tokens, latest, self._lease_us)
 
     def _given(self, asking: Asking, given: Sequence[Any], now_ns: int) -> Admission:
-        is_granted, limit, refusal, ready, look, number, position, first = given
+        is_granted, limit, refusal, ready, look, number, first = given
         asking.id = number.decode()
         ready_ns = None if ready == b"" else int(ready) * 1000
         if is_granted or refusal:
-            self._waiting.pop((asking.key, asking.id), None)
-            self._wake(asking.key, first)
+            self._leave(asking, first)
             if is_granted:
                 return Admission(True, cast("Any", limit.decode()))
             cause = asking.latest_cause if refusal == b"late" else refusal.decode()
             return Admission(False, cast("Any", limit.decode()), cast("Any", cause), ready_ns)
-        self._waiting[asking.key, asking.id] = asking
-        waits_for_time = ready_ns is not None
-        poll_ns = LONGEST_POLL_NS if waits_for_time else min(POLL_NS * (position + 1), LONGEST_POLL_NS)
+        waiting = self._waiting.setdefault(asking.key, {})
+        waiting[asking.id] = asking
+        foremost = waiting.get(first.decode(), asking)
+        if foremost is not asking:
+            foremost.wake()
+        polls = ready_ns is None and next(iter(waiting), None) == asking.id
+        poll_ns = now_ns + (POLL_NS if polls else LONGEST_POLL_NS)
+        if ready_ns is not None:
+            poll_ns = min(poll_ns, ready_ns)
         look_ns = None if look == b"" else int(look) * 1000
-        return Admission(False, cast("Any", limit.decode()), None, ready_ns, look_ns, now_ns + poll_ns)
+        return Admission(False, cast("Any", limit.decode()), None, ready_ns, look_ns, poll_ns)
+
+    def _leave(self, asking: Asking, first: bytes) -> None:
+        """Let a request be none that waits, and have whoever may go now, or is foremost here now, look again."""
+        waiting = self._waiting.get(asking.key)
+        if waiting is None:
+            return
+        waiting.pop(asking.id, None)
+        following = waiting.get(first.decode()) or waiting.get(next(iter(waiting.copy()), ""))
+        if following is not None:
+            following.wake()
 
     def _unknown(self, error: Exception) -> Admission:
         refuses = self._is_closed_when_down
         tell_failure("limiter", "acquire", error, refuses=refuses)
         return Admission(False, "queue", "store_down") if refuses else Admission(True)
 
-    def _wake(self, key: str, first: bytes) -> None:
-        """Have the first of the queue look again, where it is one of this process."""
-        asking = self._waiting.get((key, first.decode()))
-        if asking is not None:
-            asking.wake()
-
     def release(self, asking: Asking, ended: Ended, now_ns: int) -> None:
         """Take back what a request was granted, or its place in the queue."""
         if not asking.id:
             return  # It was let pass while the server could not be asked.
-        self._waiting.pop((asking.key, asking.id), None)
         told = [[kind, limit, left, reset_ns // 1000] for kind, (limit, left, reset_ns) in ended.told.items()]
         arguments = (
             now_ns // 1000,
@@ -142,9 +151,11 @@ class RedisLimiterStore:
             "" if ended.pause_ns is None else ended.pause_ns // 1000,
         )
         try:
-            self._wake(asking.key, self._server.run(RELEASE, self._keys(asking.key), arguments))
+            first = self._server.run(RELEASE, self._keys(asking.key), arguments)
         except self._server.failures as error:
             tell_failure("limiter", "release", error)
+            first = b""
+        self._leave(asking, first)
 
     def running(self, key: str) -> int:
         """Return how many requests of a key are under way, of all processes, as the last decision left it."""

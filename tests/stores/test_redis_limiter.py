@@ -191,7 +191,7 @@ def test_a_request_of_a_killed_process_gives_its_slot_back_when_its_lease_is_ove
         assert store.acquire(lost, 0).is_granted
         waiting = store.acquire(other, 19 * NS)
         assert (waiting.is_granted, waiting.limit, waiting.look_ns) == (False, "concurrency", None)
-        assert waiting.poll_ns == 19 * NS + 50_000_000
+        assert waiting.poll_ns == 19 * NS + 25_000_000
         assert store.acquire(other, 20 * NS).is_granted
 
 

@@ -48,25 +48,26 @@ class Guarded:
 
     async def ask(self, visit: Visit) -> Result:
         breaker, clock = self._breaker, visit.call.clock
+        time_ns = clock.time_ns if breaker.is_shared else clock.now_ns
         awaits = breaker.is_remote and visit.call.parts is ASYNC
         if awaits:
-            admission = await breaker.admit_async(breaker.time_ns(clock), forced=visit.forced)
+            admission = await breaker.admit_async(time_ns(), forced=visit.forced)
         else:
-            admission = breaker.admit(breaker.time_ns(clock), forced=visit.forced)
+            admission = breaker.admit(time_ns(), forced=visit.forced)
         try:
             result = await self._further(visit)
         except BaseException as error:
-            now_ns = breaker.time_ns(clock)
+            now_ns = time_ns()
             if awaits and isinstance(error, Exception) and self._counts(visit, error):
                 await breaker.record_async(admission, now_ns, "failure", now_ns - admission.at_ns, error)
             else:
                 self._report(visit, admission, error, now_ns - admission.at_ns)
             raise
         if isinstance(result, OpenStream):
-            took_ns = breaker.time_ns(clock) - admission.at_ns if breaker.is_timed else None
+            took_ns = time_ns() - admission.at_ns if breaker.is_timed else None
             result.at_end(partial(self._stream_ended, visit, admission, took_ns))
             return result
-        now_ns = breaker.time_ns(clock)
+        now_ns = time_ns()
         if awaits:
             await breaker.record_async(admission, now_ns, "success", now_ns - admission.at_ns)
         else:
