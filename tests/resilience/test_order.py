@@ -1,5 +1,7 @@
 """Orders of policies by the names of the systems that have them, and what contradicts them."""
 
+import asyncio
+
 import pytest
 
 from llmtest import (
@@ -19,10 +21,21 @@ from llmtest.errors import (
     CircuitOpenError,
     ConfigurationError,
     ServerError,
+    StreamInterruptedError,
 )
 from llmtest.events import BreakerChanged, CircuitSkipped
 from llmtest.resilience import BREAKER, ORDERS, RETRY, Pipeline
-from tests.resilience.scripted_provider import MODES, ScriptedProvider, down, limited, refused_key
+from tests.resilience.scripted_provider import (
+    MODES,
+    Cut,
+    ScriptedProvider,
+    Slow,
+    ask,
+    down,
+    limited,
+    outcomes,
+    refused_key,
+)
 
 QUICK = RetryConfig(max_attempts=3, base_delay=1.0, jitter=False)
 TWICE = CircuitBreakerConfig(failure_threshold=2, recovery_timeout=30)
@@ -66,6 +79,51 @@ def test_f172_the_circuit_around_all_opens_on_calls_that_fail(world, mode):
     assert world.ask(chain, mode).content.strip() == "Paris"
     changes = [(event.provider, event.to_state) for event in world.events(BreakerChanged)]
     assert changes == [("front", "open"), ("front", "half_open"), ("front", "closed")]
+
+
+def test_b02_a_cancelled_probe_of_the_whole_chain_gives_its_permit_back(world):
+    """Whoever is cancelled while he probes tells nothing, and the next call may probe."""
+    provider = ScriptedProvider("a", down(), Slow(5, "late"), "Paris")
+    circuit = CircuitBreakerConfig(failure_threshold=1, recovery_timeout=30, half_open_max_calls=1)
+    chain = FallbackChain([provider], order="ironclaw", retry=None, circuit_breaker=circuit)
+    world.fail(chain)
+
+    async def story():
+        await world.clock.sleep_async(30)
+        probe = asyncio.create_task(ask(chain))
+        await world.clock.sleep_async(1)
+        refused = await asyncio.gather(ask(chain), return_exceptions=True)
+        probe.cancel()
+        await asyncio.wait([probe])
+        return refused[0], await ask(chain)
+
+    refused, answer = world.run(story())
+    assert type(refused) is AllProvidersFailedError
+    assert (answer.content, chain.metrics().circuit) == ("Paris", "closed")
+
+
+@pytest.mark.parametrize("mode", MODES[2:])
+def test_b08_a_stream_that_breaks_in_the_middle_counts_for_the_whole_chain(world, mode):
+    """A stream is a success at its end alone, for one circuit around all as well."""
+    chain = FallbackChain(
+        [ScriptedProvider("a", Cut("one two"))],
+        order="ironclaw",
+        circuit_breaker=CircuitBreakerConfig(failure_threshold=1),
+    )
+    assert type(world.fail(chain, mode)) is StreamInterruptedError
+    assert chain.metrics().circuit == "open"
+
+
+def test_b01_one_probe_of_the_whole_chain_at_a_time(world):
+    """Of many calls that come when the circuit may be tried again, so many go through as it is said."""
+    provider = ScriptedProvider("a", down(), Slow(2, "Paris"))
+    circuit = CircuitBreakerConfig(failure_threshold=1, recovery_timeout=30, half_open_max_calls=1)
+    chain = FallbackChain([provider], order="ironclaw", retry=None, circuit_breaker=circuit)
+    world.fail(chain)
+    world.clock.advance(30)
+    found = world.run(outcomes(chain, 50))
+    assert (len(provider.requests), provider.most_in_flight) == (2, 1)
+    assert sum(isinstance(each, AllProvidersFailedError) for each in found) == 49
 
 
 def test_a_wrong_request_does_not_open_the_circuit_around_all(world):
