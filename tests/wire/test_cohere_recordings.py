@@ -126,3 +126,44 @@ def test_a_request_to_cohere_is_read_and_written_again(one):
     written = json.loads(call.endpoint.encode_call(call.request, stream=call.stream).body)
     usual = {"stream": False} if one.path == "/v2/chat" else {"embedding_types": ["float"]}
     assert written == {**usual, **one.request}
+
+
+@cache
+def first_version():
+    """Return every recorded conversation with the first version."""
+    return tuple(one for one in at_host("api.cohere.com", "cohere") if one.path == "/v1/chat")
+
+
+@needs_recordings
+def test_recorded_conversations_of_the_first_version_are_covered():
+    """The tests below see each of them."""
+    assert len(first_version()) == 21
+    assert sum(one.body.startswith(b'{"is_finished"') for one in first_version()) == 2
+
+
+@needs_recordings
+@pytest.mark.parametrize("one", cases([one for one in first_version() if b'"is_finished"' not in one.body], "answer"))
+def test_an_answer_of_the_first_version_is_read_and_written_again_in_full(one):
+    """Text, calls and what was billed are read, and every field comes back."""
+    call = call_of(one)
+    response = call.endpoint.decode_answer(one.body, one.headers)
+    told = json.loads(one.body)
+    assert (response.content or "", response.id) == (told["text"], told["response_id"])
+    assert response.usage.output_tokens == told["meta"]["billed_units"]["output_tokens"]
+    assert [(each.name, json.loads(each.arguments)) for each in response.tool_calls] == [
+        (each["name"], each["parameters"]) for each in told.get("tool_calls") or ()
+    ]
+    assert json.loads(call.endpoint.encode_answer(response, call, META)) == told
+
+
+@needs_recordings
+@pytest.mark.parametrize("one", cases([one for one in first_version() if b'"is_finished"' in one.body]))
+def test_a_stream_of_the_first_version_is_read_and_written_again(one):
+    """Every cut gives the same events, and what we write of it reads the same."""
+    call = call_of(one)
+    events = decode_stream(call.endpoint, one.body + b"\n", len(one.body) + 1)
+    assert decode_at_random(call.endpoint, one.body + b"\n", str(one)) == events
+    response = events[-1].response
+    assert "".join(event.text for event in events if event.kind == "text") == response.content
+    again = b"".join(call.endpoint.encode_stream(response, call, META))
+    assert decode_stream(call.endpoint, again, 11)[-1].response == response

@@ -38,8 +38,7 @@ def _decode_call(
 
 
 def _encode_answer(response: CompletionResponse, call: WireCall, meta: ResponseMeta) -> bytes:
-    del call
-    return dumps(answer_body(response, meta))
+    return dumps(answer_body(response, call, meta))
 
 
 def _decode_answer(body: bytes, headers: Mapping[str, str]) -> CompletionResponse:

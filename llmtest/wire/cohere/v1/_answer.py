@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llmtest.errors import EmptyResponseError, SimulationStateError
-from llmtest.types import Citation, CompletionResponse, FinishReason, ResponsePart, TextPart, ToolCall
+from llmtest.types import (
+    Citation,
+    CompletionRequest,
+    CompletionResponse,
+    FinishReason,
+    ResponsePart,
+    TextPart,
+    ToolCall,
+)
 from llmtest.wire import _ids
 from llmtest.wire._json import loads
-from llmtest.wire._records import ResponseMeta
+from llmtest.wire._records import ResponseMeta, WireCall
 from llmtest.wire.cohere._answer import FINISH, decode_usage, encode_usage
 from llmtest.wire.cohere._request import NAME
-from llmtest.wire.cohere.v1._request import decode_calls
+from llmtest.wire.cohere.v1._request import SPOKEN, decode_calls
 
 __all__ = ["VERSION", "answer_body", "decode_body"]
 
 VERSION = {"version": "1"}
-_READ = frozenset({"text", "response_id", "finish_reason", "tool_calls", "meta", "citations", "generation_id"})
+_READ = frozenset({"text", "response_id", "finish_reason", "tool_calls"})
 
 
-def answer_body(response: CompletionResponse, meta: ResponseMeta) -> dict[str, Any]:
-    """Write the body of an answer; a call of a tool ends it as everything else does.
+def answer_body(response: CompletionResponse, call: WireCall, meta: ResponseMeta) -> dict[str, Any]:
+    """Write the body of an answer; a call of a tool ends it as everything else does. What was read is said again.
 
     Raises:
         SimulationStateError: It holds what this version has no word for.
@@ -34,13 +42,15 @@ def answer_body(response: CompletionResponse, meta: ResponseMeta) -> dict[str, A
         )
     texts = [part for part in response.parts if isinstance(part, TextPart)]
     calls = [part for part in response.parts if isinstance(part, ToolCall)]
-    told: dict[str, Any] = {"api_version": VERSION}
-    if response.usage.source != "unknown":
-        told.update(encode_usage(response.usage))
+    kept = dict(response.extra_for(NAME))
+    told = kept.pop("meta", None)
+    if not isinstance(told, dict) or decode_usage(told) != response.usage:
+        told = _meta(response)
     body: dict[str, Any] = {
         "response_id": response.id if response.id is not None else meta.id,
         "text": "".join(part.text for part in texts),
         "generation_id": _ids.uuid((meta.number or 0) + 1),
+        "chat_history": _history(call, texts, calls),
         "finish_reason": _word(response),
         "meta": told,
     }
@@ -49,7 +59,23 @@ def answer_body(response: CompletionResponse, meta: ResponseMeta) -> dict[str, A
         body["citations"] = citations
     if calls:
         body["tool_calls"] = [{"name": call.name, "parameters": _parameters(call)} for call in calls]
-    return {**body, **response.extra_for(NAME)}
+    return {**body, **kept}
+
+
+def _meta(response: CompletionResponse) -> dict[str, Any]:
+    usage = {} if response.usage.source == "unknown" else encode_usage(response.usage)
+    return {"api_version": VERSION, **usage}
+
+
+def _history(call: WireCall, texts: Sequence[TextPart], calls: Sequence[ToolCall]) -> list[dict[str, Any]]:
+    """Write the conversation as it has become."""
+    request = call.request
+    said = request.messages if isinstance(request, CompletionRequest) else ()
+    found: list[dict[str, Any]] = [
+        {"role": SPOKEN[each.role], "message": each.text} for each in said if each.role in {"user", "assistant"}
+    ]
+    own = {"tool_calls": [{"name": each.name, "parameters": _parameters(each)} for each in calls]} if calls else {}
+    return [*found, {"role": SPOKEN["assistant"], "message": "".join(part.text for part in texts), **own}]
 
 
 def _word(response: CompletionResponse) -> str:
@@ -96,6 +122,8 @@ def decode_body(body: Mapping[str, Any], request_id: str | None) -> CompletionRe
     if calls and reason is FinishReason.STOP:
         reason = FinishReason.TOOL_USE
     extra = {name: value for name, value in body.items() if name not in _READ}
+    if isinstance(raw, list) and [_cited(text, each) for each in citations] == raw:
+        del extra["citations"]
     return CompletionResponse(
         parts=parts,
         finish_reason=reason,

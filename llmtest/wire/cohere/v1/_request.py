@@ -15,7 +15,7 @@ from llmtest.wire._json import dumps_text
 from llmtest.wire.cohere._request import NAME
 from llmtest.wire.openai._checks import refuse
 
-__all__ = ["decode_calls", "decode_request", "encode_request", "refuse_unsayable"]
+__all__ = ["SPOKEN", "decode_calls", "decode_request", "encode_request", "refuse_unsayable"]
 
 _NAMES = {
     "max_tokens": "max_tokens",
@@ -27,7 +27,8 @@ _NAMES = {
 }
 """Our names for what it calls so."""
 _ROLES = {"USER": "user", "CHATBOT": "assistant", "SYSTEM": "system"}
-_SPOKEN = {ours: theirs for theirs, ours in _ROLES.items()}
+SPOKEN = {ours: theirs for theirs, ours in _ROLES.items()}
+"""What it calls who speaks."""
 _TYPES = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "list": "array", "dict": "object"}
 """JSON's names for Python's types, by which parameters are described."""
 _READ = frozenset({*_NAMES, "message", "model", "preamble", "chat_history", "tools", "tool_results", "stream"})
@@ -72,7 +73,7 @@ def encode_request(request: CompletionRequest, *, stream: bool) -> dict[str, Any
     if before and before[0].role == "system":
         body["preamble"] = before.pop(0).text
     if before:
-        body["chat_history"] = [{"role": _SPOKEN[each.role], "message": each.text} for each in before]
+        body["chat_history"] = [{"role": SPOKEN[each.role], "message": each.text} for each in before]
     for theirs, ours in _NAMES.items():
         value = getattr(request, ours)
         if value is not None and value != ():

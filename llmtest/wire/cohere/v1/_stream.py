@@ -25,8 +25,7 @@ def encode_stream(
     response: CompletionResponse, call: WireCall, meta: ResponseMeta, chunks: Sequence[str] | None
 ) -> list[bytes]:
     """Write a streamed answer, one element per event."""
-    del call
-    body = answer_body(response, meta)
+    body = answer_body(response, call, meta)
     found = [_event("stream-start", generation_id=body["generation_id"])]
     for part in response.parts:
         if isinstance(part, TextPart):
