@@ -63,7 +63,7 @@ class RedisBreakerStore:
         self, url: str | RedisServer, *, namespace: str = "llmtest", timeout: float = 1.0, on_down: OnDown = "open"
     ) -> None:
         check_on_down(on_down)
-        self._server = server_of(url, namespace, timeout)
+        self._server = server_of(url, namespace, timeout, rests=True)
         self._namespace = namespace
         self._on_down = on_down
 

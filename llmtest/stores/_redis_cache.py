@@ -178,7 +178,7 @@ class RedisCacheStore:
 
     def __init__(self, url: str | RedisServer, *, namespace: str = "llmtest", timeout: float = 1.0) -> None:
         self.namespace = namespace
-        self._server = server_of(url, namespace, timeout)
+        self._server = server_of(url, namespace, timeout, rests=True)
         self._keys = [f"{{{namespace}:cache}}:{name}" for name in ("answers", "marks", "used", "ends", "vectors")]
 
     def find(self, key: str, now_ns: int, needs_events: bool) -> CachedAnswer | Absence:

@@ -78,7 +78,7 @@ class RedisHealthStore:
     is_shared = True
 
     def __init__(self, url: str | RedisServer, *, namespace: str = "llmtest", timeout: float = 1.0) -> None:
-        self._server = server_of(url, namespace, timeout)
+        self._server = server_of(url, namespace, timeout, rests=True)
         self._namespace = namespace
 
     def health(self, name: str, rules: HealthRules) -> RedisHealth:

@@ -55,7 +55,7 @@ class RedisKeyStore:
     is_shared = True
 
     def __init__(self, url: str | RedisServer, *, namespace: str = "llmtest", timeout: float = 1.0) -> None:
-        self._server = server_of(url, namespace, timeout)
+        self._server = server_of(url, namespace, timeout, rests=True)
         self._keys = (f"{{{namespace}:keys}}:refused",)
 
     def look(self, label: str, trial_ns: int, now_ns: int) -> KeyRecord | None:

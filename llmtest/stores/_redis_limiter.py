@@ -66,7 +66,7 @@ class RedisLimiterStore:
         check_on_down(on_down)
         if not lease > 0:
             raise ConfigurationError(f"lease must be above 0 seconds, got {lease}")
-        self._server = server_of(url, namespace, timeout)
+        self._server = server_of(url, namespace, timeout, rests=True)
         self._namespace = namespace
         self._is_closed_when_down = on_down == "closed"
         self._lease_us = min(round(min(lease, 1e9) * 1_000_000), LONGEST_US)

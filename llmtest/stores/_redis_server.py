@@ -8,7 +8,7 @@ from functools import cached_property
 from hashlib import sha1
 from typing import TYPE_CHECKING, Any
 
-from llmtest.clock import is_virtual_loop
+from llmtest.clock import SystemClock, is_virtual_loop
 from llmtest.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     import redis.asyncio
 
 __all__ = ["RedisServer", "Script", "server_of"]
+
+
+NS = 1_000_000_000
+RESTS = 5
+"""How many waits long a server rests that has let one pass without an answer."""
 
 
 class Script:
@@ -38,12 +43,13 @@ class RedisServer:
     Args:
         url: `redis://`, `rediss://` or `unix://`.
         timeout: Seconds to wait for a connection and for an answer, above 0. The wait is real, also in virtual time.
+        rests: Whether, after a wait in vain, it is not asked for as long as five such waits: each caller would wait.
 
     Raises:
         ConfigurationError: The URL is none of Redis, the timeout is not positive, or `redis` is not installed.
     """
 
-    def __init__(self, url: str, timeout: float) -> None:
+    def __init__(self, url: str, timeout: float, *, rests: bool = False) -> None:
         if not timeout > 0:
             raise ConfigurationError(f"timeout must be above 0 seconds, got {timeout}")
         try:
@@ -58,6 +64,9 @@ class RedisServer:
         """What is raised where the server cannot be asked, or cannot do what it is asked."""
         self._url = url
         self._timeout = timeout
+        self._rest_ns = round(timeout * RESTS * NS) if rests else 0
+        self._rests_until_ns = 0
+        self._time = SystemClock()
         self._loops: dict[asyncio.AbstractEventLoop, AsyncGenerator[redis.asyncio.Redis, None]] = {}
         self._clients: dict[asyncio.AbstractEventLoop, redis.asyncio.Redis] = {}
         try:
@@ -77,7 +86,8 @@ class RedisServer:
             self._url,
             socket_timeout=self._timeout,
             socket_connect_timeout=self._timeout,
-            retry=Retry(NoBackoff(), 1),  # for a connection that the server closed while nobody used it
+            # For a connection that the server closed while nobody used it; nobody waits twice.
+            retry=Retry(NoBackoff(), 1, (self._library.ConnectionError,)),
         )
 
     async def _client_of_loop(self) -> redis.asyncio.Redis:
@@ -102,7 +112,7 @@ class RedisServer:
             self._url,
             socket_timeout=self._timeout,
             socket_connect_timeout=self._timeout,
-            retry=Retry(NoBackoff(), 1),
+            retry=Retry(NoBackoff(), 1, (self._library.ConnectionError,)),
         )
         self._clients[loop] = client
         try:
@@ -115,10 +125,22 @@ class RedisServer:
     def run(self, script: Script, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> Any:
         """Run a script and return what it returns; a server that does not know it yet is told."""
         client: Any = self.client
+        self._refuse_while_it_rests()
         try:
             return client.evalsha(script.digest, len(keys), *keys, *arguments)
         except self._library.exceptions.NoScriptError:
             return client.eval(script.text, len(keys), *keys, *arguments)
+        except self._library.TimeoutError:
+            self._rest()
+            raise
+
+    def _refuse_while_it_rests(self) -> None:
+        if self._rests_until_ns and self._time.now_ns() < self._rests_until_ns:
+            raise self._library.TimeoutError("was waited for in vain a moment ago, and is not asked yet")
+
+    def _rest(self) -> None:
+        if self._rest_ns:
+            self._rests_until_ns = self._time.now_ns() + self._rest_ns
 
     async def run_async(self, script: Script, keys: Sequence[str], arguments: Sequence[str | bytes | int]) -> Any:
         """Do as `run`, on the event loop.
@@ -128,10 +150,14 @@ class RedisServer:
         if is_virtual_loop(asyncio.get_running_loop()):
             return self.run(script, keys, arguments)
         client: Any = await self._client_of_loop()
+        self._refuse_while_it_rests()
         try:
             return await client.evalsha(script.digest, len(keys), *keys, *arguments)
         except self._library.exceptions.NoScriptError:
             return await client.eval(script.text, len(keys), *keys, *arguments)
+        except self._library.TimeoutError:
+            self._rest()
+            raise
 
     def close(self) -> None:
         """Close the connections of threads."""
@@ -145,17 +171,18 @@ class RedisServer:
             await life.aclose()
 
 
-def server_of(given: str | RedisServer, namespace: str, timeout: float) -> RedisServer:
+def server_of(given: str | RedisServer, namespace: str, timeout: float, *, rests: bool = False) -> RedisServer:
     """Return the server that a store was given, by its URL or as it is.
 
     Args:
         given: The URL, or a server that several stores share.
         namespace: What the names of its keys will begin with.
         timeout: Seconds to wait for a connection and for an answer, above 0.
+        rests: Whether it is not asked for a while after a wait in vain.
 
     Raises:
         ConfigurationError: The URL is none of Redis, a value is out of range, or `redis` is not installed.
     """
     if not namespace or set(namespace) & set("{}"):
         raise ConfigurationError(f"namespace must be a name without braces, got {namespace!r}")
-    return given if isinstance(given, RedisServer) else RedisServer(given, timeout)
+    return given if isinstance(given, RedisServer) else RedisServer(given, timeout, rests=rests)

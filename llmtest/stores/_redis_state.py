@@ -56,7 +56,7 @@ class RedisState(SharedState):
         on_down: OnDown = "open",
         lease: float = 600.0,
     ) -> None:
-        self._server = server = server_of(url, namespace, timeout)
+        self._server = server = server_of(url, namespace, timeout, rests=True)
         parts = urlsplit(url)
         self._address = f"{parts.hostname or 'localhost'}:{parts.port or 6379}" if parts.netloc else parts.path
         super().__init__(

@@ -153,6 +153,38 @@ def test_without_the_server_health_is_what_was_known_last(world, mode):
     chain.health.close()
 
 
+@pytest.mark.parametrize("how", ["complete", "complete_async"])
+def test_a_server_that_does_not_answer_is_waited_for_once(world, how):
+    """One decision waits, once; for a while all others go on at once, each with its event."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.setblocking(False)
+        state = RedisState(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", timeout=0.05)
+        chain = FallbackChain([ScriptedProvider("a", "Paris")], shared=state, rate_limit=RateLimitConfig(rpm=5))
+        assert world.ask(chain, how).content.strip() == "Paris"
+        with silent.accept()[0], pytest.raises(BlockingIOError):
+            silent.accept()
+        state.close()
+    failed = world.events(StoreFailed)
+    assert [event.operation for event in failed] == ["look", "admit", "acquire"]
+    assert [type(event.error) for event in failed] == [redis.TimeoutError] * 3
+    assert ["in vain" in str(event.error) for event in failed] == [False, True, True]
+
+
+def test_a_real_loop_waits_once_for_a_server_that_does_not_answer():
+    """The connections of a loop keep to the same limit."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.setblocking(False)
+        state = RedisState(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", timeout=0.05)
+        circuit = state.breakers.circuit("a", CircuitBreakerConfig())
+
+        async def story():
+            return [await circuit.admit_async(0, False) for _ in range(2)]
+
+        assert [given_here.generation for given_here in asyncio.run(story())] == [-1, -1]
+        with silent.accept()[0], pytest.raises(BlockingIOError):
+            silent.accept()
+
+
 def test_one_argument_shares_what_every_policy_remembers(states, world, mode):
     """Circuit, limits, key and answers of one chain are those of the other."""
     config = {
