@@ -307,6 +307,11 @@ class Cassette:
             return f"pytest --llmtest-record={mode} {self._rerun}"
         return f'use_cassette("{self.name}", "{mode}")'
 
+    def _ignoring(self, field: str) -> str:
+        """Return how a field of the body is left out of the comparison."""
+        ignore = '{"body": {"ignore": ["' + field + '"]}}'
+        return f"{self._option_of}match_on={ignore})"
+
     def _key(self, interaction: Interaction) -> str:
         kept = as_compared(interaction.request, self._redactor)
         return RequestView.of(kept.method, kept.uri, kept.body).key(self._rule)
@@ -339,8 +344,7 @@ class Cassette:
             others = json.dumps([part for part in self._rule.parts if part != "host"])
             fix += f"\n  2. compare without the host: {self._option_of}match_on={others})"
         if ignorable:
-            ignore = '{"body": {"ignore": ["' + ignorable[0] + '"]}}'
-            fix += f"\n  2. ignore the field: {self._option_of}match_on={ignore})"
+            fix += f"\n  2. ignore the field: {self._ignoring(ignorable[0])}"
         facts = "\n".join(lines)
         return CassetteMismatchError(
             f"no interaction in {self.name} matches this request; the closest, number {closest.number}, differs in "

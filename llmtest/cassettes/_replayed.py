@@ -53,9 +53,13 @@ class Heard:
         broken = "stalled" if error.startswith("ReadTimeout") else "dropped"
         self._tell(broken if error else str(self._status))
 
-    def leave(self) -> None:
-        """Note that the client lets go: of a refusal, or of what was all there, that is its end."""
-        self._tell("abandoned" if self._left and self._status < 400 else str(self._status))
+    def leave(self, *, early: bool = False) -> None:
+        """Note that the client lets go: of a refusal, or of what was all there, that is its end.
+
+        Args:
+            early: Whether there would have been more, though no piece of it was recorded.
+        """
+        self._tell("abandoned" if (self._left or early) and self._status < 400 else str(self._status))
 
     def _tell(self, outcome: str) -> None:
         end, self._end = self._end, None

@@ -139,6 +139,22 @@ def alone_with(path: Path) -> Iterator[None]:
         yield
 
 
+def refuse_unwritable(path: Path) -> None:
+    """Refuse a file that could not be written when all has been recorded.
+
+    Raises:
+        CassetteFileError: Its folder cannot be made, or holds no new file; nothing was changed.
+    """
+    target = Path(os.path.realpath(path))
+    probe = target.with_name(f".{target.name}.{os.getpid()}-{next(_saves)}.tmp")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
 def _unwritable(path: Path, error: OSError) -> CassetteFileError:
     return CassetteFileError(
         f"{path}: the cassette cannot be written: {error.strerror or error}. Nothing was changed; make the folder "

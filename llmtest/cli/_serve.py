@@ -5,53 +5,72 @@ from __future__ import annotations
 import gc
 import logging
 import sys
-from pathlib import Path
-from typing import Annotated
 
 import typer
+
+from llmtest.cli._serve_options import (
+    Fragmentation,
+    Host,
+    Ignore,
+    KeepFailures,
+    Played,
+    Port,
+    Recorded,
+    Repeat,
+    Scenario,
+    Script,
+    Seed,
+    Speed,
+    To,
+    Verbose,
+)
+from llmtest.cli._serve_sessions import RecordedFromNow, refuse_mixture, speed_of
 
 __all__ = ["serve"]
 
 
-def serve(
-    host: Annotated[str, typer.Option(help="Address to listen on; only this machine reaches the default.")] = (
-        "127.0.0.1"
-    ),
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 picks a free one.")] = 4010,
-    scenario: Annotated[
-        Path | None,
-        typer.Option(
-            help="Scenario file whose quotas, latencies and faults apply, timed from now.", show_default=False
-        ),
-    ] = None,
-    script: Annotated[
-        Path | None, typer.Option(help="What the providers answer, and how they fail.", show_default=False)
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Seed of every random choice; the scenario's by default.", show_default=False)
-    ] = None,
-    fragmentation: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MODE",
-            help="How streams are cut into network pieces: `events`, `whole`, `random`, or a number of bytes; the "
-            "scenario's by default, else `events`.",
-            show_default=False,
-        ),
-    ] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", help="Tell on stderr of every request, a line each.")] = False,
+def serve(  # noqa: PLR0913, PLR0917 - each is an option of the command
+    host: Host = "127.0.0.1",
+    port: Port = 4010,
+    scenario: Scenario = None,
+    script: Script = None,
+    seed: Seed = None,
+    fragmentation: Fragmentation = None,
+    cassette: Played = None,
+    speed: Speed = None,
+    ignore: Ignore = None,
+    repeat: Repeat = False,
+    record: Recorded = None,
+    to: To = None,
+    keep_failures: KeepFailures = False,
+    verbose: Verbose = False,
 ) -> None:
     """Serve simulated OpenAI, Anthropic and other providers on one port, in real time.
+
+    With --cassette a recorded session answers; with --record and --to a real API does, and the session is recorded.
 
     Prints `llmtest serving on http://HOST:PORT` when it is ready; SIGINT or SIGTERM stops it, with exit status 0.
 
     Point the SDKs at it with OPENAI_BASE_URL=http://HOST:PORT/v1 and ANTHROPIC_BASE_URL=http://HOST:PORT.
     """
-    from llmtest.serving import Server, served_world
+    from llmtest.serving import Server, Sessions, served_world
 
-    world, furnish = served_world(seed=seed, scenario=scenario, script=script, fragmentation=fragmentation)
+    refuse_mixture(
+        {"--scenario": scenario, "--script": script, "--seed": seed, "--fragmentation": fragmentation},
+        {"--cassette": cassette},
+        {"--speed": speed, "--ignore": ignore, "--repeat": repeat},
+        {"--record": record, "--to": to},
+        {"--keep-failures": keep_failures},
+    )
+    faster = speed_of(speed)
+    sessions = Sessions(files=cassette, speed=faster, ignore=ignore or (), repeats=repeat) if cassette else None
+    world, furnish = served_world(
+        seed=seed, scenario=scenario, script=script, fragmentation=fragmentation, sessions=sessions
+    )
     logging.basicConfig(stream=sys.stderr, format="%(message)s", level=logging.INFO if verbose else logging.WARNING)
-    server = Server(world, host, port, on_reset=furnish, verbose=verbose)
+    session = None if record is None or to is None else RecordedFromNow(world, record, to, keep_failures=keep_failures)
+    forward = None if session is None else session.proxy
+    server = Server(world, host, port, on_reset=furnish, verbose=verbose, forward=forward)
     if not server.is_loopback:
         typer.echo(
             f"warning: {server.base_url} can be reached from other machines; whoever reaches it can read every "
@@ -63,3 +82,5 @@ def serve(
     finally:
         # The interpreter looks through everything once more before it ends, which takes longer than to stop.
         gc.freeze()
+        if session is not None:
+            typer.echo(session.save())

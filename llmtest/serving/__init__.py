@@ -7,16 +7,26 @@ if TYPE_CHECKING:
     from llmtest.serving._application import Application
     from llmtest.serving._receive import Reception
     from llmtest.serving._script import ServedScript, load_script, parse_script
-    from llmtest.serving._served_world import served_world
+    from llmtest.serving._served_world import Sessions, served_world
     from llmtest.serving._server import Server
 
-__all__ = ["Application", "Reception", "ServedScript", "Server", "load_script", "parse_script", "served_world"]
+__all__ = [
+    "Application",
+    "Reception",
+    "ServedScript",
+    "Server",
+    "Sessions",
+    "load_script",
+    "parse_script",
+    "served_world",
+]
 
 _HOMES = {
     "Application": "_application",
     "Reception": "_receive",
     "ServedScript": "_script",
     "Server": "_server",
+    "Sessions": "_served_world",
     "load_script": "_script",
     "parse_script": "_script",
     "served_world": "_served_world",

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from llmtest.serving._plan_sender import Line, Receive, Send, perform
 from llmtest.serving._receive import MOST_BYTES, Reception
 from llmtest.simulation import Exchange
 
-__all__ = ["CONTROL", "LINE", "Application", "Scope"]
+__all__ = ["CONTROL", "LINE", "Application", "Forward", "Scope"]
 
 Scope = dict[str, Any]
+
+
+class Forward(Protocol):
+    """Answers requests by asking somebody else."""
+
+    async def __call__(self, exchange: Exchange, send: Send, line: Line | None) -> None:
+        """Answer a request whose body has been read."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of what is held for the others."""
+        ...
+
 
 LINE = "llmtest.line"
 """The scope's extension that breaks connections."""
@@ -25,10 +38,14 @@ class Application:
     Args:
         reception: Decides about requests to providers.
         control: Makes the application for the control plane, when it is first asked for.
+        forward: Answers everything else, in place of the providers.
     """
 
-    def __init__(self, reception: Reception, control: Callable[[], Any] | None = None) -> None:
+    def __init__(
+        self, reception: Reception, control: Callable[[], Any] | None = None, forward: Forward | None = None
+    ) -> None:
         self._reception = reception
+        self._forward = forward
         self._make_control = control
         self._control: Any = None
 
@@ -52,6 +69,9 @@ class Application:
             return
         if isinstance(body, bytes):
             exchange.body = body
+            if self._forward is not None:
+                await self._forward(exchange, send, line)
+                return
             plan = self._reception.plan(exchange)
         else:
             plan = self._reception.too_large(exchange)

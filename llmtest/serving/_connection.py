@@ -16,7 +16,7 @@ from llmtest.serving._receive import Reception
 from llmtest.serving._request_heads import Heads, RequestHead, without_offers
 from llmtest.simulation import Exchange, Head, Plan
 
-__all__ = ["Connection"]
+__all__ = ["Connection", "ForwardingConnection"]
 
 ABORT_ON_CLOSE = struct.pack("ii", 1, 0)
 """`SO_LINGER` of no time at all: closing sends a reset instead of an orderly end."""
@@ -231,6 +231,13 @@ class Connection(HttpToolsProtocol):
         if handle is not None and not self.transport.is_closing():
             handle.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORT_ON_CLOSE)
         self.transport.abort()
+
+
+class ForwardingConnection(Connection):
+    """A connection whose answers come from somewhere else: none of them is ready at once."""
+
+    def _answer(self, head: RequestHead, body: bytes) -> bool:  # noqa: ARG002 - the application has both again
+        return False
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from llmtest.errors import InvalidRequestError
 from llmtest.simulation import SimulatedProvider, World, served
+from llmtest.simulation._own_endpoint import own_endpoint
 from llmtest.wire import Dialect, Endpoint, Match, dialects, match_bare
+
+if TYPE_CHECKING:
+    from llmtest.serving._played_session import Place
 
 __all__ = ["Route", "UnknownPathError", "route_of"]
 
@@ -22,12 +27,14 @@ class Route:
         endpoint: What is asked of it.
         parameters: What the path says.
         prefix: What stands before the provider's own path: `/{provider}`, or nothing.
+        is_exact: Whether the very path was recorded, of a provider that plays a session.
     """
 
     provider: SimulatedProvider
     endpoint: Endpoint
     parameters: Mapping[str, str]
     prefix: str = ""
+    is_exact: bool = False
 
 
 class UnknownPathError(Exception):
@@ -51,11 +58,47 @@ def route_of(world: World, method: str, path: str, headers: Mapping[str, str]) -
     """Find who answers.
 
     A bare path belongs to the provider whose dialect has it; `/{provider}/...` to the provider of that name. Where a
-    path is both, it is bare for whoever sends headers that only clients of that dialect send.
+    path is both, it is bare for whoever sends headers that only clients of that dialect send. A path that was recorded
+    belongs to whom was recorded there, where a session is played.
 
     Raises:
         UnknownPathError: Nobody does; the error is the dialect's own 404 or 405.
     """
+    recorded = _recorded(world, method, path)
+    if recorded is not None and recorded.is_exact:
+        return recorded
+    try:
+        found = _simulated(world, method, path, headers)
+    except UnknownPathError:
+        if recorded is None:
+            raise
+        return recorded
+    return found if recorded is None or _place_in(found.provider, method, path) is not None else recorded
+
+
+def _place_in(provider: SimulatedProvider, method: str, path: str) -> Place | None:
+    """Return where a request was recorded, if a provider plays a session that has such a one."""
+    if not provider.engine.script.recordings:
+        return None
+    from llmtest.serving._played_session import ServedPart  # a server that plays nothing starts without it
+
+    parts = (played.recording for played in provider.engine.script.recordings)
+    places = (part.place_of(method, path) for part in parts if isinstance(part, ServedPart))
+    return next((place for place in places if place is not None), None)
+
+
+def _recorded(world: World, method: str, path: str) -> Route | None:
+    """Return the route to the provider that was recorded at a path."""
+    places = [(place, each) for each in world.providers if (place := _place_in(each, method, path)) is not None]
+    if not places:
+        return None
+    place, provider = min(places, key=lambda found: (found[0].path != path, -len(found[0].path)))
+    endpoint = place.endpoint or own_endpoint(provider.engine.spoken, method, place.path)
+    found = endpoint.end.search(path) or endpoint.end.search(place.path)
+    return Route(provider, endpoint, {} if found is None else found.groupdict(), is_exact=place.path == path)
+
+
+def _simulated(world: World, method: str, path: str, headers: Mapping[str, str]) -> Route:
     owner, match = match_bare(method, path, headers)
     bare = world.simulated(owner.name)
     match = bare.own_match(method, path) or match

@@ -14,7 +14,7 @@ from typing import Any, Self
 from llmtest.clock import VirtualClock
 from llmtest.errors import ConfigurationError, SimulationStateError
 from llmtest.events import LogicalCall
-from llmtest.serving._application import Application
+from llmtest.serving._application import Application, Forward
 from llmtest.serving._listening import base_url_of, is_loopback_address, listen
 from llmtest.serving._receive import Reception
 from llmtest.simulation import World
@@ -46,6 +46,7 @@ class Server:
         grace: Seconds that answers under way may go on when the server stops, 0 or more.
         on_reset: Called after `POST /_llmtest/reset` has forgotten everything.
         verbose: Whether the log tells of every request.
+        forward: Answers what is no request to the control plane, in place of the providers.
 
     Raises:
         ConfigurationError: The port is taken, the world's time is virtual, or the extra `[server]` is not installed.
@@ -64,6 +65,7 @@ class Server:
         grace: float = GRACE_S,
         on_reset: Callable[[], None] | None = None,
         verbose: bool = False,
+        forward: Forward | None = None,
     ) -> None:
         _require_extra()
         self._world: World = getattr(world, "world", world)
@@ -75,6 +77,7 @@ class Server:
         self._grace = grace
         self._reception = Reception(self._world, verbose=verbose)
         self._on_reset = on_reset
+        self._forward = forward
         self._host = host
         self._listener = listen(host, port)
         self.base_url = base_url_of(self._listener, host)
@@ -176,14 +179,15 @@ class Server:
         from uvicorn import Config
         from uvicorn.server import ServerState
 
-        from llmtest.serving._connection import Connection
+        from llmtest.serving._connection import Connection, ForwardingConnection
         from llmtest.serving._request_heads import Heads
 
         loop = self._loop = asyncio.get_running_loop()
         stopping = self._stopping = asyncio.Event()
         if stop_on_signals:
             _stop_on_signals(loop, stopping)
-        application = Application(self._reception, self._control_plane)
+        application = Application(self._reception, self._control_plane, self._forward)
+        connection = Connection if self._forward is None else ForwardingConnection
         config = Config(
             application,
             http=Connection,
@@ -198,7 +202,7 @@ class Server:
         heads = Heads()
 
         def connect() -> asyncio.Protocol:
-            return Connection(self._reception, heads, config, state, {}, loop)
+            return connection(self._reception, heads, config, state, {}, loop)
 
         server = await loop.create_server(connect, sock=self._listener)
         self._keep_date(loop, state)
@@ -206,6 +210,8 @@ class Server:
         await stopping.wait()
         server.close()
         await self._wind_down(state)
+        if self._forward is not None:
+            await self._forward.aclose()
 
     def _control_plane(self) -> Any:
         """Make the control plane, when it is first asked for."""

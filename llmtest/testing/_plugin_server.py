@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from llmtest import events
 from llmtest.costs import CostLedger, Prices
@@ -15,6 +15,7 @@ from llmtest.wire import dialects
 if TYPE_CHECKING:
     from llmtest.serving import Server
     from llmtest.simulation import Fragmentation
+    from llmtest.simulation.script._recording import Recording
 
 __all__ = ["ServedSimulation"]
 
@@ -47,6 +48,7 @@ class ServedSimulation(Simulation):
         self._server: Server | None = None
         super().__init__(seed, strict, time="real", prices=prices, fragmentation=fragmentation, name=name)
         self.world.fixture = "llm_server"
+        self.world.open_recording = _open_recording
         self._marked: list[events.LogicalCall] = []
 
     @property
@@ -137,3 +139,10 @@ class ServedSimulation(Simulation):
     def _follow_reset(self) -> None:
         """Look at the trace that a reset over the control plane has begun."""
         self.trace = self.world.trace
+
+
+def _open_recording(*facts: Any) -> Recording:
+    """Open a recorded session for a port, where nobody asks for the host that was recorded."""
+    from llmtest.serving._played_session import open_served
+
+    return open_served(*facts)

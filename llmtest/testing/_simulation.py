@@ -354,7 +354,7 @@ class Simulation(Handles, Assertions, Budgets):
 
 def _open_recording(*facts: Any) -> Recording:
     """Open a recorded session; only who plays one needs the room of cassettes."""
-    from llmtest.testing._played_recording import CassetteRecording
+    from llmtest.scenarios._played_recording import CassetteRecording
 
     return CassetteRecording(*facts)
 

@@ -107,6 +107,20 @@ faults:
             assert post(url, "/_llmtest/reset", {})[0] == 200
 
 
+@pytest.mark.slow
+def test_a_session_is_recorded_until_ctrl_c_and_served_from_its_file(tmp_path):
+    """SIGINT saves what went through and says what it cost; another server answers from the file alone."""
+    with serving() as (_, real), serving("--record", "session.yaml", "--to", real, cwd=tmp_path) as (process, url):
+        status, live = post(url, "/v1/chat/completions", CHAT)
+        assert status == 200
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=10)
+    assert (process.returncode, out, err) == (0, "recorded 1 answer in session.yaml: $0 and 1 of unknown price\n", "")
+    with serving("--cassette", "session.yaml", "--speed", "max", "--repeat", cwd=tmp_path) as (_, url):
+        assert [post(url, "/v1/chat/completions", CHAT) for _ in range(2)] == [(200, live)] * 2
+        assert post(url, "/v1/chat/completions", {**CHAT, "model": "gpt-4"})[0] == 500
+
+
 def failing(*arguments, cwd=None, environment=None):
     """Run the command where it cannot start."""
     done = subprocess.run(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from llmtest.cassettes import Interaction
     from llmtest.simulation import World
 
-__all__ = ["CassetteRecording"]
+__all__ = ["CassetteRecording", "as_answer", "existing", "refuse_speed"]
 
 ON_THE_WAY = frozenset({"connection", "content-length", "keep-alive", "transfer-encoding"})
 """Headers about how a body travelled, which is not how it travels now."""
@@ -45,18 +45,8 @@ class CassetteRecording:
     def __init__(
         self, world: World, provider: str, handle: str, path: str | PathLike[str], match_on: Any, speed: float | None
     ) -> None:
-        is_number = isinstance(speed, int | float) and not isinstance(speed, bool)
-        if speed is not None and not (is_number and math.isfinite(speed) and speed > 0):
-            raise ConfigurationError(
-                f"plays: speed must be above 0, or None for no pauses, got {speed!r}.\n\n"
-                "To fix: a speed of 10 for a tenth of the pauses"
-            )
-        file = Path(path)
-        if not file.is_file():
-            raise CassetteFileError(
-                f"{path}: there is no such cassette.\n\n"
-                "To fix: record it by use_cassette in mode `once`, which calls the provider and may cost money"
-            )
+        refuse_speed("plays", speed)
+        file = existing(path)
         self._cassette = Cassette(file, "none", match_on=match_on, option_of=f'{handle}.plays("{path}", ')
         self._speed = speed
         self._name = self._cassette.name
@@ -95,26 +85,64 @@ class CassetteRecording:
             self.missed = str(error)
             return None
         note_use(self._cassette)
-        return None if found is None else self._recorded(found)
+        return None if found is None else as_answer(found, self._speed)
 
-    def _recorded(self, interaction: Interaction) -> Recorded:
-        answer = decompressed(interaction.response)
-        lines = tuple(
-            (name.lower(), value)
-            for name, values in answer.headers.items()
-            for value in values
-            if name.lower() not in ON_THE_WAY
-        )
-        return Recorded(
-            answer.status,
-            None,
-            answer.body,
-            lines=lines,
-            pieces=tuple((self._ns(at_ms), piece) for at_ms, piece in answer.pieces()),
-            head_ns=self._ns(answer.head_ms),
-            is_complete=answer.complete and not answer.error,
-            has_pace=self._speed is not None,
+
+def refuse_speed(word: str, speed: object) -> None:
+    """Refuse a speed that is none.
+
+    Raises:
+        ConfigurationError: It is not above 0.
+    """
+    if speed is None:
+        return
+    if isinstance(speed, bool) or not isinstance(speed, int | float) or not (math.isfinite(speed) and speed > 0):
+        raise ConfigurationError(
+            f"{word}: speed must be above 0, or None for no pauses, got {speed!r}.\n\n"
+            "To fix: a speed of 10 for a tenth of the pauses"
         )
 
-    def _ns(self, milliseconds: int) -> int:
-        return 0 if self._speed is None else round(max(milliseconds, 0) * 1_000_000 / self._speed)
+
+def existing(path: str | PathLike[str]) -> Path:
+    """Return the path of a cassette that is there.
+
+    Raises:
+        CassetteFileError: It is not.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise CassetteFileError(
+            f"{path}: there is no such cassette.\n\n"
+            "To fix: record it by use_cassette in mode `once`, which calls the provider and may cost money"
+        )
+    return file
+
+
+def as_answer(interaction: Interaction, speed: float | None) -> Recorded:
+    """Return a recorded answer as a provider gives it.
+
+    Args:
+        interaction: The recorded exchange.
+        speed: How much faster than recorded; None: without the recorded pauses.
+    """
+    answer = decompressed(interaction.response)
+    lines = tuple(
+        (name.lower(), value)
+        for name, values in answer.headers.items()
+        for value in values
+        if name.lower() not in ON_THE_WAY
+    )
+
+    def ns(milliseconds: int) -> int:
+        return 0 if speed is None else round(max(milliseconds, 0) * 1_000_000 / speed)
+
+    return Recorded(
+        answer.status,
+        None,
+        answer.body,
+        lines=lines,
+        pieces=tuple((ns(at_ms), piece) for at_ms, piece in answer.pieces()),
+        head_ns=ns(answer.head_ms),
+        is_complete=answer.complete and not answer.error,
+        has_pace=speed is not None,
+    )
