@@ -251,7 +251,7 @@ def test_models_come_in_the_dialect_that_is_asked_in(llm_server):
         assert "gpt-4o" in [model.id for model in client.models.list()]
         assert client.models.retrieve("gpt-4o-mini").id == "gpt-4o-mini"
     with anthropic.Anthropic(**anthropic_options(llm_server.base_url)) as client:
-        assert "claude-sonnet-4-5" in [model.id for model in client.models.list()]
+        assert "claude-sonnet-4-6" in [model.id for model in client.models.list()]
         assert client.models.retrieve("claude-haiku-4-5").type == "model"
 
 
