@@ -343,6 +343,7 @@ AT_IMPORT: dict[str, list[set[str]]] = {
             "openai._moderations",
             "openai._stored_chat",
             "openai._trained_models",
+            "openai._voices",
             "openai.completions._request",
             "openai.responses._errors",
             "openai.responses._kept",

@@ -25,6 +25,7 @@ from llmtest.wire.openai._spoken_errors import OpenAIErrors
 from llmtest.wire.openai._stored_chat import STORED_CHAT
 from llmtest.wire.openai._trained_models import MODEL_DELETION
 from llmtest.wire.openai._vocabulary import VOCABULARY
+from llmtest.wire.openai._voices import VOICES
 from llmtest.wire.openai._without_effect import WITHOUT_EFFECT
 from llmtest.wire.openai.chat._response import RAW_FINISH
 
@@ -94,7 +95,7 @@ OPENAI = Dialect(
     root="/v1",
     base_url="https://api.openai.com/v1",
     hosts=("https://api.openai.com",),
-    endpoints=(*_ENDPOINTS, *STATEFUL, *_SERVICES),
+    endpoints=(*_ENDPOINTS, *STATEFUL, *_SERVICES, *VOICES),
     read_key=read_key,
     variables=Variables(
         keys=("OPENAI_API_KEY",),
