@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 
 from llmtest.errors import ConfigurationError
 from llmtest.events import FactsError, event_of
-from llmtest.reporting._billed_call import NO_LABELS, BilledCall, OnBytes
+from llmtest.reporting._billed_call import NO_LABELS, BilledCall, OnBytes, checked, counted, priced_at
 from llmtest.reporting._event_reading import check_header
 from llmtest.types import UNKNOWN_USAGE, Usage
 
-__all__ = ["Charges", "event_bills"]
+__all__ = ["Charges", "event_bills", "usage_of"]
 
 Known = TypeVar("Known")
 
@@ -35,7 +35,7 @@ TOLD = b'{"kind": "answer"'
 PROVIDER = re.compile(rb'"provider": "([^"\\]*)"')
 USAGE = (
     rb'"usage": \{"input_tokens": (\d+), "output_tokens": (\d+), ([^}]*\}[^}]*)\}, "billed": true, '
-    rb'"cost_usd": (null|"[0-9.]+"), '
+    rb'"cost_usd": (null|"[0-9.]{1,60}"), '
 )
 ANSWER = re.compile(
     rb'\{"kind": "answer", "at_ns": (\d+), "call": \d+, "exchange": \d+, ("provider": .*?), "start_ns": \d+, '
@@ -100,13 +100,16 @@ class Charges:
 
     def _learn_who(self, text: bytes, *, is_answer: bool) -> tuple[str, str | None]:
         facts = json.loads(b"{%b}" % text)
+        checked(BilledCall(facts["provider"], facts["model"], UNKNOWN_USAGE))
         if is_answer:
             self._simulated.add(facts["provider"].encode())
         return _kept(self._who, text, (facts["provider"], facts["model"]))
 
     def _learn_end(self, text: bytes) -> tuple[str | None, Mapping[str, str]]:
         facts = json.loads(b"{%b" % text)
-        return _kept(self._ends, text, (facts.get("service_tier"), facts.get("metadata") or NO_LABELS))
+        tier, labels = facts.get("service_tier"), facts.get("metadata") or NO_LABELS
+        checked(BilledCall("", None, UNKNOWN_USAGE, service_tier=tier, metadata=labels))
+        return _kept(self._ends, text, (tier, labels))
 
     def _learn_kinds(self, text: bytes) -> tuple[Any, ...]:
         """Return what follows the two counts of a usage, in the order in which one is made."""
@@ -120,7 +123,7 @@ class Charges:
             record: The event, as `llmtest.events.facts_of` writes it.
 
         Raises:
-            KeyError, TypeError, ValueError, AttributeError, InvalidOperation: It is no such event.
+            KeyError, TypeError, ValueError, AttributeError: It is no such event.
         """
         kind = record.get("kind")
         if kind in {"request", "answer"}:
@@ -133,17 +136,18 @@ class Charges:
         return None
 
     def _bill(self, facts: dict[str, Any], record: dict[str, Any]) -> BilledCall:
-        cost = facts["cost_usd"]
-        return BilledCall(
-            facts["provider"],
-            facts["model"],
-            UNKNOWN_USAGE if facts["usage"] is None else _usage(facts["usage"]),
-            None if cost is None else Decimal(cost),
-            at_ns=record["at_ns"],
-            service_tier=facts.get("service_tier"),
-            metadata=facts.get("metadata") or NO_LABELS,
-            test=self._source,
-            source=self._source,
+        return checked(
+            BilledCall(
+                facts["provider"],
+                facts["model"],
+                UNKNOWN_USAGE if facts["usage"] is None else _usage(facts["usage"]),
+                priced_at(facts["cost_usd"]),
+                at_ns=record["at_ns"],
+                service_tier=facts.get("service_tier"),
+                metadata=facts.get("metadata") or NO_LABELS,
+                test=self._source,
+                source=self._source,
+            )
         )
 
 
@@ -155,6 +159,8 @@ def _kept(known: dict[bytes, Known], text: bytes, meaning: Known) -> Known:
 
 
 RARE = tuple(Usage.__dataclass_fields__)[2:]
+COUNTS = frozenset(Usage.__dataclass_fields__) - {"source", "server_tools", "cost_usd"}
+SOURCES = ("exact", "estimated", "unknown")
 
 
 def event_bills(path: Path, on_bytes: OnBytes | None = None) -> Iterator[BilledCall]:
@@ -187,13 +193,13 @@ def _bills(path: Path, file: Any, on_bytes: OnBytes | None) -> Iterator[BilledCa
             continue
         try:
             bill = in_line(line)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except (ValueError, KeyError, TypeError, AttributeError, InvalidOperation):
             bill = None  # Whatever is wrong with it is said below.
         if bill is None:
             record = _record(path, number, line)
             try:
                 bill = charges.in_record(record)
-            except (KeyError, TypeError, ValueError, AttributeError, InvalidOperation) as error:
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise _broken(path, number, record, error) from None
         if bill is not None:
             count += 1
@@ -203,16 +209,29 @@ def _bills(path: Path, file: Any, on_bytes: OnBytes | None) -> Iterator[BilledCa
 
 
 def _usage(told: dict[str, Any]) -> Usage:
-    if type(told["input_tokens"]) is not int or type(told["output_tokens"]) is not int:
-        raise ValueError("tokens are whole numbers")
-    tools, cost = told.get("server_tools"), told.get("cost_usd")
-    return Usage(
-        **{
-            **told,
-            "server_tools": tuple(sorted((tools or {}).items())),
-            "cost_usd": None if cost is None else Decimal(cost),
-        }
-    )
+    return usage_of(told, **{name: value for name, value in told.items() if name not in COUNTS})
+
+
+def usage_of(counts: Mapping[str, Any], **more: Any) -> Usage:
+    """Return tokens as a file has them.
+
+    Args:
+        counts: Numbers of tokens by the fields of `Usage`; prompt and answer have to be there.
+        more: Fields of `Usage` that are none: `source`, `server_tools` (uses by name), `cost_usd` (as text).
+
+    Raises:
+        KeyError: Prompt or answer is missing.
+        TypeError: There is no such field.
+        ValueError: One is of another kind.
+    """
+    told = {name: count for name, count in counts.items() if name in COUNTS}
+    counted({"input_tokens": counts["input_tokens"], "output_tokens": counts["output_tokens"], **told}, COUNTS)
+    tools = more.get("server_tools") or {}
+    counted(tools, tools)
+    if more.get("source", "exact") not in SOURCES:
+        raise ValueError(f"`source` is one of {', '.join(SOURCES)}, got {more['source']!r:.80}")
+    more |= {"server_tools": tuple(sorted(tools.items())), "cost_usd": priced_at(more.get("cost_usd"))}
+    return Usage(**told, **more)
 
 
 def _record(path: Path, number: int, line: bytes) -> dict[str, Any]:

@@ -10,18 +10,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 from llmtest.errors import ConfigurationError
-from llmtest.reporting._billed_call import NO_LABELS, BilledCall
-from llmtest.reporting._event_bills import Charges
-from llmtest.types import Usage
+from llmtest.reporting._billed_call import NO_LABELS, BilledCall, checked, priced_at
+from llmtest.reporting._event_bills import Charges, usage_of
 
 __all__ = ["is_served_file", "served_bills"]
 
-COUNTS = frozenset(Usage.__dataclass_fields__) - {"source", "server_tools", "cost_usd"}
 STARTS = (b'{"requests":[]', b'{"requests":[{"provider":"', b'{"events":[]', b'{"events":[{"at_s":')
 
 
@@ -52,7 +49,7 @@ def served_bills(path: Path) -> Iterator[BilledCall]:
     for number, entry in enumerate(entries, 1):
         try:
             bill = charges.in_record(entry["facts"]) if is_trace else _bill(entry, source)
-        except (AttributeError, KeyError, TypeError, ValueError, InvalidOperation) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             words = "event" if is_trace else "request"
             what = f"lacks {error}" if isinstance(error, KeyError) else str(error) or type(error).__name__
             raise ConfigurationError(
@@ -95,24 +92,22 @@ def _past_space(text: str, place: int) -> int:
 
 
 def _bill(entry: Mapping[str, Any], source: str) -> BilledCall | None:
-    usage, cost = entry["usage"], entry["cost_usd"]
+    usage = entry["usage"]
     if usage is None:
         return None
-    for name in ("input_tokens", "output_tokens"):
-        if type(usage[name]) is not int:
-            raise ValueError(f"`{name}` is a whole number, got {usage[name]!r}")
-    counts = {name: count for name, count in usage.items() if name in COUNTS}
-    tools = tuple(sorted((usage.get("server_tools") or {}).items()))
-    return BilledCall(
-        entry["provider"],
-        entry["model"],
-        Usage(**counts, server_tools=tools, source=usage.get("source", "exact")),
-        None if cost is None else Decimal(cost),
-        at_ns=round(entry["at_s"] * 1e9),
-        service_tier=entry.get("service_tier"),
-        metadata=entry.get("metadata") or NO_LABELS,
-        test=source,
-        source=source,
+    counts = usage_of(usage, server_tools=usage.get("server_tools"), source=usage.get("source", "exact"))
+    return checked(
+        BilledCall(
+            entry["provider"],
+            entry["model"],
+            counts,
+            priced_at(entry["cost_usd"]),
+            at_ns=round(entry["at_s"] * 1e9),
+            service_tier=entry.get("service_tier"),
+            metadata=entry.get("metadata") or NO_LABELS,
+            test=source,
+            source=source,
+        )
     )
 
 

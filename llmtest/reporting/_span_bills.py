@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from llmtest.costs import priced_host
 from llmtest.errors import ConfigurationError
-from llmtest.reporting._billed_call import BilledCall, OnBytes
+from llmtest.reporting._billed_call import BilledCall, OnBytes, checked
 from llmtest.types import UNKNOWN_USAGE, Usage, UsageSource
 from llmtest.wire import dialects, owner_of
 
@@ -111,8 +111,8 @@ def span_bills(path: Path, on_bytes: OnBytes | None = None) -> Iterator[BilledCa
             on_bytes(done, count)
         try:
             spans = list(_spans(document))
-            charged = [(span, usage) for span in spans if (usage := _usage(span)) is not None]
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            charged = [(span, bill_of(span, usage)) for span in spans if (usage := _usage(span)) is not None]
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise _broken(path, line, f"this is no span: {str(error) or type(error).__name__}") from None
         parents = {span.id: span.parent for span in spans}
         for first in [span.parent for span, _ in charged] + [span.parent for span in spans if span.id in told]:
@@ -120,10 +120,10 @@ def span_bills(path: Path, on_bytes: OnBytes | None = None) -> Iterator[BilledCa
             while above and above not in told:
                 told.add(above)
                 above = parents.get(above, "")
-        for span, usage in charged:
+        for span, bill in charged:
             if span.id not in told:
                 count += 1
-                yield bill_of(span, usage)
+                yield bill
     if on_bytes is not None:
         on_bytes(done, count)
 
@@ -187,8 +187,8 @@ def _spans(document: Any) -> Iterator[Span]:
             for span in scope.get("spans") or ():
                 status = (span.get("status") or {}).get("code")
                 yield Span(
-                    span.get("spanId") or span.get("span_id") or "",
-                    span.get("parentSpanId") or span.get("parent_span_id") or "",
+                    str(span.get("spanId") or span.get("span_id") or ""),
+                    str(span.get("parentSpanId") or span.get("parent_span_id") or ""),
                     int(span.get("startTimeUnixNano") or span.get("start_time_unix_nano") or 0),
                     status in {2, "STATUS_CODE_ERROR"},
                     _named(span.get("attributes") or ()),
@@ -272,15 +272,17 @@ class _Bills:
         provider = self._providers.get(who)
         if provider is None:
             provider = self._providers[who] = _provider(*who)
-        return BilledCall(
-            provider,
-            facts.get("gen_ai.response.model") or facts.get("gen_ai.request.model"),
-            usage,
-            time_ns=span.start_ns,
-            service_tier=next((str(value) for name, value in facts.items() if name.endswith(TIER)), None),
-            metadata=self._labels(span),
-            test=str(facts.get("test.case.name") or span.resource.get("test.case.name") or self._source),
-            source=self._source,
+        return checked(
+            BilledCall(
+                provider,
+                facts.get("gen_ai.response.model") or facts.get("gen_ai.request.model"),
+                usage,
+                time_ns=span.start_ns,
+                service_tier=next((str(value) for name, value in facts.items() if name.endswith(TIER)), None),
+                metadata=self._labels(span),
+                test=str(facts.get("test.case.name") or span.resource.get("test.case.name") or self._source),
+                source=self._source,
+            )
         )
 
     def _labels(self, span: Span) -> dict[str, str]:

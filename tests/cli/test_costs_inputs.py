@@ -306,6 +306,37 @@ def test_hosts_of_compatible_providers_have_their_prices(costs, tmp_path):
     }
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("provider", None, "`provider`"),
+        ("model", {}, "`model`"),
+        ("at_ns", None, "`at_ns`"),
+        ("cost_usd", "NaN", "`cost_usd`"),
+        ("cost_usd", "1E+999", "`cost_usd`"),
+        ("cost_usd", "-1", "`cost_usd`"),
+        ("service_tier", 7, "`service_tier`"),
+        ("metadata", "search", "`metadata`"),
+        ("usage", {"input_tokens": -5, "output_tokens": 1}, "`input_tokens` is a whole number of 0 or more, got -5"),
+        ("usage", {"input_tokens": 5, "output_tokens": 1, "cache_read_tokens": True}, "`cache_read_tokens`"),
+        ("usage", {"input_tokens": 5, "output_tokens": 1, "server_tools": {"web_search": "2"}}, "web_search"),
+        ("usage", {"input_tokens": 5, "output_tokens": 1, "source": "guessed"}, "`source`"),
+    ],
+)
+def test_facts_of_another_kind_are_one_readable_error(costs, tmp_path, field, value, words):
+    """No fact of a file, however odd, is summed as something else or breaks the command; the line is named."""
+    write(tmp_path / "run.jsonl", answered(1))
+    head, answer, *_ = (tmp_path / "run.jsonl").read_text().splitlines()
+    (tmp_path / "run.jsonl").write_text(f"{head}\n{json.dumps({**json.loads(answer), field: value})}\n")
+    status, out, err = costs("run.jsonl", "--by", "hour")
+    assert (status, out) == (2, "")
+    assert err.startswith("ConfigurationError: run.jsonl:2: ")
+    assert words in err
+    trace = {"events": [{"at_s": 0.0, "facts": {**json.loads(answer), field: value}}]}
+    (tmp_path / "trace.json").write_text(json.dumps(trace))
+    assert costs("trace.json", "--by", "hour")[0] == 2
+
+
 def test_a_folder_holds_spans_servers_and_events_together(costs, tmp_path):
     """Everything in a folder that tells of calls is priced; what is something else is passed over."""
     (tmp_path / "spans.jsonl").write_text(json.dumps(otlp(span(1))) + "\n")
