@@ -39,6 +39,8 @@ SETTINGS = (
     "llmtest_cassette_scrub",
     "llmtest_cassette_mask",
     "llmtest_cassette_usage",
+    "llmtest_cassette_match_on",
+    "llmtest_cassette_before_record",
     "llmtest_cassette_max_age",
     "llmtest_cassette_when_old",
     "llmtest_block_network",
@@ -103,6 +105,8 @@ def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginMa
     parser.addini("llmtest_cassette_mask", "what requests are compared without", type="linelist", default=[])
     parser.addini("llmtest_cassette_scrub", "patterns of what cassettes replace", type="linelist", default=[])
     parser.addini("llmtest_cassette_usage", "file for what was played of each cassette", default=None)
+    parser.addini("llmtest_cassette_match_on", "what requests are compared by", type="args", default=[])
+    parser.addini("llmtest_cassette_before_record", "hooks on what is recorded", type="args", default=[])
     parser.addini("llmtest_cassette_max_age", "oldest recording that is still good, such as 90d", default=None)
     parser.addini("llmtest_cassette_when_old", "`warn` (default) or `fail`", default=None)
     parser.addini("llmtest_block_network", "refuse live requests in every test", type="bool", default=False)

@@ -17,9 +17,10 @@ from llmtest.cassettes._entry import nearest_key
 from llmtest.cassettes._forms import Form, form_for
 from llmtest.cassettes._interactions import Interaction, RecordedRequest
 from llmtest.cassettes._matching import MatchRule, RequestView
+from llmtest.cassettes._own_code import own_code
 from llmtest.cassettes._play_order import Tape
 from llmtest.cassettes._redaction import Redactor
-from llmtest.cassettes._saving import alone_with, as_compared, redact_interaction, save_cassette
+from llmtest.cassettes._saving import alone_with, as_compared, redact_interaction, redact_request, save_cassette
 from llmtest.cassettes._staleness import Staleness
 from llmtest.cassettes.drift import Drift, as_shown, compare_answers, failure_of, notice_of
 from llmtest.errors import CassetteFileError, CassetteMismatchError, CassetteWarning, ConfigurationError
@@ -32,6 +33,11 @@ plays what matches and records the rest; `all` records everything and replaces w
 everything and replaces the whole file; `verify` asks the network and writes nothing: each live answer is compared with
 the recorded one.
 """
+
+BeforeRecord = (
+    Callable[[Interaction], Interaction | None] | str | Sequence[Callable[[Interaction], Interaction | None] | str]
+)
+"""A hook, its name, or several."""
 
 MODES: tuple[Mode, ...] = get_args(Mode)
 SHOWN_DIFFERENCES = 5
@@ -59,7 +65,7 @@ class Cassette:
         repeat: `"last"` plays the last answer to a request again for every further one, as code that polls asks; by
             default each answer is played once.
         before_record: Called with each interaction that is about to be kept; returns it, or another one, or None to
-            leave it out. It is redacted afterwards.
+            leave it out. It is redacted afterwards. Its name, `package.module:name`, or several of them will do.
         staleness: How old what is played may be; by default only models that are served no more are told of.
         option_of: What an option is given to, for the texts of errors, up to the option.
         form: How the file is written, one of `FORMS`; None for the form that it has, `json` for a file of that name,
@@ -84,7 +90,7 @@ class Cassette:
         form: str | None = None,
         match: Literal["warn"] | None = None,
         repeat: Literal["last"] | None = None,
-        before_record: Callable[[Interaction], Interaction | None] | None = None,
+        before_record: BeforeRecord | None = None,
         staleness: Staleness | None = None,
         option_of: str = "@pytest.mark.llm_cassette(",
     ) -> None:
@@ -105,7 +111,8 @@ class Cassette:
             raise ConfigurationError(f'match: `{match}` is none; the only one is "warn".')
         self.drift: list[Drift] = []
         self._warns = match == "warn"
-        self._before_record = before_record
+        hooks = before_record if isinstance(before_record, list | tuple) else [before_record]
+        self._before_record = [own_code(hook, "before_record") for hook in hooks if hook is not None]
         self._staleness = staleness or Staleness()
         self._rule = MatchRule.of(match_on)
         self._keep_failures = keep_failures
@@ -124,7 +131,11 @@ class Cassette:
         self._tell_unknown_keys()
         played = documents[0] if len(documents) == 1 else Anthology(documents) if documents else None
         self._tape = Tape(
-            played, self._rule, lambda request: as_compared(request, self._redactor), repeats=repeat == "last"
+            played,
+            self._rule,
+            lambda request: as_compared(request, self._redactor),
+            repeats=repeat == "last",
+            shown=lambda request: redact_request(request, self._redactor),
         )
 
     def __len__(self) -> int:
@@ -217,11 +228,12 @@ class Cassette:
         status = interaction.response.status
         if (status == 429 or status >= 500) and not self._keep_failures:
             return
-        kept = interaction if self._before_record is None else self._before_record(interaction)
-        if kept is None:
-            return
+        for hook in self._before_record:
+            interaction = hook(interaction)
+            if interaction is None:
+                return
         with self._lock:
-            self._recorded.append((place, kept))
+            self._recorded.append((place, interaction))
 
     def _compare(self, live: Interaction) -> None:
         """Compare a live answer with the recorded one to the same request."""
@@ -257,8 +269,7 @@ class Cassette:
             document = _read(self.path) if self.mode != "rewrite" and self.path.exists() else None
             old = [] if document is None else [document[at] for at in range(len(document))]
             if self.mode == "all":
-                replaced = {self._key(interaction) for interaction in recorded}
-                old = [interaction for interaction in old if self._key(interaction) not in replaced]
+                old = [interaction for interaction in old if not self._is_replaced(interaction, recorded)]
             save_cassette(self.path, [*old, *recorded], self._redactor, self._form)
             return True
 
@@ -311,6 +322,12 @@ class Cassette:
         """Return how a field of the body is left out of the comparison."""
         ignore = '{"body": {"ignore": ["' + field + '"]}}'
         return f"{self._option_of}match_on={ignore})"
+
+    def _is_replaced(self, old: Interaction, recorded: Sequence[Interaction]) -> bool:
+        """Tell whether a new recording answers the request of an old one."""
+        key = self._key(old)
+        same = [redact_request(new.request, self._redactor) for new in recorded if self._key(new) == key]
+        return any(self._rule.takes(new, redact_request(old.request, self._redactor)) for new in same)
 
     def _key(self, interaction: Interaction) -> str:
         kept = as_compared(interaction.request, self._redactor)

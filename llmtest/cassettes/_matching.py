@@ -12,10 +12,13 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from importlib.metadata import entry_points
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from llmtest.cassettes._interactions import RecordedRequest
 from llmtest.cassettes._masks import Mask, masked, masks_of, undated
+from llmtest.cassettes._own_code import GROUP, Matcher, own_code, refusal
 from llmtest.errors import ConfigurationError
 
 PARTS = ("method", "host", "path", "query", "body")
@@ -36,41 +39,52 @@ class MatchRule:
         ignore: Fields of a JSON body that are not: `temperature`, `messages[*].name`, `tools[0].function`.
         mask: Texts in a body that are not, by path and pattern; see `masks_of`.
         undated: Whether `gpt-4o` and `gpt-4o-2024-08-06` are one model.
+        matchers: Code of one's own that has to agree as well.
     """
 
     parts: tuple[str, ...] = DEFAULT_PARTS
     ignore: tuple[str, ...] = VOLATILE_FIELDS
     mask: tuple[Mask, ...] = ()
     undated: bool = False
+    matchers: tuple[Matcher, ...] = ()
 
     @classmethod
     def of(cls, match_on: MatchRule | Sequence[str] | dict[str, Any] | None) -> MatchRule:
         """Read `match_on` of a marker: a list of parts, or a mapping such as `{"body": {"ignore": ["seed"]}}`.
 
-        Of a body it takes `ignore` (fields), `mask` (`{"messages[*].content": "date"}`) and `undated` (true).
+        Of a body it takes `ignore` (fields), `mask` (`{"messages[*].content": "date"}`) and `undated` (true). What is
+        no part is a matcher of one's own: a callable, `package.module:name`, or the name of an entry point; in a
+        mapping they stand under `matchers`.
 
         Raises:
-            ConfigurationError: A part that does not exist.
+            ConfigurationError: A part or a matcher that does not exist.
         """
         if match_on is None:
             return cls()
         if isinstance(match_on, MatchRule):
             return match_on
-        if isinstance(match_on, str):
+        if isinstance(match_on, str) or callable(match_on):
             match_on = [match_on]
-        unknown = [part for part in match_on if part not in PARTS]
+        own = match_on.get("matchers", ()) if isinstance(match_on, dict) else filter(_is_own, match_on)
+        matchers = tuple(own_code(each, "match_on") for each in own)
+        given = [part for part in match_on if part != "matchers" and not _is_own(part)]
+        unknown = [part for part in given if part not in PARTS]
         if unknown:
             raise ConfigurationError(f"match_on: unknown part `{unknown[0]}`. Known parts: {', '.join(PARTS)}.")
         if not isinstance(match_on, dict):
-            return cls(tuple(match_on))
-        parts = tuple(dict.fromkeys([*DEFAULT_PARTS, *match_on]))
+            return cls(tuple(given), matchers=matchers)
+        parts = tuple(dict.fromkeys([*DEFAULT_PARTS, *given]))
         body = match_on.get("body") or {}
         if not isinstance(body, dict) or set(body) - {"ignore", "mask", "undated"}:
             raise ConfigurationError(
                 'match_on: `body` takes {"ignore": [fields]}, {"mask": {path: pattern}} and {"undated": True}'
             )
         ignored = (*VOLATILE_FIELDS, *body.get("ignore", ()))
-        return cls(parts, ignored, masks_of(body.get("mask") or {}), bool(body.get("undated")))
+        return cls(parts, ignored, masks_of(body.get("mask") or {}), bool(body.get("undated")), matchers)
+
+    def takes(self, sent: RecordedRequest, recorded: RecordedRequest) -> bool:
+        """Tell whether own matchers say that two requests are the same; without any they are."""
+        return all(refusal(each, sent, recorded) is None for each in self.matchers)
 
     def hiding(self, masks: Sequence[Mask]) -> MatchRule:
         """Return the rule with more masks."""
@@ -82,6 +96,16 @@ class MatchRule:
         if self.undated:
             left = undated(left)
         return masked(left, self.mask) if self.mask else left
+
+
+def _is_own(part: Any) -> bool:
+    """Tell whether a part is code of one's own: no part of ours is called so, or it is no name at all."""
+    return callable(part) or (part not in PARTS and (":" in part or part in _own_names()))
+
+
+@lru_cache(maxsize=1)
+def _own_names() -> frozenset[str]:
+    return frozenset(point.name for point in entry_points(group=GROUP))
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +206,15 @@ class Difference:
         if self.sent is MISSING:
             return f"{self.path}: missing, recorded {_short(self.recorded)}"
         return f"{self.path}: recorded {_short(self.recorded)}, sent {_short(self.sent)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal(Difference):
+    """What a matcher of one's own says against two requests; `sent` is why."""
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        return f"{self.path}: {self.sent}"
 
 
 MISSING = object()

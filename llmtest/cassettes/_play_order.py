@@ -10,7 +10,8 @@ from llmtest.cassettes._compression import plain_request
 from llmtest.cassettes._document import Anthology, Document
 from llmtest.cassettes._interactions import Interaction, RecordedRequest
 from llmtest.cassettes._loose import Asked, answer_in_kind, chosen
-from llmtest.cassettes._matching import Difference, MatchRule, RequestView, differences
+from llmtest.cassettes._matching import Difference, MatchRule, Refusal, RequestView, differences
+from llmtest.cassettes._own_code import name_of, refusal
 
 CLOSEST_LIMIT = 2000
 """How many interactions are compared field by field to find the closest; a miss must not take seconds."""
@@ -42,12 +43,20 @@ class Tape:
         rule: What counts as the same request.
         redact: How requests were redacted before they were kept, so that a live one compares equal.
         repeats: Whether the last answer to a request is played again for every further one.
+        shown: Makes of a request what matchers of one's own are shown, headers included; `redact` by default.
     """
 
     def __init__(
-        self, document: Document | Anthology | None, rule: MatchRule, redact: Redact, *, repeats: bool = False
+        self,
+        document: Document | Anthology | None,
+        rule: MatchRule,
+        redact: Redact,
+        *,
+        repeats: bool = False,
+        shown: Redact | None = None,
     ) -> None:
         self._repeats = repeats
+        self._shown = shown or redact
         self._document = document
         self._rule = rule
         self._redact = redact
@@ -69,6 +78,8 @@ class Tape:
     def play(self, request: RecordedRequest) -> Interaction | None:
         """Return the next interaction for a request, or None where every match is played or there is none."""
         shelf = self._shelf(request)
+        if shelf is not None and self._rule.matchers:
+            shelf = self._brought_forward(shelf, request)
         if self._repeats and shelf is not None and self._document is not None and shelf.played == len(shelf.positions):
             return self._document[shelf.positions[-1]]
         if self._document is None or shelf is None or shelf.played == len(shelf.positions):
@@ -77,6 +88,23 @@ class Tape:
         shelf.played += 1
         self._played.add(position)
         return self._document[position]
+
+    def _brought_forward(self, shelf: _Shelf, request: RecordedRequest) -> _Shelf | None:
+        """Return a shelf whose next interaction is one that own matchers take; None where they take none."""
+        sent = self._shown(request)
+        for place in range(shelf.played, len(shelf.positions)):
+            if not self._refusals(shelf.positions[place], sent):
+                shelf.positions.insert(shelf.played, shelf.positions.pop(place))
+                return shelf
+        played = reversed(shelf.positions[: shelf.played]) if self._repeats else ()
+        return next((_Shelf([position], 1) for position in played if not self._refusals(position, sent)), None)
+
+    def _refusals(self, position: int, sent: RecordedRequest) -> list[Difference]:
+        """Return what own matchers say against playing an interaction for a request."""
+        assert self._document is not None
+        recorded = self._shown(self._document[position].request)
+        said = [(matcher, refusal(matcher, sent, recorded)) for matcher in self._rule.matchers]
+        return [Refusal(name_of(matcher), None, reason) for matcher, reason in said if reason is not None]
 
     def _play_loose(self, request: RecordedRequest) -> Interaction | None:
         """Return the first answer that is for what a request says; it may be played any number of times."""
@@ -111,7 +139,10 @@ class Tape:
     def count(self, request: RecordedRequest) -> int:
         """Return how many interactions match a request, played or not."""
         shelf = self._shelf(request)
-        return 0 if shelf is None else len(shelf.positions)
+        if shelf is None or not self._rule.matchers:
+            return 0 if shelf is None else len(shelf.positions)
+        sent = self._shown(request)
+        return sum(not self._refusals(position, sent) for position in shelf.positions)
 
     def closest(self, request: RecordedRequest) -> Closest | None:
         """Return the interaction that differs least, an unplayed one where two are equally close."""
@@ -121,6 +152,8 @@ class Tape:
         best: tuple[tuple[int, bool, int], Closest] | None = None
         for position in sorted(range(len(self)), key=self._played.__contains__)[:CLOSEST_LIMIT]:
             found = differences(self._recorded(position), sent, self._rule)
+            if self._rule.matchers:
+                found += self._refusals(position, self._shown(request))
             elsewhere = sum(difference.path in {"method", "host", "path"} for difference in found)
             rank = (len(found) + 100 * elsewhere, position in self._played, position)
             if best is None or rank < best[0]:

@@ -10,9 +10,8 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from llmtest.cassettes._cassette import Cassette, Mode
+from llmtest.cassettes._cassette import BeforeRecord, Cassette, Mode
 from llmtest.cassettes._gate import Deck, OnError
-from llmtest.cassettes._interactions import Interaction
 from llmtest.cassettes._redaction import Redactor
 from llmtest.cassettes._staleness import Staleness, WhenOld
 from llmtest.clock import replay_time
@@ -122,7 +121,7 @@ def use_cassette(  # noqa: PLR0913 - a file, a mode, and options by name
     form: str | None = None,
     match: Literal["warn"] | None = None,
     repeat: Literal["last"] | None = None,
-    before_record: Callable[[Interaction], Interaction | None] | None = None,
+    before_record: BeforeRecord | None = None,
     max_age: str | timedelta | None = None,
     when_old: WhenOld = "warn",
     today: date | str | None = None,
@@ -138,8 +137,8 @@ def use_cassette(  # noqa: PLR0913 - a file, a mode, and options by name
         path: The file.
         mode: One of `none`, `once`, `new_episodes`, `all`, `rewrite`; by default nothing is ever recorded. `verify`
             asks the network, writes nothing, and fails where a live answer breaks with the recorded one.
-        match_on: What counts as the same request: a list of `method`, `host`, `path`, `query`, `body`, or a mapping
-            such as `{"body": {"ignore": ["seed"], "mask": {"messages[*].content": "date"}, "undated": True}}`.
+        match_on: What counts as the same request: a list of `method`, `host`, `path`, `query`, `body` and own matchers,
+            or a mapping: `{"body": {"ignore": ["seed"], "mask": {"messages[*].content": "date"}, "undated": True}}`.
         keep_failures: Whether answers with status 429 and 5xx are recorded too.
         redactor: What is kept off the disk; by default credentials by header, by shape and by environment.
         allowed_hosts: Hosts whose requests pass by, neither played nor recorded; `*` stands for any text.

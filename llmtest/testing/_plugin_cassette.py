@@ -74,6 +74,9 @@ class CassetteShelf:
         for found in self._config.hook.pytest_llmtest_scrub(config=self._config):
             scrub += found or ()
         redactor = Redactor(os.environ, keep=keep, patterns=scrub) if keep or scrub else None
+        for name in ("match_on", "before_record"):
+            if name not in options and (found := ini_of(self._config, f"llmtest_cassette_{name}")):
+                options[name] = found
         lines = ini_of(self._config, "llmtest_cassette_mask")
         if lines:
             options["match_on"] = MatchRule.of(options.get("match_on")).hiding(masks_in(lines))
