@@ -12,7 +12,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from llmtest.cassettes import Cassette, Interaction, RecordedRequest
+from llmtest.cassettes import Cassette, Interaction, RecordedRequest, note_use
 from llmtest.cassettes._reading import spoken_to
 from llmtest.errors import CassetteFileError, CassetteMismatchError
 from llmtest.scenarios._played_recording import as_answer, refuse_speed
@@ -132,6 +132,7 @@ class ServedSession:
                 missed = missed or str(error)
                 continue
             assert found is not None, "a cassette that records nothing answers or raises"
+            note_use(self._cassette)
             return _undated(as_answer(found, self._speed))
         return missed
 
