@@ -83,7 +83,7 @@ def assembled(assembler, request):
         assume(False)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(assemblers(), requests())
 def test_f158_never_over_the_budget_and_counted_as_it_is_sent(assembler, request):
     """The prompt has at most as many tokens as it may, and as many as the metadata says."""
@@ -93,7 +93,7 @@ def test_f158_never_over_the_budget_and_counted_as_it_is_sent(assembler, request
     assert 0 < context.metadata.token_utilization_rate <= 1
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(assemblers(), requests())
 def test_f158_assembled_twice_it_is_the_same(assembler, request):
     """The same input gives the same request, and a request that has its context already gets it anew."""
@@ -102,7 +102,7 @@ def test_f158_assembled_twice_it_is_the_same(assembler, request):
     assert assembled(assembler, context.request).request == context.request
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(assemblers(), requests())
 def test_f158_nothing_is_said_twice(assembler, request):
     """No two items are as alike as the threshold, but for required ones, of which none is there twice word for word."""
@@ -114,7 +114,7 @@ def test_f158_nothing_is_said_twice(assembler, request):
             assert likeness(one.text, other.text) < assembler.redundancy_threshold
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=15)
 @given(assemblers(), requests())
 def test_f158_the_conversation_stays_a_conversation(assembler, request):
     """Messages keep their order, prompts and the current turn stay, earlier turns go whole, the oldest first."""
@@ -131,7 +131,7 @@ def test_f158_the_conversation_stays_a_conversation(assembler, request):
     assert all(message in places for message in kept)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(deadline=None, max_examples=15)
 @given(assemblers(), requests())
 def test_f158_what_is_required_is_there_or_nothing_is_sent(assembler, request):
     """Required items of asked sources go along; where they do not fit, the error has the numbers."""
