@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from operator import is_
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -181,8 +182,8 @@ def also_by_name(real: Any, replacement: Any) -> None:
 
 _scanned: dict[str, tuple[int, tuple[tuple[str, Any], ...]]] = {}
 _NO_ALIASES: tuple[tuple[str, Any], ...] = ()
-_found: tuple[list[str], list[int], list[tuple[ModuleType, tuple[tuple[str, Any], ...]]]] = ([], [], [])
-"""Names and identities of the modules that there were when they were last looked through, and what was found."""
+_found: tuple[list[ModuleType], list[tuple[ModuleType, tuple[tuple[str, Any], ...]]]] = ([], [])
+"""The modules that there were when they were last looked through, and what was found."""
 
 
 def install_names(patches: Patches, party: Party) -> None:
@@ -214,9 +215,9 @@ def _modules_with_aliases() -> list[tuple[ModuleType, tuple[tuple[str, Any], ...
     """Find the modules that imported a clock by name; each module is looked at once in its life."""
     global _found  # noqa: PLW0603 - between two tests there is hardly ever a new module, and there are thousands
     modules = sys.modules.copy()  # a copy is made in one go, whoever imports meanwhile
-    names, identities = list(modules), list(map(id, modules.values()))
-    if (names, identities) == _found[:2]:
-        return _found[2]
+    there = list(modules.values())
+    if len(there) == len(_found[0]) and all(map(is_, there, _found[0])):
+        return _found[1]
     found = []
     for name, module in modules.items():
         known = _scanned.get(name)
@@ -227,7 +228,7 @@ def _modules_with_aliases() -> list[tuple[ModuleType, tuple[tuple[str, Any], ...
             known = _scanned[name] = (id(module), aliases)
         if known[1]:
             found.append((module, known[1]))
-    _found = names, identities, found
+    _found = there, found
     return found
 
 
