@@ -202,7 +202,7 @@ def test_an_endpoint_that_is_not_simulated_is_one_clear_error():
         "`openai` received a request to an endpoint that is not simulated.\n\n"
         "  POST /v1/videos   from HERE\n"
         "  simulated: GET /v1/models, POST /v1/moderations, POST /v1/files, GET /v1/files, POST /v1/chat/completions, "
-        "POST /v1/responses, and 40 more\n\n"
+        "POST /v1/responses, and 47 more\n\n"
         "To fix, one of:\n"
         '  1. answer it by a script: llm_sim.openai.on("POST", "/v1/videos").replies(Json({}))\n'
         "  2. let it be missing, as the code may expect: "
