@@ -76,6 +76,7 @@ CHAIN_WORDS = {
     "circuit_breaker",
     "timeouts",
     "budget",
+    "ledger",
     "cache",
     "on_all_open",
     "order",

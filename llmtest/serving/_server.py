@@ -153,8 +153,11 @@ class Server:
         self.stop()
 
     def settle(self) -> None:
-        """Return when everything that clients have done so far has been noticed: what they sent, and that they left."""
-        if self._thread is not None and self._loop is not None:
+        """Return when everything that clients have done so far has been noticed: what they sent, and that they left.
+
+        In the thread that serves, which would wait for itself, this is now.
+        """
+        if self._thread is not None and self._loop is not None and threading.current_thread() is not self._thread:
             asyncio.run_coroutine_threadsafe(_turns(SETTLING_TURNS), self._loop).result()
 
     def run(self, on_ready: Callable[[], None]) -> None:

@@ -137,7 +137,7 @@ def test_m03_a_kept_account_shows_what_a_forgotten_one_does(kind, tmp_path, requ
     """Whatever is entered, and whenever somebody looks: table, sums and entries are those of a plain account."""
     numbers = iter(range(10**6))
 
-    @settings(max_examples=15, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=8, suppress_health_check=list(HealthCheck))
     @given(st.lists(ENTRIES, max_size=12), st.integers(0, 12))
     def agrees(entries, looks):
         kept = CostLedger(store=make_store(kind, tmp_path / f"{next(numbers)}.db", request))
@@ -236,6 +236,36 @@ def test_u14_an_account_survives_two_hundred_kills(path):
         whole = len(kept[child]) // 2
         assert kept[child] == [(number, half) for number in range(whole) for half in range(2)]
         assert count <= whole <= count + 1
+
+
+WRITERS = """
+import os, sys
+from decimal import Decimal
+from llmtest.costs import CostLedger, SqliteLedgerStore
+from llmtest.types import Usage
+
+ledger = CostLedger(store=SqliteLedgerStore(sys.argv[1], timeout=60))
+for child in range(2):
+    if not os.fork():
+        for number in range(150):
+            ledger.record("p", str(child), Usage(number, 1), Decimal("0.0000001"), call=number + 1)
+        os._exit(0)
+sys.exit(any(os.waitstatus_to_exitcode(os.wait()[1]) for _ in range(2)))
+"""
+
+
+@pytest.mark.slow
+def test_u14_two_processes_enter_in_one_account_at_once(path):
+    """Every entry of both is there once, each process's in its order, and the sum is exact."""
+    subprocess.run([sys.executable, "-c", WRITERS, str(path)], check=True)
+    with SqliteLedgerStore(path) as store:
+        ledger = CostLedger(store=store)
+        assert (len(ledger), ledger.total_usd) == (300, Decimal("0.00003"))
+        for model in ("0", "1"):
+            mine = [entry for entry in ledger if entry.model == model]
+            assert [entry.usage.input_tokens for entry in mine] == list(range(150))
+            assert {entry.attempt for entry in mine} == {1}
+        assert len({entry.run for entry in ledger}) == 2
 
 
 def test_a_locked_account_is_one_clear_error_and_nothing_is_lost(path):

@@ -43,7 +43,11 @@ COSTS = {
         ),
     ),
     136: Feature(
-        "What one request may cost", (f"{SUBJECTS}::test_f136_one_request_may_cost_at_most_what_it_is_given",)
+        "What one request may cost",
+        (
+            f"{SUBJECTS}::test_f136_one_request_may_cost_at_most_what_it_is_given",
+            "testing/test_simulated_budget.py::test_f136_the_sdk_is_refused_before_it_asks",
+        ),
     ),
     137: Feature("VAPORA's tracker of costs", (f"{VAPORA}::test_sdk_cost_tracker",)),
     138: Feature("Its table of simulated prices", (f"{PRICES}::test_f138_vapora_s_table_is_what_its_mocks_record",)),

@@ -172,6 +172,20 @@ def test_embeddings_are_held_to_it_and_a_list_of_models_is_not(llm_sim):
     budget.assert_refused(exactly=1)
 
 
+def test_clients_on_a_port_are_held_to_it_too(llm_server):
+    """A process that asks the server is refused in the same words."""
+    llm_server.openai.replies("Paris", times=None)
+    budget = llm_server.budget(usd=ENOUGH_FOR_TWO)
+    client = openai.OpenAI(base_url=f"{llm_server.base_url}/v1", api_key="any", max_retries=0)
+    for _ in range(2):
+        client.chat.completions.create(**ASK)
+    with pytest.raises(openai.RateLimitError, match="budget exceeded"):
+        client.chat.completions.create(**ASK)
+    assert len(llm_server.openai.requests) == 2
+    assert budget.balance().spent_usd == llm_server.costs.total_usd > 0
+    budget.assert_kept()
+
+
 def test_a_chain_on_the_direct_path_has_a_budget_of_its_own(llm_sim):
     """Requests that no SDK sends are not held to it."""
     llm_sim.openai.replies("Paris")
