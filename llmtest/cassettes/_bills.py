@@ -34,6 +34,7 @@ class Bill:
         service_tier: The tier that served it, where the answer says so.
         metadata: The caller's own labels of the request.
         requested_model: The model that was asked for.
+        request: What was asked, where it is a conversation that can be read.
     """
 
     provider: str
@@ -43,6 +44,7 @@ class Bill:
     service_tier: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     requested_model: str | None = None
+    request: CompletionRequest | None = None
 
 
 def bills_in(document: Document) -> Iterator[Bill]:
@@ -79,13 +81,14 @@ def _bill(interaction: Interaction) -> Bill | None:
     call = called(match, request)
     asked = call.model if call is not None else match.parameters.get("model") or model_in(json_of(request.body))
     sent = call.request if call is not None else None
-    labels = sent.metadata if isinstance(sent, CompletionRequest) else {}
+    asked_for = sent if isinstance(sent, CompletionRequest) else None
+    labels = {} if asked_for is None else asked_for.metadata
     provider = owner_in(match, request.uri)
     if endpoint.gives == "completion" and _reads(endpoint, interaction):
         answer, _ = answered(reader_of(endpoint, request), response)
         if answer is not None:
             tier = answer.service_tier
-            return Bill(provider, answer.model or asked, answer.usage, at, tier, labels, asked)
+            return Bill(provider, answer.model or asked, answer.usage, at, tier, labels, asked, asked_for)
     counts = tokens_in(json_of(response.body))
     if counts is None:
         is_charged = endpoint.gives in CHARGED

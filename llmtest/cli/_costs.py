@@ -49,7 +49,7 @@ Caching = Annotated[
     typer.Option(
         "--caching",
         metavar="SHARE",
-        help="Price it as if this share of each prompt, such as 80%, were kept in the provider's cache.",
+        help="Price it as if the provider's cache kept this share of each prompt, such as 80%, or what `prompts` share",
         show_default=False,
     ),
 ]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from llmtest.types import Usage
+from llmtest.types import CompletionRequest, Usage
 
 __all__ = ["NO_LABELS", "BilledCall", "OnBytes", "checked", "counted", "priced_at"]
 
@@ -36,6 +36,7 @@ class BilledCall:
         metadata: The caller's own labels of the request.
         test: Whose traffic it is: the test that the file names, else the file, which is one test's.
         source: The file.
+        request: What was asked, where the file tells it.
     """
 
     provider: str
@@ -48,6 +49,7 @@ class BilledCall:
     metadata: Mapping[str, str] = field(default_factory=dict)
     test: str = ""
     source: str = ""
+    request: CompletionRequest | None = None
 
 
 def counted(facts: Mapping[str, Any], names: Iterable[str]) -> None:

@@ -172,6 +172,7 @@ def _in_cassette(file: CassetteFile) -> Iterator[BilledCall]:
                 metadata=bill.metadata,
                 test=file.path,
                 source=file.path,
+                request=bill.request,
             )
     except CassetteFileError as error:
         raise ConfigurationError(str(error)) from error

@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal, Inexact
 
 from llmtest.clock import active_clock
-from llmtest.config import parse_share
 from llmtest.costs import Prices, Spend, default_prices
 from llmtest.errors import ConfigurationError
 from llmtest.reporting._billed_call import BilledCall
 from llmtest.reporting._spend_report import SpendReport, grouping
+from llmtest.reporting._supposed_cache import Caching, cached_in_words, caching_of, prompt_cache
 from llmtest.types import Usage
 from llmtest.wire import dialects
 
@@ -20,10 +20,6 @@ __all__ = ["Pricing", "price_calls"]
 
 EXACT = Context(prec=500, traps=[Inexact])
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-SHORTEST_CACHED = 1024
-"""Prompt tokens below which nothing is kept: OpenAI's guide to prompt caching, and Anthropic's for most models."""
-KEPT_NS = 300_000_000_000
-"""How long a prompt is kept that nobody asks for again: five minutes, Anthropic's default and OpenAI's least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +32,8 @@ class Pricing:
         at: When they would have been made; None: when they were, or now, where nobody says when.
         batch: Whether they would have been made in batches.
         prices: What models cost; those that are used where none are given by default.
-        caching: Share of each prompt, from 0 to 1, that calls would have had in common; None: what was counted.
+        caching: Share of each prompt, from 0 to 1, that calls would have had in common; `prompts`: what the prompts
+            that files tell have in common; None: what was counted.
     """
 
     provider: str | None = None
@@ -44,7 +41,7 @@ class Pricing:
     at: datetime | None = None
     batch: bool = False
     prices: Prices = field(default_factory=default_prices)
-    caching: float | None = None
+    caching: Caching | None = None
 
     @classmethod
     def of(
@@ -67,12 +64,7 @@ class Pricing:
             ConfigurationError: The reference is none, or the share is none.
             UnknownPriceError: The model has no price (then); the text names the nearest.
         """
-        share = None
-        if caching is not None:
-            try:
-                share = parse_share(caching)
-            except ValueError as error:
-                raise ConfigurationError(f"`--caching`: {error}.\nTo fix: --caching 80%") from None
+        share = None if caching is None else caching_of(caching)
         if reference is None:
             return cls(at=at, batch=batch, caching=share)
         provider, colon, model = reference.partition(":")
@@ -99,7 +91,7 @@ class Pricing:
         words = [
             f"as {self.provider}:{self.model}" if self.provider is not None else "",
             f"at {self.at:%Y-%m-%d}" if self.at is not None else "",
-            f"with {self.caching * 100:g}% of each prompt in a cache" if self.caching is not None else "",
+            "" if self.caching is None else cached_in_words(self.caching),
             "in batches" if self.batch else "",
         ]
         return ", ".join(word for word in words if word)
@@ -133,50 +125,6 @@ def _seller_of(model: str) -> str:
     return next(sellers, "PROVIDER")
 
 
-class _PromptCache:
-    """What calls would have read from a provider's cache, and written to it, if a share of each prompt were the same.
-
-    The first call of a model writes that share, those after it read it, and the first after five minutes without any
-    writes it again. Prompts below 1,024 tokens are not kept.
-    """
-
-    def __init__(self, share: float) -> None:
-        self._share = share
-        self._latest: dict[tuple[str, str | None], int] = {}
-
-    def used(self, call: BilledCall) -> Usage:
-        """Return the tokens of a call with those that it would have read and written."""
-        usage = call.usage
-        if usage.source == "unknown":
-            return usage
-        shared = int(usage.input_tokens * self._share) if usage.input_tokens >= SHORTEST_CACHED else 0
-        read = write = 0
-        if shared:
-            at_ns, key = call.time_ns or call.at_ns, (call.provider, call.model)
-            latest = self._latest.get(key)
-            self._latest[key] = at_ns
-            if latest is None or at_ns - latest > KEPT_NS:
-                write = shared
-            else:
-                read = shared
-        # `replace` would take three times as long, a million times.
-        return Usage(
-            usage.input_tokens,
-            usage.output_tokens,
-            read,
-            write,
-            usage.reasoning_tokens,
-            usage.source,
-            0,
-            usage.input_audio_tokens,
-            usage.output_audio_tokens,
-            usage.server_tools,
-            None,
-            usage.input_image_tokens,
-            usage.output_image_tokens,
-        )
-
-
 def price_calls(calls: Iterable[BilledCall], by: str, pricing: Pricing) -> SpendReport:
     """Return what calls cost.
 
@@ -188,10 +136,10 @@ def price_calls(calls: Iterable[BilledCall], by: str, pricing: Pricing) -> Spend
         pricing: What they are priced as.
 
     Raises:
-        ConfigurationError: They cannot be summed by that.
+        ConfigurationError: They cannot be summed by that, or no file tells the prompts that are to be in a cache.
     """
     key, cost_of, add = grouping(by), _pricer(pricing), EXACT.add
-    used = None if pricing.caching is None else _PromptCache(pricing.caching).used
+    cache = None if pricing.caching is None else prompt_cache(pricing.caching)
     groups: dict[str, Spend] = {}
     unknown: dict[tuple[str, str | None, str], int] = {}
     for call in calls:
@@ -199,7 +147,7 @@ def price_calls(calls: Iterable[BilledCall], by: str, pricing: Pricing) -> Spend
         spend = groups.get(group)
         if spend is None:
             spend = groups[group] = Spend()
-        usage = call.usage if used is None else used(call)
+        usage = call.usage if cache is None else cache.used(call)
         spend.calls += 1
         spend.input_tokens += usage.input_tokens
         spend.output_tokens += usage.output_tokens
@@ -212,6 +160,8 @@ def price_calls(calls: Iterable[BilledCall], by: str, pricing: Pricing) -> Spend
         spend.unknown += 1
         what = _lacking(call.provider, call.model, usage, pricing)
         unknown[what] = unknown.get(what, 0) + 1
+    if cache is not None:
+        cache.check()
     return SpendReport(by, groups, _sum(groups.values()), unknown)
 
 

@@ -4,14 +4,17 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
 
 import pytest
 
-from llmtest.costs import Prices
+from llmtest.costs import Prices, count_tokens
 from llmtest.reporting import BilledCall, Pricing, price_calls
 from llmtest.types import UNKNOWN_USAGE, Usage
+from tests.cli.cassette_samples import answer, asked, ours
 from tests.cli.cost_samples import HOUR, answered, groups, write
 
 GATE = ("--per-test", "--against", "old", "--fail-above", "10%")
@@ -229,6 +232,36 @@ def test_a_share_of_each_prompt_may_be_in_a_cache(costs, tmp_path):
     expected = sum(Prices().require("anthropic", "claude-sonnet-4-5", usage) for usage in used)
     found = groups(costs("run.jsonl", "--caching", "80%", "--json"))
     assert Decimal(found["anthropic:claude-sonnet-4-5"][1]) == expected
+
+
+def test_what_prompts_have_in_common_may_be_in_a_cache(costs, tmp_path):
+    """Of recorded prompts, what an earlier one of five minutes began with is read, and the rest is written."""
+    system = {"role": "system", "content": "rule " * 1000}
+    times = ("2026-01-01T00:00:00Z", "2026-01-01T00:04:00Z", "2026-01-01T00:30:00Z")
+    recorded = []
+    for number, at in enumerate(times):
+        question = {"role": "user", "content": f"question {number} " * 100}
+        each = asked(at=at, body=answer("Paris.").replace(b'"prompt_tokens": 14', b'"prompt_tokens": 2000'))
+        body = json.dumps({"model": "gpt-4o", "messages": [system, question]}).encode()
+        recorded.append(replace(each, request=replace(each.request, body=body)))
+    (tmp_path / "a.yaml").write_text(ours(*recorded))
+    common = count_tokens(system["content"]) + 4
+    whole = common + count_tokens("question 0 " * 100) + 4
+    read = Usage(2000, 3, 2000 * common // whole)
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    prices = [Prices().require("openai", "gpt-4o", usage, moment) for usage in (Usage(2000, 3), read, Usage(2000, 3))]
+    (spent,) = groups(costs("a.yaml", "--caching", "prompts", "--json")).values()
+    assert read.cache_read_tokens > 1024
+    assert (spent[0], Decimal(spent[1])) == (3, sum(prices))
+
+
+def test_prompts_that_nobody_tells_are_in_no_cache(costs, runs):
+    """An event file tells no prompts: it needs a share."""
+    runs("old", a=["0.0035"])
+    status, out, err = costs("old/a.jsonl", "--caching", "prompts")
+    assert (status, out) == (2, "")
+    assert "`--caching prompts` goes by what was asked, which cassettes tell, and no other file does.\n" in err
+    assert "To fix: --caching 80%" in err
 
 
 def test_caching_takes_the_place_of_what_was_cached_and_makes_up_no_tokens():
