@@ -1,7 +1,8 @@
-"""The libraries that read bytes themselves: `http.client`, urllib3, aiohttp; each is patched only if it is imported."""
+"""Libraries that read bytes themselves: `http.client`, urllib3, aiohttp, lm15; each is patched if it is imported."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -11,6 +12,8 @@ from llmtest.interception._replacements import Replacements
 
 __all__ = ["patch_libraries"]
 
+_COPIES_OF_LM15 = ("lm15.transports", "dspy._vendor.lm15.transports")
+
 
 @contextmanager
 def patch_libraries() -> Iterator[None]:
@@ -19,6 +22,8 @@ def patch_libraries() -> Iterator[None]:
     imports = LateImports()
     for library, patch in (("http.client", _http_client), ("urllib3", _urllib3), ("aiohttp", _aiohttp)):
         imports.when_imported(library, partial(patch, patches))
+    for library in _COPIES_OF_LM15:
+        imports.when_imported(library, partial(_lm15, library, patches))
     with imports.listening():
         try:
             yield
@@ -43,6 +48,12 @@ def _aiohttp(patches: Replacements) -> None:
     from llmtest.interception._aiohttp import patch_aiohttp
 
     patch_aiohttp(patches)
+
+
+def _lm15(library: str, patches: Replacements) -> None:
+    from llmtest.interception._lm15 import patch_lm15
+
+    patch_lm15(sys.modules[library], patches)
 
 
 def _release() -> None:
