@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from llmtest.config import ChainSection, Location, SlotSection, build_chain
-from llmtest.errors import LLMTestError
+from llmtest.errors import LLMTestError, ScenarioError
 from llmtest.resilience import CircuitBreakerConfig
 from llmtest.scenarios._arrivals import Arrival
 from llmtest.scenarios._handed_answers import ask_async, ask_blocking
@@ -53,6 +53,21 @@ def breaker_config(chain: ChainSection | None) -> CircuitBreakerConfig | None:
     return CircuitBreakerConfig() if chain.circuit_breaker is None else chain.circuit_breaker.config()
 
 
+def _refuse_recordings(scenario: Scenario) -> None:
+    """Refuse to ask recorded sessions by a chain.
+
+    Raises:
+        ScenarioError: A provider plays one.
+    """
+    played = next((spec for spec in scenario.providers if spec.plays is not None), None)
+    if played is not None:
+        raise ScenarioError(
+            f"{scenario.path}: `providers.{played.name}.plays`: the chain of a scenario asks without HTTP, and a "
+            "recorded answer is found by what was sent.\n"
+            "To fix: `target: module:callable`, which sends; or `llmtest serve --scenario`."
+        )
+
+
 class ChainCalls:
     """Makes the calls of a run.
 
@@ -64,6 +79,7 @@ class ChainCalls:
 
     def __init__(self, scenario: Scenario, world: World, observations: Observations | None = None) -> None:
         assert scenario.chain is not None
+        _refuse_recordings(scenario)
         models = {spec.name: spec.model for spec in scenario.providers}
         for spec in scenario.providers:
             answer = answer_direct if spec.answer is None else spec.answer

@@ -220,6 +220,14 @@ class ProviderSection(Section):
     """What its model costs, where that is not published, or to override it."""
     answer: Text | None = None
     """What it says; a few words by default."""
+    plays: Text | None = None
+    """The recorded session that answers instead: a cassette, by its path from the scenario file."""
+
+    @model_validator(mode="after")
+    def _one_answer(self) -> ProviderSection:
+        if self.answer is not None and self.plays is not None:
+            raise ValueError("`answer` and `plays` are two answers; leave one out")
+        return self
 
     @model_validator(mode="after")
     def _price_a_model(self) -> ProviderSection:

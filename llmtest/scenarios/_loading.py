@@ -41,14 +41,16 @@ def load_scenario(path: str | Path, *, environment: Mapping[str, str] | None = N
     assert file is not None
     _check_callers(mistakes, file)
     rules = _rules(mistakes, file.faults, list(file.providers), document)
-    load = _load(mistakes, file.load, Path(path).parent)
+    folder = Path(path).parent
+    load = _load(mistakes, file.load, folder)
+    providers = tuple(_provider(mistakes, name, section, folder) for name, section in file.providers.items())
     expectations = tuple(_expectations(mistakes, file, rules))
     mistakes.raise_all()
     return Scenario(
         name=file.name,
         path=str(path),
         seed=file.seed,
-        providers=tuple(_provider(name, section) for name, section in file.providers.items()),
+        providers=providers,
         chain=file.chain,
         budget=file.budget,
         target=file.target,
@@ -126,8 +128,9 @@ def _rules(
     return tuple(specs)
 
 
-def _provider(name: str, section: ProviderSection) -> ProviderSpec:
+def _provider(mistakes: Mistakes, name: str, section: ProviderSection, folder: Path) -> ProviderSpec:
     limits, price = section.limits, section.price
+    plays = None if section.plays is None else _file(mistakes, ("providers", name, "plays"), folder / section.plays)
     return ProviderSpec(
         name=name,
         model=section.model,
@@ -137,6 +140,7 @@ def _provider(name: str, section: ProviderSection) -> ProviderSpec:
         latency=None if section.latency is None else _latency(section.latency),
         price=(price.input, price.output) if price else None,
         answer=section.answer,
+        plays=plays,
     )
 
 
@@ -155,12 +159,16 @@ def _load(mistakes: Mistakes, section: LoadSection, folder: Path) -> Load:
     stages = tuple(Stage(stage.duration, stage.rate, stage.start) for stage in section.stages or ())
     if section.trace is None:
         return Load(**given, stages=stages)
-    trace = folder / section.trace
-    if not trace.is_file():
-        there = sorted(entry.name for entry in trace.parent.iterdir()) if trace.parent.is_dir() else []
-        hint = did_you_mean(trace.name, there)
-        mistakes.note(("load", "trace"), f"`load.trace`: no such file: `{trace}`.{hint}")
+    trace = _file(mistakes, ("load", "trace"), folder / section.trace)
     return Load(**given, trace=trace, trace_shown=str(trace))
+
+
+def _file(mistakes: Mistakes, at: Location, path: Path) -> Path:
+    """Return the path of a file that the scenario names; one that is not there is a mistake."""
+    if not path.is_file():
+        there = sorted(entry.name for entry in path.parent.iterdir()) if path.parent.is_dir() else []
+        mistakes.note(at, f"`{show_location(at)}`: no such file: `{path}`.{did_you_mean(path.name, there)}")
+    return path
 
 
 def _expectations(mistakes: Mistakes, file: ScenarioFile, rules: tuple[FaultSpec, ...]) -> Iterable[Expectation]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from llmtest.cassettes import Cassette, RecordedRequest, note_use
@@ -36,6 +36,7 @@ class CassetteRecording:
         path: The cassette.
         match_on: What counts as the same request, as for `use_cassette`.
         speed: How much faster than recorded; above 0, None: without the recorded pauses.
+        repeat: `"last"` gives the last answer to a request again for every further one.
 
     Raises:
         CassetteFileError: There is no such file, or it cannot be read.
@@ -43,11 +44,19 @@ class CassetteRecording:
     """
 
     def __init__(
-        self, world: World, provider: str, handle: str, path: str | PathLike[str], match_on: Any, speed: float | None
+        self,
+        world: World,
+        provider: str,
+        handle: str,
+        path: str | PathLike[str],
+        match_on: Any,
+        speed: float | None,
+        repeat: Literal["last"] | None = None,
     ) -> None:
         refuse_speed("plays", speed)
         file = existing(path)
-        self._cassette = Cassette(file, "none", match_on=match_on, option_of=f'{handle}.plays("{path}", ')
+        option_of = f'{handle}.plays("{path}", '
+        self._cassette = Cassette(file, "none", match_on=match_on, option_of=option_of, repeat=repeat)
         self._speed = speed
         self._name = self._cassette.name
         self._own = [number for number in range(1, len(self._cassette) + 1) if self._is_of(world, provider, number)]

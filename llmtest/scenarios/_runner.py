@@ -6,9 +6,11 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from llmtest.clock import SystemClock, VirtualClock, run_virtual
 from llmtest.conduct import Judge, Witness
+from llmtest.errors import UnscriptedRequestError
 from llmtest.events import Event, subscribed
 from llmtest.scenarios._chain_calls import ChainCalls, breaker_config
 from llmtest.scenarios._driving import ProgressReport, drive
@@ -21,7 +23,17 @@ from llmtest.scenarios._totals import sum_up
 from llmtest.scenarios._world_setup import furnish, prices_of
 from llmtest.simulation import World
 
+if TYPE_CHECKING:
+    from llmtest.simulation.script._recording import Recording
+
 __all__ = ["run_scenario", "with_trace"]
+
+
+def _open_recording(*facts: Any) -> Recording:
+    """Open a recorded session; only a scenario that plays one needs the room of cassettes."""
+    from llmtest.scenarios._played_recording import CassetteRecording
+
+    return CassetteRecording(*facts)
 
 
 def with_trace(scenario: Scenario, trace: str | Path) -> Scenario:
@@ -56,6 +68,7 @@ def run_scenario(
 
     Raises:
         ScenarioError: The trace of the load is broken, or the target cannot be imported.
+        UnscriptedRequestError: A recorded session that a provider plays has no answer for what was asked.
         VirtualTimeStalledError: Every call waits, and none of them for time.
     """
     seed = scenario.seed if seed is None else seed
@@ -66,6 +79,7 @@ def run_scenario(
     tally = Tally(_judge(scenario), inferred=scenario.target is not None, observations=observations)
     trace = RunTrace(tally, on_event=on_event)
     world = World(clock, trace, seed, prices_of(scenario), keep_requests=False)
+    world.open_recording = _open_recording
     furnish(world, scenario)
     with ExitStack() as stack:
         if scenario.target is not None:
@@ -86,6 +100,9 @@ def run_scenario(
             ),
             clock,
         )
+    unanswered = next((error for error in world.harness_errors if isinstance(error, UnscriptedRequestError)), None)
+    if unanswered is not None:
+        raise unanswered  # What nobody was told to answer says nothing about the app.
     wall_seconds = (wall.now_ns() - started_ns) / 1e9
     return sum_up(
         scenario,

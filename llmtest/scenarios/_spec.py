@@ -89,6 +89,7 @@ class ProviderSpec:
         latency: How long answers take; None: no time.
         price: USD per million tokens of prompt and answer, where the model's price is not known.
         answer: What it says; None: a few words.
+        plays: The cassette that answers instead; None: no recorded session does.
     """
 
     name: str
@@ -102,6 +103,7 @@ class ProviderSpec:
     latency: LatencyModel | None = None
     price: tuple[Decimal, Decimal] | None = None
     answer: str | None = None
+    plays: Path | None = None
 
     @property
     def limits(self) -> dict[str, int]:

@@ -46,6 +46,8 @@ class TargetCalls:
         self._seed = seed
         self._ask: Callable[[str], Coroutine[Any, Any, Any]] | None = None
         for spec in scenario.providers:
+            if spec.plays is not None:
+                continue
             world.provider(spec.name).replies(answer_target if spec.answer is None else spec.answer, times=None)
 
     @contextmanager

@@ -51,3 +51,6 @@ def _furnish_provider(world: World, spec: ProviderSpec) -> None:
         handle.limits(**spec.limits)
     if spec.latency is not None:
         handle.latency(spec.latency)
+    if spec.plays is not None:
+        # A load asks again and again; the recorded pauses are the latency where the file gives no other.
+        handle.plays(spec.plays, speed=1.0 if spec.latency is None else None, optional=True, repeat="last")

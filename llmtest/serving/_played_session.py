@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from llmtest.cassettes import Cassette, Interaction, RecordedRequest, note_use
@@ -206,9 +206,12 @@ def open_served(
     path: str | PathLike[str],
     match_on: Any,
     speed: float | None,
+    repeat: Literal["last"] | None = None,
 ) -> ServedPart:
     """Open a recorded session for a provider that is reached on a port."""
-    return ServedSession(path, speed=speed, match_on=match_on, option_of=f'{handle}.plays("{path}", ').part(provider)
+    option_of = f'{handle}.plays("{path}", '
+    repeats = repeat is not None
+    return ServedSession(path, speed=speed, match_on=match_on, repeats=repeats, option_of=option_of).part(provider)
 
 
 def _place_of(interaction: Interaction) -> Place:

@@ -73,7 +73,10 @@ def route_of(world: World, method: str, path: str, headers: Mapping[str, str]) -
         if recorded is None:
             raise
         return recorded
-    return found if recorded is None or _place_in(found.provider, method, path) is not None else recorded
+    if recorded is None or _place_in(found.provider, method, path) is not None:
+        return found
+    # Who is named and has an answer of its own gives it.
+    return found if found.prefix and found.provider.engine.script.base.default is not None else recorded
 
 
 def _place_in(provider: SimulatedProvider, method: str, path: str) -> Place | None:

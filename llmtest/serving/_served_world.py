@@ -122,8 +122,7 @@ def served_world(
         if sessions is not None:
             sessions.play(world)
         else:
-            for handle in world.handles:
-                handle.generates()
+            _generate(world)
         if pieces is not None:
             world.fragmentation = pieces
         if steps is not None:
@@ -131,6 +130,13 @@ def served_world(
 
     set_up()
     return world, set_up
+
+
+def _generate(world: World) -> None:
+    """Let every provider answer with generated text, but for those that play a recorded session."""
+    for provider in world.providers:
+        if not provider.engine.script.recordings:
+            provider.handle.generates()
 
 
 def _open_served(*facts: Any) -> Recording:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from llmtest.errors import ConfigurationError, SimulationStateError
 from llmtest.simulation._call_site import declaration_site
@@ -159,6 +159,7 @@ class ProviderHandle(RuleHandle):
         speed: float | None = 1.0,
         faults: Mapping[int, Fault] | None = None,
         optional: bool = False,
+        repeat: Literal["last"] | None = None,
     ) -> Self:
         """Answer from a recorded session, where no step is left: its bytes, its pieces, its pauses.
 
@@ -174,6 +175,7 @@ class ProviderHandle(RuleHandle):
             faults: What strikes, by the number of the request among those that come to the recording, from 1. One that
                 comes instead of an answer leaves the answer to the next request.
             optional: Whether the test may end without all of its answers.
+            repeat: `"last"` gives the last answer to a request again for every further one.
 
         Raises:
             CassetteFileError: There is no such file, or it cannot be read.
@@ -190,7 +192,7 @@ class ProviderHandle(RuleHandle):
                 "To fix: play it at a provider of the fixture llm_sim, or of a Simulation"
             )
         handle = handle_text(self.name, world.fixture)
-        recording = world.open_recording(world, self.name, handle, path, match_on, speed)
+        recording = world.open_recording(world, self.name, handle, path, match_on, speed, repeat)
         with world.lock:
             script = self._engine.script
             script.recordings.append(

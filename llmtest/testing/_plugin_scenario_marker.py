@@ -46,14 +46,15 @@ class ScenarioMark:
         """Give a test's world the scenario's providers, quotas, latencies, prices and faults.
 
         The scenario's load is left out: the test is the load. Providers answer with generated text where the test
-        scripts nothing.
+        scripts nothing, and no recorded session answers.
         """
         from llmtest.scenarios import furnish, prices_of
 
         simulation.world.prices = prices_of(self.scenario)
         furnish(simulation.world, self.scenario)
         for spec in self.scenario.providers:
-            simulation.provider(spec.name).generates()
+            if spec.plays is None:
+                simulation.provider(spec.name).generates()
 
     def judge(self, item: pytest.Item, simulation: Simulation) -> None:
         """Hold a test that passed to the scenario's expectations, and fail for faults that never struck.

@@ -213,7 +213,7 @@ CASES = [
     pytest.param(
         [(OPENAI, "openai: gpt-4o")],
         "4: `providers.openai`: must be a mapping with the keys `model`, `dialect`, `base_url`, "
-        "`limits`, `latency`, `price`, `answer`.",
+        "`limits`, `latency`, `price`, `answer`, `plays`.",
         id="provider-not-mapping",
     ),
     pytest.param(
