@@ -14,13 +14,12 @@ from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from llmtest.costs._money import EXACT, ZERO
 from llmtest.costs._sqlite_file import FileKind, SqliteFile
 from llmtest.costs._store import Balance, Hold, Overrun, Spent, closed, give_back, overruns, spend
 from llmtest.errors import ConfigurationError
+from llmtest.types._closing import Closing
 
 __all__ = ["SqliteBudgetStore"]
 
@@ -46,7 +45,7 @@ LATEST_NS = 2**63 - 1
 """The last moment that SQLite can hold, in the year 2262."""
 
 
-class SqliteBudgetStore:
+class SqliteBudgetStore(Closing):
     """Balances in a file, atomic across threads and processes.
 
     A process that dies in the middle of a call leaves what that call had reserved in the file, where it goes on
@@ -199,16 +198,6 @@ class SqliteBudgetStore:
     def close(self) -> None:
         """Close the file; the next operation opens it again."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close the file."""
-        self.close()
 
     def __reduce__(self) -> tuple[object, ...]:
         """Let another process, or a copy, open the same file."""

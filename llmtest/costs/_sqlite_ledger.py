@@ -13,14 +13,14 @@ from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from llmtest.costs._ledger_entry import NO_METADATA, Row
 from llmtest.costs._ledger_store import Mark
 from llmtest.costs._sqlite_file import FileKind, SqliteFile
 from llmtest.costs._usage_text import usage_from, usage_text
 from llmtest.errors import ConfigurationError
+from llmtest.types._closing import Closing
 
 __all__ = ["SqliteLedgerStore"]
 
@@ -52,7 +52,7 @@ READ = f"SELECT id, {NAMES} FROM entries WHERE id > ? ORDER BY id LIMIT ?"  # no
 LIFE = "SELECT MAX(id) FROM lives"
 
 
-class SqliteLedgerStore:
+class SqliteLedgerStore(Closing):
     """Entries in a file, for every process that opens it and after they end.
 
     An entry is in the file when `CostLedger.record` returns, and stays there if the process is killed at any moment; of
@@ -126,16 +126,6 @@ class SqliteLedgerStore:
     def close(self) -> None:
         """Close the file; the next operation opens it again."""
         self._file.close()
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close the file."""
-        self.close()
 
     def __reduce__(self) -> tuple[object, ...]:
         """Let another process, or a copy, open the same file."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, cast
 
 from llmtest.clock import active_clock
 from llmtest.resilience import (
@@ -18,6 +17,7 @@ from llmtest.resilience import (
 from llmtest.stores._breaker_scripts import ADMIT, COMMAND, COOL_DOWN, READ, RECORD
 from llmtest.stores._outages import OnDown, check_on_down, tell_failure
 from llmtest.stores._redis_server import RedisServer, server_of
+from llmtest.types._closing import Closing
 
 __all__ = ["RedisBreakerStore"]
 
@@ -32,7 +32,7 @@ CLOSED = CircuitReading("closed", 0, 0)
 NOTHING: tuple[CircuitChange, ...] = ()
 
 
-class RedisBreakerStore:
+class RedisBreakerStore(Closing):
     """Circuits in Redis, each for all processes and machines whose chains have a slot of its name.
 
     A call is let through in one round trip, and its end is told in another; each is one script, so that of a thousand
@@ -74,16 +74,6 @@ class RedisBreakerStore:
     def close(self) -> None:
         """Close the connections of threads; the next call opens them again. Those of a loop end with it."""
         self._server.close()
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close the connections of threads."""
-        self.close()
 
 
 class RedisCircuit:

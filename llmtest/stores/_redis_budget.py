@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from functools import partial
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from llmtest.clock import Turn
 from llmtest.costs import Balance
@@ -17,6 +16,7 @@ from llmtest.costs._store import Hold, Overrun, Spent, closed, give_back, spend
 from llmtest.errors import ConfigurationError
 from llmtest.stores._budget_scripts import CHARGE, GIVE_BACK, HOLD, RELEASE, SETTLE
 from llmtest.stores._redis_account import ONCE_MS, RedisAccount
+from llmtest.types._closing import Closing
 
 __all__ = ["RedisBudgetStore"]
 
@@ -27,7 +27,7 @@ DIGITS = 20
 """Width of a time: Lua has floats, which hold no time to the nanosecond; strings of one width compare like numbers."""
 
 
-class RedisBudgetStore:
+class RedisBudgetStore(Closing):
     """Balances in Redis, for every process and machine that names the same server and namespace.
 
     Reserving, settling and releasing are one script each, and one round trip: no two processes judge by the same
@@ -174,16 +174,6 @@ class RedisBudgetStore:
     def close(self) -> None:
         """Close the connections; the next operation opens them again."""
         self._account.close()
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close the connections."""
-        self.close()
 
     def __reduce__(self) -> tuple[object, ...]:
         """Let another process, or a copy, use the same account."""

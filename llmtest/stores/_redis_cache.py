@@ -5,11 +5,11 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from llmtest.resilience import Absence, CachedAnswer, Room, Similar, Which, answer_matches, decode_answer, encode_answer
 from llmtest.stores._redis_server import RedisServer, Script, server_of
+from llmtest.types._closing import Closing
 
 __all__ = ["RedisCacheStore"]
 
@@ -153,7 +153,7 @@ return count
 )
 
 
-class RedisCacheStore:
+class RedisCacheStore(Closing):
     """Answers in Redis, for every process that names the same server and namespace.
 
     Each decision is one script, and one round trip. Blocking calls and calls on an event loop have connections of their
@@ -259,16 +259,6 @@ class RedisCacheStore:
     async def aclose(self) -> None:
         """Close the connections of threads and of the running loop; the next call opens them again."""
         await self._server.aclose()
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close the connections of threads."""
-        self.close()
 
 
 def _time(ns: int) -> str:

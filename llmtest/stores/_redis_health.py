@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from llmtest.resilience import HealthReading, HealthRules
 from llmtest.stores._outages import tell_failure
 from llmtest.stores._redis_server import RedisServer, Script, server_of
+from llmtest.types._closing import Closing
 
 __all__ = ["RedisHealthStore"]
 
@@ -58,7 +58,7 @@ return answer(changes)
 READ = Script(STATE + "return answer(false)")
 
 
-class RedisHealthStore:
+class RedisHealthStore(Closing):
     """Who is ill, for all processes and machines; of all that could probe a provider, one does.
 
     Whether a probe is due is one round trip, and what is told of a provider another. The rules are those of whoever
@@ -88,16 +88,6 @@ class RedisHealthStore:
     def close(self) -> None:
         """Close the connections of threads; the next call opens them again. Those of a loop end with it."""
         self._server.close()
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close the connections of threads."""
-        self.close()
 
 
 class RedisHealth:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from llmtest.clock import active_clock
 from llmtest.resilience import KeyRecord
 from llmtest.stores._redis_server import RedisServer, Script, server_of
+from llmtest.types._closing import Closing
 
 __all__ = ["RedisKeyStore"]
 
@@ -36,7 +36,7 @@ DAY_MS = 86_400_000
 LONGEST_MS = 1 << 50
 
 
-class RedisKeyStore:
+class RedisKeyStore(Closing):
     """The keys that were refused, for all processes and machines: by their labels, never the keys.
 
     Whoever asks with a key looks here first, in one round trip; of all that do after its time has passed, one may try
@@ -85,16 +85,6 @@ class RedisKeyStore:
     def close(self) -> None:
         """Close the connections of threads; the next call opens them again. Those of a loop end with it."""
         self._server.close()
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close the connections of threads."""
-        self.close()
 
 
 def _record(given: Sequence[Any]) -> KeyRecord | None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from types import TracebackType
-from typing import Self
 
 from llmtest.costs._ledger_entry import Row
 from llmtest.costs._ledger_store import Mark
 from llmtest.costs._row_text import row_from, row_text
 from llmtest.stores._redis_account import ONCE_MS, RedisAccount
 from llmtest.stores._redis_server import Script
+from llmtest.types._closing import Closing
 
 __all__ = ["RedisLedgerStore"]
 
@@ -42,7 +41,7 @@ return redis.call('INCR', KEYS[2])
 )
 
 
-class RedisLedgerStore:
+class RedisLedgerStore(Closing):
     """Entries in Redis, for every process that names the same server and namespace.
 
     An entry is on the server when `CostLedger.record` returns: one script, one round trip, and entered once even if the
@@ -88,16 +87,6 @@ class RedisLedgerStore:
     def close(self) -> None:
         """Close the connections; the next operation opens them again."""
         self._account.close()
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close the connections."""
-        self.close()
 
     def __reduce__(self) -> tuple[object, ...]:
         """Let another process, or a copy, use the same account."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, cast
 
 from llmtest.errors import ConfigurationError
 from llmtest.resilience import Admission, Asking, Ended
 from llmtest.stores._limiter_scripts import ACQUIRE, COUNTS, NAMES, RELEASE
 from llmtest.stores._outages import OnDown, check_on_down, tell_failure
 from llmtest.stores._redis_server import RedisServer, server_of
+from llmtest.types._closing import Closing
 
 __all__ = ["RedisLimiterStore"]
 
@@ -22,7 +22,7 @@ LONGEST_POLL_NS = 2_000_000_000
 LONGEST_US = 10**15
 
 
-class RedisLimiterStore:
+class RedisLimiterStore(Closing):
     """What was sent with each key, for all processes and machines together: no minute has more than is allowed.
 
     A request is let go, queued or refused in one round trip, and its end is told in another; each is one script.
@@ -172,13 +172,3 @@ class RedisLimiterStore:
     def close(self) -> None:
         """Close the connections of threads; the next call opens them again. Those of a loop end with it."""
         self._server.close()
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close the connections of threads."""
-        self.close()

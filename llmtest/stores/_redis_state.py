@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
 from urllib.parse import urlsplit
 
 from llmtest.errors import ConfigurationError
@@ -15,13 +13,14 @@ from llmtest.stores._redis_health import RedisHealthStore
 from llmtest.stores._redis_keys import RedisKeyStore
 from llmtest.stores._redis_limiter import RedisLimiterStore
 from llmtest.stores._redis_server import Script, server_of
+from llmtest.types._closing import Closing
 
 __all__ = ["RedisState"]
 
 NEEDED = Script("return cmsgpack.unpack(cmsgpack.pack('ok'))")
 
 
-class RedisState(SharedState):
+class RedisState(SharedState, Closing):
     """What chains remember, in Redis: for every process and machine that names the same server and namespace.
 
     Circuits, limits, refused keys, health and answers are five stores over the same connections; each can be had
@@ -102,13 +101,3 @@ class RedisState(SharedState):
     async def aclose(self) -> None:
         """Close the connections of threads and of the running loop; the next call opens them again."""
         await self._server.aclose()
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close the connections of threads."""
-        self.close()

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from llmtest.clock import Turn
 from llmtest.costs._own_connection import OwnConnection
@@ -19,6 +17,7 @@ from llmtest.resilience.cache._answer_codec import decode_answer, encode_answer
 from llmtest.resilience.cache._cache_store import Absence, Room, Similar, Which, matches
 from llmtest.resilience.cache._cached_answer import CachedAnswer
 from llmtest.resilience.cache._similarity import cosine
+from llmtest.types._closing import Closing
 
 __all__ = ["SqliteCacheStore"]
 
@@ -45,7 +44,7 @@ COLUMNS = "key, used, stored_ns, ends_ns, has_events, space, vector, answer"
 LIVE = "stored_ns <= :now AND ends_ns > :now"
 
 
-class SqliteCacheStore:
+class SqliteCacheStore(Closing):
     """Answers in a file that several processes may use at the same time, and that is still there tomorrow.
 
     Keep it on a local disk. It may be deleted at any time: a cache can always begin anew. Its answers hold what models
@@ -213,16 +212,6 @@ class SqliteCacheStore:
         """Close the file; the next call opens it again."""
         with self._turn:
             self._held.let_go()
-
-    def __enter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close the file."""
-        self.close()
 
 
 def _number(connection: sqlite3.Connection, statement: str) -> int:
