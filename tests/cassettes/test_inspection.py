@@ -128,8 +128,8 @@ IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aaaa"}
             id="models",
         ),
         pytest.param(
-            exchange({"model": "command-r", "message": "Hi"}, {"text": "Hello"}, uri="https://api.cohere.com/v1/chat"),
-            ("other", "", "command-r", '{"model": "command-r", "message": "Hi"}', '{"text": "Hello"}'),
+            exchange({"model": "jamba", "say": "Hi"}, {"text": "Hello"}, uri="https://api.ai21.com/studio/v1/say"),
+            ("other", "", "jamba", '{"model": "jamba", "say": "Hi"}', '{"text": "Hello"}'),
             id="other",
         ),
         pytest.param(
