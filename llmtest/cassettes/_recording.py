@@ -11,6 +11,8 @@ from llmtest.cassettes._reading import is_last_heard
 from llmtest.clock import active_clock
 
 Done = Callable[[Interaction], object]
+STREAM_WORDS = ("event-stream", "ndjson", "stream+json")
+"""What types of streamed answers have in their names."""
 
 
 class Recording:
@@ -79,7 +81,7 @@ class Recording:
 
     def _is_stream(self) -> bool:
         kinds = self._headers.get("content-type", [])
-        return len(self._pieces) > 1 or any("event-stream" in kind or "ndjson" in kind for kind in kinds)
+        return len(self._pieces) > 1 or any(word in kind for kind in kinds for word in STREAM_WORDS)
 
     def _is_whole(self, length: int, body: bytes) -> bool:
         if self._headers.get("content-length") == [str(length)]:

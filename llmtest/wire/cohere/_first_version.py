@@ -17,7 +17,8 @@ from llmtest.wire.cohere._chat import TRACE
 from llmtest.wire.cohere._services import EMBED, rank
 from llmtest.wire.cohere.v1._answer import VERSION, answer_body, decode_body
 from llmtest.wire.cohere.v1._request import decode_request, encode_request, refuse_unsayable
-from llmtest.wire.cohere.v1._stream import LINES, FirstVersionDecoder, encode_stream
+from llmtest.wire.cohere.v1._stream import FirstVersionDecoder, encode_stream
+from llmtest.wire.framing import JSON_LINES
 from llmtest.wire.openai._bodies import JSON_HEADERS, asked
 from llmtest.wire.openai._services import service
 
@@ -60,7 +61,7 @@ _CHAT = Endpoint(
     encode_call=_encode_call,
     decode_answer=_decode_answer,
     refuse_unsayable=refuse_unsayable,
-    framing=LINES,
+    framing=JSON_LINES,
     encode_stream=encode_stream,
     stream_decoder=_stream_decoder,
 )

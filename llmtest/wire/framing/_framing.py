@@ -17,7 +17,7 @@ from llmtest.wire.framing._json_array import JsonArrayParser
 from llmtest.wire.framing._ndjson import NdjsonParser
 from llmtest.wire.framing._sse import ServerSentEvent, SseParser
 
-__all__ = ["EVENT_STREAM", "FRAMINGS", "NDJSON", "SSE", "TYPED_EVENT_STREAM", "EventParser", "Framing"]
+__all__ = ["EVENT_STREAM", "FRAMINGS", "JSON_LINES", "NDJSON", "SSE", "TYPED_EVENT_STREAM", "EventParser", "Framing"]
 
 
 class EventParser(Protocol):
@@ -74,6 +74,9 @@ SSE = Framing(
 NDJSON = Framing("ndjson", "application/x-ndjson", b"\n", NdjsonParser)
 """One JSON object a line."""
 
+JSON_LINES = Framing("ndjson", "application/stream+json", NDJSON.separator, NDJSON.parser)
+"""The same under its older name."""
+
 SSE_CRLF = Framing("sse", "text/event-stream", b"\r\n\r\n", SseParser, SSE.starts)
 """Server-sent events whose lines end as Google ends them."""
 
@@ -90,4 +93,4 @@ TYPED_EVENT_STREAM = Framing(
 )
 """The same, of events whose headers say which they are."""
 
-FRAMINGS = (SSE, NDJSON, EVENT_STREAM)
+FRAMINGS = (SSE, NDJSON, JSON_LINES, EVENT_STREAM)

@@ -10,11 +10,9 @@ from llmtest.wire import _classify
 from llmtest.wire._json import dump_text, dumps_text, loads
 from llmtest.wire._records import ResponseMeta, WireCall
 from llmtest.wire.cohere.v1._answer import answer_body, decode_body
-from llmtest.wire.framing import NDJSON, EventDecoder, Framing, ServerSentEvent, line, words
+from llmtest.wire.framing import JSON_LINES, EventDecoder, ServerSentEvent, line, words
 
-__all__ = ["LINES", "FirstVersionDecoder", "encode_stream"]
-
-LINES = Framing("ndjson", "application/stream+json", NDJSON.separator, NDJSON.parser)
+__all__ = ["FirstVersionDecoder", "encode_stream"]
 
 
 def _event(kind: str, *, last: bool = False, **fields: Any) -> bytes:
@@ -50,7 +48,7 @@ class FirstVersionDecoder(EventDecoder):
     """Reads the lines of an answer."""
 
     def __init__(self, request_id: str | None) -> None:
-        super().__init__(request_id, LINES)
+        super().__init__(request_id, JSON_LINES)
         self._body: dict[str, Any] = {}
         self._texts = 0
         """How many parts stand before the calls."""
