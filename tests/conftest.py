@@ -29,6 +29,7 @@ pytest-recording plays what some of them want to be played by us."""
 
 
 FOREIGN_STACKS = [
+    "cassettes/test_clients.py",
     "integration/test_broken_answers.py",
     "integration/test_broken_streams.py",
     "integration/test_instructor.py",
@@ -39,9 +40,18 @@ FOREIGN_STACKS = [
     "integration/test_surroundings.py",
     "integration/test_swallowed.py",
     "integration/test_vllm.py",
+    "interception/test_google_credentials.py",
     "interception/test_litellm.py",
+    "interception/test_lm15.py",
     "node",
     "plugin/test_vcr_marker.py",
+    "simulation/test_cohere.py",
+    "simulation/test_cohere_first_version.py",
+    "simulation/test_converse.py",
+    "simulation/test_gemini.py",
+    "simulation/test_gemini_batches.py",
+    "simulation/test_openai_voices.py",
+    "simulation/test_relatives.py",
     "stores",
 ]
 """What drives other people's clients and servers, and takes long for it."""
