@@ -93,8 +93,12 @@ PROVIDERS = {
     ),
     17: Feature(
         "`build_provider_chain`",
-        (f"{OTHERS}::test_f017_a_pair_of_providers_is_built", f"{IRONCLAW}::test_f017_build_provider_chain"),
-        "a cache and a routing between the two",
+        (
+            f"{OTHERS}::test_f017_a_pair_of_providers_is_built",
+            f"{IRONCLAW}::test_f017_build_provider_chain",
+            f"{IRONCLAW}::test_f017_the_pair_with_routing_between",
+            f"{IRONCLAW}::test_f172_build_provider_chain_applies_the_decorators_in_ironclaw_s_order",
+        ),
     ),
     18: Feature(
         "`llm-providers.toml`",

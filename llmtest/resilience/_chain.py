@@ -384,4 +384,3 @@ def _check(name: str, on_all_open: str, max_attempts: int | None, stream_commit:
         raise ConfigurationError(f"on_all_open is `fail` or `try_oldest`, got `{on_all_open}`")
     if max_attempts is not None and max_attempts < 1:
         raise ConfigurationError(f"max_attempts must be 1 or more, got {max_attempts}")
-    check_commit(name, stream_commit)
