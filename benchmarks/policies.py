@@ -15,12 +15,16 @@ from time import process_time
 from typing import Any
 
 from llmtest import (
+    AdaptiveRoutingConfig,
     CircuitBreakerConfig,
     CompletionRequest,
     CompletionResponse,
     FallbackChain,
+    FallbackSlot,
     HealthConfig,
+    HedgingConfig,
     PromptRetry,
+    RateLimitConfig,
     RetryConfig,
     TextPart,
     TimeoutConfig,
@@ -67,7 +71,19 @@ POLICIES: dict[str, dict[str, Any]] = {
     "health, told by calls": {"health": HealthConfig(active=False)},
     "health, asked and told": {"health": HealthConfig()},
     "prompt retry": {"prompt_retry": PromptRetry(json.loads)},
+    "rate limit, by requests": {"rate_limit": RateLimitConfig(rpm=1_000_000_000)},
+    "rate limit, at a time": {"rate_limit": RateLimitConfig(concurrency=100)},
 }
+SHARING: dict[str, dict[str, Any]] = {
+    "strategy round_robin": {"strategy": "round_robin"},
+    "strategy weighted": {"strategy": "weighted"},
+    "strategy least_latency": {"strategy": "least_latency"},
+    "strategy load_balance": {"strategy": "load_balance"},
+    "strategy random": {"strategy": "random"},
+    "adaptive routing": {"routing": AdaptiveRoutingConfig()},
+    "hedging, to the next": {"hedging": HedgingConfig(delay=5, to="next")},
+}
+"""What needs two places: it is measured against a chain of two."""
 OFF: dict[str, Any] = {"retry": None, "circuit_breaker": None, "timeouts": None}
 
 
@@ -128,14 +144,18 @@ async def main() -> None:
     """Print the table."""
     calls = 1_000 if "--short" in sys.argv else 10_000
 
-    def asks(**policy: Any) -> Callable[[], Awaitable[object]]:
-        chain = FallbackChain([Quick()], **{**OFF, **policy})  # type: ignore[list-item]  # what it lacks is made of what it has
+    def asks(places: int = 1, **policy: Any) -> Callable[[], Awaitable[object]]:
+        slots = [FallbackSlot(provider=Quick(), name=f"place {number}") for number in range(places)]  # type: ignore[arg-type]  # what it lacks is made of what it has
+        chain = FallbackChain(slots, **{**OFF, **policy})
         return lambda: chain.complete_async(REQUEST)
 
     bare = await measure(asks(), calls)
     print(f"{'added to a call by':<32} {'µs':>7}")
     for name, policy in POLICIES.items():
         print(f"{name:<32} {await measure(asks(**policy), calls) - bare:>7.2f}")
+    bare_of_two = await measure(asks(2), calls)
+    for name, policy in SHARING.items():
+        print(f"{name:<32} {await measure(asks(2, **policy), calls) - bare_of_two:>7.2f}")
     for name, added in (await peers(calls)).items():
         print(f"{name:<32} {added:>7.2f}")
     print(f"\na chain with no policy at all: {bare:.1f} µs a call")
