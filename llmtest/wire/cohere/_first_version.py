@@ -7,13 +7,11 @@ from typing import Any
 
 from llmtest.types import CompletionRequest, CompletionResponse, EmbeddingRequest, EmbeddingResponse
 from llmtest.wire import _ids
-from llmtest.wire._answer_bodies import answered
 from llmtest.wire._endpoint import Endpoint
-from llmtest.wire._headers import header
 from llmtest.wire._json import dumps
-from llmtest.wire._records import ResponseMeta, StreamDecoder, WireCall, WireRequest
+from llmtest.wire._records import ResponseMeta, WireCall, WireRequest
 from llmtest.wire._store import Store
-from llmtest.wire.cohere._chat import TRACE
+from llmtest.wire.cohere._chat import conversation
 from llmtest.wire.cohere._services import EMBED, rank
 from llmtest.wire.cohere.v1._answer import VERSION, answer_body, decode_body
 from llmtest.wire.cohere.v1._request import decode_request, encode_request, refuse_unsayable
@@ -29,41 +27,20 @@ def _encode_call(request: CompletionRequest, *, stream: bool) -> WireRequest:
     return WireRequest("POST", "/v1/chat", JSON_HEADERS, dumps(encode_request(request, stream=stream)))
 
 
-def _decode_call(
-    endpoint: Endpoint, headers: Mapping[str, str], body: bytes, parameters: Mapping[str, str]
-) -> WireCall:
-    del parameters
-    request = decode_request(asked(body))
-    key = endpoint.dialect.read_key(headers)
-    return WireCall(endpoint, request, request.model, request.stream, key, include_usage=True)
-
-
 def _encode_answer(response: CompletionResponse, call: WireCall, meta: ResponseMeta) -> bytes:
     return dumps(answer_body(response, call, meta))
 
 
-def _decode_answer(body: bytes, headers: Mapping[str, str]) -> CompletionResponse:
-    request_id = header(headers, TRACE)
-    return decode_body(answered(body, request_id), request_id)
-
-
-def _stream_decoder(headers: Mapping[str, str] | None) -> StreamDecoder:
-    return FirstVersionDecoder(header(headers, TRACE) if headers else None)
-
-
-_CHAT = Endpoint(
-    "chat",
-    "POST",
+_CHAT = conversation(
     "/v1/chat",
-    gives="completion",
-    decode_call=_decode_call,
-    encode_answer=_encode_answer,
     encode_call=_encode_call,
-    decode_answer=_decode_answer,
-    refuse_unsayable=refuse_unsayable,
+    decode_request=decode_request,
+    refuse=refuse_unsayable,
+    encode_answer=_encode_answer,
+    decode_body=decode_body,
     framing=JSON_LINES,
     encode_stream=encode_stream,
-    stream_decoder=_stream_decoder,
+    decoder=FirstVersionDecoder,
 )
 
 
