@@ -1,10 +1,15 @@
 """Where the suites of policies keep their state: in memory, or where the suites of stores say, which run them again."""
 
 from contextlib import contextmanager
+from itertools import count
 
+from llmtest.events import StoreFailed, subscribed
 from llmtest.resilience import CircuitBreaker, MemoryLimiterStore, SharedState
+from llmtest.stores._redis_server import RedisServer
 
 MAKERS = {"circuits": lambda: None, "limits": MemoryLimiterStore, "keys": lambda: None}
+numbers = count()
+"""Of namespaces on a server, which holds what every test leaves there."""
 
 
 @contextmanager
@@ -16,6 +21,24 @@ def kept_in(**makers):
         yield
     finally:
         MAKERS.update(before)
+
+
+@contextmanager
+def kept_in_redis(url, **kinds):
+    """Have state kept on a server: each store gets a namespace of its own, and the server may never fail."""
+    server, failed = RedisServer(url, 1.0), []
+
+    def note(event):
+        if isinstance(event, StoreFailed):
+            failed.append(event)
+
+    def maker(kind, make):
+        return lambda: make(server, namespace=f"suite-{kind}-{next(numbers)}")
+
+    with kept_in(**{kind: maker(kind, make) for kind, make in kinds.items()}), subscribed(note):
+        yield
+    server.close()
+    assert failed == []
 
 
 def circuit_store():

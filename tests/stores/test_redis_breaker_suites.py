@@ -1,16 +1,12 @@
 """The suites of circuits, on a real Redis: what is true in memory is true there."""
 
-from itertools import count
-
 import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from llmtest import RedisBreakerStore
-from llmtest.events import StoreFailed, subscribed
-from llmtest.stores._redis_server import RedisServer
 from tests.resilience import test_breaker, test_breaker_control, test_breaker_rules
-from tests.resilience.kept_elsewhere import kept_in
+from tests.resilience.kept_elsewhere import kept_in_redis
 from tests.resilience.test_breaker_model import CircuitAndReference
 
 IN_MEMORY_ALONE = {
@@ -45,7 +41,6 @@ for suite in (test_breaker, test_breaker_control, test_breaker_rules):
         {name: case for name, case in vars(suite).items() if name.startswith("test_") and name not in IN_MEMORY_ALONE}
     )
 FEW = settings(max_examples=6, stateful_step_count=30, deadline=None)
-numbers = count()
 
 
 def test_the_state_machine_agrees_with_the_reference_model():
@@ -62,14 +57,5 @@ def mode(request):
 @pytest.fixture(autouse=True)
 def in_redis(redis_url):
     """Keep the circuits of each chain in a namespace of its own."""
-    server = RedisServer(redis_url, 1.0)
-    failed = []
-
-    def note(event):
-        if isinstance(event, StoreFailed):
-            failed.append(event)
-
-    with kept_in(circuits=lambda: RedisBreakerStore(server, namespace=f"suite-{next(numbers)}")), subscribed(note):
+    with kept_in_redis(redis_url, circuits=RedisBreakerStore):
         yield
-    server.close()
-    assert failed == []

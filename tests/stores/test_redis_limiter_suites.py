@@ -1,16 +1,12 @@
 """The suites of limiters, on a real Redis: what is true in memory is true there."""
 
-from itertools import count
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmtest import RedisLimiterStore
-from llmtest.events import StoreFailed, subscribed
-from llmtest.stores._redis_server import RedisServer
 from tests.resilience import test_limiting
-from tests.resilience.kept_elsewhere import kept_in
+from tests.resilience.kept_elsewhere import kept_in_redis
 
 IN_MEMORY_ALONE = {
     "test_a_hundred_callers_never_pass_a_limit_in_any_minute",
@@ -30,7 +26,6 @@ globals().update(
         if name.startswith("test_") and name not in IN_MEMORY_ALONE
     }
 )
-numbers = count()
 
 
 @settings(max_examples=12, deadline=None)
@@ -56,14 +51,5 @@ def mode(request):
 @pytest.fixture(autouse=True)
 def in_redis(redis_url):
     """Keep the limits of each store in a namespace of its own."""
-    server = RedisServer(redis_url, 1.0)
-    failed = []
-
-    def note(event):
-        if isinstance(event, StoreFailed):
-            failed.append(event)
-
-    with kept_in(limits=lambda: RedisLimiterStore(server, namespace=f"limits-{next(numbers)}")), subscribed(note):
+    with kept_in_redis(redis_url, limits=RedisLimiterStore):
         yield
-    server.close()
-    assert failed == []
