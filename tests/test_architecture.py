@@ -163,7 +163,7 @@ INNER: dict[str, list[set[str]]] = {
             "routing._context_caps",
         },
         {"pipeline._pipeline", "fallback._walk", "fallback._strategies", "breaker._chain_circuit"},
-        {"fallback._measured_order", "_description", "_order", "health._chain_health"},
+        {"fallback._measured_order", "fallback._weights", "_description", "_order", "health._chain_health"},
         {
             "context._context_layer",
             "health._health_order",

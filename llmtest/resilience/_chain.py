@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import CancelledError
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Literal
 
@@ -32,6 +32,7 @@ from llmtest.resilience.fallback._slot import FallbackSlot
 from llmtest.resilience.fallback._start_slots import DEFAULT_BREAKER, DEFAULT_RETRY, DEFAULT_TIMEOUTS, start_slots
 from llmtest.resilience.fallback._strategies import Strategy
 from llmtest.resilience.fallback._walk import Walk
+from llmtest.resilience.fallback._weights import change_weights
 from llmtest.resilience.health._chain_health import with_health
 from llmtest.resilience.health._health_config import HealthConfig
 from llmtest.resilience.health._health_order import by_health
@@ -196,8 +197,8 @@ class FallbackChain:
         self._sender = Sender(guards)
         send = self._sender.send if prompt_retry is None else prompt_retry.around(None, self._sender.send)
         asks = pipeline.around_places(name, self.places, send, breaker_inside_retry=breaker_inside_retry)
-        selection, asks = with_strategy(name, strategy, pipeline.selection, self.places, asks)
-        selection = in_branches(selection, hedging)
+        self._shares, asks = with_strategy(name, strategy, pipeline.selection, self.places, asks)
+        selection = in_branches(self._shares, hedging)
         chosen, asks = by_health(self.health, selection, asks, self.places, self._sender, self.prices, is_own)
         self._walk = Walk(name, self.places, asks, chosen, keys=keys, tries_oldest=on_all_open == "try_oldest")
         self.cache = cache_of(cache, common.answers)
@@ -236,12 +237,12 @@ class FallbackChain:
         now_ns = active_clock().now_ns()
         if self._circuit is not None and self._circuit.available_at_ns > now_ns:
             return False
-        return any(place.available_at_ns <= now_ns and not place.is_ill for place in self.places)
+        return any(place.is_usable(now_ns) for place in self.places)
 
     def available(self) -> bool:
         """Whether at least one of these has a key, or needs none; nobody is asked."""
         now_ns = active_clock().now_ns()
-        return any(place.available_at_ns <= now_ns and not place.is_ill and place.has_key for place in self.places)
+        return any(place.is_usable(now_ns) and place.has_key for place in self.places)
 
     def close(self) -> None:
         """End what runs beside its calls: nobody is asked any more whether he is well. It may still be asked itself."""
@@ -270,6 +271,17 @@ class FallbackChain:
                 return circuit
         known = ", ".join(f"`{circuit.name}`" for circuit in circuits) or "none"
         raise ConfigurationError(f"`{self.name}` has no circuit `{provider}`; its circuits: {known}")
+
+    def set_weights(self, weights: Mapping[str, float]) -> None:
+        """Give slots another `weight`, all at once, for the calls that begin from now on; see `FallbackSlot`.
+
+        Args:
+            weights: By the slot's name, which is its circuit's too; a slot that is not named keeps its weight.
+
+        Raises:
+            ConfigurationError: The strategy is not `weighted`, or weights are wrong; nothing has changed then.
+        """
+        change_weights(self.name, self._shares, self.places, weights)
 
     def metrics(self) -> ChainMetrics:
         """Return counts of what happened since the chain was made."""

@@ -447,6 +447,14 @@ CASES = {
         ],
     ),
     "weight-of-nothing": Refused("FallbackChain([FallbackSlot(provider=handle.as_provider('m'), weight=2)])", argument),
+    "weights-of-nothing": Refused(
+        "chain = FallbackChain([handle.as_provider('m')])\nchain.set_weights({'openai': 1})",
+        lambda code, advice: [code.replace("])\n", f"], {calls_in(advice)[0].partition(', ')[2]}\n", 1)],
+    ),
+    "weights": Refused(
+        "chain = FallbackChain([handle.as_provider('m')], strategy='weighted')\nchain.set_weights({'opena': 1})",
+        lambda code, advice: [f"{code.partition(chr(10))[0]}\nchain.{calls_in(advice)[0]}"],
+    ),
     "two-ledgers": Refused(
         "ledger, limits = CostLedger(), BudgetConfig()\n"
         "build_chain({'providers': [{'provider': handle.as_provider('m')}]}, ledger=ledger, budget=Budget(limits))",

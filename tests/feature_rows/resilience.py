@@ -116,8 +116,10 @@ RESILIENCE = {
         (
             f"{STRATEGIES}::test_f082_weighted_shares_are_kept_from_the_first_call_on",
             f"{STRATEGIES}::test_f082_a_gradual_shift_is_exact",
+            f"{STRATEGIES}::test_f082_a_shift_in_steps_keeps_each_step_s_share",
+            f"{STRATEGIES}::test_f082_shares_hold_across_many_small_changes",
+            f"{STRATEGIES}::test_f082_weights_that_cannot_be_are_refused_in_one_text",
         ),
-        "weights that change while a chain runs",
     ),
     84: Feature(
         "Limits of our own: a queue, refusals at once, another provider",

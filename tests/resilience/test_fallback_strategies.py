@@ -462,3 +462,115 @@ def test_f080_caxton_s_fallback_policies(world, mode, first, second, third, expe
         circuit_breaker=None,
     )
     assert world.ask(chain, mode).provider == expected
+
+
+def old_and_new(old, new, **options):
+    """Return a chain of two slots with these weights."""
+    slots = [
+        FallbackSlot(provider=ScriptedProvider("old"), weight=old),
+        FallbackSlot(provider=ScriptedProvider("new"), weight=new),
+    ]
+    return FallbackChain(slots, strategy="weighted", **options)
+
+
+def test_f082_a_shift_in_steps_keeps_each_step_s_share(world, mode):
+    """Weights that change while the chain runs hold from the next call on: 5 %, a half, and all of it."""
+    chain, shares = old_and_new(95, 5), []
+    for new in (5, 50, 100):
+        chain.set_weights({"old": 100 - new, "new": new})
+        shares.append(Counter(world.ask(chain, mode).provider for _ in range(100))["new"])
+    assert shares == [5, 50, 100]
+    assert [place.metrics().successes for place in chain.places] == [145, 155]
+
+
+@settings(max_examples=40, deadline=None)
+@given(steps=st.lists(st.tuples(*[st.sampled_from([0.5, 1, 3, 70])] * 3), min_size=1, max_size=60))
+def test_f082_shares_hold_across_many_small_changes(steps):
+    """Where the weights change before each call, a place has had what it was owed, give or take one for each place."""
+    world, owed = World(), [0.0, 0.0, 0.0]
+    providers = three()
+    chain = chain_of("weighted", *providers)
+
+    async def story():
+        for step in steps:
+            chain.set_weights(dict(zip("abc", step, strict=True)))
+            await ask(chain)
+            for index, weight in enumerate(step):
+                owed[index] += weight / sum(step)
+
+    world.run(story())
+    assert all(abs(had - due) < 3 for had, due in zip(asked(providers), owed, strict=True))
+
+
+def test_f082_who_is_not_named_keeps_the_weight_and_0_takes_a_slot_out(world):
+    """One slot is named; at 0 it is not asked even where the other fails, and above 0 it is back."""
+    providers = [ScriptedProvider("a", "ok", "ok", down(), "ok"), ScriptedProvider("b")]
+    chain = chain_of("weighted", *providers, circuit_breaker=None)
+    chain.set_weights({"b": 0})
+    assert [world.ask(chain).provider for _ in range(2)] == ["a", "a"]
+    world.fail(chain)
+    chain.set_weights({"b": 1})
+    assert sorted(world.ask(chain).provider for _ in range(2)) == ["a", "b"]
+
+
+def test_f082_a_chain_is_not_available_by_a_slot_that_is_not_asked(world):
+    """With the circuit of the only slot in use open, the chain says that it is not healthy, until another is in use."""
+    chain = old_and_new(1, 0)
+    chain.breaker("old").isolate()
+    assert not chain.is_healthy
+    assert not chain.available()
+    chain.set_weights({"new": 1})
+    assert chain.is_healthy
+    assert chain.available()
+
+
+def test_f082_shares_hold_among_threads_while_weights_change():
+    """Whoever changes weights while eight threads call loses no call, and what is changed last holds."""
+    providers = three()
+    chain = chain_of("weighted", *providers)
+    with ThreadPoolExecutor(8) as pool:
+        calls = [pool.submit(chain.complete, REQUEST) for _ in range(100)]
+        for new in range(1, 50):
+            chain.set_weights({"a": 50 - new, "b": new})
+        chain.set_weights({"a": 0, "b": 0})
+        assert {call.result().provider for call in calls} <= set("abc")
+    before = asked(providers)
+    for _ in range(5):
+        chain.complete(REQUEST)
+    assert [now - then for now, then in zip(asked(providers), before, strict=True)] == [0, 0, 5]
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        pytest.param({"nwe": 1}, ["it has no slot `nwe` (did you mean `new`?)"], id="unknown"),
+        pytest.param({"old": -1}, ["the weight of `old` is a number of 0 or more, got -1"], id="range"),
+        pytest.param({"old": True}, ["the weight of `old` is a number of 0 or more, got True"], id="kind"),
+        pytest.param({"old": 0, "new": 0.0}, ["every slot would have the weight 0"], id="nobody"),
+        pytest.param(
+            {"x": 1, "old": "5", "new": float("nan")},
+            [
+                "it has no slot `x`",
+                "`old` is a number of 0 or more, got '5'",
+                "`new` is a number",
+            ],
+            id="all-at-once",
+        ),
+    ],
+)
+def test_f082_weights_that_cannot_be_are_refused_in_one_text(world, weights, words):
+    """The error names all that is wrong and what is set now, and nothing has changed."""
+    chain = old_and_new(3, 1)
+    with pytest.raises(ConfigurationError) as refused:
+        chain.set_weights(weights)
+    text = str(refused.value)
+    assert [word for word in words if word not in text] == []
+    assert text.startswith("the weights of chain `fallback-chain` stay as they are: ")
+    assert text.endswith('To fix: go by these, which it has now: set_weights({"old": 3, "new": 1})')
+    assert Counter(world.ask(chain).provider for _ in range(8)) == {"old": 6, "new": 2}
+
+
+def test_f082_a_chain_that_goes_by_no_weights_says_so():
+    """Weights mean nothing to another strategy, which is said with what to write."""
+    with pytest.raises(ConfigurationError, match=r'does not go by weights.*\nTo fix: .*strategy="weighted"'):
+        FallbackChain(three()).set_weights({"a": 1})

@@ -16,10 +16,15 @@ from llmtest.resilience.limiting._limits import RateLimitConfig
 from llmtest.resilience.retry._retry import RetryConfig
 from llmtest.types import CompletionRequest, Provider
 
-__all__ = ["FallbackSlot", "UnmappedModels"]
+__all__ = ["FallbackSlot", "UnmappedModels", "is_weight"]
 
 UnmappedModels = Literal["refuse", "pass"]
 """What becomes of a request for a model that a slot has no equivalent of."""
+
+
+def is_weight(value: object) -> bool:
+    """Tell whether a value can be the share of a slot: a number of 0 or more."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +48,8 @@ class FallbackSlot:
         priority: Slots with a higher number come first in the order of the chain; those without one stand as 0, in
             the order of the list.
         weight: The slot's share of the calls, compared with the other slots', where the chain's `strategy` is
-            `weighted`: 0 or more. One of weight 0 is never asked, unless it is alone. None stands as 1.
+            `weighted`: 0 or more. One of weight 0 is never asked, unless it is alone. None stands as 1. It is the one
+            that the chain begins with: `chain.set_weights` changes it.
         unmapped_models: What becomes of a request for a model that `model_mapping` does not name and the provider
             does not have: `refuse`, before anything is sent, or `pass`, which sends the name as it is.
         rate_limit: How much it is sent a minute and at a time; by default as the chain says.
@@ -73,10 +79,8 @@ class FallbackSlot:
         object.__setattr__(self, "provider", as_provider(self.provider))
         if self.priority is not None and type(self.priority) is not int:
             raise ConfigurationError(f"`priority` of a slot is a whole number, got {self.priority!r}")
-        weight = self.weight
-        is_number = isinstance(weight, int | float) and not isinstance(weight, bool)
-        if weight is not None and not (is_number and math.isfinite(weight) and weight >= 0):
-            raise ConfigurationError(f"`weight` of a slot is a number of 0 or more, got {weight!r}")
+        if self.weight is not None and not is_weight(self.weight):
+            raise ConfigurationError(f"`weight` of a slot is a number of 0 or more, got {self.weight!r}")
         if self.unmapped_models not in {"refuse", "pass"}:
             raise ConfigurationError(f"`unmapped_models` of a slot is `refuse` or `pass`, got {self.unmapped_models!r}")
 

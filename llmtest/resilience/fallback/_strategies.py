@@ -126,28 +126,44 @@ class Shared(Spread):
         places: Every place of the chain.
     """
 
-    __slots__ = ("_credit", "_turn", "_weights")
+    __slots__ = ("_credit", "_places", "_turn")
 
     def __init__(self, places: Places) -> None:
         self._turn = Turn()
-        weights = [1.0 if place.config.weight is None else float(place.config.weight) for place in places]
-        self._weights = weights if len(places) > 1 else [1.0]
+        self._places = places
+        if len(places) == 1:
+            places[0].weight = 1.0
         self._credit = [0.0] * len(places)
 
     def order(self, places: Places, call: RunningCall) -> Places:
         """Leave out who has no weight; else as any other."""
-        return super().order([place for place in places if self._weights[place.index]], call)
+        return super().order([place for place in places if place.weight], call)
 
     def spread(self, ready: Places, call: RunningCall) -> Places:  # noqa: ARG002 - the seam
         """Return the place that is furthest behind its share, and then the others by their weight."""
-        weights, credit = self._weights, self._credit
+        credit = self._credit
         with self._turn:
             for place in ready:
-                credit[place.index] += weights[place.index]
+                credit[place.index] += place.weight
             first = max(ready, key=lambda place: credit[place.index])
-            credit[first.index] -= sum(weights[place.index] for place in ready)
-        others = sorted((place for place in ready if place is not first), key=lambda place: -weights[place.index])
+            credit[first.index] -= sum(place.weight for place in ready)
+        others = sorted((place for place in ready if place is not first), key=lambda place: -place.weight)
         return (first, *others)
+
+    def reweigh(self, weights: Sequence[float]) -> None:
+        """Share the calls that begin from now on by other weights.
+
+        What a place was behind its share, or before it, is kept in calls, so that shares hold across many small
+        changes as across none; one that has no weight any more is owed nothing.
+
+        Args:
+            weights: That of each place; one of them at least is above 0.
+        """
+        with self._turn:
+            scale = sum(weights) / sum(place.weight for place in self._places)
+            for place, weight in zip(self._places, weights, strict=True):
+                place.weight = weight
+                self._credit[place.index] *= scale if weight else 0.0
 
 
 class Drawn(Spread):

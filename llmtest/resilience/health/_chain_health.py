@@ -72,7 +72,7 @@ class ChainHealth:
     Args:
         chain: Name of the chain.
         config: How it is told.
-        places: Every place of the chain; one that is never asked is not watched.
+        places: Every place of the chain; one is not watched while its weight is 0.
     """
 
     kind = "health"
@@ -82,16 +82,17 @@ class ChainHealth:
         self.config = config
         store = MemoryHealthStore() if config.store is None else config.store
         names = slot_names([place.config for place in places])
-        self._slots = {
-            place.index: SlotHealth(name, place, config, store)
-            for name, place in zip(names, places, strict=True)
-            if place.config.weight != 0 or len(places) == 1
-        }
+        self._all = [SlotHealth(name, place, config, store) for name, place in zip(names, places, strict=True)]
         self._timeout_ns = round(config.timeout * NS)
         self._rest_ns = None if config.rest_after is None else round(config.rest_after * NS)
         self._watches = Watches()
         self._prober: Prober | None = None
         self._called_ns = self._looked_ns = self._next_ns = 0
+
+    @property
+    def _slots(self) -> list[SlotHealth]:
+        """Those that calls go to now."""
+        return [slot for slot in self._all if slot.place.weight]
 
     def asks_by(self, send: AskPlace, prices: Callable[[], Prices]) -> None:
         """Say how probes are sent, and what they cost."""
@@ -99,7 +100,7 @@ class ChainHealth:
 
     def report(self) -> tuple[SlotReport, ...]:
         """Return what is known of each slot."""
-        return tuple(slot.report() for slot in self._slots.values())
+        return tuple(slot.report() for slot in self._slots)
 
     def check(self) -> tuple[SlotReport, ...]:
         """Ask every slot now, one after the other, blocking; return what is known then.
@@ -107,14 +108,14 @@ class ChainHealth:
         Each is charged as any probe is, and waits for `timeout` at most.
         """
         clock = active_clock()
-        for slot in self._slots.values():
+        for slot in self._slots:
             run_blocking(self._asker.probe(slot, BLOCKING, clock))
         return self.report()
 
     async def check_async(self) -> tuple[SlotReport, ...]:
         """Ask every slot now, all at once, on the event loop; return what is known then."""
         clock = active_clock()
-        for error in await asyncio.gather(*(self._ask(slot, clock) for slot in self._slots.values())):
+        for error in await asyncio.gather(*(self._ask(slot, clock) for slot in self._slots)):
             if error is not None:
                 raise error
         return self.report()
@@ -134,9 +135,9 @@ class ChainHealth:
         assert self._prober is not None, "a chain says how it is asked"
         return self._prober
 
-    def slot(self, place: RunningSlot) -> SlotHealth | None:
-        """Return the health of a place; None where it is never asked."""
-        return self._slots.get(place.index)
+    def slot(self, place: RunningSlot) -> SlotHealth:
+        """Return the health of a place."""
+        return self._all[place.index]
 
     def around(self, further: AskCall) -> AskCall:
         """Let calls see to it that probes are sent."""
@@ -160,7 +161,7 @@ class ChainHealth:
         self._looked_ns = now_ns
         if call.deadline_ns is not None and call.deadline_ns - now_ns < 2 * self._timeout_ns:
             return
-        for slot in sorted(self._slots.values(), key=partial(_due, now_ns=now_ns)):
+        for slot in sorted(self._slots, key=partial(_due, now_ns=now_ns)):
             if slot.due_ns(now_ns) > now_ns:
                 break
             if await slot.claim(call.clock, on_loop=call.parts.is_async):
@@ -169,7 +170,7 @@ class ChainHealth:
         self._next_ns = self._next_due_ns(now_ns)
 
     def _next_due_ns(self, now_ns: int) -> int:
-        return min(slot.due_ns(now_ns) for slot in self._slots.values())
+        return min(slot.due_ns(now_ns) for slot in self._slots)
 
     def wait_ns(self, now_ns: int) -> int | None:
         """Return how long until a probe is due; None where no more are sent for now."""
@@ -185,7 +186,7 @@ class ChainHealth:
         if self._watches.is_closed or self._is_resting(clock.now_ns()):
             return False
         now_ns = clock.now_ns()
-        slots = [slot for slot in self._slots.values() if slot.due_ns(now_ns) <= now_ns]
+        slots = [slot for slot in self._slots if slot.due_ns(now_ns) <= now_ns]
         due = [slot for slot in slots if await slot.claim(clock, on_loop=True)]
         errors = await asyncio.gather(*(self._ask(slot, clock) for slot in due))
         return not any(errors)

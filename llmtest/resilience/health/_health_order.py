@@ -56,7 +56,9 @@ def by_health(
     # Nothing here may hold the chain: one that nobody holds any more is gone at once, and asks nobody.
     health.asks_by(sender.send, partial(_same if has_own_list else sender.enclosing_prices, prices))
     if health.config.passive or health.config.alerts is not None:
-        asks = tuple(_watched(health, place, ask) for place, ask in zip(places, asks, strict=True))
+        tells = health.config.passive
+        pairs = zip(places, asks, strict=True)
+        asks = tuple(_Watched(health.slot(place), ask, is_telling=tells).ask for place, ask in pairs)
     return HealthOrder(health, selection, is_listed=isinstance(selection, ListedOrder)), asks
 
 
@@ -87,7 +89,7 @@ class HealthOrder:
                 break
         else:
             return self._inner.order(places, call)
-        used = [place for place in places if self._health.slot(place) is not None]
+        used = [place for place in places if place.weight]
         ill = [place for place in used if place.is_ill]
         well = [place for place in used if not place.is_ill]
         if not well:
@@ -96,10 +98,8 @@ class HealthOrder:
         now_ns = call.clock.now_ns()
         for place in ill:
             if not self._is_listed or place.index < found[0].index:
-                slot = self._health.slot(place)
-                assert slot is not None, "who is ill is watched"
                 place.health_skips += 1
-                ill_for = max(0, now_ns - slot.ill_since_ns) / NS
+                ill_for = max(0, now_ns - self._health.slot(place).ill_since_ns) / NS
                 publish(HealthSkipped(now_ns, call.id, place.name, place.provider.model, ill_for))
         return (*found, *ill)
 
@@ -108,11 +108,6 @@ class HealthOrder:
     ) -> RunningSlot | None:
         """Return who is asked next, as the selection says."""
         return self._inner.after(place, error, call, left)
-
-
-def _watched(health: ChainHealth, place: RunningSlot, further: AskPlace) -> AskPlace:
-    slot = health.slot(place)
-    return further if slot is None else _Watched(slot, further, is_telling=health.config.passive).ask
 
 
 class _Watched:

@@ -64,6 +64,7 @@ class RunningSlot:
         "successes",
         "timeouts",
         "trigger",
+        "weight",
     )
 
     def __init__(
@@ -84,6 +85,8 @@ class RunningSlot:
         self.breaker = breaker
         self.retry = retry
         self.timeouts = timeouts
+        self.weight = 1.0 if config.weight is None else float(config.weight)
+        """Its share of the calls now, compared with the other places', where a strategy goes by that; 0 is none."""
         self.pace: Pace | None = None
         """How fast its streams have to come; None: as they do."""
         self.is_chain = provider.capabilities.is_chain
@@ -130,6 +133,10 @@ class RunningSlot:
         at_ns = 0 if self.breaker is None else self.breaker.available_at_ns
         keys = self.refused_keys
         return max(at_ns, keys.until_ns(self.key)) if keys is not None and keys.known else at_ns
+
+    def is_usable(self, now_ns: int) -> bool:
+        """Tell whether calls go to it, and it is well and may be asked now, as far as is known."""
+        return self.weight > 0 and not self.is_ill and self.available_at_ns <= now_ns
 
     def pay(self) -> None:
         """Settle what could not be settled when it ended, as far as that is possible now."""

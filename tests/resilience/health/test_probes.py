@@ -380,6 +380,26 @@ def test_who_is_never_asked_is_not_watched(world):
     assert unused.requests == []
 
 
+def test_f082_a_slot_is_watched_from_when_calls_go_to_it(world):
+    """A slot that gets a weight while the chain runs is asked whether it is well, and one that loses it no more."""
+    old, new = Asked("old"), Asked("new", down(), "ok")
+    slots = [FallbackSlot(provider=old, weight=1), FallbackSlot(provider=new, weight=0)]
+    chain = chain_of(*slots, strategy="weighted", health=HealthConfig(interval=60.0, failure_threshold=1))
+
+    async def scenario():
+        await chain.health.check_async()
+        chain.set_weights({"new": 1})
+        (_, ill) = await chain.health.check_async()
+        chain.set_weights({"old": 0})
+        await ask(chain)
+        return ill, chain.health.report()
+
+    ill, after = world.run(scenario())
+    assert (ill.provider, ill.state) == ("new", "unhealthy")
+    assert [each.provider for each in after] == ["new"]
+    assert (len(old.probes), len(old.requests)) == (2, 2)
+
+
 def test_models_cost_nothing_until_somebody_is_ill(world):
     """The list of models is asked for while a provider is well; whether it is well again, an answer has to show."""
 
