@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from llmtest.errors import RequestTooLargeError as RequestTooLargeError
     from llmtest.errors import ScenarioError as ScenarioError
     from llmtest.errors import ServerError as ServerError
+    from llmtest.errors import SessionExpiredError as SessionExpiredError
+    from llmtest.errors import SessionRenewalFailedError as SessionRenewalFailedError
     from llmtest.errors import SimulationStateError as SimulationStateError
     from llmtest.errors import StreamInterruptedError as StreamInterruptedError
     from llmtest.errors import ThrottledError as ThrottledError
@@ -240,6 +242,8 @@ _HOMES: dict[str, str] = {
             "RequestTooLargeError",
             "ScenarioError",
             "ServerError",
+            "SessionExpiredError",
+            "SessionRenewalFailedError",
             "SimulationStateError",
             "StreamInterruptedError",
             "ThrottledError",

@@ -8,6 +8,8 @@ LLMTestError
 │   ├── RateLimitedError           429: too many requests or tokens per minute
 │   ├── QuotaExceededError         402, or 429 `insufficient_quota`: no credit left
 │   ├── AuthenticationError        401: the key is missing or wrong
+│   │   └── SessionExpiredError    the session that the key stood for has ended
+│   ├── SessionRenewalFailedError  no new token could be had now; nothing was sent
 │   ├── PermissionDeniedError      403: the key is right, the permission is missing
 │   ├── InvalidRequestError        400, 409, 422: the request itself is wrong
 │   │   ├── ContextLengthExceededError   the prompt does not fit the model's window
@@ -93,6 +95,8 @@ __all__ = [
     "RequestTooLargeError",
     "ScenarioError",
     "ServerError",
+    "SessionExpiredError",
+    "SessionRenewalFailedError",
     "SimulationStateError",
     "StreamInterruptedError",
     "ThrottledError",
@@ -195,6 +199,19 @@ class QuotaExceededError(ProviderError):
 
 class AuthenticationError(ProviderError):
     """The key is missing, wrong or revoked."""
+
+
+class SessionExpiredError(AuthenticationError):
+    """The session that the token stood for has ended: the provider says so, or refuses a token just renewed as well.
+
+    Another key may help, and the same one after somebody has signed in again. A circuit counts it, as IronClaw's does.
+    """
+
+
+class SessionRenewalFailedError(ProviderError):
+    """No new token could be had where one was needed, for a reason that may pass; nothing was sent to the provider."""
+
+    accepted: bool | None = False
 
 
 class PermissionDeniedError(ProviderError):

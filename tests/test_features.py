@@ -236,9 +236,12 @@ PROVIDERS = {
     51: Feature("MoFA's further errors", (f"{MOFA}::test_fallback_conditions",)),
     52: Feature("IronClaw's errors with their facts", (f"{IRONCLAW}::test_f052_llm_error",)),
     53: Feature(
-        "Errors whose pages are withheld",
-        (f"{DEFAULTS}::test_p05_a_page_of_html_is_withheld",),
-        "errors of sessions of their own: a session that cannot be renewed is an `AuthenticationError`",
+        "Errors whose pages are withheld, and those of sessions",
+        (
+            f"{DEFAULTS}::test_p05_a_page_of_html_is_withheld",
+            f"{CUSTOM}::test_f053_a_session_whose_new_token_is_refused_too_has_ended",
+            f"{CUSTOM}::test_f053_a_renewal_that_fails_is_tried_again_and_remembers_no_key",
+        ),
     ),
     54: Feature("llmkit's errors", (f"{LLMKIT}::test_failover_trigger_matches",)),
     55: Feature(

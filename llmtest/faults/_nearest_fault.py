@@ -58,6 +58,7 @@ EXCEPTIONS: Mapping[str, str] = {
     "ReadError": "ConnectionReset()",
     "RemoteProtocolError": "ConnectionClosed()",
     "ServerError": "ServerError(status=500)",
+    "SessionExpiredError": "AuthenticationFailed()",
     "StreamInterruptedError": "StreamDropped(after_chunks=2)",
     "Timeout": "Timeout()",
     "TimeoutError": "Timeout()",

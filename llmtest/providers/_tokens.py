@@ -14,9 +14,16 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from llmtest.clock import TimeLimits, active_clock
-from llmtest.errors import AuthenticationError, ConfigurationError
+from llmtest.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    LLMTestError,
+    SessionExpiredError,
+    SessionRenewalFailedError,
+)
 from llmtest.providers._failures import translate
 from llmtest.providers._http_clients import AsyncDoor, Door
+from llmtest.wire._headers import parse_retry_after
 
 __all__ = ["SHORTEST", "ClientCredentials", "SessionToken", "TokenSource", "label_of"]
 
@@ -25,6 +32,8 @@ SHORTEST = 6
 NS = 1_000_000_000
 SPARE = 30.0
 """Seconds before its end at which a token is no longer used: a request that is under way then would be refused."""
+PASSING = frozenset({408, 429})
+"""What a server of tokens says, beside its own failures, that passes by itself."""
 FORM = (("content-type", "application/x-www-form-urlencoded"), ("accept", "application/json"))
 
 
@@ -83,7 +92,18 @@ class TokenSource(ABC):
             if refused.status != 401:
                 raise
             self.forget(token)
-        return await send(await self._within(limits, door))
+        token = await self._within(limits, door)
+        try:
+            return await send(token)
+        except AuthenticationError as refused:
+            ended = self._ended(refused)
+            if ended is refused:
+                raise
+            raise ended from refused
+
+    def _ended(self, refused: AuthenticationError) -> AuthenticationError:
+        """Return what it means that a token was refused which had just been fetched."""
+        return refused
 
     async def _within(self, limits: TimeLimits, door: Door) -> str:
         try:
@@ -121,6 +141,9 @@ class SessionToken(TokenSource):
         lifetime: Seconds that a token lives; None: until the provider refuses it.
         label: What attempts and metrics call it.
 
+    A call ends with `SessionRenewalFailedError` where the function raises or returns no token, which is worth another
+    try, and with `SessionExpiredError` where the provider refuses the renewed token too.
+
     Example:
         >>> from llmtest import OpenAICompatibleProvider
         >>> token = SessionToken(lambda: "sess_1")
@@ -145,7 +168,10 @@ class SessionToken(TokenSource):
         return self._label
 
     async def _fetch(self, door: Door) -> tuple[str, float | None]:
-        found = self._renew()
+        try:
+            found: Any = self._renew()
+        except Exception as error:
+            raise self._not_renewed(error) from error
         if inspect.isawaitable(found):
             if not isinstance(door, AsyncDoor):
                 if inspect.iscoroutine(found):
@@ -154,8 +180,29 @@ class SessionToken(TokenSource):
                     "the session is renewed by a coroutine function, and blocking code asks.\n"
                     "To fix: ask on an event loop, or renew it by a function that blocks"
                 )
-            found = await found
-        return str(found), self._lifetime
+            try:
+                found = await found
+            except Exception as error:
+                raise self._not_renewed(error) from error
+        if not isinstance(found, str) or not found:
+            raise SessionRenewalFailedError(
+                f"the session `{self._label}` was renewed without a token: {type(found).__name__} instead of text"
+            )
+        return found, self._lifetime
+
+    def _not_renewed(self, error: Exception) -> Exception:
+        if isinstance(error, LLMTestError):
+            return error
+        return SessionRenewalFailedError(
+            f"the session `{self._label}` could not be renewed: {type(error).__name__}: {error}"
+        )
+
+    def _ended(self, refused: AuthenticationError) -> AuthenticationError:
+        if isinstance(refused, SessionExpiredError):
+            return refused
+        ended = SessionExpiredError(f"the session `{self._label}` has ended, its new token is refused: {refused}")
+        ended.__dict__.update({**refused.__dict__, "message": ended.message})
+        return ended
 
 
 class ClientCredentials(TokenSource):
@@ -207,8 +254,13 @@ class ClientCredentials(TokenSource):
         said = _object(body)
         token = said.get("access_token")
         if response.status_code // 100 != 2 or not isinstance(token, str) or not token:
-            why = said.get("error_description") or said.get("error") or f"status {response.status_code}"
-            raise AuthenticationError(f"no token from {self._url}: {why}", status=response.status_code, body=body)
+            status = response.status_code
+            why = said.get("error_description") or said.get("error") or f"status {status}"
+            text = f"no token from {self._url}: {why}"
+            if status in PASSING or status >= 500:
+                wait = parse_retry_after(response.headers, active_clock().now())
+                raise SessionRenewalFailedError(text, retry_after=wait, body=body)
+            raise AuthenticationError(text, status=status, body=body)
         seconds = said.get("expires_in")
         return token, float(seconds) if isinstance(seconds, int | float | str) and str(seconds).isdigit() else None
 

@@ -29,6 +29,8 @@ from llmtest.errors import (
     QuotaExceededError,
     RateLimitedError,
     ServerError,
+    SessionExpiredError,
+    SessionRenewalFailedError,
     StreamInterruptedError,
     ThrottledError,
 )
@@ -62,6 +64,8 @@ TABLE: dict[type[BaseException], Conduct] = {
     StreamInterruptedError: Conduct(retry=True, fall_back="yes", counts=True),
     InvalidResponseError: Conduct(retry=False, fall_back="yes", counts=False),
     AuthenticationError: Conduct(retry=False, fall_back="other_credential", counts=False),
+    SessionExpiredError: Conduct(retry=False, fall_back="other_credential", counts=True),
+    SessionRenewalFailedError: Conduct(retry=True, fall_back="yes", counts=True),
     PermissionDeniedError: Conduct(retry=False, fall_back="other_credential", counts=False),
     ContextLengthExceededError: Conduct(retry=False, fall_back="larger_window", counts=False),
     ContentFilteredError: HOPELESS,

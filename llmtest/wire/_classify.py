@@ -24,6 +24,7 @@ from llmtest.errors import (
     RateLimitKind,
     RequestTooLargeError,
     ServerError,
+    SessionExpiredError,
 )
 from llmtest.wire._headers import parse_retry_after, parse_should_retry
 from llmtest.wire._json import loads
@@ -52,6 +53,8 @@ _BACK = re.compile(r"regain access on (\d{4}-\d{2}-\d{2})(?: at (\d{2}:\d{2}) UT
 """Anthropic's words for a limit on spending that somebody set."""
 
 
+_SESSION_ENDED = re.compile(r"(?is)(?=.*session).*(?:expired|invalid)")
+"""What a refusal of a session's token says in its code or its text, as IronClaw reads NEAR AI's."""
 _IS_PAGE = re.compile(r"\s*<(?:!doctype|html|head|body|\?xml)", re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
 LONGEST_TITLE = 120
@@ -142,6 +145,8 @@ def classify(status: int | None, code: str | None, kind: str | None, message: st
         found = _BY_STATUS.get(status or 0) or (ServerError if (status or 0) >= 500 else InvalidRequestError)
         if found is ModelNotFoundError and not _names_model(code, kind, message):
             found = InvalidRequestError
+    if found is AuthenticationError and _SESSION_ENDED.match(f"{code or kind} {message}"):
+        found = SessionExpiredError
     error = found(message, status=status, code=code or kind)
     if isinstance(error, RateLimitedError):
         error.limit_kind = limit_kind(kind, message)

@@ -13,6 +13,7 @@ from llmtest import (
     FallbackChain,
     LLMClient,
     OpenAICompatibleProvider,
+    RetryConfig,
     SessionToken,
     Simulation,
 )
@@ -24,6 +25,8 @@ from llmtest.errors import (
     NotSupportedError,
     ProviderConnectionError,
     RateLimitedError,
+    SessionExpiredError,
+    SessionRenewalFailedError,
     StreamInterruptedError,
 )
 from llmtest.testing import check_dialect
@@ -379,6 +382,76 @@ def test_f177_a_session_may_be_renewed_by_a_coroutine():
     blocking = CustomProvider(model="m", api_key=SessionToken(renew), http_client=server.client)
     with pytest.raises(ConfigurationError, match="renewed by a coroutine function"):
         blocking.complete(CompletionRequest.ask("hi"))
+
+
+def near(renew, server):
+    """Return a provider that asks with the token of a session."""
+    source = SessionToken(renew, label="near")
+    return OpenAICompatibleProvider("near", base_url="https://near.test/v1", api_key=source, http_client=server.client)
+
+
+def test_f053_a_session_whose_new_token_is_refused_too_has_ended():
+    """The token is renewed once; then the error says whose session it is and what the provider said, without it."""
+    made = iter(["sess-one", "sess-two"])
+    refusal = {"error": {"message": "no such user: sess-two", "code": "bad_user"}}
+    server = Server(lambda _: httpx.Response(401, json=refusal, headers={"x-request-id": "r-1"}))
+    with pytest.raises(SessionExpiredError) as caught:
+        near(lambda: next(made), server).complete(CompletionRequest.ask("hi").with_model("m"))
+    error = caught.value
+    assert str(error) == error.message == "the session `near` has ended, its new token is refused: no such user: ***"
+    assert (error.status, error.code, error.provider, error.request_id) == (401, "bad_user", "near", "r-1")
+    assert len(server.seen) == 2
+
+
+def test_f053_a_renewal_that_fails_is_tried_again_and_remembers_no_key():
+    """Nothing is sent without a token, the chain asks again, and the key does not count as refused."""
+    made = iter([OSError("sign-in is down"), None, "sess-3"])
+
+    def renew():
+        found = next(made)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    message = {"role": "assistant", "content": "Paris"}
+    server = Server({"choices": [{"message": message, "finish_reason": "stop"}]})
+    chain = FallbackChain([near(renew, server)], retry=RetryConfig(max_attempts=3, base_delay=0))
+    answer = LLMClient(chain).complete(CompletionRequest.ask("hi").with_model("m"))
+    assert (answer.content, len(server.seen)) == ("Paris", 1)
+    assert [(each.outcome, each.billed) for each in answer.attempts] == [("error", False)] * 2 + [("200", True)]
+    assert chain.metrics().providers[0].auth_failures == 0
+
+
+def test_f053_a_renewal_that_fails_says_why():
+    """The function's own error is named and kept as the cause; an error of this package comes through as it is."""
+
+    async def renew():
+        raise OSError("sign-in is down")
+
+    async def handle(request):
+        raise AssertionError("nothing is sent")
+
+    client = httpx.AsyncClient(transport=httpx.MockTransport(handle))
+    provider = CustomProvider(model="m", api_key=SessionToken(renew, label="corp"), http_client=client)
+    with pytest.raises(SessionRenewalFailedError) as caught:
+        asyncio.run(provider.complete_async(CompletionRequest.ask("hi")))
+    assert str(caught.value) == "the session `corp` could not be renewed: OSError: sign-in is down"
+    assert isinstance(caught.value.__cause__, OSError)
+
+    def revoked():
+        raise AuthenticationError("signed out", status=401)
+
+    with pytest.raises(AuthenticationError, match="signed out"):
+        near(revoked, Server({})).complete(CompletionRequest.ask("hi").with_model("m"))
+
+
+def test_f053_a_server_of_tokens_that_is_too_busy_is_no_refused_key():
+    """Its 5xx and 429 pass by themselves, and say when; a chain waits that long instead of giving the key up."""
+    server = Server(lambda _: httpx.Response(503, headers={"retry-after": "7"}, text="busy"))
+    provider = CustomProvider("https://a.test", model="m", auth_type="oauth2", oauth2=OAUTH2, http_client=server.client)
+    with pytest.raises(SessionRenewalFailedError, match=r"no token from .*: status 503") as caught:
+        provider.complete(CompletionRequest.ask("hi"))
+    assert (caught.value.retry_after, caught.value.accepted) == (7.0, False)
 
 
 def test_f177_a_lifetime_ends_a_session_before_it_is_refused():

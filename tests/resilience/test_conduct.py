@@ -28,6 +28,8 @@ from llmtest.errors import (
     QuotaExceededError,
     RequestTooLargeError,
     ServerError,
+    SessionExpiredError,
+    SessionRenewalFailedError,
     StreamInterruptedError,
 )
 from llmtest.events import AttemptEnded
@@ -62,6 +64,8 @@ TABLE = [
     (InvalidResponseError("?"), 1, "any", 0),
     (EmptyResponseError("nothing"), 1, "any", 0),
     (refused_key(), 1, "other key", 0),
+    (SessionExpiredError("over", status=401), 1, "other key", 1),
+    (SessionRenewalFailedError("not now"), 4, "any", 1),
     (PermissionDeniedError("no", status=403), 1, "other key", 0),
     (QuotaExceededError("no credit", status=402), 1, "other key", 0),
     (ContextLengthExceededError("long", status=400), 1, "larger window", 0),
