@@ -24,11 +24,16 @@ class Readings:
         self._recorded = recorded
         self.number = 0
         """Another number after every reading."""
+        self.now_and_then: Callable[[], object] = int
+        """Called at every eighth reading: whoever reads the clock works."""
         self._read_ns = -1
 
     def count(self) -> None:
         """Notice a thread that waits by reading the clock over and over, which virtual time cannot end."""
         self.number += 1
+        if self.number & 7:
+            return
+        self.now_and_then()
         if self.number < READS_MAX:
             return
         self.number = 0

@@ -2,13 +2,14 @@
 """Noticing real time: a wait by a clock that is not ours, in native code or on a thread that no simulation knows.
 
 Nobody in a simulation can notice it: whoever waits like that does not run. So a thread of our own looks ten times a
-second, in real time. What it takes for evidence does not depend on how fast the machine is: at several looks in a row
-every thread of the process sleeps in a system call, none has used its processor in between, the clock stands, and one
-thread of the simulation is in a wait that only real time or a stranger can end, none of ours. Whoever can run but does
-not get to is seen as running. Files, child processes, debuggers and used sockets are no waits of that kind.
+second, in real time, unless the simulation reads its clock: then somebody works, and is not disturbed. What it takes
+for evidence does not depend on how fast the machine is: at several looks in a row every thread of the process sleeps in
+a system call, none has used its processor in between, the clock stands, and one thread of the simulation is in a wait
+that only real time or a stranger can end, none of ours. Whoever can run but does not get to is seen as running. Files,
+child processes, debuggers and used sockets are no waits of that kind.
 
-It needs `/proc` of Linux, sees no wait that is shorter than `NOTICED_S`, and no library that reads another clock and
-does not wait.
+It needs `/proc` and `timerfd` of Linux, sees no wait that is shorter than `NOTICED_S`, and no library that reads
+another clock and does not wait.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from llmtest.clock._stall import short_path
 from llmtest.clock._thread_state import is_unbounded_or_timed
 
 if TYPE_CHECKING:
+    from llmtest.clock._alarm import Alarm
     from llmtest.clock._member import Participant
     from llmtest.clock._participants import Party
 
@@ -134,6 +136,7 @@ class _Watcher:
         self._bell = _allocate_lock()
         self._bell.acquire()
         self._watch: Watch | None = None
+        self._alarm: Alarm | None = None
         self._gone = _allocate_lock()
         self._stopping = False
         self._parked = False
@@ -144,18 +147,33 @@ class _Watcher:
         with self._mutex:
             self._watch = watch
             if self._pid != os.getpid():
-                self._pid, self._stopping = os.getpid(), False
-                self._bell, self._gone = _allocate_lock(), _allocate_lock()
-                self._bell.acquire()
-                self._gone.acquire()
-                _start_real_thread(self._run, (self._bell, self._gone))
+                self._start()
             elif self._parked:
                 self._ring()
+
+    def _start(self) -> None:
+        try:
+            from llmtest.clock._alarm import Alarm
+
+            alarm = Alarm(LOOK_S)
+        except (ImportError, OSError):
+            return
+        self._pid, self._stopping, self._parked = os.getpid(), False, False
+        self._bell, self._gone = _allocate_lock(), _allocate_lock()
+        self._bell.acquire()
+        self._gone.acquire()
+        self._alarm = alarm
+        _start_real_thread(self._run, (self._bell, self._gone, alarm))
 
     def end(self) -> None:
         """Look at nothing."""
         with self._mutex:
             self._watch = None
+
+    def put_off(self) -> None:
+        """Look later: somebody works."""
+        if (alarm := self._alarm) is not None:
+            alarm.put_off()
 
     def stop(self) -> None:
         """End the thread, before the process forks: a child of many threads may hang, and Python warns of it."""
@@ -163,7 +181,10 @@ class _Watcher:
             if self._pid != os.getpid():
                 return
             self._pid, self._stopping = 0, True
+            alarm, self._alarm = self._alarm, None
             self._ring()
+            if alarm is not None:
+                alarm.ring()
         self._gone.acquire(timeout=1.0)
 
     def _ring(self) -> None:
@@ -171,14 +192,19 @@ class _Watcher:
         with suppress(RuntimeError):
             self._bell.release()
 
-    def _run(self, bell: _thread.LockType, gone: _thread.LockType) -> None:  # pragma: no cover - it is not traced
+    def _run(  # pragma: no cover - it is not traced
+        self, bell: _thread.LockType, gone: _thread.LockType, alarm: Alarm
+    ) -> None:
         while not self._stopping:
             if self._watch is None:
                 self._parked = True
                 if self._watch is None:  # else one has begun since, and has not seen that it must ring
                     bell.acquire()
-            elif not bell.acquire(timeout=LOOK_S) and (watch := self._watch) is not None:
-                watch.look(REAL.monotonic())
+            else:
+                alarm.wait()
+                if (watch := self._watch) is not None:
+                    watch.look(REAL.monotonic())
+        alarm.close()
         gone.release()
 
 
@@ -195,4 +221,5 @@ def watch(party: Party, on_real_time: Notice) -> Callable[[], None]:
         on_real_time: Called in a thread of our own.
     """
     _watcher.begin(Watch(party, on_real_time))
+    party.readings.now_and_then = _watcher.put_off
     return _watcher.end

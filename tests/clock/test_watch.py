@@ -5,15 +5,17 @@ import os
 import subprocess
 import sys
 import threading
+import time
 import types
 
 import pytest
 
 from llmtest import Simulation
 from llmtest.clock import virtual_time
+from llmtest.clock._alarm import Alarm
 from llmtest.clock._real import REAL
 from llmtest.clock._threads import _real_start_new_thread
-from llmtest.clock._watch import Watch
+from llmtest.clock._watch import Watch, _watcher
 from llmtest.events import RealTimePassed
 
 pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/schedstat"), reason="needs /proc of Linux")  # noqa: PTH110
@@ -143,6 +145,7 @@ def test_a_native_sleep_is_in_the_trace():
 FORK = """
 import os, threading
 from llmtest.clock import virtual_time
+from llmtest.clock._alarm import Alarm
 with virtual_time(on_real_time=print):
     before = len(os.listdir("/proc/self/task"))
     child = os.fork()
@@ -159,3 +162,23 @@ def test_a_process_forks_without_our_thread():
     """Python warns of a fork among threads, and would of ours: it ends before, and begins again with the next one."""
     done = subprocess.run([sys.executable, "-W", "error", "-c", FORK], capture_output=True, text=True, check=False)
     assert (done.stderr, done.stdout.split()) == ("", ["2", "1", "2", "1"])
+
+
+def test_whoever_reads_the_clock_is_not_looked_at(monkeypatch):
+    """A thread that works is seen as working, and looking at it would take its interpreter lock away."""
+    put_off = []
+    with virtual_time(on_real_time=lambda seconds, where: None):
+        monkeypatch.setattr(_watcher, "_alarm", types.SimpleNamespace(put_off=lambda: put_off.append(1)))
+        for _ in range(16):
+            time.monotonic()
+    assert len(put_off) == 2
+
+
+def test_an_alarm_rings_when_it_is_not_put_off():
+    """It rings after its time, or at once where it is told to; put off, it starts anew."""
+    alarm = Alarm(0.01)
+    alarm.put_off()
+    alarm.wait()
+    _real_start_new_thread(alarm.ring, ())
+    alarm.wait()
+    alarm.close()
