@@ -267,13 +267,13 @@ PROVIDERS = {
         ),
     ),
     175: Feature(
-        "Caxton's profiles: development, production, enterprise",
+        "Caxton's profiles: development, production, enterprise, whose demands on a deployment are checked and kept",
         (
             f"{CAXTON}::test_f175_development_configuration",
             f"{CAXTON}::test_f175_production_configuration",
             f"{CAXTON}::test_f175_enterprise_configuration",
+            f"{CAXTON}::test_a_file_that_is_wrong_is_told_of_as_any_other",
         ),
-        "filtering, redaction and residency, which are named",
     ),
     177: Feature(
         "Tokens of sessions, renewed when they are refused",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from llmtest.config._chain_section import ChainSection
 from llmtest.config._document import Document, Location, read_document
 from llmtest.config._nearest import did_you_mean
-from llmtest.config._shapes import agents_of, house_chain, notes_of
+from llmtest.config._shapes import agents_of, demands_of, house_chain, notes_of
 from llmtest.config._validation import validate
 
 if TYPE_CHECKING:
@@ -44,11 +44,14 @@ class ChainConfig:
         section: Its content.
         document: Its lines, for errors.
         notes: What it says and nothing here stands for, one sentence each.
+        demands: What Caxton's `security` and `compliance` ask of where the chain runs, for the application to see to:
+            `config.demands["compliance"]["data_residency"]`. Nothing here acts on it.
     """
 
     section: ChainSection
     document: Document
     notes: tuple[str, ...] = ()
+    demands: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -79,10 +82,25 @@ def load_config(
         >>> chain = load_config("chain.yaml").build()  # doctest: +SKIP
     """
     document = read_document(path, environment=environment)
+    demands = _demands(document, agent)
     notes = read_shape(document, agent)
     for note in notes:
         warnings.warn(f"{path}: {note}.", UnreadSettingWarning, stacklevel=2)
-    return ChainConfig(validate(ChainSection, document), document, tuple(notes))
+    return ChainConfig(validate(ChainSection, document), document, tuple(notes), demands)
+
+
+def _demands(document: Document, agent: str | None) -> dict[str, dict[str, Any]]:
+    """Return what is kept of a file that has no place in a chain file."""
+    at = _section_of(document, document.data, agent)
+    section: Any = document.data
+    for part in at or ():
+        section = section[part]
+    if at is None or not isinstance(section, Mapping):
+        return {}
+    try:
+        return demands_of(section, ".".join(str(part) for part in at if isinstance(part, str)))
+    except ValueError as error:
+        raise document.error(at, str(error)) from None
 
 
 def read_shape(document: Document, agent: str | None = None) -> list[str]:

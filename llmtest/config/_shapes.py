@@ -12,7 +12,7 @@ from typing import Any
 from llmtest.config._nearest import did_you_mean, known
 from llmtest.wire import dialects
 
-__all__ = ["agents_of", "house_chain", "house_slot", "notes_of"]
+__all__ = ["agents_of", "demands_of", "house_chain", "house_slot", "notes_of"]
 
 Put = Callable[[dict[str, Any], Any], None]
 
@@ -63,7 +63,12 @@ UNREAD: Mapping[str, str] = {
     "security": "nothing is filtered, redacted or logged",
     "compliance": "nothing is checked",
 }
-"""Sections of a file that nothing here stands for yet, and what happens instead."""
+"""Sections of a file that are kept for whoever runs the chain, and what happens here instead."""
+DEMANDS: Mapping[str, Mapping[str, type]] = {
+    "security": {"content_filtering": bool, "pii_redaction": bool, "audit_logging": bool},
+    "compliance": {"data_residency": str, "encryption_at_rest": bool, "network_isolation": bool},
+}
+"""What may be in them."""
 
 MONITORING = {"metrics_enabled", "cost_tracking", "budget_limit_usd", "alerts"}
 BACKEND_WORDS = ("cache_backend", "backend")
@@ -130,6 +135,32 @@ def agents_of(data: Any) -> dict[str, int]:
         for index, agent in enumerate(agents)
         if isinstance(agent, Mapping) and "name" in agent and isinstance(agent.get("llm"), Mapping)
     }
+
+
+def demands_of(section: Mapping[str, Any], at: str) -> dict[str, dict[str, Any]]:
+    """Return what a file demands of where the chain runs: its `security` and its `compliance`, checked.
+
+    Raises:
+        ValueError: A key in them is unknown, or its value is of another kind.
+    """
+    found = {}
+    for name, known_keys in DEMANDS.items():
+        if section.get(name) is None:
+            continue
+        demands = section[name] if isinstance(section[name], Mapping) else None
+        if demands is None:
+            raise ValueError(f"`{at}.{name}` must be a mapping, such as `{{{next(iter(known_keys))}: ...}}`")
+        for key, value in demands.items():
+            if key not in known_keys:
+                raise ValueError(
+                    f"unknown key `{key}` in `{at}.{name}`.{did_you_mean(key, known_keys)}"
+                    f"{known('keys', sorted(known_keys))}"
+                )
+            if type(value) is not known_keys[key]:
+                kind = "true or false" if known_keys[key] is bool else "text"
+                raise ValueError(f"`{at}.{name}.{key}` is {kind}, got {value!r}")
+        found[name] = dict(demands)
+    return found
 
 
 def notes_of(section: Mapping[str, Any], at: str) -> list[str]:

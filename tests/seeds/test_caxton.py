@@ -617,6 +617,10 @@ llm:
         "`llm.security` is not read: nothing is filtered, redacted or logged",
         "`llm.compliance` is not read: nothing is checked",
     )
+    assert config.demands == {
+        "security": {"content_filtering": True, "pii_redaction": True, "audit_logging": True},
+        "compliance": {"data_residency": "us-east", "encryption_at_rest": True, "network_isolation": True},
+    }
     with Simulation() as sim:
         sim.azure.replies("Paris")
         assert LLMClient(config.build()).ask("hi") == "Paris"
@@ -652,6 +656,19 @@ llm:
         pytest.param("llm: openai\n", "`llm` must be a mapping", id="text"),
         pytest.param(
             "llm:\n  provider: openai\n  retry_policy: {attempts: 3}\n", "unknown key `attempts` in `retry`", id="retry"
+        ),
+        pytest.param(
+            "llm:\n  provider: openai\n  security: {pii_redacton: true}\n",
+            "unknown key `pii_redacton` in `llm.security`. Did you mean `pii_redaction`",
+            id="f175-demand",
+        ),
+        pytest.param(
+            "llm:\n  provider: openai\n  compliance: {data_residency: true}\n",
+            "`llm.compliance.data_residency` is text, got True",
+            id="f175-kind",
+        ),
+        pytest.param(
+            "llm:\n  provider: openai\n  security: strict\n", "`llm.security` must be a mapping", id="f175-shape"
         ),
         pytest.param("llm:\n  provider: openai\n  timeout_seconds: soon\n", "`soon` is not a duration", id="time"),
     ],
