@@ -49,7 +49,8 @@ def say(
     if prepared.fault is not None:
         lay_on(prepared.fault, answer, engine)
     unread = call.unread
-    options = PLAIN if unread is not None and unread.is_bare else options_of(_completion(call), answer.model)
+    is_bare = unread is not None and unread.is_bare
+    options = PLAIN if is_bare else options_of(_completion(call), answer.model, engine.spoken.settings)
     most = answer.max_tokens
     if options is PLAIN and call.choices == 1:
         if most is not None and prepared.output_tokens > most:
@@ -191,11 +192,14 @@ def _response(
         make_id, base = engine.spoken.tool_call_id, engine.world.number(number) << 16
         parts = prepared.with_ids(partial(_numbered, make_id, base + (place << 8)))
     # Where an API tells which text ended an answer, the field has the name of the reason.
-    told = None if prepared.stop_sequence is None else engine.spoken.settings.get("stop_field")
+    told = reason = None
+    if prepared.stop_sequence is not None:
+        told = engine.spoken.settings.get("stop_field")
+        reason = engine.spoken.settings.get("stop_word", told)
     return CompletionResponse(
         parts=parts,
         finish_reason=prepared.finish_reason,
-        raw_finish_reason=told,
+        raw_finish_reason=reason,
         usage=usage,
         model=answer.model,
         id=f"sim-{number}" if is_direct else None,

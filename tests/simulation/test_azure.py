@@ -293,3 +293,18 @@ def test_responses_tell_of_a_blocked_prompt_without_a_frame(llm):
     provider = AzureOpenAIProvider("k", endpoint="https://mine.openai.azure.com", deployment="my-gpt", api="responses")
     with pytest.raises(ContentFilteredError):
         provider.complete(CompletionRequest.ask("Capital of France?"))
+
+
+@CLIENTS
+def test_e26_what_azure_does_not_know_is_refused_in_its_words(llm, make):
+    """An unknown argument, a tool's message without a call: Azure's 400 as OpenAI's; its own fields are taken."""
+    llm.azure.replies("Paris.", times=None)
+    create = make().chat.completions.create
+    with pytest.raises(openai.BadRequestError, match="Unrecognized request argument supplied: top_k"):
+        create(model="my-gpt", messages=ASKED, extra_body={"top_k": 4})
+    with pytest.raises(openai.BadRequestError, match="must be a response to a preceeding message with 'tool_calls'"):
+        create(model="my-gpt", messages=[*ASKED, {"role": "tool", "tool_call_id": "x", "content": "y"}])
+    with pytest.raises(openai.BadRequestError, match="Unknown parameter: 'top_k'"):
+        make().responses.create(model="my-gpt", input="hi", extra_body={"top_k": 4})
+    own = {"data_sources": [{"type": "azure_search", "parameters": {}}]}
+    assert create(model="my-gpt", messages=ASKED, extra_body=own).choices[0].message.content == "Paris."

@@ -1,5 +1,7 @@
 """Cohere, simulated: its own client reads, streams, calls and fails as it does with the real thing."""
 
+from dataclasses import replace
+
 import cohere
 import pytest
 
@@ -216,3 +218,40 @@ def test_the_first_version_says_what_to_call_instead(llm):
     with pytest.raises(SimulationStateError, match="have the code call the second version: POST /v2/chat"):
         cohere.Client(api_key="k").generate(prompt="hi")
     llm.world.harness_errors.clear()
+
+
+@pytest.mark.parametrize("script", [lambda handle: handle.replies("One two three four.", times=None), None])
+def test_e27_a_stop_sequence_is_the_reason_that_is_told(llm, client, script):
+    """The text ends before the word, whole or streamed, scripted or generated, and the reason is Cohere's own."""
+    (script or type(llm.cohere).generates)(llm.cohere)
+    whole = client.chat(model=MODEL, messages=ASKED).message.content[0].text
+    stop = whole.split()[2]
+    told = client.chat(model=MODEL, messages=ASKED, stop_sequences=[stop])
+    *_, last = client.chat_stream(model=MODEL, messages=ASKED, stop_sequences=[stop])
+    assert (told.finish_reason, last.delta.finish_reason) == ("STOP_SEQUENCE", "STOP_SEQUENCE")
+    assert told.message.content[0].text == whole[: whole.index(stop)]
+
+
+def test_e27_log_probabilities_are_told_where_they_are_asked_for(llm, client):
+    """Each piece has its tokens and how likely they were, whole and streamed; without the option there are none."""
+    llm.cohere.replies("Paris it is.", times=None)
+    assert client.chat(model=MODEL, messages=ASKED).logprobs is None
+    told = client.chat(model=MODEL, messages=ASKED, logprobs=True).logprobs
+    assert [item.text for item in told] == ["Paris", " it", " is."]
+    assert all(len(item.token_ids) == len(item.logprobs) == 1 and item.logprobs[0] <= 0 for item in told)
+    events = client.chat_stream(model=MODEL, messages=ASKED, logprobs=True)
+    streamed = [event.logprobs for event in events if event.type == "content-delta"]
+    assert [(item.text, item.token_ids, item.logprobs) for item in streamed] == [
+        (item.text, item.token_ids, item.logprobs) for item in told
+    ]
+
+
+def test_e27_our_own_layer_reads_log_probabilities(llm):
+    """Whole, streamed and without HTTP, an answer's text has the tokens that it is made of."""
+    llm.cohere.replies("Paris it is.", times=None)
+    request = replace(CompletionRequest.ask("hi"), model=MODEL, logprobs=True)
+    wired = OpenAICompatibleProvider.preset("cohere", "k")
+    answers = [wired.complete(request), llm.cohere.as_provider(MODEL).complete(request)]
+    for told in answers:
+        (part,) = told.parts
+        assert [token.token for token in part.logprobs] == ["Paris", " it", " is."]

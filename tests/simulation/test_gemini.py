@@ -1,6 +1,7 @@
 """Gemini, simulated: Google's own SDK reads, streams, calls and fails as it does with the real thing."""
 
 import json
+from dataclasses import replace
 
 import httpx2
 import pydantic
@@ -8,7 +9,7 @@ import pytest
 from google import genai
 from google.genai import errors, types
 
-from llmtest import Reply, Simulation, faults
+from llmtest import CompletionRequest, FallbackChain, GeminiProvider, LLMClient, Reply, Simulation, faults
 from llmtest.types import ChatMessage, ToolCall
 
 
@@ -262,3 +263,74 @@ def test_a_missing_key_is_a_403(llm):
         answer = http.post(url, json={"contents": CONTENTS})
     assert answer.status_code == 403
     assert answer.json()["error"]["message"].startswith("Method doesn't allow unregistered callers")
+
+
+def test_e27_log_probabilities_are_told_where_they_are_asked_for(llm, client):
+    """Every token and the likeliest beside it, whole and streamed; without the option there are none."""
+    llm.gemini.replies("Paris it is.", times=None)
+    assert ask(client).candidates[0].logprobs_result is None
+    (told,) = ask(client, response_logprobs=True, logprobs=2).candidates
+    chosen = told.logprobs_result.chosen_candidates
+    assert [token.token for token in chosen] == ["Paris", " it", " is."]
+    assert [len(each.candidates) for each in told.logprobs_result.top_candidates] == [2, 2, 2]
+    assert told.avg_logprobs == sum(token.log_probability for token in chosen) / 3
+    pieces = client.models.generate_content_stream(
+        model="gemini-2.5-flash",
+        contents="hi",
+        config=types.GenerateContentConfig(response_logprobs=True, logprobs=2),
+    )
+    streamed = [(each.text, each.candidates[0].logprobs_result.chosen_candidates) for each in pieces]
+    assert [(text, [token.token for token in tokens]) for text, tokens in streamed] == [
+        ("Paris", ["Paris"]),
+        (" it", [" it"]),
+        (" is.", [" is."]),
+    ]
+
+
+def test_e27_our_own_layer_reads_log_probabilities(llm):
+    """Whole, streamed and without HTTP, an answer's text has the tokens that it is made of."""
+    llm.gemini.replies("Paris it is.", times=None)
+    request = replace(CompletionRequest.ask("hi"), model="gemini-2.5-flash", logprobs=True, top_logprobs=2)
+    wired = GeminiProvider(api_key="k")
+    with LLMClient(FallbackChain([wired])).stream(request) as stream:
+        list(stream)
+    answers = [wired.complete(request), stream.response, llm.gemini.as_provider("gemini-2.5-flash").complete(request)]
+    for told in answers:
+        (part,) = told.parts
+        assert [(token.token, len(token.top)) for token in part.logprobs] == [("Paris", 2), (" it", 2), (" is.", 2)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "tokens"),
+    [
+        pytest.param({"thinking_budget": 0}, 0, id="none"),
+        pytest.param({"thinking_budget": 200}, 16, id="small"),
+        pytest.param({"thinking_budget": 1024}, 64, id="budget"),
+        pytest.param({"thinking_budget": -1}, 256, id="dynamic"),
+        pytest.param({"thinking_level": "HIGH"}, 1024, id="level"),
+    ],
+)
+def test_thought_that_is_asked_for_is_counted(llm, client, asked, tokens):
+    """A budget or a level is thought for, beside the answer; models that do not think are billed for none."""
+    llm.gemini.replies("Paris.", times=None)
+    usage = ask(client, thinking_config=types.ThinkingConfig(**asked)).usage_metadata
+    assert (usage.thoughts_token_count or 0, usage.candidates_token_count) == (tokens, 2)
+    settings = types.GenerateContentConfig(thinking_config=types.ThinkingConfig(**asked))
+    old = client.models.generate_content(model="gemini-2.0-flash", contents="hi", config=settings)
+    assert old.usage_metadata.thoughts_token_count is None
+
+
+def test_options_may_be_written_with_underscores_at_every_depth(llm):
+    """A function that is named in `function_calling_config` is the one that is called."""
+    llm.gemini.generates()
+    declared = [{"name": name, "parameters": {"type": "object", "properties": {}}} for name in ("first", "second")]
+    told = httpx2.post(
+        "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:generateContent",
+        headers={"x-goog-api-key": "k"},
+        json={
+            "contents": [{"parts": [{"text": "hi"}]}],
+            "tools": [{"function_declarations": declared}],
+            "tool_config": {"function_calling_config": {"mode": "ANY", "allowed_function_names": ["second"]}},
+        },
+    ).json()
+    assert told["candidates"][0]["content"]["parts"][0]["functionCall"]["name"] == "second"

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import httpx2
 import pytest
 
+from llmtest import Simulation
 from llmtest.wire import dialect
 from tests.simulation.sim_calls import make_world, post
 
@@ -34,3 +36,45 @@ def test_an_option_without_effect_is_taken_and_changes_nothing(name, option, val
     given = post(handle, model=MODELS[name], **beside, **{option: value})
     assert (given.status, said(given)) == (200, said(plain))
     assert f"| `{option}` | {why} |" in PAGE.read_text()
+
+
+TALK = [{"role": "user", "content": "hi"}]
+SPOKEN = {
+    "gemini": (
+        "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.0-flash:generateContent",
+        {"contents": [{"parts": [{"text": "hi"}]}]},
+        lambda said: (said["candidates"], said["usageMetadata"]),
+    ),
+    "ollama": (
+        "http://localhost:11434/api/chat",
+        {"model": "llama3.2", "messages": TALK, "stream": False},
+        lambda said: (said["message"], said["eval_count"], said["prompt_eval_count"]),
+    ),
+    "cohere": (
+        "https://api.cohere.com/v2/chat",
+        {"model": "command-a-03-2025", "messages": TALK, "stream": False},
+        lambda said: (said["message"], said["usage"]),
+    ),
+}
+"""Of each further API where it is asked, what, and what of its answer an option might change."""
+
+
+def own(name):
+    """Return the record of an API's own words."""
+    record = dialect(name)
+    return record.mounts.get("/api", record)
+
+
+@pytest.mark.parametrize("name", SPOKEN)
+def test_the_options_without_effect_of_an_api_of_its_own_are_taken_and_change_nothing(name):
+    """Each is taken alone and leaves the answer as it was; the page says what holds instead."""
+    url, body, read = SPOKEN[name]
+    with Simulation() as sim:
+        getattr(sim, name).generates()
+        plain = read(httpx2.post(url, headers={"x-goog-api-key": "k"}, json=body).json())
+        for option, (value, why) in own(name).settings["without_effect"].items():
+            *above, last = option.split(".")
+            beside = {above[0]: {last: value}} if above else {last: value}
+            given = httpx2.post(url, headers={"x-goog-api-key": "k"}, json={**body, **beside})
+            assert (given.status_code, read(given.json())) == (200, plain), option
+            assert f"| `{option}` | {why} |" in PAGE.read_text()

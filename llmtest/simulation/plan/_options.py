@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from llmtest.costs import count_tokens
 from llmtest.simulation.script._reply import TOOL_CALL_TOKENS, Prepared
@@ -39,6 +39,7 @@ REASONING_MODELS = re.compile(
 TOOL_CHOICES = frozenset({"auto", "required", "none"})
 """What `tool_choice` may be beside the name of a tool."""
 
+NO_SETTINGS: Mapping[str, Any] = {}
 STANDARD_TIERS = frozenset({"auto", "default", "standard", "standard_only"})
 
 
@@ -69,12 +70,13 @@ class Options(NamedTuple):
 PLAIN = Options()
 
 
-def options_of(request: CompletionRequest, model: str | None) -> Options:
+def options_of(request: CompletionRequest, model: str | None, settings: Mapping[str, Any] = NO_SETTINGS) -> Options:
     """Return what a request asks of its answer; `PLAIN` where it asks nothing special.
 
     Args:
         request: The request.
         model: The model that answers.
+        settings: Those of its dialect, which may name more models that think (`thinking_models`).
     """
     if not (
         request.stop_sequences
@@ -89,17 +91,17 @@ def options_of(request: CompletionRequest, model: str | None) -> Options:
         or _has_parts(request)
     ):
         return PLAIN  # without a closer look, as most requests
-    return _special_options(request, model)
+    return _special_options(request, model, settings)
 
 
-def _special_options(request: CompletionRequest, model: str | None) -> Options:
+def _special_options(request: CompletionRequest, model: str | None, settings: Mapping[str, Any]) -> Options:
     """Return what a request asks that may ask something special."""
     effort, tier, choices = request.reasoning_effort, request.service_tier, request.n or 1
     told, tool, marks = request.logprobs, request.tool_choice, _has_marks(request)
     if not (request.stop_sequences or effort or tier or request.metadata or choices > 1 or told or tool or marks):
         return PLAIN
     thought = 0
-    if effort and REASONING_MODELS.match((model or "").lower()):
+    if effort and settings.get("thinking_models", REASONING_MODELS).match((model or "").lower()):
         thought = EFFORTS.get(effort, EFFORTS["medium"])
     return Options(
         request.stop_sequences,

@@ -99,6 +99,7 @@ AZURE = Dialect(
     batches=FileBatches("/v1"),
     settings={
         "dated_batches": FileBatches(),
+        "further_fields": frozenset({"data_sources", "dataSources", "enhancements", "user_security_context"}),
         **{name: value for name, value in OPENAI.settings.items() if name not in {"is_openai", "obfuscates"}},
         "version_variables": ("OPENAI_API_VERSION", "AZURE_OPENAI_API_VERSION"),
         "deployment_variables": ("AZURE_OPENAI_DEPLOYMENT", "AZURE_OPENAI_DEPLOYMENT_NAME"),

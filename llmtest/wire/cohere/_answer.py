@@ -19,6 +19,7 @@ from llmtest.types import (
 )
 from llmtest.wire._json import count
 from llmtest.wire._records import ResponseMeta
+from llmtest.wire.cohere._likely import decode_likely, encode_likely
 from llmtest.wire.cohere._request import NAME
 
 __all__ = ["FINISH", "answer_body", "decode_body", "decode_usage", "encode_usage"]
@@ -129,7 +130,7 @@ def answer_body(response: CompletionResponse, meta: ResponseMeta) -> dict[str, A
     """Write the body of an answer; what was read is said again as long as it says the same."""
     kept = dict(response.extra_for(NAME))
     raw, usage = kept.pop("message", None), kept.pop("usage", None)
-    same = isinstance(raw, dict) and decode_parts(raw) == response.parts
+    same = isinstance(raw, dict) and encode_message(decode_parts(raw)) == encode_message(response.parts)
     word = response.raw_finish_reason
     if word is None or FINISH.get(word, FinishReason.UNKNOWN) is not response.finish_reason:
         word = _WORDS.get(response.finish_reason or FinishReason.STOP, "ERROR")
@@ -138,6 +139,9 @@ def answer_body(response: CompletionResponse, meta: ResponseMeta) -> dict[str, A
         "message": raw if same else encode_message(response.parts),
         "finish_reason": word,
     }
+    likely = encode_likely(response.parts)
+    if likely:
+        body["logprobs"] = likely
     if isinstance(usage, dict) and decode_usage(usage) == response.usage:
         body["usage"] = usage
     elif response.usage.source != "unknown":
@@ -154,8 +158,11 @@ def decode_body(body: Mapping[str, Any], request_id: str | None) -> CompletionRe
     message = body.get("message")
     if not isinstance(message, dict):
         raise EmptyResponseError("the answer has no message", status=200, request_id=request_id)
-    parts, usage = decode_parts(message), decode_usage(body.get("usage"))
+    usage = decode_usage(body.get("usage"))
+    parts = decode_likely(body.get("logprobs"), decode_parts(message))
     extra = {name: value for name, value in body.items() if name not in {"id", "message", "finish_reason", "usage"}}
+    if "logprobs" in extra and encode_likely(parts) == extra["logprobs"]:
+        del extra["logprobs"]
     if encode_message(parts) != message:
         extra["message"] = message
     if isinstance(body.get("usage"), dict) and encode_usage(usage) != body["usage"]:

@@ -12,6 +12,7 @@ from llmtest.wire._headers import header
 from llmtest.wire._json import dumps
 from llmtest.wire._records import ResponseMeta, StreamDecoder, WireCall, WireRequest
 from llmtest.wire.cohere._answer import answer_body, decode_body
+from llmtest.wire.cohere._likely import likely_as_asked
 from llmtest.wire.cohere._request import decode_request, encode_request, refuse_unsayable
 from llmtest.wire.cohere._stream import CohereStreamDecoder, encode_stream
 from llmtest.wire.framing import SSE, Framing
@@ -29,8 +30,7 @@ def _encode_call(request: CompletionRequest, *, stream: bool) -> WireRequest:
 
 
 def _encode_answer(response: CompletionResponse, call: WireCall, meta: ResponseMeta) -> bytes:
-    del call
-    return dumps(answer_body(response, meta))
+    return dumps(answer_body(likely_as_asked(response, call), meta))
 
 
 def conversation(

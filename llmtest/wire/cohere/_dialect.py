@@ -10,6 +10,7 @@ from llmtest.wire.cohere._chat import CHAT, TRACE
 from llmtest.wire.cohere._errors import ERRORS, VOCABULARY
 from llmtest.wire.cohere._first_version import FIRST_VERSION
 from llmtest.wire.cohere._services import EMBED, MODELS, RERANK
+from llmtest.wire.cohere._without_effect import WITHOUT_EFFECT
 
 __all__ = ["COHERE"]
 
@@ -46,6 +47,11 @@ COHERE = Dialect(
         Unserved("POST", "/v1/classify", _NEW.format("chat")),
     ),
     vocabulary=VOCABULARY,
-    settings={"tells_no_model": True},
+    settings={
+        "tells_no_model": True,
+        "tells_logprobs": True,
+        "stop_word": "STOP_SEQUENCE",
+        "without_effect": WITHOUT_EFFECT,
+    },
 )
 """Recorded in 2025."""

@@ -10,6 +10,7 @@ from llmtest.wire import _classify
 from llmtest.wire._json import dump_text, loads
 from llmtest.wire._records import ResponseMeta, WireCall
 from llmtest.wire.cohere._answer import FINISH, answer_body, decode_body, decode_usage
+from llmtest.wire.cohere._likely import likely_as_asked
 from llmtest.wire.framing._event_decoder import EventDecoder
 from llmtest.wire.framing._sse import ServerSentEvent, frame
 from llmtest.wire.framing._words import words
@@ -32,8 +33,7 @@ def encode_stream(
     response: CompletionResponse, call: WireCall, meta: ResponseMeta, chunks: Sequence[str] | None
 ) -> list[bytes]:
     """Write a streamed answer, one element per event."""
-    del call
-    body = answer_body(response, meta)
+    body = answer_body(likely_as_asked(response, call), meta)
     message = body["message"]
     empty = {"role": "assistant", "content": [], "tool_plan": "", "tool_calls": [], "citations": []}
     start = {"id": body["id"], "type": "message-start", "delta": {"message": empty}}
@@ -44,7 +44,11 @@ def encode_stream(
         found.append(_told(index, "content-start", content={**block, name: ""}))
         own = chunks is not None and name == "text" and "".join(chunks) == block[name]
         pieces = chunks if own and chunks is not None else words(block[name])
-        found += [_told(index, "content-delta", content={name: piece}) for piece in pieces]
+        likely = _by_piece(body.get("logprobs") or (), pieces) if name == "text" else [{}] * len(pieces)
+        found += [
+            _event("content-delta", index=index, delta={"message": {"content": {name: piece}}}, **told)
+            for piece, told in zip(pieces, likely, strict=True)
+        ]
         found.append(_event("content-end", index=index))
     for index, tool in enumerate(message.get("tool_calls") or ()):
         function = tool["function"]
@@ -58,6 +62,25 @@ def encode_stream(
         found += [_told(index, "citation-start", citations=cited), _event("citation-end", index=index)]
     last = {name: body[name] for name in ("finish_reason", "usage") if name in body}
     return [*found, _event("message-end", delta=last), DONE]
+
+
+def _by_piece(items: Sequence[Mapping[str, Any]], pieces: Sequence[str]) -> list[dict[str, Any]]:
+    """Hand out what is told of a text to its pieces, as the further field of each; the last one gets what is left."""
+    found = []
+    place = told = said = 0
+    for number, piece in enumerate(pieces, 1):
+        said, start = said + len(piece), place
+        while place < len(items) and (told < said or number == len(pieces)):
+            told += len(items[place]["text"])
+            place += 1
+        own = items[start:place]
+        joined = {
+            "text": "".join(each["text"] for each in own),
+            "token_ids": [number for each in own for number in each["token_ids"]],
+            "logprobs": [value for each in own for value in each["logprobs"]],
+        }
+        found.append({"logprobs": joined} if own else {})
+    return found
 
 
 class CohereStreamDecoder(EventDecoder):
@@ -110,6 +133,8 @@ class CohereStreamDecoder(EventDecoder):
             case "content-delta":
                 name = "thinking" if "thinking" in told["content"] else "text"
                 self._append(name, "content", index, told["content"][name], out)
+                if isinstance(data.get("logprobs"), dict):
+                    self._body.setdefault("logprobs", []).append(data["logprobs"])
             case "tool-call-start":
                 call = dict(told["tool_calls"])
                 self._message.setdefault("tool_calls", []).append(call)

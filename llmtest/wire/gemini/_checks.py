@@ -10,7 +10,7 @@ from llmtest.errors import InvalidRequestError
 from llmtest.wire._json import loads
 from llmtest.wire._records import WireFormatError
 
-__all__ = ["asked", "check_contents", "check_request", "refuse"]
+__all__ = ["asked", "camel", "check_contents", "check_request", "refuse"]
 
 _FIELDS = frozenset(
     {"contents", "systemInstruction", "tools", "toolConfig", "generationConfig", "safetySettings", "cachedContent"}
@@ -64,26 +64,27 @@ def asked(body: bytes) -> dict[str, Any]:
         raise refuse(f"Invalid JSON payload received. {error}.") from error
     if not isinstance(parsed, dict):
         raise refuse('Invalid JSON payload received. Unknown name "": Root element must be a message.')
-    found = _camel(parsed)
+    found = camel(parsed)
     if isinstance(found.get("generationConfig"), dict):
-        found["generationConfig"] = _camel(found["generationConfig"])
+        found["generationConfig"] = camel(found["generationConfig"])
     for content in found["contents"] if isinstance(found.get("contents"), list) else ():
         if isinstance(content, dict) and isinstance(content.get("parts"), list):
-            content["parts"] = [_camel(part) if isinstance(part, dict) else part for part in content["parts"]]
+            content["parts"] = [camel(part) if isinstance(part, dict) else part for part in content["parts"]]
     if isinstance(found.get("tools"), list):
         found["tools"] = [_camel_tool(tool) if isinstance(tool, dict) else tool for tool in found["tools"]]
     return found
 
 
 def _camel_tool(tool: Mapping[str, Any]) -> dict[str, Any]:
-    found = _camel(tool)
+    found = camel(tool)
     declared = found.get("functionDeclarations")
     if isinstance(declared, list):
-        found["functionDeclarations"] = [_camel(each) if isinstance(each, dict) else each for each in declared]
+        found["functionDeclarations"] = [camel(each) if isinstance(each, dict) else each for each in declared]
     return found
 
 
-def _camel(fields: Mapping[str, Any]) -> dict[str, Any]:
+def camel(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return fields under the names that they have without underscores."""
     return {_UNDERSCORE.sub(lambda found: found[1].upper(), name): value for name, value in fields.items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,6 +16,7 @@ from llmtest.wire.gemini._generate import COUNT_TOKENS, GENERATE, STREAM, read_k
 from llmtest.wire.gemini._services import BATCH_EMBED, EMBED, MODEL, MODELS
 from llmtest.wire.gemini._shutdowns import SHUTDOWNS
 from llmtest.wire.gemini._vocabulary import VOCABULARY
+from llmtest.wire.gemini._without_effect import WITHOUT_EFFECT
 from llmtest.wire.gemini.generate._response import RAW_FINISH
 from llmtest.wire.openai import COMPATIBLE
 
@@ -51,7 +53,12 @@ _SHARED: Mapping[str, Any] = {
     "marks": _marks,
     "models": ("gemini-2.5-flash", "gemini-2.5-pro", "gemini-embedding-001"),
     "default_model": "gemini-2.5-flash",
-    "settings": {"finish_words": RAW_FINISH},
+    "settings": {
+        "finish_words": RAW_FINISH,
+        "tells_logprobs": True,
+        "without_effect": WITHOUT_EFFECT,
+        "thinking_models": re.compile(r"(?:[\w.-]+/)*gemini-(?:2\.5|[3-9])(?!.*(?:image|tts|audio|embed))"),
+    },
 }
 
 _STABLE = Dialect("gemini", root="/v1", **_SHARED)

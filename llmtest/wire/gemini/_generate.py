@@ -17,6 +17,7 @@ from llmtest.wire._records import Headers, ResponseMeta, StreamDecoder, WireCall
 from llmtest.wire.framing import JSON_ARRAY, SSE_CRLF
 from llmtest.wire.gemini._checks import asked, check_contents, check_request
 from llmtest.wire.gemini._errors import decode_stream_error
+from llmtest.wire.gemini.generate._likely import likely_as_asked
 from llmtest.wire.gemini.generate._options import refuse_unsayable
 from llmtest.wire.gemini.generate._request import decode_body as decode_request
 from llmtest.wire.gemini.generate._request import encode_body as encode_request
@@ -73,7 +74,7 @@ def _decode_stream_call(
 
 
 def _encode_answer(response: CompletionResponse, call: WireCall, meta: ResponseMeta) -> bytes:
-    del call
+    response = likely_as_asked(response, call)
     try:
         return json.dumps(body_of(response, meta), indent=2, ensure_ascii=False).encode() + b"\n"
     except UnicodeEncodeError:
@@ -83,15 +84,14 @@ def _encode_answer(response: CompletionResponse, call: WireCall, meta: ResponseM
 def _encode_stream(
     response: CompletionResponse, call: WireCall, meta: ResponseMeta, chunks: Sequence[str] | None
 ) -> list[bytes]:
-    del call
-    return [b"data: " + event_text(each) + b"\r\n\r\n" for each in encode_stream(response, meta, chunks)]
+    events = encode_stream(likely_as_asked(response, call), meta, chunks)
+    return [b"data: " + event_text(each) + b"\r\n\r\n" for each in events]
 
 
 def _encode_array(
     response: CompletionResponse, call: WireCall, meta: ResponseMeta, chunks: Sequence[str] | None
 ) -> list[bytes]:
-    del call
-    texts = [event_text(each) for each in encode_stream(response, meta, chunks)]
+    texts = [event_text(each) for each in encode_stream(likely_as_asked(response, call), meta, chunks)]
     return [*((b"[" if place == 0 else b",\r\n") + text for place, text in enumerate(texts)), b"]"]
 
 

@@ -15,6 +15,7 @@ from llmtest.wire.ollama._compatible import SPOKEN
 from llmtest.wire.ollama._embeddings import EMBED, EMBEDDINGS
 from llmtest.wire.ollama._errors import OllamaErrors
 from llmtest.wire.ollama._models import ENDPOINTS as MODELS
+from llmtest.wire.ollama._without_effect import WITHOUT_EFFECT
 
 __all__ = ["NATIVE", "OLLAMA"]
 
@@ -52,7 +53,7 @@ NATIVE = Dialect(
     endpoints=(CHAT, GENERATE, EMBED, EMBEDDINGS, *MODELS),
     errors=OllamaErrors(),
     response_id=str,
-    settings={"is_nameless": True},
+    settings={"is_nameless": True, "without_effect": WITHOUT_EFFECT},
     **_SHARED,
 )
 """Its own API, below `/api`."""

@@ -21,6 +21,9 @@ from llmtest.wire.openai.chat._options import refuse_unsayable, shaping
 __all__ = ["CHAT"]
 
 
+_NONE: frozenset[str] = frozenset()
+
+
 def _encode_call(request: CompletionRequest, *, stream: bool) -> WireRequest:
     body = dumps(_request.encode_body(request, stream=stream))
     return WireRequest("POST", "/chat/completions", STREAM_HEADERS if stream else JSON_HEADERS, body)
@@ -37,7 +40,9 @@ def _decode_call(
         options = parsed.pop("stream_options")
     dialect = endpoint.dialect
     is_openai = dialect.settings.get("is_openai") is True
-    completion, unread = _request.decode_call(parsed, strict=is_openai)
+    settings = dialect.settings
+    further = settings.get("further_fields", _NONE) if settings.get("is_strict") else None
+    completion, unread = _request.decode_call(parsed, strict=further)
     wanted = shaping(parsed, is_openai=is_openai)
     return WireCall(
         endpoint,

@@ -119,6 +119,7 @@ OPENAI = Dialect(
     settings={
         "obfuscates": True,
         "is_openai": True,
+        "is_strict": True,
         "finish_words": RAW_FINISH,
         "tells_logprobs": True,
         "named_tool_ends": FinishReason.STOP,

@@ -43,7 +43,7 @@ def _decode_call(
     parsed = asked(body)
     dialect = endpoint.dialect
     check(parsed)
-    if dialect.settings.get("is_openai"):
+    if dialect.settings.get("is_strict"):
         check_strictly(parsed)
     options = parsed.get("stream_options")
     obfuscated = not isinstance(options, dict) or options.get("include_obfuscation") is not False

@@ -21,12 +21,13 @@ _HARMLESS = frozenset({"messages", "model", "stream", "stream_options", "user"})
 """Fields of which nothing more is asked than what `check` has asked already."""
 
 
-def check_strictly(body: Mapping[str, Any], *, is_plain: bool) -> None:
+def check_strictly(body: Mapping[str, Any], *, is_plain: bool, further: frozenset[str] = frozenset()) -> None:
     """Check what OpenAI checks beyond the types of the fields.
 
     Args:
         body: A request that `check` let through.
         is_plain: Whether its messages are nothing but roles and texts.
+        further: Fields that are known beside OpenAI's.
 
     Raises:
         WireFormatError: OpenAI would refuse it.
@@ -35,8 +36,8 @@ def check_strictly(body: Mapping[str, Any], *, is_plain: bool) -> None:
         if not is_plain:
             _check_order(body["messages"])
         return
-    if not body.keys() <= _KNOWN:
-        unknown = sorted(body.keys() - _KNOWN)
+    unknown = () if body.keys() <= _KNOWN else sorted(body.keys() - _KNOWN - further)
+    if unknown:
         noun = "argument" if len(unknown) == 1 else "arguments"
         raise refuse(f"Unrecognized request {noun} supplied: {', '.join(unknown)}")
     check_options(body)

@@ -7,6 +7,7 @@ from typing import Any
 
 from llmtest.errors import NotSupportedError
 from llmtest.types import ChatMessage, CompletionRequest, ResponseFormat, ToolDefinition
+from llmtest.wire.gemini._checks import camel
 from llmtest.wire.gemini.generate._parts import DIALECT
 
 __all__ = ["decode_options", "encode_options", "read_tools", "refuse_unsayable", "write_tools"]
@@ -106,12 +107,25 @@ def decode_config(config: Mapping[str, Any]) -> dict[str, Any]:
         schema = config.get("responseJsonSchema") or config.get("responseSchema")
         form = ResponseFormat.json_schema(schema) if isinstance(schema, dict) else ResponseFormat("json_object")
         found["response_format"] = form
-    thinking = config.get("thinkingConfig")
-    budget = thinking.get("thinkingBudget") if isinstance(thinking, dict) else None
-    effort = next((word for word, tokens in BUDGETS.items() if tokens == budget), None)
+    effort = _effort_of(config.get("thinkingConfig"))
     if effort is not None:
         found["reasoning_effort"] = effort
     return found
+
+
+def _effort_of(thinking: object) -> str | None:
+    """Return the effort that is nearest to what is asked: a level, a budget of tokens, or -1 for what it takes."""
+    if not isinstance(thinking, dict):
+        return None
+    thinking = camel(thinking)
+    level, budget = thinking.get("thinkingLevel"), thinking.get("thinkingBudget")
+    if isinstance(level, str):
+        return level.lower() if level.lower() in BUDGETS else None
+    if not isinstance(budget, int) or isinstance(budget, bool):
+        return None
+    if budget < 0:
+        return "medium"
+    return next((word for word, tokens in BUDGETS.items() if tokens >= budget), "max")
 
 
 def decode_options(body: Mapping[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
@@ -186,9 +200,10 @@ def _encode_choice(choice: str) -> dict[str, Any]:
 
 def decode_choice(raw: object) -> str | None:
     """Read `toolConfig`; a form without a word of ours is None and stays in `extra`."""
-    config = raw.get("functionCallingConfig") if isinstance(raw, dict) else None
+    config = camel(raw).get("functionCallingConfig") if isinstance(raw, dict) else None
     if not isinstance(config, dict):
         return None
+    config = camel(config)
     names = config.get("allowedFunctionNames")
     if isinstance(names, list) and len(names) == 1 and isinstance(names[0], str) and config.get("mode") == "ANY":
         return names[0]

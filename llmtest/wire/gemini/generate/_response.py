@@ -10,6 +10,7 @@ from llmtest.types import UNKNOWN_USAGE, CompletionResponse, FinishReason, Respo
 from llmtest.wire import _ids
 from llmtest.wire._json import count, is_counted
 from llmtest.wire._records import ResponseMeta
+from llmtest.wire.gemini.generate._likely import LIKELY, decode_likely, encode_likely
 from llmtest.wire.gemini.generate._parts import DIALECT, decode_part, encode_part
 
 __all__ = ["RAW_FINISH", "blocked", "body_of", "decode_body", "decode_usage", "encode_usage", "head_of"]
@@ -69,6 +70,8 @@ def decode_candidate(candidate: Mapping[str, Any]) -> tuple[tuple[ResponsePart, 
     raw_parts = content.get("parts") if isinstance(content, dict) else None
     found = raw_parts if isinstance(raw_parts, list) else []
     parts = tuple(decode_part(part, place) for place, part in enumerate(found))
+    if LIKELY in candidate:
+        parts = decode_likely(candidate[LIKELY], parts)
     raw = candidate.get("finishReason")
     raw = raw if isinstance(raw, str) else None
     finish = None if raw is None else _FINISH.get(raw, FinishReason.UNKNOWN)
@@ -90,7 +93,7 @@ def encode_candidate(response: CompletionResponse, index: int) -> dict[str, Any]
     word = _word_of(response)
     if word is not None:
         found["finishReason"] = word
-    return {**found, "index": index}
+    return {**found, **encode_likely(response.parts), "index": index}
 
 
 def _word_of(response: CompletionResponse) -> str | None:

@@ -13,6 +13,7 @@ from llmtest.wire.framing._event_decoder import EventDecoder
 from llmtest.wire.framing._framing import Framing
 from llmtest.wire.framing._sse import ServerSentEvent
 from llmtest.wire.framing._words import words
+from llmtest.wire.gemini.generate._likely import LIKELY, cut_likely, joined_likely
 from llmtest.wire.gemini.generate._parts import decode_part
 from llmtest.wire.gemini.generate._response import blocked, body_of, decode_body, decode_usage
 
@@ -43,8 +44,11 @@ def encode_stream(
         content = candidate.get("content")
         parts = content.get("parts", ()) if isinstance(content, dict) else ()
         pieces = [piece for part in parts for piece in _pieces(part, chunks if index == 0 else None)]
-        for piece in pieces:
-            said = {"content": {"parts": [piece], "role": "model"}, "index": index}
+        likely = candidate.pop(LIKELY, None)
+        told = [{}] * len(pieces) if likely is None else cut_likely(likely, [_text(piece) for piece in pieces])
+        for piece, own in zip(pieces, told, strict=True):
+            beneath = {LIKELY: own} if own else {}
+            said = {"content": {"parts": [piece], "role": "model"}, **beneath, "index": index}
             found.append({"candidates": [said], **beside, **body})
         last = {name: value for name, value in candidate.items() if name != "content"}
         if pieces and len(whole) == 1:
@@ -53,6 +57,11 @@ def encode_stream(
             closing = {} if content is None else {"content": {"parts": [{"text": ""}], "role": "model"}}
             found.append({"candidates": [{**closing, **last}], **beside, **body})
     return found
+
+
+def _text(piece: Mapping[str, Any]) -> str:
+    """Return the words of a piece of the answer; thoughts and calls are none."""
+    return "" if piece.get("thought") is True else str(piece.get("text", ""))
 
 
 def _pieces(part: Mapping[str, Any], chunks: Sequence[str] | None) -> list[dict[str, Any]]:
@@ -161,6 +170,8 @@ class GeminiStreamDecoder(EventDecoder):
         events: list[StreamEvent] = []
         for part in (content.get("parts") or ()) if isinstance(content, dict) else ():
             _take_part(known, part, events)
+        if LIKELY in raw:
+            raw[LIKELY] = joined_likely(known.beside.get(LIKELY), raw[LIKELY])
         known.beside.update(raw)
         word = raw.get("finishReason")
         if isinstance(word, str):

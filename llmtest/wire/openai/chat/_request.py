@@ -126,19 +126,22 @@ def decode_messages(raw: Sequence[Mapping[str, Any]]) -> tuple[ChatMessage, ...]
     return tuple(found)
 
 
-def decode_call(body: Mapping[str, Any], *, strict: bool = False) -> tuple[CompletionRequest | None, Unread | None]:
+def decode_call(
+    body: Mapping[str, Any], *, strict: frozenset[str] | None = None
+) -> tuple[CompletionRequest | None, Unread | None]:
     """Check the body of a request, and read it, or say how to, where it is as plain as most are.
 
     Args:
         body: The request, parsed.
-        strict: Whether it is OpenAI itself that is asked, which refuses more than servers that speak like it.
+        strict: Fields that are known beside OpenAI's, where it is OpenAI itself that is asked, or who refuses as much;
+            None for servers that speak like it.
 
     Raises:
         WireFormatError: OpenAI would refuse it; the error has OpenAI's words.
     """
     texts = check(body)
-    if strict:
-        check_strictly(body, is_plain=texts is not None)
+    if strict is not None:
+        check_strictly(body, is_plain=texts is not None, further=strict)
     is_bare = body.keys() <= _BARE
     if texts is None or not (is_bare or _TOOL_FIELDS.isdisjoint(body)):
         return _decode_body(body, is_plain=texts is not None), None
