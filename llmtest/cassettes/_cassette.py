@@ -269,7 +269,10 @@ class Cassette:
             document = _read(self.path) if self.mode != "rewrite" and self.path.exists() else None
             old = [] if document is None else [document[at] for at in range(len(document))]
             if self.mode == "all":
-                old = [interaction for interaction in old if not self._is_replaced(interaction, recorded)]
+                new: dict[str, list[Interaction]] = {}
+                for interaction in recorded:
+                    new.setdefault(self._key(interaction), []).append(interaction)
+                old = [each for each in old if not self._is_replaced(each, new.get(self._key(each), ()))]
             save_cassette(self.path, [*old, *recorded], self._redactor, self._form)
             return True
 
@@ -323,11 +326,10 @@ class Cassette:
         ignore = '{"body": {"ignore": ["' + field + '"]}}'
         return f"{self._option_of}match_on={ignore})"
 
-    def _is_replaced(self, old: Interaction, recorded: Sequence[Interaction]) -> bool:
-        """Tell whether a new recording answers the request of an old one."""
-        key = self._key(old)
-        same = [redact_request(new.request, self._redactor) for new in recorded if self._key(new) == key]
-        return any(self._rule.takes(new, redact_request(old.request, self._redactor)) for new in same)
+    def _is_replaced(self, old: Interaction, same: Sequence[Interaction]) -> bool:
+        """Tell whether one of those recorded now, whose requests look the same, answers the request of an old one."""
+        asked = redact_request(old.request, self._redactor) if same else old.request
+        return any(self._rule.takes(redact_request(new.request, self._redactor), asked) for new in same)
 
     def _key(self, interaction: Interaction) -> str:
         kept = as_compared(interaction.request, self._redactor)

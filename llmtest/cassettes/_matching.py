@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib.metadata import entry_points
+from importlib.metadata import distributions
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -100,12 +101,14 @@ class MatchRule:
 
 def _is_own(part: Any) -> bool:
     """Tell whether a part is code of one's own: no part of ours is called so, or it is no name at all."""
-    return callable(part) or (part not in PARTS and (":" in part or part in _own_names()))
+    return callable(part) or (part not in PARTS and (":" in part or part in _own_names(tuple(sys.path))))
 
 
 @lru_cache(maxsize=1)
-def _own_names() -> frozenset[str]:
-    return frozenset(point.name for point in entry_points(group=GROUP))
+def _own_names(path: tuple[str, ...]) -> frozenset[str]:
+    """Return what distributions call code of their own; what is installed is looked for where modules are."""
+    found = distributions(path=list(path))
+    return frozenset(point.name for each in found for point in each.entry_points if point.group == GROUP)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from llmtest.cassettes._interactions import RecordedRequest
@@ -36,19 +36,47 @@ def own_code(value: Any, option: str) -> Callable[..., Any]:
 def _by_name(name: str, option: str) -> Any:
     module, colon, attribute = name.partition(":")
     if not colon:
-        for point in entry_points(group=GROUP, name=name):
-            return point.load()
-        raise ConfigurationError(f"{option}: nothing is called `{name}`.\nTo fix: write it as `package.module:{name}`.")
+        return _by_entry_point(name, option)
     try:
         found: Any = import_module(module.strip())
         for part in attribute.strip().split("."):
             found = getattr(found, part)
-    except (ImportError, AttributeError, ValueError) as error:
+    except Exception as error:
         raise ConfigurationError(
-            f"{option}: `{name}` cannot be loaded: {error}.\n"
+            f"{option}: `{name}` cannot be loaded: {_said(error)}.\n"
             "To fix: name a module that can be imported, and what is in it."
         ) from error
     return found
+
+
+def _by_entry_point(name: str, option: str) -> Any:
+    points = {point.value: point for point in entry_points(group=GROUP, name=name)}
+    if not points:
+        raise ConfigurationError(f"{option}: nothing is called `{name}`.\nTo fix: write it as `package.module:{name}`.")
+    if len(points) > 1:
+        owners = " and ".join(f"`{value}`{_owner(point)}" for value, point in sorted(points.items()))
+        raise ConfigurationError(
+            f"{option}: more than one thing is called `{name}`: {owners}.\n"
+            f"To fix: write which one is meant, as `{min(points)}`."
+        )
+    (value, point), *_ = points.items()
+    try:
+        return point.load()
+    except Exception as error:
+        raise ConfigurationError(
+            f"{option}: `{name}`, which is `{value}`{_owner(point)}, cannot be loaded: {_said(error)}.\n"
+            "To fix: repair or update that distribution, or name another function as `package.module:name`."
+        ) from error
+
+
+def _owner(point: EntryPoint) -> str:
+    return "" if point.dist is None else f" of {point.dist.name}"
+
+
+def _said(error: Exception) -> str:
+    """Return what kept code from being loaded; where it failed by itself, its class too."""
+    is_plain = isinstance(error, ImportError | AttributeError | ValueError)
+    return str(error) if is_plain else f"{type(error).__name__}: {error}"
 
 
 def name_of(matcher: Matcher) -> str:

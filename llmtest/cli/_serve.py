@@ -71,6 +71,12 @@ def serve(  # noqa: PLR0913, PLR0917 - each is an option of the command
     session = None if record is None or to is None else RecordedFromNow(world, record, to, keep_failures=keep_failures)
     forward = None if session is None else session.proxy
     server = Server(world, host, port, on_reset=furnish, verbose=verbose, forward=forward)
+    if session is not None:
+        try:
+            session.proxy.refuse_itself(server)
+        except BaseException:
+            server.stop()
+            raise
     if not server.is_loopback:
         typer.echo(
             f"warning: {server.base_url} can be reached from other machines; whoever reaches it can read every "

@@ -8,7 +8,7 @@ import socket
 
 from llmtest.errors import ConfigurationError
 
-__all__ = ["base_url_of", "is_loopback_address", "listen"]
+__all__ = ["base_url_of", "is_address_of", "is_loopback_address", "listen"]
 
 BACKLOG = 2048
 
@@ -68,3 +68,32 @@ def base_url_of(listener: socket.socket, host: str) -> str:
     """Return the URL of a listening socket, with the host as the user wrote it."""
     shown = f"[{host}]" if ":" in host else host
     return f"http://{shown}:{listener.getsockname()[1]}"
+
+
+def is_address_of(listener: socket.socket, host: str, port: int) -> bool:
+    """Tell whether a connection to a host and a port reaches a listening socket; a name that is unknown does not."""
+    address, own_port = listener.getsockname()[:2]
+    if port != own_port:
+        return False
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return False
+    own = ipaddress.ip_address(address.partition("%")[0])
+    for family, _, _, _, place in found:
+        asked = ipaddress.ip_address(str(place[0]).partition("%")[0])
+        if asked == own or (asked.is_unspecified and own.is_loopback):
+            return True
+        if own.is_unspecified and _is_own_machine(family, str(place[0])):
+            return True
+    return False
+
+
+def _is_own_machine(family: int, address: str) -> bool:
+    """Tell whether an address is one of this machine: no other can be bound to."""
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        try:
+            probe.bind((address, 0))
+        except OSError:
+            return False
+    return True

@@ -17,12 +17,14 @@ from llmtest.cassettes._replayed import Heard
 from llmtest.clock import active_clock
 from llmtest.errors import ConfigurationError
 from llmtest.interception import witnessed_by
+from llmtest.serving._saving_along import SavedAlong
 from llmtest.serving._usual_address import usual_address
 from llmtest.simulation import Exchange, World
 from llmtest.simulation.http._replayed import WorldWitness
 
 if TYPE_CHECKING:
     from llmtest.serving._plan_sender import Line, Send
+    from llmtest.serving._server import Server
 
 __all__ = ["RecordingProxy", "target_of"]
 
@@ -86,7 +88,7 @@ class RecordingProxy:
 
     Args:
         world: In its trace and its account is what was answered, at the provider who is at that address.
-        cassette: Where it is recorded; saving is the caller's.
+        cassette: Where it is recorded. Whatever was answered is saved soon after; the last save is the caller's.
         to: Address of the API. A path in it is put before that of a request that does not begin with it.
 
     Raises:
@@ -96,8 +98,23 @@ class RecordingProxy:
     def __init__(self, world: World, cassette: Cassette, to: str) -> None:
         self._witness = WorldWitness(world)
         self.cassette = cassette
+        self._saved = SavedAlong(cassette)
         self._target = target_of(to)
         self._client: Any = None
+
+    def refuse_itself(self, server: Server) -> None:
+        """Refuse to send requests on to the server that they come from, which would ask itself without end.
+
+        Raises:
+            ConfigurationError: The API is said to be at an address of this server.
+        """
+        target = self._target
+        port = target.port or {"https": 443, "http": 80}[target.scheme]
+        if server.listens_at(target.hostname or "", port):
+            raise ConfigurationError(
+                f"--to: `{target.geturl()}` is this server itself, which would wait for its own answers.\n\n"
+                f"To fix: the address of the real API, as in --to {usual_address()}"
+            )
 
     def url_of(self, exchange: Exchange) -> str:
         """Return where a request goes."""
@@ -155,6 +172,7 @@ class RecordingProxy:
         """Keep what was said, and tell of it."""
         logger.info("%s %s: %s", found.request.method, urlsplit(found.request.uri).path, found.response.status)
         self.cassette.record(found, place)
+        self._saved.note()
         with witnessed_by(self._witness):
             heard = Heard(found.request, found.response)
         for _, piece in found.response.pieces():
@@ -165,7 +183,8 @@ class RecordingProxy:
             heard.leave(early=True)
 
     async def aclose(self) -> None:
-        """Close the connections to the real API."""
+        """Close the connections to the real API, and save no further."""
+        await self._saved.aclose()
         if self._client is not None:
             await self._client.aclose()
 

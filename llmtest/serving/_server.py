@@ -15,7 +15,7 @@ from llmtest.clock import VirtualClock
 from llmtest.errors import ConfigurationError, SimulationStateError
 from llmtest.events import LogicalCall
 from llmtest.serving._application import Application, Forward
-from llmtest.serving._listening import base_url_of, is_loopback_address, listen
+from llmtest.serving._listening import base_url_of, is_address_of, is_loopback_address, listen
 from llmtest.serving._receive import Reception
 from llmtest.simulation import World
 
@@ -103,6 +103,15 @@ class Server:
     @call.setter
     def call(self, call: LogicalCall | None) -> None:
         self._reception.call = call
+
+    def listens_at(self, host: str, port: int) -> bool:
+        """Tell whether what is sent to an address comes here.
+
+        Args:
+            host: A name or an address.
+            port: Its port.
+        """
+        return is_address_of(self._listener, host, port)
 
     @property
     def connections(self) -> int:
