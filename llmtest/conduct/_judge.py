@@ -70,6 +70,8 @@ class Judge:
 
     def received(self, event: events.RequestReceived, *, first: bool) -> None:
         """Note a request; `first` tells whether its call had not asked this provider before."""
+        if not (self._calls or self._keeps or self._half_open.open):
+            return
         if first and event.provider in self._half_open.open:
             suspicion = self._half_open.asked(event)
             if suspicion is not None:

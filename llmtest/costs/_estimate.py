@@ -80,14 +80,17 @@ def estimate_of(
         tokenizer: What counts the prompt; None: `most_request_tokens`.
     """
     prompt = most_request_tokens(request, tokenizer)
-    answer = request.max_tokens or most
-    choices = request.n or 1
+    answer = (request.max_tokens or most) * (request.n or 1)
+    tier = request.service_tier
+    if tier is None and _is_all_text(request):
+        usd = prices.upper_bound(provider, model, prompt, answer, at)
+        return Estimate(prompt + answer, usd, provider, model, None, request.metadata)
+    answer, choices = request.max_tokens or most, request.n or 1
     for fields in request.extra.values():
         answer = _number(fields.get("max_completion_tokens"), answer)
         choices = _number(fields.get("n"), choices)
     answer *= choices
     for_an_hour = asks_for_an_hour(request)
-    tier = request.service_tier
     if tier is not None and not prices.has_tier(provider, tier):
         tier = None
     media = _has_media(request)
@@ -97,6 +100,14 @@ def estimate_of(
         asked = prices.upper_bound(provider, model, prompt, answer, at, tier=tier, for_an_hour=for_an_hour, media=media)
         usd = None if asked is None else max(usd, asked)
     return Estimate(prompt + answer, usd, provider, model, tier, request.metadata)
+
+
+def _is_all_text(request: CompletionRequest) -> bool:
+    """Tell whether a request is nothing but texts, as most are, of whom this is asked before every call."""
+    for message in request.messages:
+        if message.content.__class__ is tuple:
+            return False
+    return not (request.extra or request.tools)
 
 
 def _has_media(request: CompletionRequest) -> bool:

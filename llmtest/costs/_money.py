@@ -23,6 +23,8 @@ LARGEST = 308
 """Power of ten that no amount reaches the next of: a float's, so that its largest may stand for "no limit"."""
 FINEST = 40
 """Most decimals of an amount. Sums and products of two amounts of this size fit in the context."""
+LEAST_SUMMABLE = -2 * FINEST
+"""Power of ten of the first digit of the smallest product of two of them."""
 
 
 def money(value: Amount, name: str) -> Decimal:
@@ -57,7 +59,7 @@ def is_summable(amount: Decimal) -> bool:
 
     A product of two amounts has more decimals than either may have, and the context has room for them.
     """
-    return amount.is_finite() and amount >= ZERO and -2 * FINEST <= amount.adjusted() <= LARGEST
+    return amount.is_finite() and not amount.is_signed() and LEAST_SUMMABLE <= amount.adjusted() <= LARGEST
 
 
 def optional_money(value: Amount | None, name: str) -> Decimal | None:

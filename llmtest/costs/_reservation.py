@@ -12,6 +12,8 @@ from llmtest.types import Usage, UsageSource
 from llmtest.types._quick_init import quick_init
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from llmtest.costs._budget import Budget
     from llmtest.costs._estimate import Estimate
     from llmtest.events import LogicalCall
@@ -40,7 +42,7 @@ class Reservation:
     leaves anything reserved. Releasing twice, or after settling, does nothing; settling twice is an error.
     """
 
-    __slots__ = ("_budget", "_call", "_facts", "_hold", "metadata", "model", "provider", "purpose", "service_tier")
+    __slots__ = ("_budget", "_call", "_estimate", "_hold", "_whose", "purpose")
 
     def __init__(
         self,
@@ -53,13 +55,30 @@ class Reservation:
     ) -> None:
         self._budget = budget
         self._hold = hold
-        self.provider = estimate.provider
-        self.model = estimate.model
-        self.service_tier = estimate.service_tier
-        self.metadata = estimate.metadata
+        self._estimate = estimate
+        self._call = call
+        self._whose = whose
         self.purpose = purpose
-        self._call = 0 if call is None else call.id
-        self._facts = (estimate.model, None if call is None else call.label, *whose)
+
+    @property
+    def provider(self) -> str | None:
+        """Who is going to be asked."""
+        return self._estimate.provider
+
+    @property
+    def model(self) -> str | None:
+        """The model that is going to be asked."""
+        return self._estimate.model
+
+    @property
+    def service_tier(self) -> str | None:
+        """Service tier that is asked for; None: the standard one."""
+        return self._estimate.service_tier
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """The caller's own labels of the request, for the ledger."""
+        return self._estimate.metadata
 
     @property
     def tokens(self) -> int:
@@ -100,18 +119,19 @@ class Reservation:
         Raises:
             RuntimeError: It was settled or released before; nothing is charged.
         """
-        budget = self._budget
-        return budget._settle(  # noqa: SLF001 - a reservation is a budget's other half
+        asked, call = self._estimate, self._call
+        task, tenant = self._whose
+        return self._budget._settle(  # noqa: SLF001 - a reservation is a budget's other half
             self._hold,
             usage,
             cost_usd,
-            provider or self.provider,
-            model or self.model,
+            provider or asked.provider,
+            model or asked.model,
             self.purpose,
-            self._call,
-            service_tier or self.service_tier,
-            self.metadata,
-            self._facts,
+            0 if call is None else call.id,
+            service_tier or asked.service_tier,
+            asked.metadata,
+            (asked.model, None if call is None else call.label, task, tenant),
         )
 
     def release(self) -> bool:

@@ -214,16 +214,22 @@ class MemoryBudgetStore:
         return balance
 
     def _accounts(self, hold: Hold) -> list[Balance]:
-        balances = [self._balance(bucket) for bucket in hold.buckets]
+        known = self._balances.get
+        balances = [known(bucket) or self._balance(bucket) for bucket in hold.buckets]
         if hold.own is not None:
             balances.append(hold.own)
         return balances
 
     def _settle(self, hold: Hold, tokens: int, usd: Decimal) -> tuple[Spent, ...]:
-        balances = self._accounts(hold)
-        for balance in balances:
-            give_back(balance, hold)
-        return _spend(balances, tokens, usd)
+        spent = []
+        for balance in self._accounts(hold):
+            # `give_back` and `spend` in one piece: every call of every chain with a budget comes here.
+            balance.reserved_tokens -= hold.tokens
+            balance.reserved_usd = EXACT.subtract(balance.reserved_usd, hold.usd)
+            balance.spent_tokens += tokens
+            balance.spent_usd = after = EXACT.add(balance.spent_usd, usd)
+            spent.append((balance.spent_tokens, after))
+        return tuple(spent)
 
     def _give_back(self, hold: Hold) -> None:
         for balance in self._accounts(hold):

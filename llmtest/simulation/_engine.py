@@ -358,7 +358,19 @@ class Engine:
         now = world.clock.now_ns()
         if usage is not None:
             cost = world.prices.cost(name, model, usage, tier=tier)
-            world.enter(name, model, usage, cost, now, call, tier, metadata)
+            caller = events.current_call.get()
+            world.costs.record(
+                name,
+                model,
+                usage,
+                cost,
+                at_ns=now,
+                call=call,
+                service_tier=tier,
+                metadata=metadata,
+                label=caller.label if caller is not None and caller.id == call else None,
+                time_ns=world.clock.time_ns(),
+            )
         if answer.permit is not None:
             answer.permit.settle(usage, cost, model, tier)
         record = answer.record

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from decimal import Decimal
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import TypeVar
 
@@ -23,7 +22,6 @@ from llmtest.simulation._script_texts import unused_steps
 from llmtest.simulation._unmet_conditions import unmet_conditions, unmet_defaults
 from llmtest.simulation.plan._fragmentation import Fragmentation, as_fragmentation
 from llmtest.simulation.script._recording import Recording
-from llmtest.types import Usage
 from llmtest.wire import Dialect, Match, common_dialect, dialects
 from llmtest.wire import dialect as named
 
@@ -101,33 +99,6 @@ class World:
         self._base = (seed & (1 << 64) - 1) << 64
         self._places += ((place, name) for name, place in (*first_places(), *environment_places()))
         self._sort_places()
-
-    def enter(
-        self,
-        name: str,
-        model: str | None,
-        usage: Usage,
-        cost: Decimal | None,
-        at_ns: int,
-        call: int,
-        tier: str | None,
-        metadata: Mapping[str, str],
-    ) -> None:
-        """Enter what an answer costs into the account."""
-        caller = current_call.get()
-        label = caller.label if caller is not None and caller.id == call else None
-        self.costs.record(
-            name,
-            model,
-            usage,
-            cost,
-            at_ns=at_ns,
-            call=call,
-            service_tier=tier,
-            metadata=metadata,
-            label=label,
-            time_ns=self.clock.time_ns(),
-        )
 
     def _sort_places(self) -> None:
         # The longest prefix knows best, and of equal ones the place that was named last.

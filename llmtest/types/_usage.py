@@ -69,7 +69,12 @@ class Usage:
     @property
     def is_possible(self) -> bool:
         """Whether no count is negative; what cannot be is not known."""
-        return min(self.input_tokens, self.output_tokens, self.cache_read_tokens, self.cache_write_tokens) >= 0
+        return (
+            self.input_tokens >= 0
+            and self.output_tokens >= 0
+            and self.cache_read_tokens >= 0
+            and self.cache_write_tokens >= 0
+        )
 
     def __add__(self, other: Usage) -> Usage:
         """Return the sum; it is as uncertain as the more uncertain of the two.

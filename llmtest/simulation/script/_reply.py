@@ -111,18 +111,15 @@ class Reply:
                 f"Reply: usage counts what was used, and a count of {self.usage} is below zero.\n\n"
                 "To fix: Reply(text, usage=Usage(12, 1))"
             )
-        for name, value in (self.headers or {}).items():
-            check_header("Reply", HEADERS, name, value)
+        if self.headers:
+            for name, value in self.headers.items():
+                check_header("Reply", HEADERS, name, value)
         if self.fault is not None:
             _check_fault(self.fault)
         if self.events is not None:
             _check_events(self)
-        for edit in edits_of(self.edit):
-            if not isinstance(edit, WireEdit):
-                raise ConfigurationError(
-                    f"Reply: edit must be a faults.WireEdit, or several, got {edit!r}.\n\n"
-                    'To fix: Reply(text, edit=faults.WireEdit(comment="PROCESSING"))'
-                )
+        if self.edit is not None:
+            _check_edits(self)
         if self.fragmentation is not None:
             object.__setattr__(self, "fragmentation", as_fragmentation(self.fragmentation))
 
@@ -146,6 +143,16 @@ def edits_of(edit: WireEdit | Sequence[WireEdit] | None) -> tuple[WireEdit, ...]
     if edit is None:
         return ()
     return tuple(edit) if isinstance(edit, list | tuple) else (cast("WireEdit", edit),)
+
+
+def _check_edits(reply: Reply) -> None:
+    """Refuse edits that are none."""
+    for edit in edits_of(reply.edit):
+        if not isinstance(edit, WireEdit):
+            raise ConfigurationError(
+                f"Reply: edit must be a faults.WireEdit, or several, got {edit!r}.\n\n"
+                'To fix: Reply(text, edit=faults.WireEdit(comment="PROCESSING"))'
+            )
 
 
 def _check_events(reply: Reply) -> None:
@@ -232,20 +239,32 @@ def prepare(reply: str | Reply) -> Prepared:
 
 def _work_out_text(text: str) -> Prepared:
     """Work out what a mere text is: by far the most of what is generated, and the same as of `Reply(text)`."""
-    return Prepared(
-        parts=(TextPart(text),),
-        output_tokens=count_tokens(text),
-        reasoning_tokens=0,
-        finish_reason=FinishReason.STOP,
-        usage=None,
-        chunks=None,
-        headers=(),
-        latency=None,
-        needs_ids=False,
+    return Prepared((TextPart(text),), count_tokens(text), 0, FinishReason.STOP, None, None, (), None, False)
+
+
+def _is_mere_text(reply: Reply) -> bool:
+    """Tell whether a reply says nothing but a text, and what it bills."""
+    return (
+        reply.text is not None
+        and reply.thinking is None
+        and not reply.tool_calls
+        and reply.finish_reason is None
+        and reply.chunks is None
+        and reply.headers is None
+        and reply.latency is None
+        and reply.fault is None
+        and reply.events is None
+        and reply.edit is None
+        and reply.fragmentation is None
     )
 
 
 def _work_out(reply: Reply) -> Prepared:
+    if _is_mere_text(reply):
+        prepared = _work_out_text(reply.text or "")
+        prepared.usage = reply.usage
+        prepared.is_final = reply.usage is not None
+        return prepared
     parts: list[ResponsePart] = []
     tokens = reasoning = 0
     if reply.thinking is not None:
