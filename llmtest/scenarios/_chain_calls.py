@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from llmtest.config import ChainSection, Location, SlotSection, build_chain
-from llmtest.errors import LLMTestError, ScenarioError
+from llmtest.errors import LLMTestError
 from llmtest.resilience import CircuitBreakerConfig
 from llmtest.scenarios._arrivals import Arrival
 from llmtest.scenarios._handed_answers import ask_async, ask_blocking
 from llmtest.scenarios._observations import Observations
 from llmtest.scenarios._prompts import answer_direct, request_of
-from llmtest.scenarios._spec import Scenario
+from llmtest.scenarios._spec import ProviderSpec, Scenario
 from llmtest.simulation import World
+from llmtest.types import CompletionRequest
 
 __all__ = ["ChainCalls", "asked_slots", "breaker_config", "has_breakers"]
 
@@ -53,19 +55,22 @@ def breaker_config(chain: ChainSection | None) -> CircuitBreakerConfig | None:
     return CircuitBreakerConfig() if chain.circuit_breaker is None else chain.circuit_breaker.config()
 
 
-def _refuse_recordings(scenario: Scenario) -> None:
-    """Refuse to ask recorded sessions by a chain.
+def _answer_of(
+    spec: ProviderSpec, scenario: Scenario, world: World, observations: Observations | None
+) -> str | Callable[[CompletionRequest], Any]:
+    """Return what a provider of a chain says.
 
     Raises:
-        ScenarioError: A provider plays one.
+        ScenarioError: Its recorded session has nothing of it.
     """
-    played = next((spec for spec in scenario.providers if spec.plays is not None), None)
-    if played is not None:
-        raise ScenarioError(
-            f"{scenario.path}: `providers.{played.name}.plays`: the chain of a scenario asks without HTTP, and a "
-            "recorded answer is found by what was sent.\n"
-            "To fix: `target: module:callable`, which sends; or `llmtest serve --scenario`."
-        )
+    if spec.plays is None:
+        return answer_direct if spec.answer is None else spec.answer
+    from llmtest.scenarios._chain_recording import ChainRecording
+
+    session = ChainRecording(spec, world, streams=scenario.load.stream, file=scenario.path)
+    if observations is not None:
+        observations.says(spec.name, session.texts)
+    return session
 
 
 class ChainCalls:
@@ -75,15 +80,16 @@ class ChainCalls:
         scenario: A scenario with a chain.
         world: Its providers and faults.
         observations: Is told what callers are handed, where a check asks for that.
+
+    Raises:
+        ScenarioError: A recorded session has nothing that a provider of the chain could say.
     """
 
     def __init__(self, scenario: Scenario, world: World, observations: Observations | None = None) -> None:
         assert scenario.chain is not None
-        _refuse_recordings(scenario)
         models = {spec.name: spec.model for spec in scenario.providers}
         for spec in scenario.providers:
-            answer = answer_direct if spec.answer is None else spec.answer
-            world.provider(spec.name).replies(answer, times=None)
+            world.provider(spec.name).replies(_answer_of(spec, scenario, world, observations), times=None)
         providers = {
             f"{slot.provider}/{slot.model}" if slot.model else slot.provider: world.provider(slot.provider).as_provider(
                 slot.model or models[slot.provider]

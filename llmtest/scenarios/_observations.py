@@ -49,12 +49,12 @@ class Observations:
     """
 
     def __init__(
-        self, expectations: Sequence[Expectation], faults: Sequence[FaultSpec], answers: Mapping[str, str]
+        self, expectations: Sequence[Expectation], faults: Sequence[FaultSpec], answers: Mapping[str, frozenset[str]]
     ) -> None:
         asked = [expectation for expectation in expectations if _head(expectation) in OBSERVED]
         self.watches_answers = any(_head(expectation) in CALLER for expectation in asked)
         """Whether what callers are handed has to be told."""
-        self._answers = answers
+        self._answers = dict(answers)
         self._calls: dict[int, dict[str, list[int]]] = {}
         self._gaps: dict[str, int] = {}
         self._windows = {(_tail(each), round(each.window * NS)) for each in asked if _head(each) == "burst"}
@@ -69,11 +69,15 @@ class Observations:
 
     @classmethod
     def needed(
-        cls, expectations: Sequence[Expectation], faults: Sequence[FaultSpec], answers: Mapping[str, str]
+        cls, expectations: Sequence[Expectation], faults: Sequence[FaultSpec], answers: Mapping[str, frozenset[str]]
     ) -> Observations | None:
         """Return the notes that some checks need; None where they need none."""
         needs = any(_head(expectation) in OBSERVED for expectation in expectations)
         return cls(expectations, faults, answers) if needs else None
+
+    def says(self, provider: str, texts: frozenset[str]) -> None:
+        """Take what a provider says when it is well, which is known only when its session has been read."""
+        self._answers[provider] = texts
 
     def watch(self, handlers: dict[type[events.Event], Callable[[Any], None]]) -> None:
         """Note what passes by the handlers of a run, before they count it."""
@@ -111,7 +115,7 @@ class Observations:
             text: What the caller has read, piece by piece where it came in pieces.
         """
         self._told += 1
-        self._whole += text == self._answers.get(response.provider or "")
+        self._whole += text in self._answers.get(response.provider or "", ())
         self._metered += response.usage.source == "exact" and response.usage.output_tokens > 0
         self._models[response.model or "unknown"] += 1
 

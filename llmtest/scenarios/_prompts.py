@@ -55,9 +55,10 @@ def _billed(input_tokens: int, output_tokens: int) -> Reply:
     return Reply(SHORT_ANSWER, usage=Usage(input_tokens, output_tokens))
 
 
-def answers_of(scenario: Scenario) -> dict[str, str]:
-    """Return what each provider of a chain says when it is well."""
-    return {spec.name: SHORT_ANSWER if spec.answer is None else spec.answer for spec in scenario.providers}
+def answers_of(scenario: Scenario) -> dict[str, frozenset[str]]:
+    """Return what each provider of a chain says when it is well; what those say that play a session is told later."""
+    said = {spec.name: SHORT_ANSWER if spec.answer is None else spec.answer for spec in scenario.providers}
+    return {name: frozenset([text]) for name, text in said.items()}
 
 
 def answer_target(_: CompletionRequest) -> Reply:

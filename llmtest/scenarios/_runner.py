@@ -80,7 +80,7 @@ def run_scenario(
     trace = RunTrace(tally, on_event=on_event)
     world = World(clock, trace, seed, prices_of(scenario), keep_requests=False)
     world.open_recording = _open_recording
-    furnish(world, scenario)
+    furnish(world, scenario, plays=scenario.target is not None)
     with ExitStack() as stack:
         if scenario.target is not None:
             from llmtest.scenarios._target_calls import TargetCalls

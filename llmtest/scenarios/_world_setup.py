@@ -25,7 +25,7 @@ def prices_of(scenario: Scenario) -> Prices:
     return prices
 
 
-def furnish(world: World, scenario: Scenario) -> list[FaultRule]:
+def furnish(world: World, scenario: Scenario, *, plays: bool = True) -> list[FaultRule]:
     """Give a world the scenario's providers, quotas, latencies, fragmentation and faults; return the fault rules.
 
     Scripts and default answers are left to the caller.
@@ -33,9 +33,10 @@ def furnish(world: World, scenario: Scenario) -> list[FaultRule]:
     Args:
         world: A world whose providers have no quotas and latencies yet.
         scenario: The scenario.
+        plays: Whether recorded sessions answer what comes over HTTP; a chain is answered from them without it.
     """
     for spec in scenario.providers:
-        _furnish_provider(world, spec)
+        _furnish_provider(world, spec, plays=plays)
     if scenario.fragmentation is not None:
         world.fragmentation = scenario.fragmentation
     rules = [fault.rule() for fault in scenario.faults]
@@ -45,12 +46,12 @@ def furnish(world: World, scenario: Scenario) -> list[FaultRule]:
     return [world.add_fault_rule(rule) for rule in rules]
 
 
-def _furnish_provider(world: World, spec: ProviderSpec) -> None:
+def _furnish_provider(world: World, spec: ProviderSpec, *, plays: bool) -> None:
     handle = world.provider(spec.name, dialect=spec.dialect, base_url=spec.base_url)
     if spec.limits:
         handle.limits(**spec.limits)
     if spec.latency is not None:
         handle.latency(spec.latency)
-    if spec.plays is not None:
+    if spec.plays is not None and plays:
         # A load asks again and again; the recorded pauses are the latency where the file gives no other.
         handle.plays(spec.plays, speed=1.0 if spec.latency is None else None, optional=True, repeat="last")

@@ -19,9 +19,9 @@ from llmtest.simulation._latency import LatencyModel
 from llmtest.simulation._origin import current_actor, is_cancelled
 from llmtest.simulation._prompt_cache import PromptCache
 from llmtest.simulation._quota import Quota, Refusal
-from llmtest.simulation._recorded_answer import no_step, plays
+from llmtest.simulation._recorded_answer import no_step, plays, send_as_it_is
 from llmtest.simulation._script_texts import broken_callable, no_value, wrong_result
-from llmtest.simulation._service_steps import send_raw, serve_step
+from llmtest.simulation._service_steps import serve_step
 from llmtest.simulation._spoken_answer import say
 from llmtest.simulation.plan._answer import Answer, RequestRecord
 from llmtest.simulation.plan._billing import bill_of, said_in
@@ -207,7 +207,7 @@ class Engine:
         content: Any = rule.default if step is None else step.content
         prepared, fault = self._resolve(content, rule, _completion(call), answer)
         if isinstance(prepared, Raw):
-            send_raw(self, prepared, answer, key)
+            send_as_it_is(self, prepared, call, answer, key)
             return answer
         if fault is not None:
             lay_on(fault, answer, self)

@@ -15,6 +15,7 @@ from llmtest.faults import Fault
 from llmtest.simulation._fault_effects import lay_on
 from llmtest.simulation._script_texts import unscripted
 from llmtest.simulation._service_steps import send_raw
+from llmtest.simulation.script._recording import Recorded
 from llmtest.simulation.script._reply import lets_answer_begin
 from llmtest.types import CompletionResponse, FinishReason
 from llmtest.wire import WireFormatError
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
     from llmtest.simulation._engine import Engine
     from llmtest.simulation.plan._answer import Answer
     from llmtest.simulation.plan._plan import Exchange
-    from llmtest.simulation.script._recording import Recorded
     from llmtest.simulation.script._script import Rule, Step
+    from llmtest.simulation.script._service_answers import Raw
     from llmtest.wire import Endpoint, WireCall
 
-__all__ = ["no_step", "plays", "read_recorded"]
+__all__ = ["no_step", "plays", "read_recorded", "send_as_it_is"]
 
 EVENT_ENDS = {"sse": re.compile(rb"(?<=\n\n)|(?<=\r\n\r\n)"), "ndjson": re.compile(rb"(?<=\n)")}
 """Where one event ends and the next begins, by framing; elsewhere a piece is what came in one."""
@@ -70,6 +71,14 @@ def plays(
             return False
     _send(engine, found, call, answer, key)
     return True
+
+
+def send_as_it_is(engine: Engine, raw: Raw, call: WireCall, answer: Answer, key: tuple[object, ...]) -> None:
+    """Answer with bytes as they are; what was recorded is billed, and comes at its pace under the faults over it."""
+    if isinstance(raw, Recorded):
+        _send(engine, raw, call, answer, key)
+    else:
+        send_raw(engine, raw, answer, key)
 
 
 def _send(engine: Engine, recorded: Recorded, call: WireCall, answer: Answer, key: tuple[object, ...]) -> None:

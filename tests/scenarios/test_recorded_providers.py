@@ -8,7 +8,7 @@ import pytest
 from llmtest.errors import ScenarioError, UnscriptedRequestError
 from llmtest.scenarios import load_scenario, run_scenario
 from llmtest.serving import Server, served_world
-from tests.simulation.recorded_sessions import asked, interaction, whole, write_session
+from tests.simulation.recorded_sessions import asked, interaction, streaming, whole, write_session
 
 TARGET = """\
 import openai
@@ -100,11 +100,88 @@ def test_a_recording_that_cannot_be_played_is_a_mistake_of_the_file(folder, chan
         scenario_of(folder, SCENARIO.replace(*change))
 
 
-def test_a_chain_of_a_scenario_cannot_ask_a_recording(folder):
-    """It asks without HTTP, and says who does not."""
-    text = SCENARIO.replace("target: recorded_app:ask", "chain: {providers: [{provider: openai}]}")
-    with pytest.raises(ScenarioError, match=r"`providers\.openai\.plays`: .*without HTTP"):
-        run_scenario(scenario_of(folder, text))
+CHAIN = """
+version: 1
+name: recorded chain
+providers: {openai: {model: gpt-4o, plays: tapes/chat.yaml}, anthropic: {model: claude-sonnet-4-5}}
+chain: {providers: [{provider: openai}, {provider: anthropic}], retry: {max_attempts: 1}}
+load: {rate: 1/s, arrivals: constant, duration: 9s}
+"""
+
+
+@pytest.fixture
+def chat(folder):
+    """A folder with a session of two whole answers, a streamed one, and what no chat answered."""
+    slow = {**interaction(asked("1"), whole("answer 1")), "llmtest": {"head_ms": 500}}
+    models = interaction({}, '{"object": "list", "data": []}', uri="https://api.openai.com/v1/models")
+    other = interaction(asked("x"), whole("nobody's"), uri="https://api.groq.com/openai/v1/chat/completions")
+    found = (slow, models, streaming(), other, interaction(asked("2"), whole("answer 2")))
+    write_session(folder / "tapes/chat.yaml", *found)
+    return folder
+
+
+def test_a_chain_is_answered_from_a_recording_at_its_pace_and_in_the_account(chat):
+    """In recorded order and again from the first, whatever the load asks; nobody fails over."""
+    result = run_scenario(scenario_of(chat, CHAIN + "expect: {served_by.openai: 9, whole_answers: 100%}\n"))
+    assert result.ok, result.expectations
+    assert (result.calls, result.attempts, result.latency["p50"], result.latency["p99"]) == (9, 9, 0.5, 0.5)
+    assert str(result.cost_usd) == "0.00067500"  # nine times 10 and 5 tokens
+
+
+@pytest.mark.parametrize("blocking", ["false", "true"])
+def test_faults_strike_what_a_chain_is_answered_from_a_recording(chat, blocking):
+    """A refusal in place of the third answer goes to the next provider, and a body that breaks too."""
+    text = (
+        CHAIN.replace("duration: 9s", f"duration: 9s, blocking: {blocking}")
+        + """
+faults:
+  - {name: busy, where: {provider: openai}, when: {calls: {first: 3, last: 3}}, what: rate_limited}
+  - {name: torn, where: {provider: openai}, when: {calls: {first: 5, last: 5}}, what: malformed_body}
+expect: {availability: 100%, served_by.openai: 7, served_by.anthropic: 2, whole_answers: 100%}
+"""
+    )
+    result = run_scenario(scenario_of(chat, text))
+    assert result.ok, result.expectations
+    assert (result.calls, result.attempts, result.fallbacks) == (9, 11, 2)
+
+
+def test_a_chain_streams_what_was_streamed_and_it_breaks_where_a_fault_says(chat):
+    """The pieces of the recording, not words of ours; a stream that drops is a call that failed."""
+    text = (
+        CHAIN.replace("9s", "9s, stream: true")
+        + """
+faults: [{name: cut, when: {calls: {first: 2, last: 2}}, what: {stream_dropped: {after_chunks: 3}}}]
+expect: {availability: "> 88%", whole_answers: "> 88%", broken_answers: 0}
+"""
+    )
+    result = run_scenario(scenario_of(chat, text))
+    assert result.ok, result.expectations
+    assert (result.calls, result.failed) == (9, 1)
+
+
+def test_a_latency_of_the_file_counts_in_a_chain_too(chat):
+    """In place of the recorded pauses."""
+    text = CHAIN.replace("chat.yaml}", "chat.yaml, latency: {total: 2s}}")
+    assert run_scenario(scenario_of(chat, text)).latency["p50"] == 2.0
+
+
+def test_a_recording_without_an_answer_for_a_chain_is_refused_and_the_advice_works(chat):
+    """It has other ones, or none of that provider."""
+    text = CHAIN.replace("9s", "9s, stream: true")
+    write_session(chat / "tapes/chat.yaml", interaction(asked("1"), whole("answer 1")))
+    with pytest.raises(ScenarioError) as caught:
+        run_scenario(scenario_of(chat, text))
+    assert "`providers.openai.plays`: " in str(caught.value)
+    assert "has no streamed answer that `openai` could give a chain.\nTo fix: `load: {stream: false}`" in str(
+        caught.value
+    )
+    assert run_scenario(scenario_of(chat, text.replace("stream: true", "stream: false"))).ok
+    groq = "https://api.groq.com/openai/v1/chat/completions"
+    models = interaction({}, '{"object": "list", "data": []}', uri="https://api.openai.com/v1/models")
+    unread = interaction(asked("1"), '{"object": "page"}')
+    write_session(chat / "tapes/chat.yaml", interaction(asked("1"), whole("x"), uri=groq), models, unread)
+    with pytest.raises(ScenarioError, match=r"no whole answer .*\nTo fix: play a session in which its chat was asked"):
+        run_scenario(scenario_of(chat, CHAIN))
 
 
 def test_the_marker_of_a_scenario_plays_it(run_tests, folder, pytester):

@@ -236,7 +236,7 @@ class DirectProvider(ModelFacts):
             self._must_be_sayable(self._refuse, request)
         answer = self._engine.decide(WireCall(self._endpoint, request, request.model or self.model, True))
         wait = self._limited(answer, timeouts, waiter)
-        plan = None if answer.is_plain else self._plan(answer, request)
+        plan = None if answer.is_plain and answer.raw is None else self._plan(answer, request)
         events = _tell(answer, wait, self._step) if plan is None else read_stream(plan, self._endpoint, wait)
         outcome = "200" if plan is None else plan.outcome
         told: list[StreamEvent] = []
