@@ -258,6 +258,8 @@ AT_IMPORT: dict[str, list[set[str]]] = {
         },
         {
             "_batch_api",
+            "groq._unknown",
+            "mistral._unknown",
             "cohere._likely",
             "gemini.generate._likely",
             "anthropic._bodies",

@@ -1,6 +1,7 @@
 """Providers that speak like OpenAI, simulated: their own clients read them, and what differs is as it really is."""
 
 import json
+from dataclasses import replace
 
 import groq
 import httpx
@@ -359,3 +360,62 @@ def test_parts_of_a_content_are_read_as_they_continue_each_other():
     assert [event.text for event in events if event.kind == "text"] == ["Pa", "ris", "."]
     thought, text, reference = events[-1].response.parts
     assert (thought.text, text.text, reference.data["reference_ids"]) == ("France", "Paris.", [1])
+
+
+def refused(llm, name, **asked):
+    """Ask a provider by OpenAI's client; return the refusal."""
+    getattr(llm, name).replies("Paris.", optional=True)
+    client = openai.OpenAI(base_url=ADDRESSES[name], api_key="k", max_retries=0)
+    with pytest.raises(openai.APIStatusError) as caught:
+        client.chat.completions.create(**{"model": "m", "messages": ASKED, **asked})
+    return caught.value
+
+
+def test_e26_mistral_refuses_every_field_that_it_does_not_know(llm):
+    """A 422 that lists each with its place, in the request and in its messages."""
+    thought = {"role": "assistant", "content": "Hm.", "reasoning_content": "?"}
+    error = refused(llm, "mistral", messages=[thought, *ASKED], max_completion_tokens=9, extra_body={"flurb": 1})
+    assert error.status_code == 422
+    told = error.body["message"]["detail"]
+    assert [(each["type"], each["loc"], each["input"]) for each in told] == [
+        ("extra_forbidden", ["body", "max_completion_tokens"], 9),
+        ("extra_forbidden", ["body", "flurb"], 1),
+        ("extra_forbidden", ["body", "messages", 0, "assistant", "reasoning_content"], "?"),
+    ]
+    assert {each["msg"] for each in told} == {"Extra inputs are not permitted"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        pytest.param({"extra_body": {"reasoning": {}}}, "property 'reasoning' is unsupported", id="far"),
+        pytest.param(
+            {"extra_body": {"stopp": "x"}}, "property 'stopp' is unsupported, did you mean 'stop'?", id="near"
+        ),
+        pytest.param(
+            {"messages": [{"role": "assistant", "content": "a", "reasoning_content": "b"}, *ASKED]},
+            "'messages.0' : for 'role:assistant' the following must be satisfied"
+            "[('messages.0' : property 'reasoning_content' is unsupported)]",
+            id="thoughts",
+        ),
+        pytest.param(
+            {"messages": [{"role": "assistant", "content": "a", "status": "b"}, *ASKED]},
+            "'messages.0' : for 'role:assistant' the following must be satisfied"
+            "[('messages.0' : property 'status' is unsupported, did you mean 'name'?)]",
+            id="message",
+        ),
+    ],
+)
+def test_e26_groq_refuses_the_first_field_that_it_does_not_know(llm, asked, message):
+    """A 400 in its words, with the name that is near, if one is."""
+    error = refused(llm, "groq", **asked)
+    assert (error.status_code, error.body) == (400, {"message": message, "type": "invalid_request_error"})
+
+
+@pytest.mark.parametrize("name", ["groq", "mistral"])
+def test_e26_our_own_layer_sends_nothing_that_is_refused(llm, name):
+    """What a request of ours says is either known there or not sent."""
+    getattr(llm, name).replies("Paris.")
+    request = CompletionRequest.ask("hi").with_model("m").with_max_tokens(9).with_temperature(0.5)
+    said = replace(request, seed=7, stop_sequences=("x",), metadata={"team": "a"})
+    assert OpenAICompatibleProvider.preset(name, "k").complete(said).content == "Paris."

@@ -18,6 +18,7 @@ from llmtest.wire._dialect import Variables
 from llmtest.wire._headers import format_duration
 from llmtest.wire._own_words import OwnWords, Said
 from llmtest.wire._records import Headers, LimitState, ResponseMeta
+from llmtest.wire.groq._unknown import refuse_unknown
 from llmtest.wire.openai import COMPATIBLE
 from llmtest.wire.openai._limits import limit_headers
 from llmtest.wire.openai._relatives import Ways, relative
@@ -107,6 +108,7 @@ GROQ = relative(
         keys=("GROQ_API_KEY",), base_urls=("GROQ_BASE_URL",), model="GROQ_MODEL", served={"GROQ_BASE_URL": "{url}/groq"}
     ),
     ways=Ways(
+        check=refuse_unknown,
         usage=_usage,
         reasoning="reasoning",
         first=_aside,

@@ -21,6 +21,7 @@ from llmtest.wire._own_words import OwnWords, Said
 from llmtest.wire._records import Headers, RateLimits, ResponseMeta
 from llmtest.wire._vocabulary import Vocabulary
 from llmtest.wire.mistral._models import MODELS
+from llmtest.wire.mistral._unknown import refuse_unknown
 from llmtest.wire.openai import COMPATIBLE
 from llmtest.wire.openai._relatives import Ways, relative
 
@@ -92,6 +93,7 @@ MISTRAL = relative(
     roots=("/v1",),
     variables=Variables(keys=("MISTRAL_API_KEY",), base_urls=("MISTRAL_BASE_URL",), model="MISTRAL_MODEL"),
     ways=Ways(
+        check=refuse_unknown,
         usage=_usage,
         usage_at_the_end=True,
         renamed={"seed": "random_seed"},

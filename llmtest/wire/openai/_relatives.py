@@ -48,6 +48,7 @@ class Ways:
         ends_without_done: Whether a stream ends with the reason of the end, and no `[DONE]` follows.
         whole_calls: Whether a stream has each call of a tool in one piece.
         thinking_parts: Whether thoughts are parts of the content, and not in a field of their own.
+        check: Refuses what the provider refuses of a request that OpenAI's types let pass.
     """
 
     usage: Callable[[Usage], Mapping[str, Any]] | None = None
@@ -62,6 +63,7 @@ class Ways:
     ends_without_done: bool = False
     whole_calls: bool = False
     thinking_parts: bool = False
+    check: Callable[[Mapping[str, Any]], None] | None = None
 
 
 def error_body(message: str, kind: str | None, code: str | None, **more: Any) -> dict[str, Any]:
@@ -93,12 +95,16 @@ class _Chat:
     ) -> WireCall:
         """Read a request."""
         ways = self._ways
+        given = body
         if ways.renamed:
             parsed = asked(body)
             own = {theirs: name for name, theirs in ways.renamed.items()}
             if not own.keys().isdisjoint(parsed):
                 body = dumps({own.get(name, name): value for name, value in parsed.items()})
-        return CHAT.decode_call(endpoint, headers, body, parameters)
+        call = CHAT.decode_call(endpoint, headers, body, parameters)
+        if ways.check is not None:
+            ways.check(asked(given))
+        return call
 
     def encode_call(self, request: CompletionRequest, *, stream: bool) -> WireRequest:
         """Write a request."""
