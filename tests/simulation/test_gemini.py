@@ -320,6 +320,20 @@ def test_thought_that_is_asked_for_is_counted(llm, client, asked, tokens):
     assert old.usage_metadata.thoughts_token_count is None
 
 
+def test_e05_one_of_the_functions_that_are_named_is_called(llm, client):
+    """Of three, two are allowed and one has to be called."""
+    llm.gemini.generates()
+    declared = [{"name": name, "parameters_json_schema": {"type": "object"}} for name in "abc"]
+    mode = types.FunctionCallingConfig(mode="ANY", allowed_function_names=["b", "c"])
+    asked = {
+        "tools": [types.Tool(function_declarations=declared)],
+        "tool_config": types.ToolConfig(function_calling_config=mode),
+        "automatic_function_calling": types.AutomaticFunctionCallingConfig(disable=True),
+    }
+    called = {ask(client, f"question {number}", **asked).function_calls[0].name for number in range(12)}
+    assert called == {"b", "c"}
+
+
 def test_options_may_be_written_with_underscores_at_every_depth(llm):
     """A function that is named in `function_calling_config` is the one that is called."""
     llm.gemini.generates()

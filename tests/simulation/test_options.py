@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from openai import OpenAI
 
+from llmtest import Simulation
 from llmtest.costs import count_tokens
 from llmtest.errors import SimulationStateError
 from llmtest.simulation import Reply
@@ -405,3 +407,33 @@ def test_e12_a_provider_that_caches_by_itself_reads_no_marks(openai):
     """OpenAI's gpt-4o has no price for a write, for it is not told what to write."""
     usage = ask(openai.replies("ok"), (TextPart(LONG, cache_ttl="1h"),)).usage
     assert usage.cache_write_tokens == 0
+
+
+@pytest.mark.parametrize("spoken", ["chat", "responses"])
+def test_e05_one_of_the_tools_that_are_allowed_is_called(spoken):
+    """Of three tools two are allowed, and one has to be called; in the mode `auto` one of them may be."""
+    with Simulation() as sim:
+        sim.openai.generates()
+        client = OpenAI(api_key="k")
+
+        def call(number, mode):
+            prompt, schema = f"question {number}", {"type": "object", "properties": {}}
+            if spoken == "responses":
+                named = [{"type": "function", "name": name} for name in "bc"]
+                (item,) = client.responses.create(
+                    model="gpt-4o",
+                    input=prompt,
+                    tools=[{"type": "function", "name": n, "parameters": schema, "strict": False} for n in "abc"],
+                    tool_choice={"type": "allowed_tools", "mode": mode, "tools": named},
+                ).output
+                return item.name
+            allowed = {"mode": mode, "tools": [{"type": "function", "function": {"name": name}} for name in "bc"]}
+            answer = client.chat.completions.create(
+                model="gpt-4o",
+                messages=[{"role": "user", "content": prompt}],
+                tools=[{"type": "function", "function": {"name": name, "parameters": schema}} for name in "abc"],
+                tool_choice={"type": "allowed_tools", "allowed_tools": allowed},
+            )
+            return answer.choices[0].message.tool_calls[0].function.name
+
+        assert {call(number, mode) for number in range(8) for mode in ("required", "auto")} == {"b", "c"}

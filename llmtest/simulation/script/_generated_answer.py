@@ -92,9 +92,31 @@ def _wanted_tool(request: CompletionRequest, words: Words) -> ToolDefinition | N
     if wanted in NO_NAME:
         # Whoever offers tools in so many words, and not merely has them, sees one called; then its result is answered.
         offered = wanted == "auto" and request.messages[-1].role == "user"
-        return words.dice.choice(request.tools) if (wanted == "required" or offered) and request.tools else None
+        tools = _allowed(request) if wanted == "required" or offered else ()
+        return words.dice.choice(tools) if tools else None
     assert wanted is not None
     return next((tool for tool in request.tools if tool.name == wanted), ToolDefinition(wanted))
+
+
+def _allowed(request: CompletionRequest) -> tuple[ToolDefinition, ...]:
+    """Return the tools that may be called: all of them, or those that a request names in whatever API's words."""
+    names: set[object] = set()
+    for fields in request.extra.values():
+        names.update(_named(fields.get("tool_choice")), _named(fields.get("toolConfig")))
+    return tuple(tool for tool in request.tools if tool.name in names) if names else request.tools
+
+
+def _named(choice: object) -> list[object]:
+    """Return the names of tools in a choice among several."""
+    if not isinstance(choice, dict):
+        return []
+    told: dict[str, Any] = choice
+    for within in ("allowed_tools", "functionCallingConfig", "function_calling_config"):
+        if isinstance(told.get(within), dict):
+            told = told[within]
+    listed = [told.get(name) for name in ("tools", "allowedFunctionNames", "allowed_function_names")]
+    names = [each for tools in listed if isinstance(tools, list) for each in tools]
+    return [(each.get("function") or each).get("name") if isinstance(each, dict) else each for each in names]
 
 
 def _shows_thoughts(request: CompletionRequest) -> bool:

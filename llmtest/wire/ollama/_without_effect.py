@@ -19,6 +19,7 @@ WITHOUT_EFFECT: Mapping[str, tuple[Any, str]] = {
     "options.frequency_penalty": (0.5, _SAMPLING),
     "options.seed": (7, "answers repeat with any, and without one"),
     "options.num_ctx": (512, "prompts are not cut; a window that is too small is `faults.ContextLengthExceeded()`"),
+    "think": (True, "thoughts are shown where a `Reply` says them"),
     "options.num_gpu": (1, _HOST),
     "options.num_thread": (2, _HOST),
     "options.num_batch": (8, _HOST),

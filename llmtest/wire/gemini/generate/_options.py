@@ -207,6 +207,8 @@ def decode_choice(raw: object) -> str | None:
     names = config.get("allowedFunctionNames")
     if isinstance(names, list) and len(names) == 1 and isinstance(names[0], str) and config.get("mode") == "ANY":
         return names[0]
+    if isinstance(names, list) and names and config.get("mode") == "ANY":
+        return "required"
     return next((word for word, mode in _MODES.items() if config.get("mode") == mode and not names), None)
 
 

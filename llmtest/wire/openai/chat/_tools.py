@@ -55,6 +55,10 @@ def decode_choice(raw: object) -> str | None:
     """Read `tool_choice`; a form without a word of ours is None and stays in `extra`."""
     if isinstance(raw, str):
         return raw
+    if isinstance(raw, dict) and raw.get("type") == "allowed_tools":
+        allowed = raw.get("allowed_tools")
+        mode = allowed.get("mode") if isinstance(allowed, dict) else None
+        return mode if mode in {"auto", "required"} else None
     function = raw.get("function") if isinstance(raw, dict) else None
     name = function.get("name") if isinstance(function, dict) else None
     return name if isinstance(name, str) else None

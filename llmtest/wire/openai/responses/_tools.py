@@ -52,6 +52,8 @@ def decode_choice(raw: object) -> str | None:
     """Read `tool_choice`; a form without a word of ours is None and stays in `extra`."""
     if isinstance(raw, str):
         return raw
+    if isinstance(raw, dict) and raw.get("type") == "allowed_tools":
+        return raw["mode"] if raw.get("mode") in ("auto", "required") else None
     name = raw.get("name") if isinstance(raw, dict) and raw.get("type") == "function" else None
     return name if isinstance(name, str) else None
 
