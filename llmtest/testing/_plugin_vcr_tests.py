@@ -5,8 +5,8 @@ It makes no difference who put the cassette into use, our fixture `vcr` or that 
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import ExitStack
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +62,25 @@ class Counts:
         return f"llmtest: vcr: {'; '.join(parts)}" if parts else None
 
 
+@dataclass(slots=True)
+class Use:
+    """One cassette in use.
+
+    Args:
+        seen: What is seen of it.
+        gate: Notes what leaves the process beside it.
+        cassette: The cassette.
+        loaded: How many interactions it had at the beginning.
+        is_fixture: Whether a fixture has put it into use, which ends it.
+    """
+
+    seen: CassetteWatch
+    gate: BesideCassette
+    cassette: Any
+    loaded: int
+    is_fixture: bool = False
+
+
 class VcrTests:
     """The hooks of a run whose marker `vcr` is honoured.
 
@@ -70,12 +89,32 @@ class VcrTests:
     """
 
     def __init__(self, config: pytest.Config) -> None:
-        from llmtest.cassettes.vcr import is_cassette, prepare_vcrpy
+        from llmtest.cassettes.vcr import is_cassette, prepare_vcrpy, tell_uses
 
         prepare_vcrpy()
+        tell_uses(self._use)
         self._config = config
         self._is_cassette = is_cassette
         self.counts = Counts()
+        self._uses: dict[int, Use] = {}
+        """What is in use now, by the cassette."""
+        self._in_code: list[CassetteWatch] = []
+        """What code of the current test has put into use by itself, and ended."""
+
+    @contextmanager
+    def _use(self, cassette: Any) -> Iterator[None]:
+        """Look at a cassette while it is in use; what no fixture has put there is counted when it ends."""
+        from llmtest.cassettes.vcr import beside, watch
+
+        with beside() as gate:
+            use = self._uses[id(cassette)] = Use(watch(cassette), gate, cassette, len(cassette))
+            try:
+                yield
+            finally:
+                del self._uses[id(cassette)]
+                if not use.is_fixture:
+                    self._in_code.append(use.seen)
+                    self._end(use)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(
@@ -90,16 +129,15 @@ class VcrTests:
         return value
 
     def _begin(self, stack: ExitStack, node: Any, cassette: Any, *, own: bool) -> None:
-        from llmtest.cassettes.vcr import beside, watch
         from llmtest.clock import replay_time
 
-        seen = watch(cassette)
+        use = self._uses[id(cassette)]
+        use.is_fixture = True
         if own:
-            node.stash[WATCH] = seen
+            node.stash[WATCH] = use.seen
             if self._waits_for_nothing(node, cassette):
                 stack.enter_context(replay_time("`vcr`", passing=True))
-        gate = stack.enter_context(beside())
-        stack.callback(self._end, seen, gate, cassette, len(cassette))
+        stack.callback(self._end, use)
 
     def _waits_for_nothing(self, item: pytest.Item, cassette: Any) -> bool:
         """Tell whether a test lives in virtual time: its cassette is only played, and its loop is its own."""
@@ -111,24 +149,35 @@ class VcrTests:
             return False
         return True
 
-    def _end(self, seen: CassetteWatch, gate: BesideCassette, cassette: Any, loaded: int) -> None:
-        recorded = {request.host for request in cassette.requests[loaded:]}
-        hosts = dict.fromkeys((host for host in gate.hosts if host not in recorded), 1)
-        self.counts.add(Counts(seen.played, seen.differing, 0, hosts))
+    def _end(self, use: Use) -> None:
+        recorded = {request.host for request in use.cassette.requests[use.loaded :]}
+        hosts = dict.fromkeys((host for host in use.gate.hosts if host not in recorded), 1)
+        self.counts.add(Counts(use.seen.played, use.seen.differing, 0, hosts))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
         """Say which requests a failed test had no answer for: its client may have put an error of its own there."""
         report = yield
-        seen = item.stash.get(WATCH, None)
-        if call.when != "call" or seen is None or not seen.missed:
+        if call.when != "call":
+            return report
+        fixture = item.stash.get(WATCH, None)
+        watched = self._in_code if fixture is None else [fixture, *self._in_code]
+        missed = [request for seen in watched for request in seen.missed]
+        self._in_code.clear()
+        if not missed:
             return report
         if report.passed:
-            self.counts.missed += len(seen.missed)
+            self.counts.missed += len(missed)
         elif call.excinfo is not None and type(call.excinfo.value).__module__ != "vcr.errors":
-            lines = [f"  {request}" for request in dict.fromkeys(seen.missed)]
+            lines = [f"  {request}" for request in dict.fromkeys(missed)]
             report.sections.append(("llmtest", "\n".join(["The cassette has no answer for:", *lines])))
         return report
+
+    def pytest_unconfigure(self) -> None:
+        """Look at no more cassettes."""
+        from llmtest.cassettes.vcr import forget_uses
+
+        forget_uses(self._use)
 
     def pytest_sessionfinish(self) -> None:
         """Send a worker's counts to its controller."""

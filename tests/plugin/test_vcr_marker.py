@@ -377,6 +377,93 @@ def test_vcrpy_in_code_plays_inside_and_beside_our_own(ours, pytester):
     ours(code).assert_outcomes(passed=4)
 
 
+def test_vcrpy_in_code_is_counted_as_the_marker_is(ours, pytester, monkeypatch):
+    """Bodies that were not compared, misses that were swallowed, live requests: by `use_cassette`, `VCR`, decorator."""
+    write(pytester.path / "one.yaml", exchange({"a": 1}), exchange({"a": 1}))
+    monkeypatch.setattr(socket, "getaddrinfo", socket.getaddrinfo)
+    code = f"""
+        import httpx, pytest, requests, socket, vcr
+
+        def unresolved(*arguments, **options):
+            raise socket.gaierror("no network here")
+
+        socket.getaddrinfo = unresolved
+
+        def test_by_a_context():
+            with vcr.use_cassette("one.yaml", record_mode="none"):
+                httpx.post("{URL}", json={{"a": 2}})
+                requests.post("{URL}", json={{"a": 1}})
+
+        @vcr.VCR(record_mode="none").use_cassette("one.yaml")
+        def test_by_a_decorator():
+            requests.post("{URL}", json={{"a": 3}})
+            with pytest.raises(Exception):
+                httpx.post("https://other.example.com/", json={{}})
+
+        @pytest.mark.vcr
+        @pytest.mark.default_cassette("none.yaml")
+        def test_inside_the_marker(vcr):
+            import vcr as library
+            with library.use_cassette("one.yaml", record_mode="none"):
+                httpx.post("{URL}", json={{"a": 1}})
+
+        def test_beside():
+            with vcr.use_cassette("one.yaml", ignore_hosts=["telemetry.example.com"]):
+                with pytest.raises(httpx.ConnectError):
+                    httpx.post("https://telemetry.example.com/")
+    """
+    result = ours(code)
+    result.assert_outcomes(passed=4)
+    result.stdout.fnmatch_lines(
+        "llmtest: vcr: 2 of 4 answers were played to another body than the recorded one (`match_on` compares no body); "
+        "1 request had no recorded answer, in tests that passed; connected to beside the cassettes: "
+        "telemetry.example.com"
+    )
+
+
+def test_vcrpy_in_code_tells_a_failed_test_what_it_had_no_answer_for(ours, pytester):
+    """Where the client has put an error of its own in the place of vcrpy's."""
+    write(pytester.path / "one.yaml", exchange())
+    result = ours(
+        """
+        import httpx, vcr
+
+        def test_it():
+            with vcr.use_cassette("one.yaml", record_mode="none"):
+                try:
+                    httpx.post("https://other.example.com/ask", json={})
+                except Exception:
+                    raise ValueError("no answer") from None
+
+        def test_the_next():
+            raise ValueError("its own")
+        """
+    )
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["The cassette has no answer for:", "  POST https://other.example.com/ask"])
+    assert str(result.stdout).count("The cassette has no answer for:") == 1
+
+
+def test_vcrpy_in_code_beside_a_simulation_is_in_its_trace_and_account(ours, pytester):
+    """An answer of a provider that vcrpy hands over is an attempt with a cost, without any marker."""
+    url = "https://api.openai.com/v1/chat/completions"
+    asked = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}]}
+    message = {"role": "assistant", "content": "Hello"}
+    usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+    answer = {"model": "gpt-4o", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": usage}
+    write(pytester.path / "one.yaml", exchange(asked, answer, url=url))
+    code = f"""
+        import httpx, vcr
+
+        def test_beside(llm_sim):
+            with vcr.use_cassette("one.yaml", record_mode="none"):
+                httpx.post("{url}", json={asked})
+            llm_sim.assert_sequence("openai:200")
+            assert str(llm_sim.costs.summary.known_usd.normalize()) == "0.000075"
+    """
+    ours(code).assert_outcomes(passed=1)
+
+
 def test_k14_what_the_marker_plays_beside_a_simulation_is_in_its_trace_and_account(ours, pytester):
     """Vcrpy hands the answer over, compressed as it was; the simulation has its attempt and its cost."""
     url = "https://api.openai.com/v1/chat/completions"
