@@ -95,7 +95,7 @@ def _send(engine: Engine, recorded: Recorded, call: WireCall, answer: Answer, ke
     if not is_stream:
         answer.head_ns += pieces[-1][0] if pieces else 0
         return
-    if answer.edits or answer.stream_fault is not None or answer.body_fault is not None:
+    if answer.edits or answer.slow_ns or answer.stream_fault is not None or answer.body_fault is not None:
         pieces = _events(recorded, endpoint)
     answer.pieces = tuple(piece for _, piece in pieces)
     answer.due_ns = tuple(at_ns for at_ns, _ in pieces)

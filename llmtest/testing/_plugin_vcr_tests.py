@@ -131,7 +131,10 @@ class VcrTests:
     def _begin(self, stack: ExitStack, node: Any, cassette: Any, *, own: bool) -> None:
         from llmtest.clock import replay_time
 
-        use = self._uses[id(cassette)]
+        use = self._uses.get(id(cassette))
+        if use is None:  # Somebody's own fixture has put it into use in its own way.
+            stack.enter_context(self._use(cassette))
+            use = self._uses[id(cassette)]
         use.is_fixture = True
         if own:
             node.stash[WATCH] = use.seen

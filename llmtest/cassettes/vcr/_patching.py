@@ -1,14 +1,16 @@
-"""How vcrpy puts its stand-ins in place: in less time, and for httpx2 as well where it does not know it."""
+"""How vcrpy puts its stand-ins in place: in less time, for httpx2 too where it does not know it, and not unheard."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from itertools import chain
 from typing import Any
 
+from vcr.cassette import CassetteContextDecorator
 from vcr.patch import CassettePatcherBuilder
 
-__all__ = ["prepare_vcrpy"]
+__all__ = ["forget_uses", "prepare_vcrpy", "tell_uses"]
 
 
 class StandIn:
@@ -68,3 +70,33 @@ def teach_httpx2() -> None:
 
     CassettePatcherBuilder._httpx2 = _httpx2  # noqa: SLF001 - the name that vcrpy gives it
     CassettePatcherBuilder.build = build_with_httpx2
+
+
+Use = Callable[[Any], AbstractContextManager[object]]
+"""Makes of a cassette what is open for as long as it is in use."""
+
+_told: list[Use] = []
+"""Who wants to know; of a run within a run the inner one alone."""
+
+
+def tell_uses(use: Use) -> None:
+    """Tell of every cassette that is put into use from now on, until `forget_uses`."""
+    if not _told:
+        CassetteContextDecorator._patch_generator = _patch_generator  # noqa: SLF001 - vcrpy has no public name for it
+    _told.append(use)
+
+
+def forget_uses(use: Use) -> None:
+    """Tell no more."""
+    if use in _told:
+        _told.remove(use)
+    if not _told:
+        CassetteContextDecorator._patch_generator = _vcrpys  # noqa: SLF001 - see above
+
+
+_vcrpys = CassetteContextDecorator._patch_generator  # noqa: SLF001 - see above
+
+
+def _patch_generator(self: Any, cassette: Any) -> Iterator[Any]:
+    with _told[-1](cassette):
+        yield from _vcrpys(self, cassette)
