@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from llmtest.cassettes._matching import MatchRule, RequestView, differences
 from llmtest.errors import ConfigurationError
@@ -28,6 +30,36 @@ def test_the_order_of_keys_does_not_matter():
 def test_any_field_that_changes_the_question_changes_the_key(other):
     """A changed, added or retyped field is another request."""
     assert view({"model": "a"}).key(MatchRule()) != view(other).key(MatchRule())
+
+
+BODIES = st.dictionaries(
+    st.text("abc", min_size=1, max_size=2),
+    st.recursive(
+        st.none() | st.booleans() | st.integers(-2, 2) | st.text("ab", max_size=2),
+        lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text("ab", max_size=1), inner, max_size=2),
+        max_leaves=4,
+    ),
+    max_size=3,
+)
+
+
+def turned(value):
+    """Return a value with the keys of its mappings in the opposite order."""
+    if isinstance(value, dict):
+        return {key: turned(value[key]) for key in reversed(value)}
+    return [turned(each) for each in value] if isinstance(value, list) else value
+
+
+@settings(max_examples=40)
+@given(BODIES, BODIES, BODIES)
+def test_requests_are_the_same_when_they_say_the_same(one, other, anything):
+    """However keys stand, and whatever a field holds that is not compared; else they differ, and it is named where."""
+    rule = MatchRule.of({"body": {"ignore": ["seed"]}})
+    key = view(one).key(rule)
+    assert view(turned(one)).key(rule) == view({**one, "seed": anything}).key(rule) == key
+    are_same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    assert (view(other).key(rule) == key) is are_same
+    assert (differences(view(one), view(other), rule) == []) is are_same
 
 
 def test_fields_that_name_the_run_are_ignored():
