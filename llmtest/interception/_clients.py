@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
@@ -29,12 +30,13 @@ NESTING = 3
 """How deep a transport inside transports is looked for."""
 
 
+LIBRARY_NAMES = ("httpx", "httpx2")
+"""What they are called."""
+
+
 def libraries() -> tuple[Library, ...]:
     """Return the HTTP libraries that are intercepted."""
-    import httpx
-    import httpx2
-
-    return httpx, httpx2
+    return tuple(map(import_module, LIBRARY_NAMES))
 
 
 _kinds: WeakKeyDictionary[type, Kind] = WeakKeyDictionary()

@@ -86,9 +86,6 @@ class Gate(Protocol):
         ...
 
 
-ANSWERED_LIBRARIES = "httpx, httpx2, aiohttp, requests, urllib3 and http.client"
-"""Whose requests reach a gate, for error texts; of anything else only the bare connection is seen."""
-
 _gates: tuple[Gate, ...] = ()
 _first: tuple[Gate, ...] = ()
 """Gates that decide before all others, whichever was opened last."""

@@ -458,7 +458,7 @@ def test_a_host_that_is_let_past_is_neither_played_nor_recorded(live, tmp_path):
 
 def test_connections_of_other_libraries_are_refused(tmp_path):
     """What would be neither recorded nor replayed does not leave."""
-    text = "Requests of httpx, httpx2, aiohttp, requests, urllib3 and http.client are recorded and replayed"
+    text = "Requests of httpx, httpx2, aiohttp, requests, urllib3, http.client and lm15 are recorded and replayed"
     with pytest.raises(NetworkBlockedError, match=text), use_cassette(tmp_path / "a.yaml", "once"):
         socket.create_connection(("example.org", 443), timeout=1)
 

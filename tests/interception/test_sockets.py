@@ -93,7 +93,7 @@ def test_a_socket_to_a_simulated_provider_names_the_server(resolver):
         "blocked a live request to api.openai.com.\n\n"
         "  looking up its address   from HERE\n"
         "  `openai` is simulated, but this connection is of another library; answered in process are requests of "
-        "httpx, httpx2, aiohttp, requests, urllib3 and http.client\n\n"
+        "httpx, httpx2, aiohttp, requests, urllib3, http.client and lm15\n\n"
         "To fix, one of:\n"
         "  1. put the provider behind a loopback port: the fixture `llm_server`, and `llm_server.base_url`\n"
         '  2. let it pass in this test: llm_sim.allow("api.openai.com")\n'
