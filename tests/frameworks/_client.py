@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 __all__ = ["Client", "weather"]
 
@@ -30,6 +30,14 @@ class Client:
     def stream(self, question: str) -> str:
         """Ask, and return the pieces of the answer, joined."""
         raise NotImplementedError
+
+    def streamed(self, text: str) -> str:
+        """Return what a model writes for `stream` to give this text."""
+        return text
+
+    def script_tool(self, handle: Any) -> None:
+        """Script what a model says that calls `weather` for Paris, and then answers that no umbrella is needed."""
+        handle.calls_tool("weather", {"city": "Paris"}).replies("Take no umbrella.")
 
     def use_tool(self, question: str) -> str:
         """Ask where `weather` may be called, call it as often as asked to, and return the text of the last answer."""

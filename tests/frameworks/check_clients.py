@@ -72,7 +72,8 @@ def test_it_reads_an_answer(name, llm_sim):
 def test_it_reads_a_stream(name, llm_sim):
     """The pieces of the answer are what was scripted, however the network cuts them."""
     client = CLIENTS[name]()
-    getattr(llm_sim, client.provider).fragmentation("random").replies("It is Paris, naïvely.")
+    handle = getattr(llm_sim, client.provider).fragmentation("random")
+    handle.replies(client.streamed("It is Paris, naïvely."))
     assert client.stream("What is the capital of France?") == "It is Paris, naïvely."
 
 
@@ -81,8 +82,7 @@ def test_it_calls_a_tool(name, llm_sim):
     """It calls the tool with the arguments that were scripted, and sends the result back."""
     client = CLIENTS[name]()
     handle = getattr(llm_sim, client.provider)
-    word = "station-weather" if name == "SemanticKernel" else "weather"
-    handle.calls_tool(word, {"city": "Paris"}).replies("Take no umbrella.")
+    client.script_tool(handle)
     assert client.use_tool("How is the weather in Paris?") == "Take no umbrella."
     assert "sunny in Paris" in str(handle.requests[-1].body)
 

@@ -63,6 +63,9 @@ class SemanticKernel(Client):
 
         return asyncio.run(main())
 
+    def script_tool(self, handle):
+        handle.calls_tool("station-weather", {"city": "Paris"}).replies("Take no umbrella.")
+
     def use_tool(self, question):
         class Station:
             """Tells the weather."""
