@@ -14,6 +14,7 @@ from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from llmtest.clock._clock import NS_PER_SECOND, to_ns
+from llmtest.clock._held import Place, places_in
 from llmtest.clock._real import REAL
 
 if TYPE_CHECKING:
@@ -172,7 +173,8 @@ _time_ns.__name__ = _time_ns.__qualname__ = "time_ns"
 _sleep.__name__ = _sleep.__qualname__ = "sleep"
 _strftime.__name__ = _strftime.__qualname__ = "strftime"
 
-_by_identity = {id(getattr(REAL, name)): function for name, function in VIRTUAL.items()}
+_times = {id(getattr(REAL, name)): function for name, function in VIRTUAL.items()}
+_by_identity = dict(_times)
 
 
 def also_by_name(real: Any, replacement: Any) -> None:
@@ -180,9 +182,9 @@ def also_by_name(real: Any, replacement: Any) -> None:
     _by_identity[id(real)] = replacement
 
 
-_scanned: dict[str, tuple[int, tuple[tuple[str, Any], ...]]] = {}
-_NO_ALIASES: tuple[tuple[str, Any], ...] = ()
-_found: tuple[list[ModuleType], list[tuple[ModuleType, tuple[tuple[str, Any], ...]]]] = ([], [])
+_scanned: dict[str, tuple[int, tuple[Place, ...]]] = {}
+_NO_PLACES: tuple[Place, ...] = ()
+_found: tuple[list[ModuleType], list[Place]] = ([], [])
 """The modules that there were when they were last looked through, and what was found."""
 
 
@@ -191,9 +193,8 @@ def install_names(patches: Patches, party: Party) -> None:
     _State.party = party
     for name, function in VIRTUAL.items():
         patches.replace(time, name, function)
-    for module, aliases in _modules_with_aliases():
-        for alias, function in aliases:
-            patches.replace(module, alias, function)
+    for place in _places():
+        patches.replace_place(place)
     for name, alias, function in (("queue", "time", "monotonic"), ("threading", "_time", "monotonic")):
         patches.replace(sys.modules[name], alias, VIRTUAL[function])
     keep_hypothesis_real(patches)
@@ -211,30 +212,32 @@ def uninstall_names() -> None:
     _State.party = None
 
 
-def _modules_with_aliases() -> list[tuple[ModuleType, tuple[tuple[str, Any], ...]]]:
-    """Find the modules that imported a clock by name; each module is looked at once in its life."""
+def _places() -> list[Place]:
+    """Find where modules hold on to a clock, by name or otherwise; each module is looked at once in its life."""
     global _found  # noqa: PLW0603 - between two tests there is hardly ever a new module, and there are thousands
     modules = sys.modules.copy()  # a copy is made in one go, whoever imports meanwhile
     there = list(modules.values())
     if len(there) == len(_found[0]) and all(map(is_, there, _found[0])):
         return _found[1]
-    found = []
+    found: list[Place] = []
     for name, module in modules.items():
         known = _scanned.get(name)
         if known is None or known[0] != id(module):
-            aliases = (
-                _NO_ALIASES if name.partition(".")[0] in _UNTOUCHED or name.startswith("pytest_") else _scan(module)
-            )
-            known = _scanned[name] = (id(module), aliases)
-        if known[1]:
-            found.append((module, known[1]))
+            places = _NO_PLACES if name.partition(".")[0] in _UNTOUCHED or name.startswith("pytest_") else _scan(module)
+            known = _scanned[name] = (id(module), places)
+        found += known[1]
     _found = there, found
     return found
 
 
-def _scan(module: Any) -> tuple[tuple[str, Any], ...]:
+def _scan(module: Any) -> tuple[Place, ...]:
     try:
         values = list(vars(module).items())
     except TypeError:  # some packages put objects without a dictionary into sys.modules
-        return _NO_ALIASES
-    return tuple((name, _by_identity[id(value)]) for name, value in values if id(value) in _by_identity)
+        return _NO_PLACES
+    names = tuple(
+        Place(module, name, value, _by_identity[id(value)]) for name, value in values if id(value) in _by_identity
+    )
+    if any(value is time or id(value) in _times for _, value in values):  # without it, there is nothing to hold on to
+        return (*names, *places_in(module, _times))
+    return names

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import Field
+from types import CellType, FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from llmtest.clock._held import Place
 
 _ABSENT = object()
+_WITHOUT_DICTIONARY = (FunctionType, CellType, Field)
+"""Owners whose attributes are slots: their defaults, their contents."""
+
+
+def _held(owner: Any, name: str) -> Any:
+    return getattr(owner, name) if isinstance(owner, _WITHOUT_DICTIONARY) else vars(owner).get(name, _ABSENT)
 
 
 class Patches:
@@ -17,8 +28,16 @@ class Patches:
 
     def replace(self, owner: Any, name: str, value: Any) -> None:
         """Replace an attribute of a module or a class; an inherited one is covered, not changed."""
-        self._undo.append((owner, name, vars(owner).get(name, _ABSENT), value))
+        self._undo.append((owner, name, _held(owner, name), value))
         setattr(owner, name, value)
+
+    def replace_place(self, place: Place) -> None:
+        """Replace what a place holds; unless, but for a name of a module, it was given something else meanwhile."""
+        owner, name, real, value = place
+        held = _held(owner, name)
+        if held is real or isinstance(owner, ModuleType):  # whose names freezegun replaces as well
+            self._undo.append((owner, name, held, value))
+            setattr(owner, name, value)
 
     def __bool__(self) -> bool:
         return bool(self._undo)
@@ -26,7 +45,7 @@ class Patches:
     def renew(self) -> None:
         """Replace again what somebody else has meanwhile put back; what he put there is what is restored."""
         for number, (owner, name, _, value) in enumerate(self._undo):
-            found = vars(owner).get(name, _ABSENT)
+            found = _held(owner, name)
             if found is not value:
                 self._undo[number] = (owner, name, found, value)
                 setattr(owner, name, value)
