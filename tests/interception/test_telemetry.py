@@ -143,6 +143,32 @@ def test_t30_a_table_that_a_library_has_a_copy_of_is_not_found(send):
         assert list(sim.trace) == [TelemetryKept(0, 0, "litellm", "raw.githubusercontent.com", "GET", PRICES)]
 
 
+def test_p14_a_library_that_asks_for_its_prices_where_a_test_imports_it_reads_its_own(run_tests):
+    """As litellm does, which asks when it is imported and refuses what is no success: the test goes on, and passes."""
+    result = run_tests(
+        f"""
+        import importlib, pathlib
+
+        LIBRARY = '''
+        import httpx
+        try:
+            answer = httpx.get("https://raw.githubusercontent.com{PRICES}", timeout=5)
+            answer.raise_for_status()
+            prices = answer.json()
+        except Exception:
+            prices = "its own"
+        '''
+
+        def test_it(llm_sim, tmp_path, monkeypatch):
+            (tmp_path / "priced_library.py").write_text(LIBRARY)
+            monkeypatch.syspath_prepend(tmp_path)
+            assert importlib.import_module("priced_library").prices == "its own"
+            assert [event.path for event in llm_sim.trace] == ["{PRICES}"]
+        """
+    )
+    result.assert_outcomes(passed=1)
+
+
 @every_library
 def test_t30_neither_is_part_of_a_recorded_session(send, tmp_path):
     """A cassette neither misses nor records them."""

@@ -1,4 +1,4 @@
-"""Run by `test_intercept_litellm.py` in litellm's own environment: its Router, answered in process."""
+"""Run by `test_litellm.py` in litellm's own environment: its Router, answered in process."""
 
 import asyncio
 
