@@ -30,6 +30,7 @@ pytest-recording plays what some of them want to be played by us."""
 
 FOREIGN_STACKS = [
     "cassettes/test_clients.py",
+    "cassettes/test_fault_properties.py",
     "integration/test_broken_answers.py",
     "integration/test_broken_streams.py",
     "integration/test_instructor.py",
@@ -45,6 +46,7 @@ FOREIGN_STACKS = [
     "interception/test_lm15.py",
     "node",
     "plugin/test_vcr_marker.py",
+    "serving/test_saving_along.py",
     "simulation/test_cohere.py",
     "simulation/test_cohere_first_version.py",
     "simulation/test_converse.py",
