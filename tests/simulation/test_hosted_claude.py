@@ -336,6 +336,16 @@ def own_provider(cloud):
 
 
 @BOTH
+def test_the_model_that_nobody_named_is_one_that_is_sold(llm, cloud):
+    """It is the one that is asked for at home, under the cloud's name for it, and it has a price."""
+    llm.provider(cloud).replies("Paris")
+    answer = own_provider(cloud).complete(CompletionRequest.ask("Capital?"))
+    assert answer.model == dialects()["anthropic"].default_model
+    assert llm.provider(cloud).requests[0].model.removeprefix("us.anthropic.") == answer.model
+    assert llm.costs.total_usd > 0
+
+
+@BOTH
 def test_edits_reach_into_the_events(llm, cloud):
     """A field of an event is changed whatever wraps it, and the SDK still reads the stream."""
     edit = faults.WireEdit(set={"delta.stop_reason": "pause_turn"})

@@ -68,7 +68,7 @@ BEDROCK = Dialect(
     response_id=lambda number: "msg_bdrk_01" + _ids.base58(number, 22),
     request_id=_request_id,
     tool_call_id=lambda number: "toolu_bdrk_01" + _ids.base58(number, 22),
-    default_model="us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+    default_model="us.anthropic.claude-sonnet-4-6",
     unserved=(Unserved("POST", "/model/{model}/count-tokens", ""),),
     vocabulary=Vocabulary(too_long=(re.compile(r"Input is too long for requested model"),)),
     settings={**ANTHROPIC.settings, "own_fields": ANTHROPIC.name},

@@ -42,7 +42,7 @@ VERTEX = Dialect(
     response_id=lambda number: "msg_vrtx_01" + _ids.base58(number, 22),
     request_id=lambda number: "req_vrtx_011C" + _ids.base58(number, 20),
     tool_call_id=lambda number: "toolu_vrtx_01" + _ids.base58(number, 22),
-    default_model="claude-sonnet-4-5@20250929",
+    default_model="claude-sonnet-4-6",
     needs_key=False,
     vocabulary=Vocabulary(no_credit=("requires billing to be enabled",)),
     settings={**ANTHROPIC.settings, "own_fields": ANTHROPIC.name},

@@ -103,7 +103,7 @@ def _google(error: ProviderError) -> tuple[int, str] | None:
 
 
 def _words(error: ProviderError, meta: ResponseMeta) -> str:
-    model = error.model or meta.model or "claude-sonnet-4-5"
+    model = error.model or meta.model or "claude-sonnet-4-6"
     if isinstance(error, RateLimitedError):
         what = "online_prediction_input_tokens_per_minute_per_base_model"
         if error.limit_kind != "tokens":
