@@ -17,6 +17,7 @@ from llmtest.cassettes._staleness import Staleness, WhenOld
 from llmtest.clock import replay_time
 from llmtest.errors import CassetteMismatchError, HarnessError
 from llmtest.interception import opened
+from llmtest.types._spelling import tells_near_arguments
 
 _mine: ContextVar[Deck | None] = ContextVar("llmtest_cassette", default=None)
 """The deck of the calling context; tasks inherit it, plain threads do not."""
@@ -110,6 +111,7 @@ def inserted(cassette: Cassette, *, on_error: OnError, allowed_hosts: Iterable[s
 
 
 @contextmanager
+@tells_near_arguments
 def use_cassette(  # noqa: PLR0913 - a file, a mode, and options by name
     path: str | Path,
     mode: Mode = "none",

@@ -39,6 +39,7 @@ from llmtest.costs._tokenizers import find_tokenizer
 from llmtest.errors import ConfigurationError, UnknownPriceError
 from llmtest.events import current_call
 from llmtest.types import UNKNOWN_USAGE, CompletionRequest, Usage
+from llmtest.types._spelling import settings_tell_near_arguments
 
 if TYPE_CHECKING:
     from datetime import tzinfo
@@ -53,6 +54,7 @@ Facts = tuple[str | None, str | None, str | None, str | None]
 """For the ledger: the model that was asked for, the label of the call, its task, its tenant."""
 
 
+@settings_tell_near_arguments
 class Budget(BudgetScopes):
     """Limits that hold, also for concurrent calls.
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 from llmtest.costs._money import EXACT, ZERO, Amount, money, optional_money
 from llmtest.errors import BudgetExceededError, ConfigurationError
+from llmtest.types._spelling import settings_tell_near_arguments
 
 __all__ = ["BudgetConfig", "CostManagementPolicy", "Kind", "Limit", "Limits", "Scope"]
 
@@ -34,6 +35,7 @@ class Limit:
     warn_percent: Decimal | None = None
 
 
+@settings_tell_near_arguments
 @dataclass(frozen=True, slots=True, init=False)
 class BudgetConfig:
     """Limits on tokens and money, per session and per UTC day.

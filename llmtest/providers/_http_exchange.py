@@ -13,7 +13,7 @@ from llmtest.clock import TimeLimits, active_clock
 from llmtest.costs import ModelFacts, context_window
 from llmtest.errors import ConfigurationError, ModelNotFoundError, NotSupportedError, ProviderError
 from llmtest.providers._conversation import conversation
-from llmtest.providers._defaults import DEFAULT_TIMEOUTS, Defaults
+from llmtest.providers._defaults import DEFAULT_TIMEOUTS, Defaults, refuse_unknown
 from llmtest.providers._failures import translate
 from llmtest.providers._gathered import Pieces
 from llmtest.providers._http_clients import AsyncDoor, BlockingDoor, Door
@@ -66,6 +66,7 @@ class HttpExchange(ModelFacts):
         api: str | None = None,
         **defaults: Unpack[Defaults],
     ) -> None:
+        refuse_unknown(type(self), defaults)
         self._tokens = api_key if isinstance(api_key, TokenSource) else None
         key = None if api_key is None or isinstance(api_key, TokenSource) else api_key.strip()
         self.name = name

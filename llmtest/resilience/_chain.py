@@ -60,6 +60,7 @@ from llmtest.types import (
     Timeouts,
     refuse_what_is_no_request,
 )
+from llmtest.types._spelling import settings_tell_near_arguments
 
 if TYPE_CHECKING:
     from llmtest.resilience._builder import FallbackChainBuilder
@@ -69,6 +70,7 @@ __all__ = ["FallbackChain"]
 DEFAULT_NAME = "fallback-chain"
 
 
+@settings_tell_near_arguments
 class FallbackChain:
     """Providers in order: when one fails in a way that another can mend, the next is asked.
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from llmtest.errors import ConfigurationError
 from llmtest.types import Timeouts
+from llmtest.types._spelling import settings_tell_near_arguments
 
 __all__ = ["Pace", "TimeoutConfig"]
 
@@ -15,6 +16,7 @@ TOKEN = 4
 """Characters that a token is taken for."""
 
 
+@settings_tell_near_arguments
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeoutConfig:
     """Limits of each attempt, and one deadline over all of them.

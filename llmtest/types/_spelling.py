@@ -8,7 +8,13 @@ from difflib import get_close_matches
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-__all__ = ["did_you_mean", "nearest", "tells_near_arguments", "words_tell_near_arguments"]
+__all__ = [
+    "did_you_mean",
+    "nearest",
+    "settings_tell_near_arguments",
+    "tells_near_arguments",
+    "words_tell_near_arguments",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -57,6 +63,12 @@ def words_tell_near_arguments(kind: type[R]) -> type[R]:
     for name, member in list(vars(kind).items()):
         if inspect.isfunction(member) and (name == "__init__" or not name.startswith("_")):
             setattr(kind, name, tells_near_arguments(member))
+    return kind
+
+
+def settings_tell_near_arguments(kind: type[R]) -> type[R]:
+    """Let the constructor of a class name the nearest argument; its methods cost what they did."""
+    kind.__init__ = tells_near_arguments(kind.__init__)  # type: ignore[method-assign]  # same signature
     return kind
 
 

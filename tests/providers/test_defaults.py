@@ -9,12 +9,18 @@ import pytest
 
 from llmtest import (
     AnthropicProvider,
+    AzureOpenAIProvider,
     Budget,
     BudgetConfig,
     CompletionRequest,
+    CustomProvider,
     FallbackChain,
+    GeminiProvider,
     LLMClient,
+    OllamaProvider,
+    OpenAICompatibleProvider,
     OpenAIProvider,
+    OpenRouterProvider,
     VLLMProvider,
 )
 from llmtest.costs import default_prices
@@ -160,3 +166,32 @@ def test_p05_a_page_of_html_is_withheld(name):
     text = "HTTP 502 with a page of HTML titled `502 Bad Gateway` instead of an error; its 5072 bytes are in `.body`"
     assert str(caught.value) == text
     assert caught.value.body == page.encode()
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda: OpenAIProvider("k", modle="gpt-4o"),
+        lambda: OpenAIProvider.from_env(api_key="k", modle="gpt-4o"),
+        lambda: OpenAICompatibleProvider("ours", base_url="http://localhost:8000", modle="m"),
+        lambda: OpenAICompatibleProvider.preset("groq", "k", modle="m"),
+        lambda: AnthropicProvider("k", modle="claude-opus-5"),
+        lambda: GeminiProvider("k", modle="gemini-2.5-flash"),
+        lambda: OllamaProvider(modle="llama3.2"),
+        lambda: VLLMProvider(modle="m"),
+        lambda: OpenRouterProvider("k", modle="m"),
+        lambda: AzureOpenAIProvider("k", endpoint="https://a.openai.azure.com", deployment="d", modle="gpt-4o"),
+        lambda: CustomProvider("http://localhost:8000", modle="m"),
+    ],
+)
+def test_an_argument_that_no_provider_has_is_refused(made):
+    """A misspelt argument was taken for a default and lost: what was meant was never asked for."""
+    with pytest.raises(TypeError, match=r"^\w+\(\) has no argument `modle`\. Did you mean `model`\? Arguments: "):
+        made()
+
+
+def test_a_misspelt_default_names_the_default():
+    """Defaults are named among the arguments, and what a class fills in itself is not."""
+    with pytest.raises(TypeError, match=r"no argument `max_token`\. Did you mean `max_tokens`\?") as caught:
+        OpenAIProvider("k", max_token=3)
+    assert "dialect" not in str(caught.value)

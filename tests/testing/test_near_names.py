@@ -6,7 +6,24 @@ import openai
 import pytest
 
 import llmtest
-from llmtest import Embedding, Json, Raw, Reply, Simulation, faults
+from llmtest import (
+    BudgetConfig,
+    CircuitBreakerConfig,
+    Embedding,
+    FallbackChain,
+    FallbackTrigger,
+    HedgingConfig,
+    Json,
+    RateLimitConfig,
+    Raw,
+    Reply,
+    ResponseCacheConfig,
+    RetryConfig,
+    Simulation,
+    TimeoutConfig,
+    faults,
+    use_cassette,
+)
 from llmtest.errors import ConfigurationError
 
 
@@ -71,6 +88,16 @@ WRONG_ARGUMENTS = {
     "Reply": (lambda _: Reply("x", finish_reson="stop"), "finish_reson", "finish_reason"),
     "Json": (lambda _: Json({}, sttus=200), "sttus", "status"),
     "Raw": (lambda _: Raw(boddy=b""), "boddy", "body"),
+    "FallbackChain": (lambda _: FallbackChain([], retires=3), "retires", "retry"),
+    "RetryConfig": (lambda _: RetryConfig(max_atempts=3), "max_atempts", "max_attempts"),
+    "CircuitBreakerConfig": (lambda _: CircuitBreakerConfig(treshold=3), "treshold", "failure_threshold"),
+    "FallbackTrigger": (lambda _: FallbackTrigger("any", condition=()), "condition", "conditions"),
+    "TimeoutConfig": (lambda _: TimeoutConfig(totl=3), "totl", "total"),
+    "BudgetConfig": (lambda _: BudgetConfig(max_cost_per_dya="1"), "max_cost_per_dya", "max_cost_per_day"),
+    "HedgingConfig": (lambda _: HedgingConfig(dealy=1), "dealy", "delay"),
+    "RateLimitConfig": (lambda _: RateLimitConfig(rmp=1), "rmp", "rpm"),
+    "ResponseCacheConfig": (lambda _: ResponseCacheConfig(tttl=1), "tttl", "ttl"),
+    "use_cassette": (lambda _: use_cassette("x.yaml", modes="once"), "modes", "mode"),
     "Embedding": (lambda _: Embedding(vektor=[1.0]), "vektor", "vector"),
 }
 

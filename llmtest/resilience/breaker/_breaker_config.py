@@ -9,6 +9,7 @@ from typing import Self
 
 from llmtest.errors import ConfigurationError
 from llmtest.events import BreakerChanged
+from llmtest.types._spelling import settings_tell_near_arguments
 
 __all__ = ["CircuitBreakerConfig"]
 
@@ -19,6 +20,7 @@ RULES = ("failure_rate", "slow_call_rate", "failure_z_score")
 """Rules that look at a window of calls."""
 
 
+@settings_tell_near_arguments
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CircuitBreakerConfig:
     """When a circuit opens, and how it closes again.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from llmtest.errors import ConfigurationError
 from llmtest.resilience.cache._cache_key import check_excluded
 from llmtest.resilience.cache._embedder import WordEmbedder, as_embedder
+from llmtest.types._spelling import settings_tell_near_arguments
 
 if TYPE_CHECKING:
     from llmtest.resilience.cache._embedder import Embedder
@@ -20,6 +21,7 @@ CAPACITY = {"max_entries", "eviction_share", "single_flight", "max_wait"}
 """Settings that change nothing about which answer a request may get."""
 
 
+@settings_tell_near_arguments
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseCacheConfig:
     """Which answers are kept, for whom, and how long.

@@ -14,6 +14,7 @@ from llmtest.resilience.cache._cache_store import CacheStore, Room, Which
 from llmtest.resilience.cache._cached_answer import CachedAnswer
 from llmtest.resilience.cache._flights import Flights
 from llmtest.resilience.cache._memory_store import MemoryCacheStore
+from llmtest.types._spelling import settings_tell_near_arguments
 
 __all__ = ["ResponseCache", "cache_of"]
 
@@ -24,6 +25,7 @@ LOGGED_EVERY = 100
 logger = logging.getLogger("llmtest.cache")
 
 
+@settings_tell_near_arguments
 class ResponseCache:
     """Answers that are kept, for one chain or several.
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from llmtest.costs import BudgetConfig
 from llmtest.errors import ConfigurationError
+from llmtest.types._spelling import settings_tell_near_arguments
 
 __all__ = ["TokenBudgetConfig"]
 
@@ -14,6 +15,7 @@ USUAL_WINDOW = 8192
 """MoFA's window of a model of which nothing is known."""
 
 
+@settings_tell_near_arguments
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenBudgetConfig:
     """Make a conversation shorter before it no longer fits; MoFA's words and defaults.

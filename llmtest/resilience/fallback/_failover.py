@@ -15,6 +15,7 @@ from llmtest.resilience.fallback._slot import FallbackSlot, UnmappedModels
 from llmtest.resilience.fallback._trigger import FallbackCondition, FallbackTrigger
 from llmtest.resilience.retry._retry import RetryConfig
 from llmtest.types import Provider
+from llmtest.types._spelling import settings_tell_near_arguments
 
 __all__ = ["CooldownConfig", "FailoverConfig", "FailoverProvider", "FailoverTrigger", "FallbackProvider"]
 
@@ -98,6 +99,7 @@ class FallbackProvider:
         )
 
 
+@settings_tell_near_arguments
 @dataclass(frozen=True, slots=True)
 class FailoverConfig:
     """A primary, its fallbacks, and which failures of the primary are worth one; `build` makes the chain.
@@ -228,6 +230,7 @@ class FailoverConfig:
         return FailoverProvider(self, **policies)
 
 
+@settings_tell_near_arguments
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CooldownConfig:
     """For how long a provider is left alone after so many failures in a row, in IronClaw's words.

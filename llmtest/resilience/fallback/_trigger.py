@@ -24,6 +24,7 @@ from llmtest.errors import (
     StreamInterruptedError,
 )
 from llmtest.resilience._classification import Elsewhere, conduct_of
+from llmtest.types._spelling import settings_tell_near_arguments
 
 __all__ = ["FallbackCondition", "FallbackTrigger"]
 
@@ -61,6 +62,7 @@ _CLASSES: dict[FallbackCondition, tuple[type[BaseException], ...]] = {
 Mode = Literal["default", "any_error", "never", "conditions"]
 
 
+@settings_tell_near_arguments
 @dataclass(frozen=True, slots=True)
 class FallbackTrigger:
     """Which failures of a slot send the call to the next one; use the constructors.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 from llmtest.errors import ConfigurationError
 from llmtest.types import is_number, is_whole
+from llmtest.types._spelling import settings_tell_near_arguments
 
 if TYPE_CHECKING:
     from llmtest.events import HealthAlert, HealthChanged
@@ -20,6 +21,7 @@ __all__ = ["AlertConfig", "HealthConfig"]
 Ask = Literal["call", "models"]
 
 
+@settings_tell_near_arguments
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertConfig:
     """When somebody is told of a provider, by an event and a function; each alert begins once, and ends.
@@ -75,6 +77,7 @@ class AlertConfig:
         _check_function("alerts: on_alert", self.on_alert)
 
 
+@settings_tell_near_arguments
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthConfig:
     """Providers are asked at intervals whether they answer, and calls tell too; who is ill is asked last.

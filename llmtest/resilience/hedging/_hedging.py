@@ -11,12 +11,14 @@ from typing import Literal
 
 from llmtest.errors import ConfigurationError
 from llmtest.types import is_whole
+from llmtest.types._spelling import settings_tell_near_arguments
 
 __all__ = ["HedgingConfig", "Latencies"]
 
 NS = 1_000_000_000
 
 
+@settings_tell_near_arguments
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HedgingConfig:
     """Send a request once more while the first is not answered, and take the answer that comes first.

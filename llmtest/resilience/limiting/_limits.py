@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from llmtest.errors import ConfigurationError
 from llmtest.types import is_whole
+from llmtest.types._spelling import settings_tell_near_arguments
 
 __all__ = ["RateLimitConfig"]
 
 
+@settings_tell_near_arguments
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimitConfig:
     """So many requests and tokens a minute, and so many requests at a time, for each key.

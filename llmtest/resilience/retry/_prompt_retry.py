@@ -15,6 +15,7 @@ from llmtest.resilience.pipeline._open_stream import OpenStream
 from llmtest.resilience.pipeline._running_slot import RunningSlot
 from llmtest.resilience.pipeline._visit import Visit
 from llmtest.types import ChatMessage, CompletionResponse
+from llmtest.types._spelling import settings_tell_near_arguments
 
 __all__ = ["PromptRetry"]
 
@@ -22,6 +23,7 @@ INSTRUCTION = "Your answer cannot be used: {error}\nAnswer again, with the corre
 Check = Callable[[str], object]
 
 
+@settings_tell_near_arguments
 @dataclass(frozen=True, slots=True)
 class PromptRetry:
     """Ask a provider again with the reason, when its answer cannot be used.

@@ -17,6 +17,7 @@ from llmtest.errors import (
 from llmtest.resilience._classification import conduct_of
 from llmtest.resilience.retry._retry_budget import RetryBudget
 from llmtest.resilience.retry._retry_condition import conditions_of
+from llmtest.types._spelling import settings_tell_near_arguments
 
 __all__ = ["Backoff", "Jitter", "RetryConfig"]
 
@@ -27,6 +28,7 @@ Jitter = Literal["none", "equal", "full", "quarter"]
 DEFAULT_MULTIPLIER = 2.0
 
 
+@settings_tell_near_arguments
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryConfig:
     """Ask the same provider again after a failure that may pass.

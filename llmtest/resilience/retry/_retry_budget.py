@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 
 from llmtest.errors import ConfigurationError
+from llmtest.types._spelling import settings_tell_near_arguments
 
 __all__ = ["RetryBudget"]
 
 
+@settings_tell_near_arguments
 class RetryBudget:
     """A limit on retries as a share of all calls, so that retries do not multiply an outage.
 

@@ -13,6 +13,7 @@ from llmtest.events import RouteTaken, publish
 from llmtest.resilience.fallback._listed_order import ListedOrder
 from llmtest.resilience.pipeline._running_call import NS
 from llmtest.types import is_number, is_whole
+from llmtest.types._spelling import settings_tell_near_arguments
 
 if TYPE_CHECKING:
     from llmtest.resilience.pipeline._pipeline import Pipeline
@@ -32,6 +33,7 @@ WEIGHTS: dict[str, tuple[tuple[str, float], ...]] = {
 """What a score is made of."""
 
 
+@settings_tell_near_arguments
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdaptiveRoutingConfig:
     """Each call goes to the provider that has done best lately, and after a failure to the next best.

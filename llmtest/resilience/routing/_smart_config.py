@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, get_args
 from llmtest.errors import ConfigurationError
 from llmtest.resilience.routing._score import Tier, explain, prompt_of
 from llmtest.types import CompletionRequest, CompletionResponse, RefusalPart, is_number
+from llmtest.types._spelling import settings_tell_near_arguments
 
 __all__ = ["UNCERTAIN", "Decision", "SmartRoutingConfig"]
 
@@ -63,6 +64,7 @@ class Decision(NamedTuple):
     request: CompletionRequest
 
 
+@settings_tell_near_arguments
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmartRoutingConfig:
     """Simple prompts go to a cheap provider, others to the primary one.
