@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["ENVIRONMENTS", "SITUATIONS", "clients_in", "pinned", "read_rows", "write_row"]
 
 HERE = Path(__file__).parent
-ENVIRONMENTS = ("current", "llama_index", "dspy")
+ENVIRONMENTS = ("current", "llama_index", "dspy", "crewai")
 
 SITUATIONS: dict[str, tuple[str, Fault]] = {
     "429, `retry-after: 20`": ("ask", faults.RateLimited(retry_after=20)),
